@@ -1,0 +1,20 @@
+# The third parties, all from Debian 12 (`./dev setup` installs them). A folder links only those that belong to its layer.
+
+set(Boost_NO_WARN_NEW_VERSIONS ON)
+find_package(Boost 1.81 REQUIRED CONFIG)                  # Boost::headers: Asio and system, header-only
+find_package(Threads REQUIRED)
+find_package(Protobuf 3.21 REQUIRED)                      # protobuf::libprotobuf, protobuf::protoc
+find_package(prometheus-cpp REQUIRED CONFIG)              # prometheus-cpp::core, prometheus-cpp::pull
+find_package(tomlplusplus 3.3 REQUIRED CONFIG)            # tomlplusplus::tomlplusplus
+find_package(spdlog 1.10 REQUIRED CONFIG)                 # spdlog::spdlog
+find_package(CLI11 2.1 REQUIRED CONFIG)                   # CLI11::CLI11
+find_package(GTest REQUIRED CONFIG)                       # GTest::gtest_main, GTest::gmock
+find_package(benchmark CONFIG QUIET)                      # benchmark::benchmark, only for tests/bench
+find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
+
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(uring REQUIRED IMPORTED_TARGET liburing>=2.3)
+pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(grpcpp REQUIRED IMPORTED_TARGET grpc++>=1.51)
+# pkg-config knows neither of these two halves of gRPC; the linker drops the one that a program does not call.
+target_link_libraries(PkgConfig::grpcpp INTERFACE grpc++_reflection grpc++_error_details protobuf::libprotobuf Threads::Threads)

@@ -1,0 +1,77 @@
+# How this project declares its libraries, programs and tests: one call each, so that the flags are the same everywhere.
+
+add_compile_definitions(VSERD_VERSION="${PROJECT_VERSION}")
+add_link_options(-Wl,--as-needed)
+if(VSERD_SANITIZE)
+    add_compile_options(-fsanitize=${VSERD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=${VSERD_SANITIZE})
+endif()
+
+# Our own sources only: generated protos and third-party headers are SYSTEM and do not see these.
+add_library(vserd_warnings INTERFACE)
+target_compile_options(vserd_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror)
+
+# The interface of the kernel module, for the line that drives it and for its tests.
+add_library(vser_uapi INTERFACE)
+target_include_directories(vser_uapi INTERFACE ${PROJECT_SOURCE_DIR}/kmod)
+
+# vserd_library(NAME SOURCES file... [PUBLIC target...] [PRIVATE target...])
+# The static library vserd_NAME of the folder server/NAME. Includes are rooted at server/.
+function(vserd_library name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;PUBLIC;PRIVATE")
+    add_library(vserd_${name} STATIC ${arg_SOURCES})
+    target_include_directories(vserd_${name} PUBLIC ${PROJECT_SOURCE_DIR}/server)
+    target_link_libraries(vserd_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} vserd_warnings)
+endfunction()
+
+# vserd_program(NAME SOURCES file... [LIBS target...])
+function(vserd_program name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS")
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE ${arg_LIBS} vserd_warnings)
+endfunction()
+
+# Builds every test program of one label, so that `./dev test` compiles under a sanitizer only what it runs there.
+foreach(label IN ITEMS unit contract integration client)
+    add_custom_target(vserd_${label}_tests)
+endforeach()
+
+# vserd_test_environment(NAME LABELS label... [TIMEOUT seconds]): what every ctest entry of ours shares.
+function(vserd_test_environment name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LABELS")
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 120)
+    endif()
+    set(environment
+        "GTEST_OUTPUT=xml:${CMAKE_BINARY_DIR}/results/${name}.xml"
+        "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp:halt_on_error=1:second_deadlock_stack=1"
+        "ASAN_OPTIONS=detect_stack_use_after_return=1"
+        "UBSAN_OPTIONS=print_stacktrace=1"
+        "VSERD_BUILD_DIR=${CMAKE_BINARY_DIR}")
+    set_tests_properties(${name} PROPERTIES
+        LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${environment}" SKIP_RETURN_CODE 77)
+endfunction()
+
+# vserd_test(NAME name SOURCES file... [LIBS target...] [LABELS label...] [TIMEOUT seconds])
+# A GoogleTest program and one ctest entry for all of its cases.
+function(vserd_test)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS")
+    add_executable(${arg_NAME} ${arg_SOURCES})
+    target_include_directories(${arg_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    target_link_libraries(${arg_NAME} PRIVATE ${arg_LIBS} GTest::gtest_main GTest::gmock vserd_warnings)
+    add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
+    vserd_test_environment(${arg_NAME} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT})
+    foreach(label IN LISTS arg_LABELS)
+        if(TARGET vserd_${label}_tests)
+            add_dependencies(vserd_${label}_tests ${arg_NAME})
+        endif()
+    endforeach()
+endfunction()
+
+# vserd_script_test(NAME name COMMAND program argument... [LABELS label...] [TIMEOUT seconds])
+# A test that is a script or a tool. Exit status 77 means skipped.
+function(vserd_script_test)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "COMMAND;LABELS")
+    add_test(NAME ${arg_NAME} COMMAND ${arg_COMMAND} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    vserd_test_environment(${arg_NAME} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT})
+endfunction()
