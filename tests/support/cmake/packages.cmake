@@ -16,5 +16,5 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(uring REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(grpcpp REQUIRED IMPORTED_TARGET grpc++>=1.51)
-# pkg-config knows neither of these two halves of gRPC; the linker drops the one that a program does not call.
-target_link_libraries(PkgConfig::grpcpp INTERFACE grpc++_reflection grpc++_error_details protobuf::libprotobuf Threads::Threads)
+# pkg-config does not know of it; the linker drops it where nobody calls it. libgrpc++_error_details stays out: vserd_proto has its messages.
+target_link_libraries(PkgConfig::grpcpp INTERFACE grpc++_reflection protobuf::libprotobuf Threads::Threads)
