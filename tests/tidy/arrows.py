@@ -1,0 +1,76 @@
+"""Which folder of the server may include which other one, and which third party belongs to which layer.
+
+An include against the arrows turns a layer into two halves that cannot be built or tested apart, so it fails here.
+"""
+import re
+
+import files
+
+# folder -> what it may include besides itself
+ALLOWED = {
+    "main": {"rpc", "metrics", "config", "hub", "port", "line", "io"},
+    "rpc": {"hub", "port", "line", "io"},
+    "hub": {"port", "line", "io"},
+    "port": {"line", "io"},
+    "line": {"io"},
+    "io": set(),
+    "metrics": {"hub", "port", "line", "io"},
+    "config": {"line/settings.hpp", "io/result.hpp"},  # values and the way to fail, no machinery
+}
+
+# How a third party's include begins -> the folders of the server where it belongs
+THIRD_PARTIES = {
+    "liburing": {"io"},
+    "aio.h": {"io"},
+    "grpc/": {"rpc"},
+    "grpcpp/": {"rpc"},
+    "google/protobuf": {"rpc"},
+    "vser/v1/": {"rpc"},
+    "google/rpc": {"rpc"},
+    "prometheus/": {"metrics"},
+    "toml++": {"config"},
+    "systemd/": {"main"},
+    "CLI/": {"main"},
+    "spdlog/": {"main"},
+}
+
+_INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def folder_of(path):
+    """'server/io/fd.hpp' -> 'io'; files directly in server/ are the composition root."""
+    parts = path.split("/")
+    return parts[1] if len(parts) > 2 else "main"
+
+
+def _fault(folder, target):
+    for prefix, homes in THIRD_PARTIES.items():
+        if target.startswith(prefix) and folder not in homes:
+            return f"<{target}> belongs to {', '.join(sorted(homes))} only"
+    first = target.split("/")[0]
+    if first == folder or first not in ALLOWED or "/" not in target:
+        return None
+    if first in ALLOWED[folder] or target in ALLOWED[folder]:
+        return None
+    return f'"{target}" points against the arrows: {folder} may include {", ".join(sorted(ALLOWED[folder])) or "nothing"}'
+
+
+def check(root):
+    """Returns one message for each include that the architecture does not allow."""
+    faults = []
+    for path in files.walk(root, (".hpp", ".cpp", ".h")):
+        if not path.startswith("server/"):
+            continue
+        folder = folder_of(path)
+        if folder not in ALLOWED:
+            faults.append(f"{path}: server/{folder} is not a layer; add it to tests/tidy/arrows.py with its arrows")
+            continue
+        text = files.read(root, path) or ""
+        for match in _INCLUDE.finditer(text):
+            fault = _fault(folder, match.group(2))
+            if fault:
+                line = text.count("\n", 0, match.start(2)) + 1
+                faults.append(f"{path}:{line}: {fault}")
+        if path.endswith(".hpp") and "#pragma once" not in text:
+            faults.append(f"{path}:1: has no #pragma once")
+    return faults
