@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/result.hpp"
+#include "line/settings.hpp"
+
+namespace vserd::config {
+
+/// One [[port]] table.
+struct PortEntry {
+    std::string name;         ///< 1 to 64 of [A-Za-z0-9._-], unique
+    std::string description;
+    std::string device;
+    line::Settings settings;
+    std::size_t tx_queue_bytes = std::size_t{256} << 10;
+
+    friend bool operator==(const PortEntry&, const PortEntry&) = default;
+};
+
+/// The whole file as a validated value; defaults where it says nothing.
+struct Config {
+    std::vector<std::string> listen;  ///< "HOST:PORT", "[::1]:PORT" or "unix:/PATH"
+    std::string metrics = "127.0.0.1:9464";  ///< empty: no metrics endpoint
+    std::string engine = "auto";
+    bool allow_insecure_remote = false;  ///< the file says that listening beyond loopback without TLS is meant
+    std::string tls_certificate_file;
+    std::string tls_key_file;
+    std::string tls_client_ca_file;  ///< set: clients must show a certificate
+    std::uint32_t streams_max = 4096;  ///< byte streams at once
+    std::chrono::milliseconds drain_limit{5000};
+    std::string log_level = "info";  ///< trace, debug, info, warn, error
+    std::size_t history_bytes_per_port = std::size_t{1} << 20;
+    std::vector<PortEntry> ports;
+
+    friend bool operator==(const Config&, const Config&) = default;
+};
+
+/// A problem in a configuration: "FILE:LINE:COLUMN: message" by to_string().
+struct Problem {
+    std::string file;
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+    std::string message;
+};
+std::string to_string(const Problem& problem);
+
+/// All problems are found in one go, in the order of the file.
+using ParseResult = boost::system::result<Config, std::vector<Problem>>;
+
+/// Parses and validates TOML text; pure. `file` is for the messages only.
+ParseResult parse(std::string_view text, std::string_view file);
+/// Reads a file and parses it; a file that cannot be read (missing, a directory, too large) is a Problem too.
+ParseResult load(const std::string& path);
+
+/// The configuration of `vserd --demo`: simulated ports "echo", "console", and two more, no file needed.
+Config demo();
+
+[[noreturn]] inline void throw_exception_from_error(const std::vector<Problem>&, const boost::source_location&) {
+    throw std::logic_error("unchecked configuration problems");
+}
+
+}  // namespace vserd::config

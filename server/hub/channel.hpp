@@ -1,0 +1,154 @@
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+
+#include "hub/byte_log.hpp"
+#include "hub/sink.hpp"
+#include "port/port.hpp"
+
+namespace vserd::hub {
+
+class Channel;
+
+/// Where a reader starts (api.md: StartPoint).
+struct StartLive {};
+struct StartOldest {};
+struct StartOffset {
+    std::uint64_t offset;
+};
+struct StartTail {
+    std::uint64_t bytes;
+};
+struct StartSince {
+    WallTime time;
+};
+using StartPoint = std::variant<StartLive, StartOldest, StartOffset, StartTail, StartSince>;
+
+/// One subscription: a cursor in one log. Destroying it detaches. Io thread only.
+class Reader : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+public:
+    Reader(Channel& channel, Cursor start, Sink& sink);
+    ~Reader();
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+
+    /// The next item, data of at most `bytes_max` bytes; nothing: the sink will be told when there is more.
+    std::optional<Item> next(std::size_t bytes_max);
+    std::uint64_t offset() const noexcept { return cursor_.offset; }
+    /// After the channel closed, null.
+    Channel* channel() const noexcept { return channel_; }
+
+private:
+    friend class Channel;
+    Channel* channel_;
+    Cursor cursor_;
+    Sink& sink_;
+    bool waiting_ = false;
+};
+
+/// Who writes: one per Attach stream or Write call. Holds exclusive access when it acquired it; destroying gives it back.
+class Writer {
+public:
+    Writer(Channel& channel, std::string client) : channel_(&channel), client_(std::move(client)) {}
+    ~Writer();
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+
+    /// Nobody else writes while this lives. Failure::refused with the holder as subject.
+    Result<void> acquire_exclusive();
+    const std::string& client() const noexcept { return client_; }
+
+private:
+    friend class Channel;
+    Channel* channel_;  ///< null after the channel closed
+    std::string client_;
+};
+
+/// Bytes on their way into a port's tx queue, owned by the caller, in place until done() or withdraw().
+struct PendingWrite : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+    std::span<const std::byte> bytes;
+    std::size_t taken = 0;           ///< of `bytes`, by the queue
+    bool wait_while_offline = false;  ///< false: fails with unavailable while the device is away
+    /// Called once on the io thread, perhaps inside submit(): all was taken, or what went wrong (see `taken`).
+    std::function<void(Result<void>)> done;
+};
+
+struct ChannelLimits {
+    std::size_t history_bytes = std::size_t{1} << 20;
+    std::uint32_t readers_max = 1024;
+    std::uint32_t pending_writes_max = 1024;
+
+    friend bool operator==(const ChannelLimits&, const ChannelLimits&) = default;
+};
+
+/// One port with its log, readers and writers. Io thread only.
+class Channel : private port::Listener {
+public:
+    /// Told of every event, after the log has it.
+    using EventHook = std::function<void(Channel&, const EventItem&)>;
+
+    Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook);
+    ~Channel() override;
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+
+    void start() { port_.start(); }
+    /// Fails pending writes, tells readers, closes the device, then calls `done`.
+    void stop(std::function<void()> done);
+    /// Refuses new writes from now on (server going down); readers go on.
+    void refuse_writes();
+
+    const std::string& name() const noexcept { return port_.config().name; }
+    port::Port& port() noexcept { return port_; }
+    const port::Port& port() const noexcept { return port_; }
+    const ByteLog& log() const noexcept { return log_; }
+    std::uint32_t readers() const noexcept { return readers_count_; }
+
+    /// Failures: out_of_range (an offset not yet reached), exhausted (readers_max).
+    Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink);
+
+    /// Hands bytes to the tx queue in the order of submission; waits for room. Failures in done(): refused (held
+    /// exclusively by another), unavailable, exhausted (pending_writes_max).
+    void submit(const Writer& writer, PendingWrite& write);
+    /// Takes a write back before it is done (deadline, cancellation); `taken` says what went.
+    static void withdraw(PendingWrite& write) noexcept;
+
+private:
+    friend class Reader;
+    friend class Writer;
+    template <class T>
+    using List = boost::intrusive::list<T, boost::intrusive::constant_time_size<false>>;
+
+    std::span<std::byte> receive_space() override;
+    void on_received(std::size_t size) override;
+    void on_event(const port::Event& event) override;
+    void on_transmit_change() override;
+
+    void record_event(port::Event event);
+    void wake_readers();
+    void pump_writes();
+    void detach(Reader& reader) noexcept;
+    void set_exclusive(Writer* writer);
+
+    const ChannelLimits limits_;
+    EventHook hook_;
+    ByteLog log_;
+    port::Port port_;
+    List<Reader> readers_;  ///< waiting ones are flagged
+    std::uint32_t readers_count_ = 0;
+    std::uint32_t readers_waiting_ = 0;
+    List<PendingWrite> pending_writes_;
+    std::uint32_t pending_writes_count_ = 0;
+    std::vector<Writer*> writers_;
+    Writer* exclusive_ = nullptr;
+    bool writes_refused_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace vserd::hub

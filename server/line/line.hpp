@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "io/fd.hpp"
+#include "io/result.hpp"
+#include "line/settings.hpp"
+
+namespace vserd::line {
+
+enum class Kind : std::uint8_t { vser, tty, simulated };
+
+/// What the open device can do. A missing capability is a flag to read, never an error at open.
+struct Capabilities {
+    bool baud = false;           ///< speed can be set
+    bool format = false;         ///< frame can be set
+    bool flow_control = false;   ///< RTS/CTS and XON/XOFF
+    bool modem_signals = false;  ///< DTR and RTS can be set, CTS, DSR, DCD and RI be read
+    bool send_break = false;
+    bool flush = false;
+    bool error_counters = false;
+};
+
+/// Wires and error counts together, as one poll of the driver sees them.
+struct LineStatus {
+    Signals signals;
+    LineErrors errors;
+};
+
+/// An open device: its descriptor, settings and wires. Closing is destruction.
+///
+/// Thread: one caller at a time. A port calls it on the worker pool (ioctls may be slow) and never twice at once. All
+/// descriptors are opened O_NONBLOCK, and that flag is never changed. Failures: Failure::unsupported with the capability's
+/// name as subject ("modem_signals", "send_break", ...), Failure::invalid_argument, or Failure::io with the errno.
+class Line {
+public:
+    virtual ~Line() = default;
+    virtual Kind kind() const noexcept = 0;
+    virtual Capabilities capabilities() const noexcept = 0;
+    virtual int fd() const noexcept = 0;                      ///< for an engine; stays the same for the life of the line
+    virtual Result<Settings> apply(const Settings& wanted) = 0;  ///< what is in force after it; drivers may round
+    virtual Result<Settings> read_back() = 0;
+    virtual Result<LineStatus> status() = 0;                  ///< zeroes for what the device lacks
+    virtual Result<Signals> set_signals(const SignalChange& change) = 0;  ///< both wires in one step
+    virtual Result<void> set_break(bool on) = 0;
+    virtual Result<void> flush(FlushDirection direction) = 0;
+    virtual Result<std::uint64_t> output_pending_bytes() = 0;  ///< accepted by the driver, not yet on the wire
+};
+
+/// Which kind of line a configured device string means, without opening it: "sim:..." is simulated, a node of the vser
+/// driver's major (or named /dev/vser*) is vser, anything else a tty.
+Kind kind_of(std::string_view device);
+
+/// Opens a device and applies `settings`. May block as long as a bad driver does: call it on the worker pool.
+/// `settings` that the device cannot take are an error; a device that has no settings at all (capabilities) is not.
+/// The messages say what to do: who holds a busy device (pid and command), which group a refused one belongs to,
+/// that a path is a directory or no serial device.
+Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings& settings);
+
+/// Syntax check of a device string for the configuration (subject "device"): absolute path or a known simulator.
+Result<void> check_device(std::string_view device);
+
+}  // namespace vserd::line

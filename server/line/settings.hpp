@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "io/result.hpp"
+
+namespace vserd::line {
+
+enum class Parity : std::uint8_t { none, odd, even, mark, space };
+enum class StopBits : std::uint8_t { one, one_and_half, two };
+enum class FlowControl : std::uint8_t { none, rts_cts, xon_xoff };
+
+/// The frame of a character on the wire.
+struct Format {
+    std::uint8_t data_bits = 8;  ///< 5 to 8
+    Parity parity = Parity::none;
+    StopBits stop_bits = StopBits::one;
+    FlowControl flow_control = FlowControl::none;
+
+    friend bool operator==(const Format&, const Format&) = default;
+};
+
+struct Settings {
+    std::uint32_t baud = 115200;  ///< bits per second, at least 1
+    Format format;
+
+    friend bool operator==(const Settings&, const Settings&) = default;
+};
+
+/// The modem wires: two outputs and four inputs.
+struct Signals {
+    bool dtr = false;
+    bool rts = false;
+    bool cts = false;
+    bool dsr = false;
+    bool dcd = false;
+    bool ri = false;
+
+    friend bool operator==(const Signals&, const Signals&) = default;
+};
+
+/// What to do with the outputs; unset keeps a wire as it is.
+struct SignalChange {
+    std::optional<bool> dtr;
+    std::optional<bool> rts;
+};
+
+/// Counted by the driver since the device was opened.
+struct LineErrors {
+    std::uint64_t frame = 0;
+    std::uint64_t parity = 0;
+    std::uint64_t overrun = 0;
+    std::uint64_t breaks = 0;
+
+    friend bool operator==(const LineErrors&, const LineErrors&) = default;
+};
+
+enum class FlushDirection : std::uint8_t { input, output, both };
+
+/// A change of settings; unset members keep what is in force.
+struct SettingsChange {
+    std::optional<std::uint32_t> baud;
+    std::optional<std::uint8_t> data_bits;
+    std::optional<Parity> parity;
+    std::optional<StopBits> stop_bits;
+    std::optional<FlowControl> flow_control;
+};
+
+/// `current` with `change` applied, or Failure::invalid_argument with subject "baud", "format.data_bits", ...
+Result<Settings> with_change(const Settings& current, const SettingsChange& change);
+
+/// Parses "8N1", "7E2", "5N1.5", optionally followed by "/rtscts" or "/xonxoff"; case does not matter.
+/// Failure::invalid_argument with subject "format" and a message that shows the grammar.
+Result<Format> parse_format(std::string_view text);
+/// The inverse of parse_format: "8N1", "7E2/rtscts".
+std::string to_string(const Format& format);
+
+/// Bits that one character takes on the wire, in halves (start bit included): 8N1 is 20.
+std::uint32_t half_bits_per_character(const Format& format) noexcept;
+
+}  // namespace vserd::line

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <variant>
+
+#include "line/settings.hpp"
+
+namespace vserd::port {
+
+/// What can happen on a port besides bytes. The log keeps each at the offset where it happened.
+struct SettingsChanged {
+    line::Settings settings;
+};
+struct SignalsChanged {
+    line::Signals signals;
+};
+struct LineErrorsCounted {
+    line::LineErrors errors;  ///< since the event before
+};
+struct WentOffline {
+    std::string reason;
+};
+struct CameOnline {
+    std::string device;
+};
+struct BreakSent {
+    std::chrono::milliseconds duration;
+};
+struct WriterChanged {
+    std::string client;  ///< who writes exclusively; empty: everybody may
+};
+
+using Event =
+    std::variant<SettingsChanged, SignalsChanged, LineErrorsCounted, WentOffline, CameOnline, BreakSent, WriterChanged>;
+
+}  // namespace vserd::port

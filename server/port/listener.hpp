@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "port/event.hpp"
+
+namespace vserd::port {
+
+/// Where a port puts what it receives. Exists to keep the arrow pointing down: hub::Channel in production, a recorder in
+/// tests. Called on the io thread.
+class Listener {
+public:
+    virtual ~Listener() = default;
+    /// Where the next bytes go: never empty, and in place until the next on_received() or the port's end.
+    virtual std::span<std::byte> receive_space() = 0;
+    /// The first `size` bytes of receive_space() were filled.
+    virtual void on_received(std::size_t size) = 0;
+    virtual void on_event(const Event& event) = 0;
+    /// The tx queue has room again after it was full, or the port went online or offline.
+    virtual void on_transmit_change() = 0;
+};
+
+}  // namespace vserd::port

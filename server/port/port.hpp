@@ -1,0 +1,93 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "io/loop.hpp"
+#include "line/line.hpp"
+#include "port/listener.hpp"
+#include "port/stats.hpp"
+
+namespace vserd::port {
+
+class DeviceWatch;
+class WorkerPool;
+
+inline constexpr std::size_t tx_queue_bytes_default = std::size_t{256} << 10;
+/// Settings changes, breaks and the like that may wait on one port; more are Failure::exhausted.
+inline constexpr std::size_t line_requests_max = 64;
+inline constexpr std::chrono::milliseconds break_duration_min{1};
+inline constexpr std::chrono::milliseconds break_duration_max{5000};
+
+enum class PortState : std::uint8_t { offline, online };
+
+struct PortConfig {
+    std::string name;
+    std::string description;
+    std::string device;  ///< as line::open_line takes it
+    line::Settings settings;
+    std::size_t tx_queue_bytes_max = tx_queue_bytes_default;
+
+    friend bool operator==(const PortConfig&, const PortConfig&) = default;
+};
+
+/// What a port runs on. All outlive it.
+struct PortEnvironment {
+    io::Loop& loop;
+    WorkerPool& workers;
+    DeviceWatch& device_watch;
+};
+
+template <class T>
+using Reply = std::function<void(Result<T>)>;  ///< called once, on the io thread
+
+/// A configured name and the device behind it while there is one: opens it, moves its bytes, notices that it went away
+/// and opens it again when it is back. Io thread only.
+class Port {
+public:
+    Port(PortEnvironment environment, PortConfig config, Listener& listener);
+    ~Port();  ///< requires: stop() has called back, or start() never ran
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+
+    void start();
+    /// Cancels, closes, then calls `done`. What is still queued for sending is dropped: drain first (see tx_queue_bytes()).
+    void stop(std::function<void()> done);
+
+    const PortConfig& config() const noexcept;
+    PortState state() const noexcept;
+    const std::string& offline_reason() const noexcept;      ///< a sentence; empty while online
+    const line::Settings& settings() const noexcept;         ///< in force; while offline, to be applied
+    std::optional<line::Signals> signals() const noexcept;   ///< as last seen; none without the capability
+    std::optional<line::Capabilities> capabilities() const noexcept;  ///< none before it was first opened
+    line::Kind kind() const noexcept;
+    std::uint64_t tx_offset() const noexcept;                ///< bytes accepted since the port was made
+    std::size_t tx_queue_bytes() const noexcept;
+    const std::shared_ptr<PortStats>& stats() const noexcept;
+
+    /// Takes as many bytes as there is room for and returns how many. They are kept while the device is away.
+    std::size_t transmit(std::span<const std::byte> bytes);
+
+    /// Takes effect behind the bytes already accepted. Failures: invalid_argument, unavailable (device away), unsupported,
+    /// timed_out (the bytes before it had not left by `deadline`; nothing was changed), exhausted.
+    void change_settings(const line::SettingsChange& change, std::chrono::steady_clock::time_point deadline,
+                         Reply<line::Settings> reply);
+    /// At once, both wires in one step.
+    void set_signals(const line::SignalChange& change, Reply<line::Signals> reply);
+    void read_signals(Reply<line::Signals> reply);
+    /// Behind the bytes already accepted; replies when the break is over. Failures as change_settings.
+    void send_break(std::chrono::milliseconds duration, std::chrono::steady_clock::time_point deadline, Reply<void> reply);
+    /// At once. Replies with how many accepted bytes were discarded before they reached the device.
+    void flush(line::FlushDirection direction, Reply<std::uint64_t> reply);
+
+private:
+    class Impl;
+    std::shared_ptr<Impl> impl_;  // shared with the worker job in flight, which may outlive the port's last use
+};
+
+}  // namespace vserd::port
