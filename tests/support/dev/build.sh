@@ -1,0 +1,42 @@
+# shellcheck shell=bash disable=SC2154 # ui.sh sets the colours
+# Configure and compile one preset.
+
+# build PRESET [TARGET...]: all targets where none is named.
+build() {
+    local preset=$1
+    shift
+    if [ ! -f "build/$preset/build.ninja" ]; then step "$preset: configure" cmake --preset "$preset" || return 1; fi
+    step "$preset: build${1:+ $*}" cmake --build "build/$preset" ${1:+--target "$@"}
+}
+
+# What somebody who has just started the demo can type into another terminal.
+print_next_steps() {
+    local vserctl=$PWD/build/release/bin/vserctl grpcurl
+    say "${bold}vserd --demo: simulated ports on 127.0.0.1:50051, metrics on 127.0.0.1:9464. From another terminal:${plain}"
+    say ''
+    say "  $vserctl ports"
+    say "  $vserctl attach console          # Ctrl-] then . leaves"
+    if grpcurl=$(grpcurl_path); then
+        say "  $grpcurl -plaintext 127.0.0.1:50051 vser.v1.PortService/ListPorts"
+        say "  $grpcurl -plaintext -d '{\"port\": \"console\", \"baud\": 9600}' 127.0.0.1:50051 vser.v1.PortService/SetBaud"
+    else
+        say '  (grpcurl is not here: see ./dev setup)'
+    fi
+    say '  curl -s 127.0.0.1:9464/metrics | grep ^vserd_port'
+    say ''
+    say 'README.md has more. Ctrl-C stops the daemon.'
+}
+
+run_demo() {
+    setup
+    build release vserd vserctl || return 1
+    print_next_steps
+    exec build/release/bin/vserd --demo "$@"
+}
+
+bench() {
+    setup
+    build release || return 1
+    [ -x tests/bench/run ] || die 'there is no tests/bench/run in this checkout'
+    exec tests/bench/run "$@"
+}

@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# What a fresh Debian 12 lacks. Everything is looked at before it is fetched, so a second run is instant and needs no network.
+
+cache=${VSERD_CACHE:-${HOME:-/tmp}/.cache/vserd}
+package_lists=(tests/support/dev/packages.txt tests/kmod/packages.txt)
+buf_version=1.50.0
+buf=$cache/buf-$buf_version/node_modules/.bin/buf
+apt_options=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
+
+# missing_packages LIST: those of a list that are not installed, one a line.
+missing_packages() {
+    [ -f "$1" ] || return 0
+    local wanted
+    wanted=$(sed 's/#.*//' "$1" | tr -s ' \t' '\n' | grep . | sort -u) || return 0
+    # shellcheck disable=SC2086
+    comm -23 <(printf '%s\n' "$wanted") \
+        <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null | awk '$1 == "installed" {print $2}' | sort -u)
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env=DEBIAN_FRONTEND "$@"; fi
+}
+
+apt_install() { DEBIAN_FRONTEND=noninteractive as_root apt-get install "${apt_options[@]}" "$@"; }
+
+setup_packages() {
+    local list missing updated=''
+    for list in "${package_lists[@]}"; do
+        missing=$(missing_packages "$list" | tr '\n' ' ')
+        [ -n "$missing" ] || continue
+        command -v apt-get >/dev/null || die "this is not Debian: install these by other means: $missing"
+        if [ "$(id -u)" != 0 ]; then
+            command -v sudo >/dev/null || die "neither root nor sudo; run as root: apt-get install $missing"
+            sudo -v
+        fi
+        if [ -z "$updated" ]; then
+            step 'setup: package lists' as_root apt-get update -q || warn 'the package lists may be old'
+            updated=1
+        fi
+        say "setup: installing from $list: $missing"
+        # shellcheck disable=SC2086
+        if step "setup: packages of $list" apt_install $missing; then continue; fi
+        [ "$list" = "${package_lists[0]}" ] && die 'nothing can be built without these packages'
+        warn "these packages cannot be had now, the tests that need them will be skipped: $missing"
+    done
+}
+
+find_go() {
+    local go
+    for go in "$(command -v go)" /usr/local/go/bin/go /usr/lib/go-*/bin/go; do
+        if [ -x "$go" ]; then
+            say "$go"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# grpcurl_path: the grpcurl to use, ours or the system's; fails if there is none.
+grpcurl_path() {
+    if [ -x "$cache/bin/grpcurl" ]; then say "$cache/bin/grpcurl"; else command -v grpcurl; fi
+}
+
+build_grpcurl() {
+    local go=$1 minor version=v1.9.3
+    minor=$("$go" env GOVERSION | sed -E 's/^go1\.([0-9]+).*/\1/')
+    if [ "$minor" -lt 21 ]; then version=v1.9.1; fi # needs Go 1.19, which is Debian 12's
+    GOTOOLCHAIN=local GOFLAGS=-trimpath GOBIN=$cache/bin \
+        "$go" install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$version"
+}
+
+install_buf() { npm install --prefix "$cache/buf-$buf_version" --no-fund --no-audit --loglevel=error "@bufbuild/buf@$buf_version"; }
+
+# once NAME COMMAND...: an optional tool. A failure is remembered, and only an explicit `./dev setup` tries again.
+once() {
+    local name=$1 mark="$cache/$1.failed"
+    shift
+    if [ -e "$mark" ] && [ -z "${setup_again:-}" ]; then return 1; fi
+    mkdir -p "$cache"
+    if step "setup: $name" "$@"; then
+        rm -f "$mark"
+    else
+        touch "$mark"
+        return 1
+    fi
+}
+
+setup_grpcurl() {
+    local go
+    grpcurl_path >/dev/null && return 0
+    if ! go=$(find_go); then
+        warn 'no grpcurl and no Go to build it with: "apt-get install golang-go", then ./dev setup;' \
+            'or take a release from github.com/fullstorydev/grpcurl'
+    elif ! once grpcurl build_grpcurl "$go"; then
+        warn 'grpcurl could not be built (was the Go module proxy reached?); ./dev setup tries again'
+    fi
+}
+
+setup_buf() {
+    [ -x "$buf" ] && return 0
+    if ! command -v npm >/dev/null; then
+        warn 'no npm: protos are checked without buf ("apt-get install npm", then ./dev setup, brings it)'
+    elif ! once buf install_buf; then
+        warn 'buf could not be installed (was the npm registry reached?); ./dev setup tries again'
+    fi
+}
+
+setup() {
+    setup_packages
+    setup_grpcurl
+    setup_buf
+}
