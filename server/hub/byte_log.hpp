@@ -1,11 +1,12 @@
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <span>
-#include <vector>
+#include <variant>
 
 #include "hub/block.hpp"
 #include "port/event.hpp"
@@ -27,7 +28,7 @@ struct Moment {
 struct DataItem {
     std::uint64_t offset = 0;
     std::size_t size = 0;
-    std::vector<Slice> slices;
+    boost::container::small_vector<Slice, 2> slices;
     Moment received;  ///< of the last byte
 };
 

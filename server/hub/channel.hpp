@@ -49,13 +49,13 @@ private:
     Channel* channel_;
     Cursor cursor_;
     Sink& sink_;
-    bool waiting_ = false;
 };
 
-/// Who writes: one per Attach stream or Write call. Holds exclusive access when it acquired it; destroying gives it back.
-class Writer {
+/// Who writes: one per Attach stream or Write call. Holds exclusive access when it acquired it; destroying gives it
+/// back.
+class Writer : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
-    Writer(Channel& channel, std::string client) : channel_(&channel), client_(std::move(client)) {}
+    Writer(Channel& channel, std::string client);
     ~Writer();
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
@@ -73,7 +73,7 @@ private:
 /// Bytes on their way into a port's tx queue, owned by the caller, in place until done() or withdraw().
 struct PendingWrite : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     std::span<const std::byte> bytes;
-    std::size_t taken = 0;           ///< of `bytes`, by the queue
+    std::size_t taken = 0;            ///< of `bytes`, by the queue
     bool wait_while_offline = false;  ///< false: fails with unavailable while the device is away
     /// Called once on the io thread, perhaps inside submit(): all was taken, or what went wrong (see `taken`).
     std::function<void(Result<void>)> done;
@@ -130,22 +130,22 @@ private:
     void on_event(const port::Event& event) override;
     void on_transmit_change() override;
 
-    void record_event(port::Event event);
+    void record_event(const port::Event& event);
     void wake_readers();
     void pump_writes();
-    void detach(Reader& reader) noexcept;
+    void fail_pending_writes(const Error& error, bool also_patient);
+    void count_reader(int change) noexcept;
     void set_exclusive(Writer* writer);
 
     const ChannelLimits limits_;
     EventHook hook_;
     ByteLog log_;
     port::Port port_;
-    List<Reader> readers_;  ///< waiting ones are flagged
+    List<Reader> busy_readers_;     ///< with something to read, or not asking
+    List<Reader> waiting_readers_;  ///< at the head: woken by the next item
     std::uint32_t readers_count_ = 0;
-    std::uint32_t readers_waiting_ = 0;
     List<PendingWrite> pending_writes_;
-    std::uint32_t pending_writes_count_ = 0;
-    std::vector<Writer*> writers_;
+    List<Writer> writers_;
     Writer* exclusive_ = nullptr;
     bool writes_refused_ = false;
     bool stopped_ = false;

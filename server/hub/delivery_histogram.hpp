@@ -19,8 +19,8 @@ public:
         std::size_t bucket = 0;
         while (bucket < bounds_seconds.size() && seconds > bounds_seconds[bucket]) ++bucket;
         add(counts_[bucket], 1);
-        add(sum_nanoseconds_, static_cast<std::uint64_t>(
-                                  std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed).count()));
+        add(sum_nanoseconds_,
+            static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed).count()));
     }
 
     std::uint64_t count(std::size_t bucket) const noexcept { return counts_[bucket].load(std::memory_order_relaxed); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -42,8 +43,8 @@ public:
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
 
-    /// Makes the ports be as `config` says: starts new ones, stops missing ones, replaces changed ones (their readers are
-    /// closed), and does not touch those that did not change.
+    /// Makes the ports be as `config` says: starts new ones, stops missing ones, replaces changed ones (their readers
+    /// are closed), and does not touch those that did not change.
     void apply(const HubConfig& config);
 
     Channel* find(std::string_view name) noexcept;
@@ -65,7 +66,9 @@ public:
 
 private:
     void remove(const std::string& name);
+    void each_watcher(const std::function<void(PortWatcher&)>& call);
     void publish_stats();
+    void wait_for_drain(std::chrono::steady_clock::time_point deadline);
     void finish_shutdown();
 
     io::Loop& loop_;

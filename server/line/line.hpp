@@ -44,6 +44,8 @@ public:
     virtual Result<Settings> apply(const Settings& wanted) = 0;  ///< what is in force after it; drivers may round
     virtual Result<Settings> read_back() = 0;
     virtual Result<LineStatus> status() = 0;                  ///< zeroes for what the device lacks
+    /// Whether status() never waits for hardware, so that the io thread may call it.
+    virtual bool status_is_quick() const noexcept { return false; }
     virtual Result<Signals> set_signals(const SignalChange& change) = 0;  ///< both wires in one step
     virtual Result<void> set_break(bool on) = 0;
     virtual Result<void> flush(FlushDirection direction) = 0;

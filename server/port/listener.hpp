@@ -7,8 +7,8 @@
 
 namespace vserd::port {
 
-/// Where a port puts what it receives. Exists to keep the arrow pointing down: hub::Channel in production, a recorder in
-/// tests. Called on the io thread.
+/// Where a port puts what it receives. Exists to keep the arrow pointing down: hub::Channel in production, a recorder
+/// in tests. Called on the io thread.
 class Listener {
 public:
     virtual ~Listener() = default;

@@ -56,32 +56,34 @@ public:
     Port& operator=(const Port&) = delete;
 
     void start();
-    /// Cancels, closes, then calls `done`. What is still queued for sending is dropped: drain first (see tx_queue_bytes()).
+    /// Cancels, closes, then calls `done`. What is still queued for sending is dropped: drain first (see
+    /// tx_queue_bytes()).
     void stop(std::function<void()> done);
 
     const PortConfig& config() const noexcept;
     PortState state() const noexcept;
-    const std::string& offline_reason() const noexcept;      ///< a sentence; empty while online
-    const line::Settings& settings() const noexcept;         ///< in force; while offline, to be applied
-    std::optional<line::Signals> signals() const noexcept;   ///< as last seen; none without the capability
+    const std::string& offline_reason() const noexcept;               ///< a sentence; empty while online
+    const line::Settings& settings() const noexcept;                  ///< in force; while offline, to be applied
+    std::optional<line::Signals> signals() const noexcept;            ///< as last seen; none without the capability
     std::optional<line::Capabilities> capabilities() const noexcept;  ///< none before it was first opened
     line::Kind kind() const noexcept;
-    std::uint64_t tx_offset() const noexcept;                ///< bytes accepted since the port was made
+    std::uint64_t tx_offset() const noexcept;  ///< bytes accepted since the port was made
     std::size_t tx_queue_bytes() const noexcept;
     const std::shared_ptr<PortStats>& stats() const noexcept;
 
     /// Takes as many bytes as there is room for and returns how many. They are kept while the device is away.
     std::size_t transmit(std::span<const std::byte> bytes);
 
-    /// Takes effect behind the bytes already accepted. Failures: invalid_argument, unavailable (device away), unsupported,
-    /// timed_out (the bytes before it had not left by `deadline`; nothing was changed), exhausted.
+    /// Takes effect behind the bytes already accepted. Failures: invalid_argument, unavailable (device away),
+    /// unsupported, timed_out (the bytes before it had not left by `deadline`; nothing was changed), exhausted.
     void change_settings(const line::SettingsChange& change, std::chrono::steady_clock::time_point deadline,
                          Reply<line::Settings> reply);
     /// At once, both wires in one step.
     void set_signals(const line::SignalChange& change, Reply<line::Signals> reply);
     void read_signals(Reply<line::Signals> reply);
     /// Behind the bytes already accepted; replies when the break is over. Failures as change_settings.
-    void send_break(std::chrono::milliseconds duration, std::chrono::steady_clock::time_point deadline, Reply<void> reply);
+    void send_break(std::chrono::milliseconds duration, std::chrono::steady_clock::time_point deadline,
+                    Reply<void> reply);
     /// At once. Replies with how many accepted bytes were discarded before they reached the device.
     void flush(line::FlushDirection direction, Reply<std::uint64_t> reply);
 

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
+
+#include "io/loop.hpp"
 
 namespace vserd::port {
 
@@ -11,14 +12,15 @@ namespace vserd::port {
 /// queue is bounded by the number of ports.
 class WorkerPool {
 public:
-    explicit WorkerPool(std::size_t threads_max = 8);
-    /// Waits a little for running jobs, then leaves hung ones behind: their threads own what they use.
+    explicit WorkerPool(io::Loop& loop, std::size_t threads_max = 8);
+    /// Waits a little for running jobs, then leaves hung ones behind: they own what they use and nothing comes back.
     ~WorkerPool();
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    /// Runs `job` on some thread of the pool; jobs start in order.
-    void run(std::function<void()> job);  // any thread
+    /// Runs `job` on some thread of the pool, then `done` on the io thread, unless the pool ended in between. `job`
+    /// must own all that it uses; `done` must not rely on running.
+    void run(std::function<void()> job, std::function<void()> done);
 
 private:
     struct Shared;

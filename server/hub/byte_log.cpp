@@ -1,0 +1,155 @@
+#include "hub/byte_log.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+namespace vserd::hub {
+namespace {
+
+/// A block with less room than this is left as it is: a read from a tty wants 4 KiB.
+constexpr std::size_t space_bytes_min = 4096;
+
+}  // namespace
+
+ByteLog::ByteLog(std::size_t capacity_bytes) : capacity_bytes_(capacity_bytes) {}
+
+std::span<std::byte> ByteLog::space() {
+    if (blocks_.empty() || block_bytes - blocks_.back()->used < space_bytes_min) {
+        auto* block = new Block;
+        block->first_offset = next_offset_;
+        blocks_.emplace_back(block);
+    }
+    Block& tail = *blocks_.back();
+    return std::span{tail.data}.subspan(tail.used);
+}
+
+void ByteLog::commit(std::size_t size, Moment received) {
+    if (size == 0) return;
+    assert(!blocks_.empty() && size <= block_bytes - blocks_.back()->used);
+    blocks_.back()->used += size;
+    next_offset_ += size;
+    mark_time(received);
+    trim();
+}
+
+void ByteLog::append(std::span<const std::byte> bytes, Moment received) {
+    while (!bytes.empty()) {
+        const auto room = space();
+        const std::size_t size = std::min(room.size(), bytes.size());
+        std::memcpy(room.data(), bytes.data(), size);
+        commit(size, received);
+        bytes = bytes.subspan(size);
+    }
+}
+
+void ByteLog::append_event(port::Event event, WallTime time) {
+    events_.push_back({next_offset_, time, std::move(event)});
+    trim();
+}
+
+std::uint64_t ByteLog::oldest_offset() const noexcept {
+    return next_offset_ > capacity_bytes_ ? next_offset_ - capacity_bytes_ : 0;
+}
+
+void ByteLog::trim() {
+    const std::uint64_t oldest = oldest_offset();
+    while (blocks_.size() > 1 && blocks_.front()->first_offset + blocks_.front()->used <= oldest) blocks_.pop_front();
+    while (!events_.empty() && (events_.front().offset < oldest || events_.size() > log_events_max)) {
+        events_.pop_front();
+        ++first_event_;
+    }
+    while (marks_.size() > 1 && marks_.front().end_offset <= oldest) marks_.pop_front();
+}
+
+void ByteLog::mark_time(Moment received) {
+    if (!marks_.empty() && received.steady - marks_.back().started.steady < mark_interval_) {
+        marks_.back().end_offset = next_offset_;
+        marks_.back().received = received;
+        return;
+    }
+    marks_.push_back({next_offset_, received, received});
+    if (marks_.size() <= log_time_marks_max) return;
+    // Full: halve the resolution. Each pair becomes one mark that covers both.
+    std::deque<TimeMark> halved;
+    for (std::size_t i = 0; i + 1 < marks_.size(); i += 2) {
+        halved.push_back({marks_[i + 1].end_offset, marks_[i].started, marks_[i + 1].received});
+    }
+    if (marks_.size() % 2 != 0) halved.push_back(marks_.back());
+    marks_ = std::move(halved);
+    mark_interval_ *= 2;
+}
+
+Moment ByteLog::received_at(std::uint64_t last_byte) const {
+    assert(!marks_.empty());
+    if (last_byte + 1 == next_offset_) return marks_.back().received;
+    const auto mark = std::upper_bound(marks_.begin(), marks_.end(), last_byte,
+                                       [](std::uint64_t offset, const TimeMark& m) { return offset < m.end_offset; });
+    return mark == marks_.end() ? marks_.back().received : mark->received;
+}
+
+std::optional<Item> ByteLog::read(Cursor& cursor, std::size_t bytes_max) const {
+    if (auto gap = read_gap(cursor)) return gap;
+
+    std::uint64_t end = next_offset_;
+    if (cursor.event < next_event()) {
+        const EventItem& event = events_[static_cast<std::size_t>(cursor.event - first_event_)];
+        if (event.offset <= cursor.offset) {
+            ++cursor.event;
+            return event;
+        }
+        end = event.offset;
+    }
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(end - cursor.offset, bytes_max));
+    if (size == 0) return std::nullopt;
+    auto item = read_data(cursor.offset, size);
+    cursor.offset += size;
+    return item;
+}
+
+std::optional<Item> ByteLog::read_gap(Cursor& cursor) const {
+    const std::uint64_t oldest = oldest_offset();
+    if (cursor.offset >= oldest && cursor.event >= first_event_) return std::nullopt;
+    GapItem gap;
+    gap.from = cursor.offset;
+    gap.to = std::max(cursor.offset, oldest);
+    gap.events_lost = cursor.event < first_event_ ? first_event_ - cursor.event : 0;
+    cursor.offset = gap.to;
+    cursor.event += gap.events_lost;
+    return gap;
+}
+
+DataItem ByteLog::read_data(std::uint64_t offset, std::size_t size) const {
+    DataItem item;
+    item.offset = offset;
+    item.size = size;
+    item.received = received_at(offset + size - 1);
+    auto block = std::upper_bound(blocks_.begin(), blocks_.end(), offset,
+                                  [](std::uint64_t at, const BlockRef& b) { return at < b->first_offset; });
+    for (--block; size > 0; ++block) {
+        const auto begin = static_cast<std::size_t>(offset - (*block)->first_offset);
+        const std::size_t here = std::min(size, (*block)->used - begin);
+        item.slices.push_back({*block, (*block)->data.data() + begin, here});
+        offset += here;
+        size -= here;
+    }
+    return item;
+}
+
+Cursor ByteLog::at_offset(std::uint64_t offset) const {
+    const auto event = std::lower_bound(events_.begin(), events_.end(), offset,
+                                        [](const EventItem& e, std::uint64_t at) { return e.offset < at; });
+    return {offset, first_event_ + static_cast<std::uint64_t>(event - events_.begin())};
+}
+
+Cursor ByteLog::at_time(WallTime time) const {
+    std::uint64_t begin = oldest_offset();
+    for (const TimeMark& mark : marks_) {
+        if (mark.received.wall >= time) return at_offset(begin);
+        begin = std::max(begin, mark.end_offset);
+    }
+    return head();
+}
+
+}  // namespace vserd::hub

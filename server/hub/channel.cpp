@@ -1,0 +1,210 @@
+#include "hub/channel.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace vserd::hub {
+
+Reader::Reader(Channel& channel, Cursor start, Sink& sink) : channel_(&channel), cursor_(start), sink_(sink) {
+    channel.busy_readers_.push_back(*this);
+    channel.count_reader(+1);
+}
+
+Reader::~Reader() {
+    if (channel_ != nullptr) channel_->count_reader(-1);
+}
+
+std::optional<Item> Reader::next(std::size_t bytes_max) {
+    if (channel_ == nullptr) return std::nullopt;
+    auto item = channel_->log_.read(cursor_, bytes_max);
+    if (!item) {
+        unlink();
+        channel_->waiting_readers_.push_back(*this);
+    } else if (const auto* gap = std::get_if<GapItem>(&*item)) {
+        port::add(channel_->port_.stats()->gap_bytes, gap->to - gap->from);
+    }
+    return item;
+}
+
+Writer::Writer(Channel& channel, std::string client) : channel_(&channel), client_(std::move(client)) {
+    channel.writers_.push_back(*this);
+}
+
+Writer::~Writer() {
+    if (channel_ != nullptr && channel_->exclusive_ == this) channel_->set_exclusive(nullptr);
+}
+
+Result<void> Writer::acquire_exclusive() {
+    if (channel_ == nullptr) return Error{Failure::unavailable, 0, "", "the port was removed"};
+    if (channel_->exclusive_ == this) return {};
+    if (channel_->exclusive_ != nullptr) {
+        const std::string& holder = channel_->exclusive_->client_;
+        return Error{Failure::refused, 0, holder,
+                     "port \"" + channel_->name() + "\" is held exclusively by \"" + holder +
+                         "\"; open it read-only, or ask that client to detach"};
+    }
+    channel_->set_exclusive(this);
+    return {};
+}
+
+Channel::Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook)
+    : limits_(limits),
+      hook_(std::move(hook)),
+      log_(limits.history_bytes),
+      port_(environment, std::move(config), *this) {}
+
+Channel::~Channel() = default;
+
+void Channel::stop(std::function<void()> done) {
+    stopped_ = true;
+    fail_pending_writes({Failure::unavailable, 0, "", "port \"" + name() + "\" is closing"}, true);
+    for (Writer& writer : writers_) writer.channel_ = nullptr;
+    writers_.clear();
+    exclusive_ = nullptr;
+    busy_readers_.splice(busy_readers_.end(), waiting_readers_);
+    while (!busy_readers_.empty()) {
+        Reader& reader = busy_readers_.front();
+        busy_readers_.pop_front();
+        reader.channel_ = nullptr;
+        count_reader(-1);
+        reader.sink_.on_closed();
+    }
+    port_.stop(std::move(done));
+}
+
+void Channel::refuse_writes() {
+    writes_refused_ = true;
+    fail_pending_writes({Failure::unavailable, 0, "", "the server is going down"}, true);
+}
+
+Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& sink) {
+    if (stopped_) return Error{Failure::unavailable, 0, "", "port \"" + name() + "\" is closing"};
+    if (readers_count_ >= limits_.readers_max) {
+        return Error{Failure::exhausted, 0, "readers_max",
+                     "port \"" + name() + "\" has " + std::to_string(readers_count_) +
+                         " readers, the most it takes; close some"};
+    }
+    Cursor cursor = log_.head();
+    if (std::holds_alternative<StartOldest>(start)) {
+        cursor = log_.at_offset(log_.oldest_offset());
+    } else if (const auto* offset = std::get_if<StartOffset>(&start)) {
+        if (offset->offset > log_.next_offset()) {
+            return Error{Failure::out_of_range, 0, "from.offset",
+                         "offset " + std::to_string(offset->offset) + " of port \"" + name() +
+                             "\" has not been reached: its head is at " + std::to_string(log_.next_offset())};
+        }
+        cursor = log_.at_offset(offset->offset);
+    } else if (const auto* tail = std::get_if<StartTail>(&start)) {
+        const std::uint64_t held = log_.next_offset() - log_.oldest_offset();
+        cursor = log_.at_offset(log_.next_offset() - std::min(tail->bytes, held));
+    } else if (const auto* since = std::get_if<StartSince>(&start)) {
+        cursor = log_.at_time(since->time);
+    }
+    return std::make_unique<Reader>(*this, cursor, sink);
+}
+
+void Channel::submit(const Writer& writer, PendingWrite& write) {
+    if (stopped_ || writes_refused_) {
+        return write.done(Error{Failure::unavailable, 0, "", "the server is going down or the port is closing"});
+    }
+    if (exclusive_ != nullptr && exclusive_ != &writer) {
+        return write.done(Error{Failure::refused, 0, exclusive_->client_,
+                                "port \"" + name() + "\" is held exclusively by \"" + exclusive_->client_ +
+                                    "\"; wait until that client detaches"});
+    }
+    if (!write.wait_while_offline && port_.state() == port::PortState::offline) {
+        return write.done(Error{Failure::unavailable, 0, "",
+                                "the device of port \"" + name() + "\" is away: " + port_.offline_reason()});
+    }
+    if (pending_writes_.empty()) write.taken += port_.transmit(write.bytes.subspan(write.taken));
+    if (write.taken == write.bytes.size()) return write.done({});
+    if (pending_writes_.size() >= limits_.pending_writes_max) {
+        return write.done(Error{Failure::exhausted, 0, "pending_writes_max",
+                                "too many writers wait on port \"" + name() + "\"; try again later"});
+    }
+    pending_writes_.push_back(write);
+}
+
+void Channel::withdraw(PendingWrite& write) noexcept {
+    if (write.is_linked()) write.unlink();
+}
+
+void Channel::pump_writes() {
+    while (!pending_writes_.empty()) {
+        PendingWrite& write = pending_writes_.front();
+        write.taken += port_.transmit(write.bytes.subspan(write.taken));
+        if (write.taken < write.bytes.size()) return;
+        write.unlink();
+        write.done({});
+    }
+}
+
+void Channel::fail_pending_writes(const Error& error, bool also_patient) {
+    List<PendingWrite> kept;
+    List<PendingWrite> failed;
+    while (!pending_writes_.empty()) {
+        PendingWrite& write = pending_writes_.front();
+        write.unlink();
+        (also_patient || !write.wait_while_offline ? failed : kept).push_back(write);
+    }
+    pending_writes_.splice(pending_writes_.end(), kept);
+    while (!failed.empty()) {
+        PendingWrite& write = failed.front();
+        write.unlink();
+        write.done(error);
+    }
+}
+
+std::span<std::byte> Channel::receive_space() {
+    return log_.space();
+}
+
+void Channel::on_received(std::size_t size) {
+    log_.commit(size);
+    wake_readers();
+}
+
+void Channel::on_event(const port::Event& event) {
+    record_event(event);
+}
+
+void Channel::on_transmit_change() {
+    if (port_.state() == port::PortState::offline) {
+        fail_pending_writes(
+            {Failure::unavailable, 0, "", "the device of port \"" + name() + "\" went away: " + port_.offline_reason()},
+            false);
+    }
+    pump_writes();
+}
+
+void Channel::record_event(const port::Event& event) {
+    const auto now = std::chrono::system_clock::now();
+    const EventItem item{log_.next_offset(), now, event};
+    log_.append_event(event, now);
+    if (hook_) hook_(*this, item);
+    wake_readers();
+}
+
+void Channel::wake_readers() {
+    // A sink may read to the head again at once, detach, or destroy other readers: take the list, then one at a time.
+    List<Reader> woken;
+    woken.swap(waiting_readers_);
+    while (!woken.empty()) {
+        Reader& reader = woken.front();
+        reader.unlink();
+        busy_readers_.push_back(reader);
+        reader.sink_.on_available();
+    }
+}
+
+void Channel::count_reader(int change) noexcept {
+    readers_count_ += static_cast<std::uint32_t>(change);
+    port_.stats()->readers.store(readers_count_, std::memory_order_relaxed);
+}
+
+void Channel::set_exclusive(Writer* writer) {
+    exclusive_ = writer;
+    record_event(port::WriterChanged{writer != nullptr ? writer->client_ : std::string{}});
+}
+
+}  // namespace vserd::hub

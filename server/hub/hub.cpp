@@ -1,0 +1,157 @@
+#include "hub/hub.hpp"
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <numeric>
+#include <utility>
+
+namespace vserd::hub {
+namespace {
+
+constexpr std::chrono::milliseconds drain_poll_interval{5};
+constexpr std::size_t names_listed_max = 12;
+
+/// Levenshtein distance: how many letters to change, add or drop.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
+        }
+    }
+    return row.back();
+}
+
+}  // namespace
+
+Hub::Hub(io::Loop& loop)
+    : loop_(loop), workers_(loop), device_watch_(loop), stats_(std::make_shared<const StatsList>()) {}
+
+Hub::~Hub() = default;
+
+void Hub::apply(const HubConfig& config) {
+    const bool limits_changed = !(limits_ == config.limits);
+    limits_ = config.limits;
+    std::vector<std::string> gone;
+    for (const auto& [name, channel] : channels_) {
+        const auto same = [&](const port::PortConfig& wanted) { return wanted == channel->port().config(); };
+        if (limits_changed || std::none_of(config.ports.begin(), config.ports.end(), same)) gone.push_back(name);
+    }
+    for (const std::string& name : gone) remove(name);
+
+    for (const port::PortConfig& wanted : config.ports) {
+        if (channels_.contains(wanted.name)) continue;
+        auto hook = [this](Channel& channel, const EventItem& event) {
+            each_watcher([&](PortWatcher& watcher) { watcher.on_port_event(channel, event); });
+        };
+        auto channel =
+            std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_}, wanted, limits_, hook);
+        Channel& added = *channel;
+        channels_.emplace(wanted.name, std::move(channel));
+        each_watcher([&](PortWatcher& watcher) { watcher.on_port_added(added); });
+        added.start();
+    }
+    publish_stats();
+}
+
+void Hub::remove(const std::string& name) {
+    auto node = channels_.extract(name);
+    Channel& channel = *node.mapped();
+    each_watcher([&](PortWatcher& watcher) { watcher.on_port_removed(channel); });
+    leaving_.push_back(std::move(node.mapped()));
+    channel.stop([this, &channel] {
+        // Not from inside the channel's own call.
+        loop_.post([this, &channel] {
+            std::erase_if(leaving_, [&](const auto& leaving) { return leaving.get() == &channel; });
+            if (shutting_down_ && leaving_.empty()) finish_shutdown();
+        });
+    });
+}
+
+Channel* Hub::find(std::string_view name) noexcept {
+    const auto found = channels_.find(name);
+    return found == channels_.end() ? nullptr : found->second.get();
+}
+
+Result<Channel*> Hub::require(std::string_view name) {
+    if (name.empty()) {
+        return Error{Failure::invalid_argument, 0, "port", "port is empty; name one, as ListPorts shows them"};
+    }
+    if (Channel* channel = find(name)) return channel;
+
+    std::string message = "no port \"" + std::string(name.substr(0, 64)) + "\"";
+    const auto closest = std::min_element(channels_.begin(), channels_.end(), [&](const auto& a, const auto& b) {
+        return edit_distance(name.substr(0, 64), a.first) < edit_distance(name.substr(0, 64), b.first);
+    });
+    if (closest != channels_.end()) message += "; did you mean \"" + closest->first + "\"?";
+    std::string listed;
+    for (const auto& [other, channel] : channels_) listed += (listed.empty() ? "" : ", ") + other;
+    if (channels_.empty()) {
+        message += "; no port is configured";
+    } else if (channels_.size() <= names_listed_max) {
+        message += " The ports are: " + listed;
+    }
+    return Error{Failure::not_found, 0, std::string(name.substr(0, 64)), message};
+}
+
+void Hub::each_watcher(const std::function<void(PortWatcher&)>& call) {
+    const auto watchers = watchers_;  // a call may add or remove some
+    for (PortWatcher* watcher : watchers) {
+        if (std::find(watchers_.begin(), watchers_.end(), watcher) != watchers_.end()) call(*watcher);
+    }
+}
+
+void Hub::add_watcher(PortWatcher& watcher) {
+    watchers_.push_back(&watcher);
+}
+
+void Hub::remove_watcher(PortWatcher& watcher) noexcept {
+    std::erase(watchers_, &watcher);
+}
+
+void Hub::publish_stats() {
+    auto list = std::make_shared<StatsList>();
+    for (const auto& [name, channel] : channels_) list->push_back(channel->port().stats());
+    stats_.store(std::move(list));
+}
+
+std::shared_ptr<const StatsList> Hub::stats() const {
+    return stats_.load();
+}
+
+void Hub::shut_down(std::chrono::milliseconds drain_limit, std::function<void()> done) {
+    shutdown_done_ = std::move(done);
+    shutting_down_ = true;
+    for (const auto& [name, channel] : channels_) channel->refuse_writes();
+    drain_timer_ = std::make_unique<boost::asio::steady_timer>(loop_.context());
+    wait_for_drain(std::chrono::steady_clock::now() + drain_limit);
+}
+
+void Hub::wait_for_drain(std::chrono::steady_clock::time_point deadline) {
+    const bool busy = std::any_of(channels_.begin(), channels_.end(), [](const auto& entry) {
+        const port::Port& port = entry.second->port();
+        return port.state() == port::PortState::online && port.tx_queue_bytes() > 0;
+    });
+    if (busy && std::chrono::steady_clock::now() < deadline) {
+        drain_timer_->expires_after(drain_poll_interval);
+        drain_timer_->async_wait([this, deadline](const boost::system::error_code& error) {
+            if (!error) wait_for_drain(deadline);
+        });
+        return;
+    }
+    std::vector<std::string> names;
+    for (const auto& [name, channel] : channels_) names.push_back(name);
+    for (const std::string& name : names) remove(name);
+    if (leaving_.empty()) loop_.post([this] { finish_shutdown(); });
+}
+
+void Hub::finish_shutdown() {
+    if (auto done = std::exchange(shutdown_done_, nullptr)) done();
+}
+
+}  // namespace vserd::hub

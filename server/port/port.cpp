@@ -1,0 +1,85 @@
+#include "port/port.hpp"
+
+#include <utility>
+
+#include "port/port_impl.hpp"
+
+namespace vserd::port {
+
+Port::Port(PortEnvironment environment, PortConfig config, Listener& listener)
+    : impl_(std::make_shared<Impl>(environment, std::move(config), listener)) {}
+
+Port::~Port() = default;
+
+void Port::start() {
+    impl_->start();
+}
+void Port::stop(std::function<void()> done) {
+    impl_->stop(std::move(done));
+}
+
+const PortConfig& Port::config() const noexcept {
+    return impl_->config;
+}
+PortState Port::state() const noexcept {
+    return impl_->state;
+}
+const std::string& Port::offline_reason() const noexcept {
+    return impl_->offline_reason;
+}
+const line::Settings& Port::settings() const noexcept {
+    return impl_->settings;
+}
+std::optional<line::Signals> Port::signals() const noexcept {
+    return impl_->signals;
+}
+std::optional<line::Capabilities> Port::capabilities() const noexcept {
+    return impl_->capabilities;
+}
+line::Kind Port::kind() const noexcept {
+    return impl_->kind;
+}
+std::uint64_t Port::tx_offset() const noexcept {
+    return impl_->tx_offset;
+}
+std::size_t Port::tx_queue_bytes() const noexcept {
+    return impl_->queue.bytes();
+}
+const std::shared_ptr<PortStats>& Port::stats() const noexcept {
+    return impl_->stats;
+}
+
+std::size_t Port::transmit(std::span<const std::byte> bytes) {
+    return impl_->transmit(bytes);
+}
+
+void Port::change_settings(const line::SettingsChange& change, std::chrono::steady_clock::time_point deadline,
+                           Reply<line::Settings> reply) {
+    if (auto valid = line::with_change(impl_->settings, change); !valid) return reply(valid.error());
+    impl_->submit({change, deadline, std::move(reply)});
+}
+
+void Port::set_signals(const line::SignalChange& change, Reply<line::Signals> reply) {
+    impl_->set_signals(change, std::move(reply));
+}
+
+void Port::read_signals(Reply<line::Signals> reply) {
+    impl_->read_signals(std::move(reply));
+}
+
+void Port::send_break(std::chrono::milliseconds duration, std::chrono::steady_clock::time_point deadline,
+                      Reply<void> reply) {
+    if (duration < break_duration_min || duration > break_duration_max) {
+        return reply(Error{Failure::invalid_argument, 0, "duration",
+                           "duration is " + std::to_string(duration.count()) + " ms; give 1 ms to 5000 ms"});
+    }
+    impl_->submit({duration, deadline, [reply = std::move(reply)](const Result<line::Settings>& result) {
+                       result ? reply({}) : reply(result.error());
+                   }});
+}
+
+void Port::flush(line::FlushDirection direction, Reply<std::uint64_t> reply) {
+    impl_->flush(direction, std::move(reply));
+}
+
+}  // namespace vserd::port
