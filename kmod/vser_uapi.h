@@ -146,7 +146,7 @@ struct vs_stats {
 #define VS_GET_SIGNALS _IOR(VS_MAGIC, 4, __u32)
 #define VS_SET_SIGNALS _IOW(VS_MAGIC, 5, struct vs_signals_set)
 #define VS_WAIT_SIGNALS _IOWR(VS_MAGIC, 6, struct vs_signals_wait)
-/* Starts a break and returns; queued bytes wait behind it. A second one extends the first. */
+/* Starts a break and returns; queued bytes wait behind it. A second one may extend the first. */
 #define VS_SEND_BREAK _IOW(VS_MAGIC, 7, __u32)
 #define VS_FLUSH _IOW(VS_MAGIC, 8, __u32)
 #define VS_GET_STATS _IOR(VS_MAGIC, 9, struct vs_stats)

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vser: native AIO (io_submit). A request that cannot be served at once waits in the driver
+ * with its user pages pinned, and is served under the link lock by whoever moves bytes, in
+ * the order of submission. It is completed from a work item, because unpinning dirty pages
+ * sleeps. Vectored requests are one list of page pieces, so they are one request here too.
+ *
+ * io_uring needs none of this: it polls the node and comes back with IOCB_NOWAIT.
+ */
+#include <linux/aio.h>
+#include <linux/bvec.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "vser.h"
+#include "vser_compat.h"
+
+/**
+ * struct vser_request - a native AIO request
+ * @entry: in reads, writes or done of @port; empty before it is queued
+ * @iocb: its private field points back here; valid until ki_complete()
+ * @port: kept by the file reference that @iocb holds
+ * @iter: over @pieces, what is left to move
+ * @moved: bytes moved so far
+ * @result: what to complete with, once on the done list
+ * @is_write: direction
+ * @finished: on the done list or beyond
+ * @cancelled: cancel came before it was queued
+ * @pages: number of @pieces
+ * @pieces: pinned user memory
+ *
+ * Fields after @port are under the link lock once the request is queued.
+ */
+struct vser_request {
+	struct list_head entry;
+	struct kiocb *iocb;
+	struct vser_port *port;
+	struct iov_iter iter;
+	ssize_t moved;
+	ssize_t result;
+	bool is_write;
+	bool finished;
+	bool cancelled;
+	unsigned int pages;
+	struct bio_vec pieces[];
+};
+
+bool vser_aio_wanted(struct kiocb *iocb)
+{
+	return !is_sync_kiocb(iocb) && vser_iocb_is_native_aio(iocb) &&
+	       !(iocb->ki_flags & IOCB_NOWAIT) && !(iocb->ki_filp->f_flags & O_NONBLOCK);
+}
+
+/* ---- Serving and finishing, under the link lock ---- */
+
+static void vser_finish(struct vser_request *request, ssize_t result)
+{
+	struct vser_port *port = request->port;
+
+	request->finished = true;
+	request->result = request->moved ?: result;
+	list_move_tail(&request->entry, &port->done);
+	/*
+	 * Each queued run of the work item owns a reference: a run may find that the one before
+	 * it has completed everything, and with it dropped the last file.
+	 */
+	if (queue_work(vser_workqueue, &port->done_work))
+		get_device(&port->dev);
+}
+
+/* Serves waiting requests of @port as far as bytes and room go; true when anything moved. */
+bool vser_aio_serve(struct vser_port *port)
+{
+	struct vser_request *request, *next;
+	bool moved = false;
+
+	list_for_each_entry_safe(request, next, &port->reads, entry) {
+		if (!vser_readable(port))
+			break;
+		request->moved = vser_take(port, &request->iter);
+		vser_finish(request, 0);
+		moved = true;
+	}
+	list_for_each_entry_safe(request, next, &port->writes, entry) {
+		if (!vser_room(port))
+			break;
+		request->moved += vser_put(port, &request->iter);
+		moved = true;
+		if (!iov_iter_count(&request->iter))
+			vser_finish(request, 0);
+	}
+	return moved;
+}
+
+/* Ends the waiting requests of one descriptor, or of all of them for a NULL @file. */
+static int vser_end_requests(struct vser_port *port, const struct file *file, int error)
+{
+	struct vser_request *request, *next;
+	int count = 0;
+
+	list_for_each_entry_safe(request, next, &port->reads, entry) {
+		if (file && request->iocb->ki_filp != file)
+			continue;
+		vser_finish(request, error);
+		count++;
+	}
+	list_for_each_entry_safe(request, next, &port->writes, entry) {
+		if (file && request->iocb->ki_filp != file)
+			continue;
+		vser_finish(request, error);
+		count++;
+	}
+	return count;
+}
+
+void vser_aio_abort(struct vser_port *port, int error)
+{
+	vser_end_requests(port, NULL, error);
+}
+
+int vser_aio_cancel_file(struct vser_port *port, const struct file *file)
+{
+	unsigned long flags = vser_lock(port);
+	int count = vser_end_requests(port, file, -ECANCELED);
+
+	vser_unlock(port, flags);
+	return count;
+}
+
+/* Called inside the AIO context lock, which keeps the request: completing it takes that lock. */
+static int vser_aio_cancel(struct kiocb *iocb)
+{
+	struct vser_request *request = iocb->private;
+	struct vser_port *port = request->port;
+	unsigned long flags = vser_lock(port);
+	int error = 0;
+
+	if (request->finished)
+		error = -EAGAIN;
+	else if (list_empty(&request->entry))
+		request->cancelled = true;
+	else
+		vser_finish(request, -ECANCELED);
+	vser_unlock(port, flags);
+	return error;
+}
+
+/* ---- Completing, in process context ---- */
+
+static void vser_unpin(struct vser_request *request)
+{
+	unsigned int i;
+
+	for (i = 0; i < request->pages; i++)
+		unpin_user_pages_dirty_lock(&request->pieces[i].bv_page, 1,
+					    !request->is_write && request->moved);
+}
+
+static void vser_forget(struct vser_port *port, unsigned int pages)
+{
+	unsigned long flags = vser_lock(port);
+
+	port->requests--;
+	port->pinned_pages -= pages;
+	vser_unlock(port, flags);
+}
+
+static void vser_complete(struct vser_request *request)
+{
+	struct kiocb *iocb = request->iocb;
+
+	vser_unpin(request);
+	vser_forget(request->port, request->pages);
+	iocb->ki_complete(iocb, request->result);
+	kfree(request);
+}
+
+void vser_aio_done(struct work_struct *work)
+{
+	struct vser_port *port = container_of(work, struct vser_port, done_work);
+	struct vser_request *request, *next;
+	unsigned long flags;
+	LIST_HEAD(done);
+
+	flags = vser_lock(port);
+	list_splice_init(&port->done, &done);
+	vser_unlock(port, flags);
+	list_for_each_entry_safe(request, next, &done, entry)
+		vser_complete(request);
+	put_device(&port->dev);
+}
+
+/* ---- Submitting ---- */
+
+/* Pages that the next @bytes of the iterator touch, counted per segment. */
+static unsigned int vser_count_pages(struct iov_iter iter, size_t bytes)
+{
+	unsigned int pages = 0;
+
+	while (bytes && iov_iter_count(&iter)) {
+		size_t length = min(iov_iter_single_seg_count(&iter), bytes);
+
+		if (length)
+			pages += DIV_ROUND_UP(offset_in_page(vser_iter_address(&iter)) + length,
+					      PAGE_SIZE);
+		iov_iter_advance(&iter, length);
+		bytes -= length;
+	}
+	return pages;
+}
+
+/* Pins up to @bytes; a bad address ends the request before it. Returns the bytes pinned. */
+static size_t vser_pin(struct vser_request *request, struct iov_iter *iter, size_t bytes,
+		       unsigned int pages_max)
+{
+	unsigned int flags = request->is_write ? 0 : FOLL_WRITE;
+	size_t pinned = 0;
+
+	while (pinned < bytes && request->pages < pages_max) {
+		unsigned long address = vser_iter_address(iter);
+		size_t length = min(iov_iter_single_seg_count(iter), bytes - pinned);
+		unsigned int offset = offset_in_page(address);
+		struct page *page;
+
+		length = min_t(size_t, length, PAGE_SIZE - offset);
+		if (length) {
+			if (!access_ok((void __user *)address, length) ||
+			    pin_user_pages_fast(address & PAGE_MASK, 1, flags, &page) != 1)
+				break;
+			request->pieces[request->pages].bv_page = page;
+			request->pieces[request->pages].bv_offset = offset;
+			request->pieces[request->pages].bv_len = length;
+			request->pages++;
+			pinned += length;
+		}
+		iov_iter_advance(iter, length);
+	}
+	return pinned;
+}
+
+/* Counts a request against the port's bounds before it takes any memory. */
+static int vser_reserve(struct vser_port *port, unsigned int pages)
+{
+	unsigned long flags = vser_lock(port);
+	int error = 0;
+
+	if (port->dead)
+		error = -ENODEV;
+	else if (port->requests >= VSER_REQUESTS_MAX ||
+		 port->pinned_pages + pages > VSER_PINNED_PAGES_MAX)
+		error = -EAGAIN;
+	if (!error) {
+		port->requests++;
+		port->pinned_pages += pages;
+	}
+	vser_unlock(port, flags);
+	return error;
+}
+
+static void vser_enqueue(struct vser_request *request)
+{
+	struct vser_port *port = request->port;
+	unsigned long flags = vser_lock(port);
+
+	list_add_tail(&request->entry, request->is_write ? &port->writes : &port->reads);
+	if (port->dead)
+		vser_finish(request, -ENODEV);
+	else if (request->cancelled)
+		vser_finish(request, -ECANCELED);
+	vser_unlock(port, flags);
+}
+
+/*
+ * Queues a request that could not be served at once. More than a ring's worth is cut to a
+ * short count, which bounds what one request can pin.
+ */
+ssize_t vser_aio_submit(struct vser_port *port, struct kiocb *iocb, struct iov_iter *iter,
+			bool is_write)
+{
+	size_t bytes = min_t(size_t, iov_iter_count(iter), port->ring.size);
+	unsigned int pages = vser_count_pages(*iter, bytes);
+	struct vser_request *request;
+	int error;
+
+	error = vser_reserve(port, pages);
+	if (error)
+		return error;
+	request = kzalloc(struct_size(request, pieces, pages), GFP_KERNEL);
+	if (!request) {
+		vser_forget(port, pages);
+		return -ENOMEM;
+	}
+	INIT_LIST_HEAD(&request->entry);
+	request->iocb = iocb;
+	request->port = port;
+	request->is_write = is_write;
+	bytes = vser_pin(request, iter, bytes, pages);
+	if (!bytes) {
+		vser_forget(port, pages);
+		kfree(request);
+		return -EFAULT;
+	}
+	iov_iter_bvec(&request->iter, is_write ? ITER_SOURCE : ITER_DEST, request->pieces,
+		      request->pages, bytes);
+	iocb->private = request;
+	/* From here on a cancel may come; before, it could not find the request. */
+	kiocb_set_cancel_fn(iocb, vser_aio_cancel);
+	vser_enqueue(request);
+	return -EIOCBQUEUED;
+}
