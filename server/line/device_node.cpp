@@ -1,0 +1,199 @@
+#include "line/device_node.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <vector>
+
+namespace vserd::line {
+namespace {
+
+constexpr std::array lock_directories = {"/run/lock", "/var/lock"};
+
+struct CloseDirectory {
+    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
+};
+using Directory = std::unique_ptr<DIR, CloseDirectory>;
+
+std::string describe_process(pid_t pid) {
+    std::string command;
+    std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
+    std::getline(comm, command);
+    std::string text = "pid " + std::to_string(pid);
+    if (!command.empty()) text += " (" + command + ")";
+    return text;
+}
+
+/// The numeric entries of a directory: processes of /proc, descriptors of /proc/N/fd.
+std::vector<int> numbers_in(const std::string& path) {
+    std::vector<int> numbers;
+    const Directory directory(::opendir(path.c_str()));
+    while (directory) {
+        const dirent* entry = ::readdir(directory.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
+        if (entry == nullptr) break;
+        char* end = nullptr;
+        const long number = std::strtol(entry->d_name, &end, 10);
+        if (end != entry->d_name && *end == '\0') numbers.push_back(static_cast<int>(number));
+    }
+    return numbers;
+}
+
+bool has_open(pid_t pid, dev_t device, int except_fd) {
+    const std::string fds = "/proc/" + std::to_string(pid) + "/fd";
+    for (const int fd : numbers_in(fds)) {
+        if (fd == except_fd) continue;
+        struct stat info {};
+        if (::stat((fds + "/" + std::to_string(fd)).c_str(), &info) != 0) continue;
+        if (S_ISCHR(info.st_mode) && info.st_rdev == device) return true;
+    }
+    return false;
+}
+
+/// Who holds an flock on the node: "1: FLOCK  ADVISORY  WRITE 812 00:05:94 0 EOF" (device in hex, then the inode).
+std::string find_flock_holder(const struct stat& node) {
+    std::ostringstream wanted;
+    wanted << std::hex;
+    wanted.fill('0');
+    wanted.width(2);
+    wanted << major(node.st_dev) << ':';
+    wanted.width(2);
+    wanted << minor(node.st_dev) << std::dec << ':' << node.st_ino;
+    std::ifstream locks("/proc/locks");
+    for (std::string entry; std::getline(locks, entry);) {
+        std::istringstream fields(entry);
+        std::string number, kind, mode, access, place;
+        pid_t pid = 0;
+        fields >> number >> kind >> mode >> access >> pid >> place;
+        if (kind == "FLOCK" && place == wanted.str() && pid > 0) return describe_process(pid);
+    }
+    return {};
+}
+
+/// Programs of the UUCP tradition (minicom, cu, pppd) say by a file LCK..ttyS0 holding a pid that they use a device.
+std::string find_lock_file_holder(const std::string& path) {
+    std::error_code ignored;
+    const auto real = std::filesystem::canonical(path, ignored);
+    for (const auto& name : {std::filesystem::path(path).filename(), real.filename()}) {
+        for (const char* directory : lock_directories) {
+            std::ifstream file(std::string(directory) + "/LCK.." + name.string());
+            pid_t pid = 0;
+            if (!(file >> pid) || pid <= 0 || pid == ::getpid()) continue;
+            const bool alive = ::kill(pid, 0) == 0 || errno == EPERM;
+            if (alive) return describe_process(pid);
+        }
+    }
+    return {};
+}
+
+Error busy(const std::string& path, std::string holder) {
+    std::string message = path + " is in use";
+    if (holder.empty()) {
+        message += " by a process that cannot be seen from here; `fuser -v " + path + "` as root names it";
+    } else if (holder.starts_with("pid " + std::to_string(::getpid()) + " ")) {
+        message += " by this server itself, " + holder + ": is the device configured twice?";
+    } else {
+        message += " by " + holder + "; stop it or give the port another device";
+    }
+    return Error{Failure::io, EBUSY, std::move(holder), std::move(message)};
+}
+
+std::string group_name(gid_t gid) {
+    std::array<char, 4096> buffer{};
+    group entry{};
+    group* found = nullptr;
+    ::getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found);
+    return found != nullptr ? std::string(found->gr_name) : std::to_string(gid);
+}
+
+std::string user_name() {
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
+    return found != nullptr ? std::string(found->pw_name) : std::to_string(::geteuid());
+}
+
+Error denied(const std::string& path, const struct stat& node) {
+    const auto group = group_name(node.st_gid);
+    const bool group_may = (node.st_mode & 0060U) == 0060U && node.st_gid != 0;
+    const std::string way_out = group_may
+                                    ? "it belongs to group " + group + ": add user " + user_name() + " to group " +
+                                          group + " (adduser " + user_name() + " " + group + ") and start again"
+                                    : "user " + user_name() +
+                                          " may not use it: give it to group dialout by a udev rule "
+                                          "and add the user to group dialout";
+    return Error{Failure::io, EACCES, "device", path + ": permission denied; " + way_out};
+}
+
+Error open_error(const std::string& path, const struct stat& node, int error) {
+    switch (error) {
+        case EACCES:
+        case EPERM:
+            return denied(path, node);
+        case EBUSY:
+            return busy_error(path, node.st_rdev, -1);
+        case EIO:
+        case ENXIO:
+        case ENODEV:
+            return errno_error(path + ": no hardware answers behind this node", error);
+        default:
+            return errno_error(path, error);
+    }
+}
+
+}  // namespace
+
+Error not_a_serial_device(const std::string& path, std::string_view what) {
+    return Error{Failure::invalid_argument, ENOTTY, "device",
+                 path + " is " + std::string(what) + ", not a serial device"};
+}
+
+std::string find_holder(dev_t device, int own_fd) {
+    for (const pid_t pid : numbers_in("/proc")) {
+        if (has_open(pid, device, pid == ::getpid() ? own_fd : -1)) return describe_process(pid);
+    }
+    return {};
+}
+
+Error busy_error(const std::string& path, dev_t device, int own_fd) {
+    return busy(path, find_holder(device, own_fd));
+}
+
+Result<io::Fd> open_device_node(const std::string& path) {
+    struct stat node {};
+    if (::stat(path.c_str(), &node) != 0) {
+        const int error = errno;
+        if (error == ENOENT) return Error{Failure::io, ENOENT, "device", path + ": no such device; is it plugged in?"};
+        return errno_error(path, error);
+    }
+    if (S_ISDIR(node.st_mode)) return not_a_serial_device(path, "a directory");
+    if (S_ISREG(node.st_mode)) return not_a_serial_device(path, "a regular file");
+    if (!S_ISCHR(node.st_mode)) return not_a_serial_device(path, "no character device");
+    if (auto holder = find_lock_file_holder(path); !holder.empty()) return busy(path, std::move(holder));
+
+    io::Fd fd(::open(path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+    if (!fd) return open_error(path, node, errno);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        // Only a held lock means busy: a file system without flock does not keep the device from being used.
+        if (errno != EWOULDBLOCK) return fd;
+        auto holder = find_flock_holder(node);
+        return holder.empty() ? busy_error(path, node.st_rdev, fd.get()) : busy(path, std::move(holder));
+    }
+    return fd;
+}
+
+}  // namespace vserd::line

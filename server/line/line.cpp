@@ -1,0 +1,86 @@
+#include "line/line.hpp"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "line/sim_line.hpp"
+#include "line/sim_spec.hpp"
+#include "line/tty_line.hpp"
+#include "line/vser_line.hpp"
+
+namespace vserd::line {
+namespace {
+
+constexpr std::string_view sim_prefix = "sim:";
+constexpr std::string_view vser_prefix = "/dev/vser";
+
+bool is_vser_name(std::string_view path) {
+    if (!path.starts_with(vser_prefix) || path.size() == vser_prefix.size()) return false;
+    return std::ranges::all_of(path.substr(vser_prefix.size()), [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+/// Whether /proc/devices gives this major to the vser driver.
+bool is_vser_major(unsigned number) {
+    std::ifstream devices("/proc/devices");
+    for (std::string entry; std::getline(devices, entry);) {
+        std::istringstream fields(entry);
+        unsigned candidate = 0;
+        std::string driver;
+        if (!(fields >> candidate >> driver)) {
+            if (entry.starts_with("Block")) break;  // block majors are numbers of their own
+            continue;
+        }
+        if (candidate == number && driver == "vser") return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+Kind kind_of(std::string_view device) {
+    if (device.starts_with(sim_prefix)) return Kind::simulated;
+    if (is_vser_name(device)) return Kind::vser;
+    std::error_code ignored;
+    if (is_vser_name(std::filesystem::canonical(device, ignored).native())) return Kind::vser;
+    struct stat node {};
+    const bool found = ::stat(std::string(device).c_str(), &node) == 0 && S_ISCHR(node.st_mode);
+    return found && is_vser_major(major(node.st_rdev)) ? Kind::vser : Kind::tty;
+}
+
+Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings& settings) {
+    if (const auto valid = check_device(device); !valid) return valid.error();
+    if (const auto valid = with_change(settings, {}); !valid) return valid.error();
+    switch (kind_of(device)) {
+        case Kind::simulated:
+            return SimLine::open(device, settings);
+        case Kind::vser:
+            return VserLine::open(std::string(device), settings);
+        case Kind::tty:
+            break;
+    }
+    return TtyLine::open(std::string(device), settings);
+}
+
+Result<void> check_device(std::string_view device) {
+    if (device.starts_with(sim_prefix)) {
+        if (const auto spec = parse_sim_spec(device); !spec) return spec.error();
+        return {};
+    }
+    const auto invalid = [device](std::string_view why) {
+        return Error{Failure::invalid_argument, 0, "device",
+                     "device '" + std::string(device) + "' " + std::string(why)};
+    };
+    if (device.empty()) return invalid("is empty; give a path such as /dev/ttyUSB0, or sim:echo");
+    if (device.find('\0') != std::string_view::npos) return invalid("has a NUL byte in it");
+    if (device.front() != '/')
+        return invalid("is neither an absolute path such as /dev/ttyUSB0 nor sim:echo or sim:console");
+    return {};
+}
+
+}  // namespace vserd::line

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/fd.hpp"
+#include "line/line.hpp"
+#include "line/sim_application.hpp"
+#include "line/sim_spec.hpp"
+#include "line/wire_clock.hpp"
+
+namespace vserd::line {
+
+/// A simulated device: an application at the far end of a wire that takes its time and may be faulty. The near end is a
+/// socket pair, of which the host holds one descriptor.
+///
+/// Any thread, under a mutex of its own; service() is the simulator's thread moving the bytes. After a change from
+/// elsewhere the caller has Simulator::poke() it.
+class SimDevice {
+public:
+    explicit SimDevice(SimSpec spec, std::uint64_t number);
+
+    std::uint64_t number() const noexcept { return number_; }  ///< unique in this process
+    const SimSpec& spec() const noexcept { return spec_; }
+
+    /// Plugs the host in and returns its descriptor; the first time, the device powers up. ENODEV while the device is
+    /// away, EBUSY while another line has it.
+    Result<io::Fd> connect(const Settings& settings);
+    void disconnect();
+    int device_fd() const;  ///< the simulator's end, -1 while not connected
+
+    // As of Line. ENODEV once the plug is pulled.
+    Result<Settings> apply(const Settings& settings);
+    Result<Settings> settings() const;
+    Result<LineStatus> status() const;
+    Result<Signals> set_signals(const SignalChange& change);
+    Result<void> set_break(bool on);
+    Result<void> flush(FlushDirection direction, int host_fd);
+    Result<std::uint64_t> output_pending_bytes() const;
+
+    // As of SimControl.
+    void unplug(std::chrono::milliseconds away_for);
+    void plug();
+    void stall(std::chrono::milliseconds stalled_for);
+    void set_faults(const SimFaults& faults);
+    void force_dcd(std::optional<bool> on);
+    void set_ri(bool on);
+    void count_errors(const LineErrors& more);
+
+    /// What the simulator's thread has to wait for.
+    struct Next {
+        std::optional<SimTime> deadline;
+        bool wants_writable = false;  ///< the host does not read; go on when its descriptor has room
+    };
+    Next service(SimTime now, bool readable);
+
+private:
+    bool away(SimTime now) const noexcept { return now < away_until_; }
+    Result<void> check_plugged() const;
+    void hang_up(SimTime now, std::chrono::milliseconds away_for);
+    void take_from_host();
+    bool carry_to_application(SimTime now);
+    bool carry_to_host(SimTime now);
+    bool held_to_application(SimTime now) const noexcept;
+    bool held_to_host(SimTime now) const noexcept;
+    std::size_t due(WireClock& clock, SimTime now) const noexcept;
+    void mistreat(std::vector<std::byte>& bytes);
+    void filter_flow_control(std::vector<std::byte>& bytes);
+    bool send_to_host();
+    Next plan(SimTime now);
+    double random() noexcept;
+
+    const SimSpec spec_;
+    const std::uint64_t number_;
+
+    mutable std::mutex mutex_;  // protects all that follows
+    SimState state_;
+    std::unique_ptr<SimApplication> application_;
+    LineErrors errors_;  // since open
+    io::Fd device_end_;
+    bool powered_ = false;
+    bool hung_up_ = false;   // the host still holds its end of a connection that is over
+    bool readable_ = false;  // the host may have written: not yet EAGAIN
+    bool blocked_ = false;   // the host does not read: EAGAIN
+    bool break_on_ = false;
+    bool host_said_xoff_ = false;
+    SimTime away_until_{};
+    std::uint32_t open_fails_left_ = 0;
+    std::uint64_t sent_bytes_ = 0;  // to the host since open
+    std::uint64_t random_state_ = 0;
+    ByteFifo from_host_;              // accepted, not yet on the wire
+    std::vector<std::byte> to_host_;  // off the wire, not yet taken by the host's descriptor
+    std::vector<std::byte> scratch_;
+    WireClock to_application_clock_;
+    WireClock to_host_clock_;
+};
+
+}  // namespace vserd::line

@@ -1,0 +1,168 @@
+#include "line/tty_line.hpp"
+
+#include <asm/termbits.h>
+#include <linux/serial.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "line/device_node.hpp"
+#include "line/termios_settings.hpp"
+
+namespace vserd::line {
+namespace {
+
+Error unsupported(const std::string& path, std::string capability, std::string_view what) {
+    return Error{Failure::unsupported, ENOTTY, std::move(capability), path + " " + std::string(what)};
+}
+
+/// A pseudo terminal takes a break or any speed with a success, and does nothing. Its majors are fixed (devices.txt).
+bool is_pseudo_terminal(dev_t device) noexcept {
+    constexpr unsigned unix98_first = 136, unix98_last = 143, legacy = 3;
+    const unsigned number = major(device);
+    return (number >= unix98_first && number <= unix98_last) || number == legacy;
+}
+
+dev_t device_number(int fd) noexcept {
+    struct stat node {};
+    return ::fstat(fd, &node) == 0 ? node.st_rdev : dev_t{};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const Settings& settings) {
+    auto fd = open_device_node(path);
+    if (!fd) return fd.error();
+    termios2 raw{};
+    if (::ioctl(fd->get(), TCGETS2, &raw) != 0) {
+        const int error = errno;
+        if (error == ENOTTY || error == EINVAL)
+            return not_a_serial_device(path, "a character device without line settings");
+        if (error == EIO) return errno_error(path + ": no hardware answers behind this node", error);
+        return errno_error(path, error);
+    }
+    std::unique_ptr<TtyLine> line(new TtyLine(path, *std::move(fd)));
+    if (const auto taken = line->take_exclusively(); !taken) return taken.error();
+    line->probe_capabilities();
+    if (const auto applied = line->apply(settings); !applied) return applied.error();
+    return std::unique_ptr<Line>(std::move(line));
+}
+
+TtyLine::~TtyLine() {
+    // A pseudo terminal's slave stays exclusive while its master lives, which would keep us out at the next open.
+    if (fd_) ::ioctl(fd_.get(), TIOCNXCL);
+}
+
+Result<void> TtyLine::take_exclusively() {
+    // Root opens an exclusive tty all the same, so ask. The mark outlives a killed holder of a pseudo terminal: it
+    // counts only while somebody else has the device open.
+    int exclusive = 0;
+    const dev_t device = device_number(fd_.get());
+    if (::ioctl(fd_.get(), TIOCGEXCL, &exclusive) == 0 && exclusive != 0 && !find_holder(device, fd_.get()).empty()) {
+        auto error = busy_error(path_, device, fd_.get());
+        fd_.reset();  // without clearing the other's mark
+        return error;
+    }
+    if (::ioctl(fd_.get(), TIOCEXCL) != 0) return errno_error(path_ + ": exclusive use");
+    return {};
+}
+
+void TtyLine::probe_capabilities() {
+    int wires = 0;
+    serial_icounter_struct counters{};
+    capabilities_.baud = true;
+    capabilities_.format = true;
+    capabilities_.flow_control = true;
+    capabilities_.flush = true;
+    capabilities_.send_break = !is_pseudo_terminal(device_number(fd_.get()));
+    capabilities_.modem_signals = ::ioctl(fd_.get(), TIOCMGET, &wires) == 0;
+    capabilities_.error_counters = ::ioctl(fd_.get(), TIOCGICOUNT, &counters) == 0;
+    errors_at_open_ = errors_since_boot();
+}
+
+Result<Settings> TtyLine::apply(const Settings& wanted) {
+    if (const auto valid = with_change(wanted, {}); !valid) return valid.error();
+    termios2 raw{};
+    if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
+    if (const auto put = put_settings(wanted, raw); !put) return put.error();
+    if (::ioctl(fd_.get(), TCSETS2, &raw) != 0) return errno_error(path_ + ": setting the line");
+    return read_back();  // drivers round the speed and may ignore a part of the format
+}
+
+Result<Settings> TtyLine::read_back() {
+    termios2 raw{};
+    if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
+    return settings_of(raw);
+}
+
+Result<Signals> TtyLine::signals() const {
+    int wires = 0;
+    if (::ioctl(fd_.get(), TIOCMGET, &wires) != 0) return errno_error(path_ + ": reading the modem signals");
+    const auto on = [wires](int wire) { return (wires & wire) != 0; };
+    return Signals{on(TIOCM_DTR), on(TIOCM_RTS), on(TIOCM_CTS), on(TIOCM_DSR), on(TIOCM_CAR), on(TIOCM_RNG)};
+}
+
+LineErrors TtyLine::errors_since_boot() const {
+    serial_icounter_struct counters{};
+    if (::ioctl(fd_.get(), TIOCGICOUNT, &counters) != 0) return {};
+    const auto count = [](int value) { return static_cast<std::uint64_t>(static_cast<unsigned>(value)); };
+    return LineErrors{count(counters.frame), count(counters.parity),
+                      count(counters.overrun) + count(counters.buf_overrun), count(counters.brk)};
+}
+
+Result<LineStatus> TtyLine::status() {
+    LineStatus status;
+    if (capabilities_.modem_signals) {
+        const auto wires = signals();
+        if (!wires) return wires.error();
+        status.signals = *wires;
+    }
+    if (capabilities_.error_counters) {
+        const auto now = errors_since_boot();
+        status.errors = {now.frame - errors_at_open_.frame, now.parity - errors_at_open_.parity,
+                         now.overrun - errors_at_open_.overrun, now.breaks - errors_at_open_.breaks};
+    }
+    return status;
+}
+
+Result<Signals> TtyLine::set_signals(const SignalChange& change) {
+    if (!capabilities_.modem_signals) return unsupported(path_, "modem_signals", "has no modem lines");
+    int wires = 0;
+    if (::ioctl(fd_.get(), TIOCMGET, &wires) != 0) return errno_error(path_ + ": reading the modem signals");
+    const auto put = [&wires](std::optional<bool> on, int wire) {
+        if (on) wires = *on ? wires | wire : wires & ~wire;
+    };
+    put(change.dtr, TIOCM_DTR);
+    put(change.rts, TIOCM_RTS);
+    if (::ioctl(fd_.get(), TIOCMSET, &wires) != 0) return errno_error(path_ + ": setting the modem signals");
+    return signals();
+}
+
+Result<void> TtyLine::set_break(bool on) {
+    if (!capabilities_.send_break)
+        return unsupported(path_, "send_break", "is a pseudo terminal, which carries no break");
+    if (::ioctl(fd_.get(), on ? TIOCSBRK : TIOCCBRK) != 0) {
+        if (errno == ENOTTY || errno == EINVAL) return unsupported(path_, "send_break", "cannot send a break");
+        return errno_error(path_ + ": break");
+    }
+    return {};
+}
+
+Result<void> TtyLine::flush(FlushDirection direction) {
+    const int queue = direction == FlushDirection::input    ? TCIFLUSH
+                      : direction == FlushDirection::output ? TCOFLUSH
+                                                            : TCIOFLUSH;
+    if (::ioctl(fd_.get(), TCFLSH, queue) != 0) return errno_error(path_ + ": flush");
+    return {};
+}
+
+Result<std::uint64_t> TtyLine::output_pending_bytes() {
+    int pending_bytes = 0;
+    if (::ioctl(fd_.get(), TIOCOUTQ, &pending_bytes) != 0) {
+        if (errno == ENOTTY || errno == EINVAL) return std::uint64_t{0};
+        return errno_error(path_ + ": bytes not yet sent");
+    }
+    return static_cast<std::uint64_t>(pending_bytes);
+}
+
+}  // namespace vserd::line

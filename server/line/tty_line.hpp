@@ -1,0 +1,44 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "line/line.hpp"
+
+namespace vserd::line {
+
+/// A tty: UART, USB adapter or pseudo terminal, driven by termios2 and the modem ioctls.
+class TtyLine final : public Line {
+public:
+    /// Opens the node for this process alone, makes it raw and applies `settings`.
+    static Result<std::unique_ptr<Line>> open(const std::string& path, const Settings& settings);
+
+    ~TtyLine() override;
+
+    Kind kind() const noexcept override { return Kind::tty; }
+    Capabilities capabilities() const noexcept override { return capabilities_; }
+    int fd() const noexcept override { return fd_.get(); }
+    Result<Settings> apply(const Settings& wanted) override;
+    Result<Settings> read_back() override;
+    Result<LineStatus> status() override;
+    Result<Signals> set_signals(const SignalChange& change) override;
+    Result<void> set_break(bool on) override;
+    Result<void> flush(FlushDirection direction) override;
+    Result<std::uint64_t> output_pending_bytes() override;
+
+private:
+    TtyLine(std::string path, io::Fd fd) noexcept : path_(std::move(path)), fd_(std::move(fd)) {}
+    Result<void> take_exclusively();
+    void probe_capabilities();
+    Result<Signals> signals() const;
+    LineErrors errors_since_boot() const;
+
+    std::string path_;
+    io::Fd fd_;
+    Capabilities capabilities_;
+    LineErrors errors_at_open_;  ///< the driver counts since it was loaded
+};
+
+}  // namespace vserd::line

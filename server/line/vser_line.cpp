@@ -1,0 +1,147 @@
+#include "line/vser_line.hpp"
+
+#include <sys/ioctl.h>
+
+#include "line/device_node.hpp"
+#include "vser_uapi.h"
+
+namespace vserd::line {
+namespace {
+
+// The two sides number parity and stop bits alike, so that a cast translates.
+static_assert(static_cast<int>(Parity::none) == VS_PARITY_NONE && static_cast<int>(Parity::odd) == VS_PARITY_ODD &&
+              static_cast<int>(Parity::even) == VS_PARITY_EVEN && static_cast<int>(Parity::mark) == VS_PARITY_MARK &&
+              static_cast<int>(Parity::space) == VS_PARITY_SPACE);
+static_assert(static_cast<int>(StopBits::one) == VS_STOP_BITS_1 &&
+              static_cast<int>(StopBits::one_and_half) == VS_STOP_BITS_1_5 &&
+              static_cast<int>(StopBits::two) == VS_STOP_BITS_2);
+
+Result<void> check_baud(std::uint32_t baud) {
+    if (baud >= VS_BAUD_MIN && baud <= VS_BAUD_MAX) return {};
+    return Error{Failure::invalid_argument, EINVAL, "baud",
+                 "vser takes " + std::to_string(VS_BAUD_MIN) + " to " + std::to_string(VS_BAUD_MAX) + " baud, not " +
+                     std::to_string(baud)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Line>> VserLine::open(const std::string& path, const Settings& settings) {
+    auto fd = open_device_node(path);
+    if (!fd) return fd.error();
+    std::unique_ptr<VserLine> line(new VserLine(path, *std::move(fd)));
+    if (const auto known = line->check_version(); !known) return known.error();
+    const auto errors = line->errors_since_bind();
+    if (!errors) return errors.error();
+    line->errors_at_open_ = *errors;
+    if (const auto applied = line->apply(settings); !applied) return applied.error();
+    return std::unique_ptr<Line>(std::move(line));
+}
+
+Result<void> VserLine::check_version() const {
+    __u32 version = 0;
+    if (::ioctl(fd_.get(), VS_GET_VERSION, &version) != 0) {
+        if (errno == ENOTTY) return not_a_serial_device(path_, "no vser port (it does not know VS_GET_VERSION)");
+        return errno_error(path_ + ": VS_GET_VERSION");
+    }
+    if (version >> 16U != VS_ABI_VERSION >> 16U) {
+        return Error{Failure::io, EPROTO, "device",
+                     path_ + ": the loaded vser driver speaks interface " + std::to_string(version >> 16U) +
+                         ", this server " + std::to_string(VS_ABI_VERSION >> 16U) + "; install matching packages"};
+    }
+    return {};
+}
+
+Capabilities VserLine::capabilities() const noexcept {
+    return Capabilities{.baud = true,
+                        .format = true,
+                        .flow_control = false,
+                        .modem_signals = true,
+                        .send_break = true,
+                        .flush = true,
+                        .error_counters = true};
+}
+
+Result<Settings> VserLine::apply(const Settings& wanted) {
+    if (const auto valid = with_change(wanted, {}); !valid) return valid.error();
+    if (const auto valid = check_baud(wanted.baud); !valid) return valid.error();
+    if (wanted.format.flow_control != FlowControl::none) {
+        return Error{Failure::unsupported, ENOTTY, "flow_control", path_ + " has no flow control; use none"};
+    }
+    vs_ffmt format{};
+    format.data_bits = wanted.format.data_bits;
+    format.parity = static_cast<__u8>(wanted.format.parity);
+    format.stop_bits = static_cast<__u8>(wanted.format.stop_bits);
+    if (::ioctl(fd_.get(), VS_SET_FFMT, &format) != 0) return errno_error(path_ + ": VS_SET_FFMT");
+    __u32 baud = wanted.baud;
+    if (::ioctl(fd_.get(), VS_SET_BAUD, &baud) != 0) return errno_error(path_ + ": VS_SET_BAUD");
+    return read_back();
+}
+
+Result<Settings> VserLine::read_back() {
+    __u32 baud = 0;
+    vs_ffmt format{};
+    if (::ioctl(fd_.get(), VS_GET_BAUD, &baud) != 0) return errno_error(path_ + ": VS_GET_BAUD");
+    if (::ioctl(fd_.get(), VS_GET_FFMT, &format) != 0) return errno_error(path_ + ": VS_GET_FFMT");
+    return Settings{baud, Format{format.data_bits, static_cast<Parity>(format.parity),
+                                 static_cast<StopBits>(format.stop_bits), FlowControl::none}};
+}
+
+Result<Signals> VserLine::signals() const {
+    __u32 wires = 0;
+    if (::ioctl(fd_.get(), VS_GET_SIGNALS, &wires) != 0) return errno_error(path_ + ": VS_GET_SIGNALS");
+    const auto on = [wires](__u32 wire) { return (wires & wire) != 0; };
+    return Signals{on(VS_SIGNAL_DTR), on(VS_SIGNAL_RTS), on(VS_SIGNAL_CTS),
+                   on(VS_SIGNAL_DSR), on(VS_SIGNAL_DCD), on(VS_SIGNAL_RI)};
+}
+
+Result<LineErrors> VserLine::errors_since_bind() const {
+    vs_stats stats{};
+    if (::ioctl(fd_.get(), VS_GET_STATS, &stats) != 0) return errno_error(path_ + ": VS_GET_STATS");
+    return LineErrors{stats.frame_errors, stats.parity_errors, stats.overrun_errors, stats.break_errors};
+}
+
+Result<LineStatus> VserLine::status() {
+    const auto wires = signals();
+    if (!wires) return wires.error();
+    const auto now = errors_since_bind();
+    if (!now) return now.error();
+    return LineStatus{*wires, LineErrors{now->frame - errors_at_open_.frame, now->parity - errors_at_open_.parity,
+                                         now->overrun - errors_at_open_.overrun, now->breaks - errors_at_open_.breaks}};
+}
+
+Result<Signals> VserLine::set_signals(const SignalChange& change) {
+    vs_signals_set wanted{};
+    const auto put = [&wanted](std::optional<bool> on, __u32 wire) {
+        if (!on) return;
+        wanted.mask |= wire;
+        if (*on) wanted.value |= wire;
+    };
+    put(change.dtr, VS_SIGNAL_DTR);
+    put(change.rts, VS_SIGNAL_RTS);
+    if (::ioctl(fd_.get(), VS_SET_SIGNALS, &wanted) != 0) return errno_error(path_ + ": VS_SET_SIGNALS");
+    return signals();
+}
+
+Result<void> VserLine::set_break(bool on) {
+    // The driver times a break itself and has no request to end one.
+    if (!on) return {};
+    __u32 length_ms = VS_BREAK_MS_DEFAULT;
+    if (::ioctl(fd_.get(), VS_SEND_BREAK, &length_ms) != 0) return errno_error(path_ + ": VS_SEND_BREAK");
+    return {};
+}
+
+Result<void> VserLine::flush(FlushDirection direction) {
+    __u32 queues = VS_FLUSH_BOTH;
+    if (direction == FlushDirection::input) queues = VS_FLUSH_INPUT;
+    if (direction == FlushDirection::output) queues = VS_FLUSH_OUTPUT;
+    if (::ioctl(fd_.get(), VS_FLUSH, &queues) != 0) return errno_error(path_ + ": VS_FLUSH");
+    return {};
+}
+
+Result<std::uint64_t> VserLine::output_pending_bytes() {
+    vs_queued queued{};
+    if (::ioctl(fd_.get(), VS_GET_QUEUED, &queued) != 0) return errno_error(path_ + ": VS_GET_QUEUED");
+    return std::uint64_t{queued.output};
+}
+
+}  // namespace vserd::line

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "line/line.hpp"
+
+namespace vserd::line {
+
+/// A port of the vser kernel driver, driven by the requests of kmod/vser_uapi.h.
+class VserLine final : public Line {
+public:
+    /// Opens the node for this server alone, checks the driver's interface version and applies `settings`.
+    static Result<std::unique_ptr<Line>> open(const std::string& path, const Settings& settings);
+
+    Kind kind() const noexcept override { return Kind::vser; }
+    Capabilities capabilities() const noexcept override;
+    int fd() const noexcept override { return fd_.get(); }
+    Result<Settings> apply(const Settings& wanted) override;
+    Result<Settings> read_back() override;
+    Result<LineStatus> status() override;
+    Result<Signals> set_signals(const SignalChange& change) override;
+    Result<void> set_break(bool on) override;
+    Result<void> flush(FlushDirection direction) override;
+    Result<std::uint64_t> output_pending_bytes() override;
+
+private:
+    VserLine(std::string path, io::Fd fd) noexcept : path_(std::move(path)), fd_(std::move(fd)) {}
+    Result<void> check_version() const;
+    Result<Signals> signals() const;
+    Result<LineErrors> errors_since_bind() const;
+
+    std::string path_;
+    io::Fd fd_;
+    LineErrors errors_at_open_;  ///< the driver counts since the port was bound
+};
+
+}  // namespace vserd::line
