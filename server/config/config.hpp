@@ -14,7 +14,7 @@ namespace vserd::config {
 
 /// One [[port]] table.
 struct PortEntry {
-    std::string name;         ///< 1 to 64 of [A-Za-z0-9._-], unique
+    std::string name;  ///< 1 to 64 of [A-Za-z0-9._-], unique
     std::string description;
     std::string device;
     line::Settings settings;
@@ -25,13 +25,13 @@ struct PortEntry {
 
 /// The whole file as a validated value; defaults where it says nothing.
 struct Config {
-    std::vector<std::string> listen;  ///< "HOST:PORT", "[::1]:PORT" or "unix:/PATH"
+    std::vector<std::string> listen;         ///< "HOST:PORT", "[::1]:PORT" or "unix:/PATH"
     std::string metrics = "127.0.0.1:9464";  ///< empty: no metrics endpoint
     std::string engine = "auto";
     bool allow_insecure_remote = false;  ///< the file says that listening beyond loopback without TLS is meant
     std::string tls_certificate_file;
     std::string tls_key_file;
-    std::string tls_client_ca_file;  ///< set: clients must show a certificate
+    std::string tls_client_ca_file;    ///< set: clients must show a certificate
     std::uint32_t streams_max = 4096;  ///< byte streams at once
     std::chrono::milliseconds drain_limit{5000};
     std::string log_level = "info";  ///< trace, debug, info, warn, error

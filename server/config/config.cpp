@@ -1,0 +1,180 @@
+#include "config/config.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "config/limits.hpp"
+#include "config/ports.hpp"
+#include "config/table.hpp"
+#include "config/values.hpp"
+
+namespace vserd::config {
+namespace {
+
+const std::vector<std::string_view> engines{"auto", "io_uring", "sigio", "epoll", "aio"};
+const std::vector<std::string_view> log_levels{"trace", "debug", "info", "warn", "error"};
+
+struct Listen {
+    std::string text;
+    Address address;
+    toml::source_position at;
+};
+
+std::vector<Listen> read_listen(Table& server) {
+    std::vector<Listen> list;
+    std::set<std::string> seen;
+    for (auto& entry : server.strings("listen", listen_max)) {
+        auto address = parse_address(entry.value);
+        if (!address) {
+            server.problem(entry.at, "'listen' in [server]: " + address.error().message);
+        } else if (!seen.insert(entry.value).second) {
+            server.problem(entry.at, "'listen' in [server] has '" + entry.value + "' twice");
+        } else {
+            list.push_back({std::move(entry.value), std::move(*address), entry.at});
+        }
+    }
+    return list;
+}
+
+void read_metrics(Table& server, Config& config) {
+    const auto text = server.string("metrics");
+    if (!text) return;
+    config.metrics = text->value;
+    if (config.metrics.empty()) return;
+    const auto address = parse_address(config.metrics);
+    if (!address) {
+        server.problem(text->at, "'metrics' in [server]: " + address.error().message);
+    } else if (address->unix_socket) {
+        server.problem(text->at,
+                       "'metrics' in [server] must be \"HOST:PORT\", or \"\" for none: it is scraped over TCP");
+    }
+}
+
+/// An absolute path, because a daemon's working directory is nobody's business.
+void read_file_name(Table& tls, std::string_view key, std::string& file) {
+    const auto text = tls.string(key);
+    if (!text) return;
+    if (!text->value.starts_with('/') || text->value.size() > path_bytes_max) {
+        tls.problem(text->at, "'" + std::string(key) + "' in [server.tls] must be the absolute path of a PEM file");
+        return;
+    }
+    file = text->value;
+}
+
+void read_tls(Table& server, Problems& problems, Config& config) {
+    const toml::table* source = server.table("tls");
+    if (!source) return;
+    Table tls(*source, "[server.tls]", problems);
+    read_file_name(tls, "certificate", config.tls_certificate_file);
+    read_file_name(tls, "key", config.tls_key_file);
+    read_file_name(tls, "client_ca", config.tls_client_ca_file);
+    for (const std::string_view key : {"certificate", "key"}) {
+        if (!source->contains(key)) tls.problem(tls.at(), "[server.tls] needs '" + std::string(key) + "'");
+    }
+    tls.finish();
+}
+
+void check_exposure(Table& server, const std::vector<Listen>& listen, const Config& config) {
+    if (config.allow_insecure_remote || !config.tls_certificate_file.empty()) return;
+    for (const Listen& entry : listen) {
+        if (entry.address.local) continue;
+        server.problem(entry.at,
+                       "'" + entry.text +
+                           "' can be reached from other machines without TLS: give 'certificate' and 'key' in "
+                           "[server.tls], or set allow_insecure_remote = true in [server] if that is meant");
+    }
+}
+
+void read_server(Table& root, Problems& problems, Config& config) {
+    const toml::table* source = root.table("server");
+    if (!source) return;
+    Table server(*source, "[server]", problems);
+    const std::vector<Listen> listen = read_listen(server);
+    read_metrics(server, config);
+    if (const auto engine = server.word("engine", engines)) config.engine = engine->value;
+    if (const auto level = server.word("log_level", log_levels)) config.log_level = level->value;
+    if (const auto allow = server.boolean("allow_insecure_remote")) config.allow_insecure_remote = allow->value;
+    if (const auto streams = server.integer("streams_max", streams_min, streams_limit)) {
+        config.streams_max = static_cast<std::uint32_t>(streams->value);
+    }
+    if (const auto text = server.string("drain_limit")) {
+        const auto limit = parse_duration(text->value);
+        if (!limit) {
+            server.problem(text->at, "'drain_limit' in [server]: " + limit.error().message);
+        } else if (*limit > drain_limit_max) {
+            server.problem(text->at, "'drain_limit' in [server] must be at most 10m");
+        } else {
+            config.drain_limit = *limit;
+        }
+    }
+    read_tls(server, problems, config);
+    server.finish();
+
+    check_exposure(server, listen, config);
+    if (source->contains("listen")) config.listen.clear();
+    for (const Listen& entry : listen) config.listen.push_back(entry.text);
+    if (const auto* empty = source->get_as<toml::array>("listen"); empty && empty->empty()) {
+        server.problem(empty->source().begin, "'listen' in [server] is empty: name at least one address");
+    }
+}
+
+void read_history(Table& root, Problems& problems, Config& config) {
+    const toml::table* source = root.table("history");
+    if (!source) return;
+    Table history(*source, "[history]", problems);
+    if (const auto bytes = history.size("bytes_per_port", history_bytes_min, history_bytes_max)) {
+        config.history_bytes_per_port = static_cast<std::size_t>(bytes->value);
+    }
+    history.finish();
+}
+
+/// The parser recurses once for each part of a dotted key, and frees what it made in the same way: keep that shallow.
+void check_line_lengths(std::string_view text, Problems& problems) {
+    std::uint32_t line = 1;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        if (end > line_bytes_max) {
+            problems.add({line, static_cast<toml::source_index>(line_bytes_max + 1)},
+                         "this line has more than " + std::to_string(line_bytes_max) + " bytes");
+        }
+        text.remove_prefix(std::min(end + 1, text.size()));
+        ++line;
+    }
+}
+
+}  // namespace
+
+std::string to_string(const Problem& problem) {
+    if (problem.line == 0) return problem.file + ": " + problem.message;
+    return problem.file + ":" + std::to_string(problem.line) + ":" + std::to_string(problem.column) + ": " +
+           problem.message;
+}
+
+ParseResult parse(std::string_view text, std::string_view file) {
+    Problems problems(file);
+    if (text.size() > file_bytes_max) {
+        return std::vector<Problem>{{std::string(file), 0, 0, "is larger than 1MiB"}};
+    }
+    check_line_lengths(text, problems);
+    if (!problems.empty()) return problems.take();
+
+    toml::table source;
+    try {
+        source = toml::parse(text);
+    } catch (const toml::parse_error& error) {
+        problems.add(error.source().begin, std::string(error.description()));
+        return problems.take();
+    }
+    Config config;
+    config.listen = {"127.0.0.1:50051"};
+    Table root(source, "", problems);
+    read_server(root, problems, config);
+    read_history(root, problems, config);
+    config.ports = read_ports(root, problems);
+    root.finish();
+    if (!problems.empty()) return problems.take();
+    return config;
+}
+
+}  // namespace vserd::config

@@ -1,0 +1,29 @@
+#include "config/config.hpp"
+
+namespace vserd::config {
+namespace {
+
+PortEntry simulated(std::string name, std::string device, std::uint32_t baud, std::string description) {
+    PortEntry entry;
+    entry.name = std::move(name);
+    entry.device = std::move(device);
+    entry.settings.baud = baud;
+    entry.description = std::move(description);
+    return entry;
+}
+
+}  // namespace
+
+Config demo() {
+    Config config;
+    config.listen = {"127.0.0.1:50051"};
+    config.ports = {
+        simulated("console", "sim:console", 115200, "A small device that boots, prints, and answers at a prompt"),
+        simulated("echo", "sim:echo", 115200, "Sends back what it is sent, at the pace of the line"),
+        simulated("fast", "sim:echo?unpaced=1", 4'000'000, "Sends back what it is sent, at once"),
+        simulated("slow", "sim:echo", 300, "An echo over an acoustic coupler"),
+    };
+    return config;
+}
+
+}  // namespace vserd::config

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// What a configuration may ask for at most. Each has a test at its edge.
+namespace vserd::config {
+
+inline constexpr std::size_t file_bytes_max = std::size_t{1} << 20;
+inline constexpr std::size_t line_bytes_max = 8192;  ///< bounds the nesting of dotted keys, which the parser does not
+inline constexpr std::size_t problems_max = 100;     ///< told of at once; a file with more is not TOML of ours
+
+inline constexpr std::size_t listen_max = 16;
+inline constexpr std::size_t unix_path_bytes_max = 107;  ///< sockaddr_un, less its terminator
+inline constexpr std::int64_t streams_min = 1;
+inline constexpr std::int64_t streams_limit = 65536;
+inline constexpr std::chrono::milliseconds drain_limit_max{600'000};
+
+inline constexpr std::int64_t history_bytes_min = std::int64_t{4} << 10;
+inline constexpr std::int64_t history_bytes_max = std::int64_t{1} << 30;
+
+inline constexpr std::size_t ports_max = 4096;
+inline constexpr std::size_t name_bytes_max = 64;
+inline constexpr std::size_t description_bytes_max = 256;
+inline constexpr std::size_t path_bytes_max = 4095;
+inline constexpr std::int64_t baud_min = 1;
+inline constexpr std::int64_t baud_max = 4'294'967'295;
+inline constexpr std::int64_t tx_queue_bytes_min = std::int64_t{1} << 10;
+inline constexpr std::int64_t tx_queue_bytes_max = std::int64_t{64} << 20;
+
+}  // namespace vserd::config

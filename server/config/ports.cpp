@@ -1,0 +1,144 @@
+#include "config/ports.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "config/limits.hpp"
+
+namespace vserd::config {
+namespace {
+
+bool is_name(std::string_view name) {
+    return !name.empty() && name.size() <= name_bytes_max && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+               c == '-';
+    });
+}
+
+bool is_simulated(std::string_view device) {
+    return device.starts_with("sim:");
+}
+
+bool has_control_characters(std::string_view text) {
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+/// What names and devices are in use already, and where.
+struct Taken {
+    std::map<std::string, std::uint32_t, std::less<>> names;                            ///< name -> line
+    std::map<std::string, std::pair<std::string, std::uint32_t>, std::less<>> devices;  ///< path -> name and line
+};
+
+void read_name(Table& table, PortEntry& entry, Taken& taken) {
+    const auto name = table.string("name");
+    if (!name) return;
+    if (!is_name(name->value)) {
+        table.problem(name->at, "'name' in [[port]] must be 1 to " + std::to_string(name_bytes_max) +
+                                    " of A-Z, a-z, 0-9, '.', '_' and '-'");
+        return;
+    }
+    const auto [first, added] = taken.names.emplace(name->value, name->at.line);
+    if (!added) {
+        table.problem(name->at, "port '" + name->value + "' is there already, in line " +
+                                    std::to_string(first->second) + "; give this one another name");
+        return;
+    }
+    entry.name = name->value;
+}
+
+void read_device(Table& table, PortEntry& entry, Taken& taken) {
+    const auto device = table.string("device");
+    if (!device) return;
+    const std::string& path = device->value;
+    if (is_simulated(path) ? path.size() == 4 : !path.starts_with('/')) {
+        table.problem(
+            device->at,
+            "'device' in [[port]] must be an absolute path or a simulator such as \"sim:echo\", not '" + path + "'");
+        return;
+    }
+    if (path.size() > path_bytes_max || has_control_characters(path)) {
+        table.problem(device->at, "'device' in [[port]] must be at most " + std::to_string(path_bytes_max) +
+                                      " bytes without control characters");
+        return;
+    }
+    entry.device = path;
+    if (is_simulated(path)) return;
+    const std::string normal = std::filesystem::path(path).lexically_normal().string();
+    const auto [first, added] = taken.devices.emplace(normal, std::pair{entry.name, device->at.line});
+    if (!added) {
+        table.problem(device->at, "device '" + path + "' is used already by port '" + first->second.first +
+                                      "' in line " + std::to_string(first->second.second) +
+                                      "; a device can be held by one port only");
+    }
+}
+
+void read_format(Table& table, line::Format& format) {
+    const auto text = table.string("format");
+    const auto flow = table.word("flow", {"none", "rtscts", "xonxoff"});
+    if (text) {
+        const auto parsed = line::parse_format(text->value);
+        if (!parsed) {
+            table.problem(text->at, "'format' in [[port]]: " + parsed.error().message);
+            return;
+        }
+        format = *parsed;
+        if (flow && text->value.find('/') != std::string::npos) {
+            table.problem(flow->at,
+                          "flow control is given twice in [[port]]: by 'format' and by 'flow'; keep one of them");
+        }
+    }
+    if (!flow) return;
+    format.flow_control = flow->value == "rtscts"    ? line::FlowControl::rts_cts
+                          : flow->value == "xonxoff" ? line::FlowControl::xon_xoff
+                                                     : line::FlowControl::none;
+}
+
+void read_description(Table& table, PortEntry& entry) {
+    const auto text = table.string("description");
+    if (!text) return;
+    if (text->value.size() > description_bytes_max || has_control_characters(text->value)) {
+        table.problem(text->at, "'description' in [[port]] must be one line of at most " +
+                                    std::to_string(description_bytes_max) + " bytes");
+        return;
+    }
+    entry.description = text->value;
+}
+
+PortEntry read_port(const toml::table& source, Problems& problems, Taken& taken) {
+    Table table(source, "[[port]]", problems);
+    PortEntry entry;
+    for (const std::string_view key : {"name", "device"}) {
+        if (!source.contains(key)) table.problem(table.at(), "[[port]] needs '" + std::string(key) + "'");
+    }
+    read_name(table, entry, taken);
+    read_description(table, entry);
+    read_device(table, entry, taken);
+    if (const auto baud = table.integer("baud", baud_min, baud_max)) {
+        entry.settings.baud = static_cast<std::uint32_t>(baud->value);
+    }
+    read_format(table, entry.settings.format);
+    if (const auto bytes = table.size("tx_queue_bytes", tx_queue_bytes_min, tx_queue_bytes_max)) {
+        entry.tx_queue_bytes = static_cast<std::size_t>(bytes->value);
+    }
+    table.finish();
+    return entry;
+}
+
+}  // namespace
+
+std::vector<PortEntry> read_ports(Table& root, Problems& problems) {
+    std::vector<PortEntry> ports;
+    Taken taken;
+    root.tables("port", [&](const toml::table& table) {
+        ports.push_back(read_port(table, problems, taken));
+        if (ports.size() == ports_max + 1) {
+            problems.add(table.source().begin, "there are more than " + std::to_string(ports_max) + " ports");
+        }
+    });
+    return ports;
+}
+
+}  // namespace vserd::config

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <toml++/toml.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace vserd::config {
+
+/// A value and where the file has it.
+template <class T>
+struct Located {
+    T value;
+    toml::source_position at;
+};
+
+/// Gathers what is wrong, wherever it is found, and hands it out in the order of the file.
+class Problems {
+public:
+    explicit Problems(std::string_view file) : file_(file) {}
+    void add(toml::source_position at, std::string message);
+    bool empty() const noexcept { return problems_.empty(); }
+    std::vector<Problem> take();  ///< at most problems_max of them
+
+private:
+    std::string file_;
+    std::vector<Problem> problems_;
+};
+
+/// One table of the file under reading. Each getter tells of a wrong type and then returns nothing, as it does for a
+/// key that is not there. The keys asked for are the known ones: finish() tells of the others.
+class Table {
+public:
+    /// `heading` is how messages call it: "[server]"; empty is the top level. All three outlive this.
+    Table(const toml::table& table, std::string heading, Problems& problems);
+
+    std::optional<Located<std::string>> string(std::string_view key);
+    std::optional<Located<bool>> boolean(std::string_view key);
+    /// Out of [min, max] is a problem.
+    std::optional<Located<std::int64_t>> integer(std::string_view key, std::int64_t min, std::int64_t max);
+    /// An integer, or a string such as "64KiB".
+    std::optional<Located<std::int64_t>> size(std::string_view key, std::int64_t min, std::int64_t max);
+    /// One of `words`; the message suggests.
+    std::optional<Located<std::string>> word(std::string_view key, const std::vector<std::string_view>& words);
+    /// A string, or an array of at most `count_max` of them.
+    std::vector<Located<std::string>> strings(std::string_view key, std::size_t count_max);
+    /// A [table] below this one.
+    const toml::table* table(std::string_view key);
+    /// Calls `each` for every [[key]] table.
+    void tables(std::string_view key, const std::function<void(const toml::table&)>& each);
+
+    void finish();
+
+    void problem(toml::source_position at, std::string message) { problems_.add(at, std::move(message)); }
+    toml::source_position at() const noexcept { return table_.source().begin; }
+    const std::string& heading() const noexcept { return heading_; }
+
+private:
+    const toml::node* find(std::string_view key);
+    void wrong_type(std::string_view key, const toml::node& node, std::string_view wanted);
+    std::string name_of(std::string_view key) const;
+
+    const toml::table& table_;
+    std::string heading_;
+    Problems& problems_;
+    std::vector<std::string_view> known_;
+};
+
+}  // namespace vserd::config
