@@ -51,12 +51,13 @@ public:
     virtual ~Engine() = default;
     virtual std::string_view name() const noexcept = 0;  ///< "io_uring", "epoll", ... as in the configuration
     virtual int wait_fd() const noexcept = 0;            ///< readable: call drain()
-    virtual Result<Slot> attach(int fd) = 0;  ///< borrowed, non-blocking; the caller keeps it open until detach
+    virtual Result<Slot> attach(int fd) = 0;         ///< borrowed, non-blocking; the caller keeps it open until detach
     virtual void detach(Slot slot) noexcept = 0;     ///< requires: no operation outstanding on the slot
     virtual void start(Operation& op) noexcept = 0;  ///< op stays put until it completes
-    virtual void cancel(Operation& op) noexcept = 0;  ///< op still completes: with -ECANCELED, or its result if it was done
-    virtual std::size_t drain() noexcept = 0;        ///< never blocks; returns the completions it ran
-    virtual bool pending() const noexcept = 0;       ///< drain() has work now, without waiting for wait_fd()
+    virtual void cancel(
+        Operation& op) noexcept = 0;            ///< op still completes: with -ECANCELED, or its result if it was done
+    virtual std::size_t drain() noexcept = 0;   ///< never blocks; returns the completions it ran
+    virtual bool pending() const noexcept = 0;  ///< drain() has work now, without waiting for wait_fd()
 };
 
 }  // namespace vserd::io

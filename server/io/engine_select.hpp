@@ -24,8 +24,8 @@ struct EngineChoice {
 const std::vector<std::string_view>& engine_names();
 
 /// Chooses by doing: each candidate is built and moves real bytes over a real pty (read, write, cancel, hang-up) before
-/// it is taken. `wanted` is "auto" or one of engine_names(); a named engine that cannot serve is an error with the reason.
-/// Unknown names are Failure::invalid_argument with subject "engine".
+/// it is taken. `wanted` is "auto" or one of engine_names(); a named engine that cannot serve is an error with the
+/// reason. Unknown names are Failure::invalid_argument with subject "engine".
 Result<EngineChoice> select_engine(std::string_view wanted);
 
 }  // namespace vserd::io

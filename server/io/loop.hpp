@@ -1,8 +1,8 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -13,7 +13,8 @@ namespace vserd::io {
 
 /// The io thread's event loop: a Boost.Asio io_context (timers, posts, inotify) that also hosts one Engine.
 ///
-/// Everything under port/ and hub/ runs on the thread that calls run(). Only post() and stop() may be called from others.
+/// Everything under port/ and hub/ runs on the thread that calls run(). Only post() and stop() may be called from
+/// others.
 class Loop {
 public:
     explicit Loop(std::unique_ptr<Engine> engine);
@@ -34,8 +35,8 @@ public:
         boost::asio::post(context_, std::forward<Work>(work));
     }
 
-    /// Runs `work` once at the end of the current turn, after all completions that are ready now: the place to gather what
-    /// several ports received at once into one message. Io thread only.
+    /// Runs `work` once at the end of the current turn, after all completions that are ready now: the place to gather
+    /// what several ports received at once into one message. Io thread only.
     void at_end_of_turn(std::function<void()> work);
 
     /// Whether the caller is the io thread (the thread inside run()).

@@ -1,0 +1,81 @@
+#include "io/engine_select.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "io/epoll_engine.hpp"
+#include "io/probe.hpp"
+#include "io/uring_engine.hpp"
+
+namespace vserd::io {
+namespace {
+
+struct Candidate {
+    std::string_view name;
+    Result<std::unique_ptr<Engine>> (*create)();
+};
+
+/// In order of preference; README.md has the figures behind it.
+constexpr std::array candidates{
+    Candidate{"io_uring", [] { return UringEngine::create(); }},
+    Candidate{"epoll", [] { return EpollEngine::create(); }},
+};
+
+/// The engine that is proven is thrown away: some mechanisms bind to the thread that used them first.
+Result<std::unique_ptr<Engine>> create_proven(const Candidate& candidate) {
+    auto tried = candidate.create();
+    if (!tried) return tried;
+    if (auto proof = probe_engine(**tried); !proof) return proof.error();
+    return candidate.create();
+}
+
+Error unknown_engine(std::string_view wanted) {
+    std::string message = "engine \"" + std::string{wanted} + "\" is unknown; use auto";
+    for (const std::string_view name : engine_names()) message += ", " + std::string{name};
+    return Error{Failure::invalid_argument, 0, "engine", std::move(message)};
+}
+
+Result<EngineChoice> select_named(const Candidate& candidate) {
+    auto engine = create_proven(candidate);
+    if (engine) return EngineChoice{std::move(*engine), {}};
+    Error error = engine.error();
+    error.message = "engine \"" + std::string{candidate.name} + "\" cannot serve here: " + error.message;
+    error.subject = "engine";
+    error.failure = Failure::unsupported;
+    return error;
+}
+
+Result<EngineChoice> select_best() {
+    EngineChoice choice;
+    std::string reasons;
+    for (const Candidate& candidate : candidates) {
+        auto engine = create_proven(candidate);
+        if (engine) {
+            choice.engine = std::move(*engine);
+            return choice;
+        }
+        reasons += (reasons.empty() ? "" : "; ") + engine.error().message;
+        choice.refusals.push_back({std::string{candidate.name}, engine.error().message});
+    }
+    return Error{Failure::unsupported, 0, "engine", "no engine can serve here: " + reasons};
+}
+
+}  // namespace
+
+const std::vector<std::string_view>& engine_names() {
+    static const auto* const names = [] {
+        auto* all = new std::vector<std::string_view>;
+        for (const Candidate& candidate : candidates) all->push_back(candidate.name);
+        return all;
+    }();
+    return *names;
+}
+
+Result<EngineChoice> select_engine(std::string_view wanted) {
+    if (wanted == "auto") return select_best();
+    const auto* const found =
+        std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& one) { return one.name == wanted; });
+    return found == candidates.end() ? Result<EngineChoice>{unknown_engine(wanted)} : select_named(*found);
+}
+
+}  // namespace vserd::io

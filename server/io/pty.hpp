@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "io/fd.hpp"
+#include "io/result.hpp"
+
+namespace vserd::io {
+
+/// A pseudo terminal: what is written to one end is read from the other. Both ends are raw (no echo, no translation),
+/// non-blocking and closed on exec.
+struct Pty {
+    Fd master;
+    Fd slave;          ///< the end that looks like a serial device
+    std::string path;  ///< of the slave, for whoever opens it by name
+};
+
+/// Any thread.
+Result<Pty> open_pty();
+
+}  // namespace vserd::io

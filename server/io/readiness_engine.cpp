@@ -1,0 +1,163 @@
+#include "io/readiness_engine.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <cassert>
+#include <utility>
+
+#include "io/transfer.hpp"
+
+namespace vserd::io {
+namespace {
+
+// Operation::state, while the operation is ours.
+constexpr std::uint32_t idle = 0;
+constexpr std::uint32_t waiting = 1;   // for its descriptor
+constexpr std::uint32_t queued = 2;    // for an attempt in drain()
+constexpr std::uint32_t canceled = 3;  // queued, to be completed without an attempt
+
+constexpr std::uint32_t generation_mask = (1U << 24) - 1;
+
+}  // namespace
+
+Result<Slot> ReadinessEngine::attach(int fd) {
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0) return errno_error("attach descriptor " + std::to_string(fd));
+    if ((flags & O_NONBLOCK) == 0) {
+        return Error{Failure::invalid_argument, EINVAL, "fd", "attach: open the descriptor with O_NONBLOCK"};
+    }
+    if (free_.empty()) {
+        if (entries_.size() == slots_max) {
+            return Error{Failure::exhausted, 0, "slots_max",
+                         "an engine serves at most " + std::to_string(slots_max) + " descriptors"};
+        }
+        free_.reserve(entries_.size() + 1);  // so that detach() never allocates
+        entries_.emplace_back();
+        free_.push_back(static_cast<Slot>(entries_.size() - 1));
+    }
+    const Slot slot = free_.back();
+    if (auto admitted = admit(key_of(slot), fd); !admitted) return admitted.error();
+    free_.pop_back();
+    Entry& entry = entries_[slot];
+    entry.fd = fd;
+    entry.outstanding = {};
+    entry.may_work = {true, true};
+    entry.unwatchable_errno = 0;
+    return slot;
+}
+
+void ReadinessEngine::detach(Slot slot) noexcept {
+    Entry& entry = entries_[slot];
+    assert(entry.fd >= 0 && entry.outstanding[0] == nullptr && entry.outstanding[1] == nullptr);
+    dismiss(key_of(slot), std::exchange(entry.fd, -1));
+    entry.generation = (entry.generation + 1) & generation_mask;
+    free_.push_back(slot);
+}
+
+void ReadinessEngine::start(Operation& op) noexcept {
+    assert(op.slot < entries_.size() && op.size > 0 && op.complete != nullptr);
+    Entry& entry = entries_[op.slot];
+    assert(entry.fd >= 0 && entry.outstanding[index(op.kind)] == nullptr);
+    entry.outstanding[index(op.kind)] = &op;
+    op.state = waiting;
+    if (entry.may_work[index(op.kind)]) enqueue(op);
+}
+
+void ReadinessEngine::cancel(Operation& op) noexcept {
+    if (op.state == waiting) enqueue(op);
+    if (op.state == queued) op.state = canceled;
+}
+
+std::size_t ReadinessEngine::drain() noexcept {
+    assert(!draining_);
+    draining_ = true;
+    collect();
+    std::size_t completions = 0;
+    std::size_t bytes = 0;
+    for (std::size_t turns = 0; first_ != nullptr && turns < drain_operations_max && bytes < drain_bytes_max; ++turns) {
+        Operation& op = dequeue();
+        if (!attempt(op)) continue;
+        if (op.result > 0) bytes += static_cast<std::size_t>(op.result);
+        ++completions;
+        finish(op);
+    }
+    submit();
+    draining_ = false;
+    return completions;
+}
+
+void ReadinessEngine::became_ready(Key key, unsigned poll_events) noexcept {
+    if (!is_current(key)) return;
+    Entry& entry = entries_[slot_of(key)];
+    constexpr unsigned ended = POLLHUP | POLLERR;
+    if ((poll_events & (POLLIN | POLLPRI | POLLRDHUP | ended)) != 0) wake(entry, OperationKind::read);
+    if ((poll_events & (POLLOUT | ended)) != 0) wake(entry, OperationKind::write);
+}
+
+void ReadinessEngine::became_unwatchable(Key key, int errno_value) noexcept {
+    if (!is_current(key)) return;
+    Entry& entry = entries_[slot_of(key)];
+    entry.unwatchable_errno = errno_value;
+    wake(entry, OperationKind::read);
+    wake(entry, OperationKind::write);
+}
+
+bool ReadinessEngine::is_current(Key key) const noexcept {
+    const Slot slot = slot_of(key);
+    return slot < entries_.size() && entries_[slot].fd >= 0 && key_of(slot) == (key & key_mask);
+}
+
+void ReadinessEngine::wake(Entry& entry, OperationKind kind) noexcept {
+    entry.may_work[index(kind)] = true;
+    Operation* op = entry.outstanding[index(kind)];
+    if (op != nullptr && op->state == waiting) enqueue(*op);
+}
+
+void ReadinessEngine::enqueue(Operation& op) noexcept {
+    op.state = queued;
+    op.next = nullptr;
+    (last_ == nullptr ? first_ : last_->next) = &op;
+    last_ = &op;
+}
+
+Operation& ReadinessEngine::dequeue() noexcept {
+    Operation& op = *first_;
+    first_ = op.next;
+    if (first_ == nullptr) last_ = nullptr;
+    return op;
+}
+
+/// Returns whether the operation is done; if not, it waits for its descriptor.
+bool ReadinessEngine::attempt(Operation& op) noexcept {
+    if (op.state == canceled) {
+        op.result = -ECANCELED;
+        return true;
+    }
+    Entry& entry = entries_[op.slot];
+    const Transfer moved = op.kind == OperationKind::read ? read_gather(entry.fd, op.data, op.size)
+                                                          : write_once(entry.fd, op.data, op.size);
+    entry.may_work[index(op.kind)] = !moved.exhausted;
+    op.result = moved.result;
+    if (moved.result != -EAGAIN) {
+        // Whoever reads on is told of the next byte only if the mechanism watches from here.
+        if (moved.exhausted) await(key_of(op.slot), entry.fd, op.kind);
+        return true;
+    }
+    if (entry.unwatchable_errno != 0) {
+        op.result = -entry.unwatchable_errno;
+        return true;
+    }
+    op.state = waiting;
+    await(key_of(op.slot), entry.fd, op.kind);
+    return false;
+}
+
+void ReadinessEngine::finish(Operation& op) noexcept {
+    entries_[op.slot].outstanding[index(op.kind)] = nullptr;
+    op.state = idle;
+    op.next = nullptr;
+    op.complete(op, op.result);  // it may be gone when this returns
+}
+
+}  // namespace vserd::io

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "io/engine.hpp"
+
+namespace vserd::io {
+
+/// The most one drain() does before it returns with pending() true, so that timers and other handlers get their turn.
+inline constexpr std::size_t drain_operations_max = 256;
+inline constexpr std::size_t drain_bytes_max = std::size_t{256} << 10;
+/// The most descriptors one engine serves.
+inline constexpr std::size_t slots_max = 1 << 16;
+
+/// What the engines share that learn from the kernel when a descriptor is ready and then read and write it themselves.
+///
+/// An operation is tried in drain(), and only where the descriptor says EAGAIN does the mechanism hear of it (await).
+/// What the mechanism reports (became_ready) may be late or false: that costs one attempt. It must not be missing.
+class ReadinessEngine : public Engine {
+public:
+    Result<Slot> attach(int fd) final;
+    void detach(Slot slot) noexcept final;
+    void start(Operation& op) noexcept final;
+    void cancel(Operation& op) noexcept final;
+    std::size_t drain() noexcept final;
+    bool pending() const noexcept final { return first_ != nullptr || can_collect(); }
+
+protected:
+    /// Names one attachment. Slots are reused, and a report about an earlier user of one must not reach the next:
+    /// the low 32 bits are the slot, the next 24 count its users, the top 8 are free for the mechanism.
+    using Key = std::uint64_t;
+    static constexpr unsigned key_bits = 56;
+    static constexpr Key key_mask = (Key{1} << key_bits) - 1;
+    static constexpr Slot slot_of(Key key) noexcept { return static_cast<Slot>(key); }
+
+    /// A descriptor comes: refuse it here if the mechanism cannot serve it.
+    virtual Result<void> admit(Key key, int fd) = 0;
+    /// The descriptor leaves and is closed right after: let go of it now, and report no more.
+    virtual void dismiss(Key key, int fd) noexcept = 0;
+    /// An operation of this kind got EAGAIN: report when it may be worth another attempt. Reporting more often is
+    /// allowed.
+    virtual void await(Key key, int fd, OperationKind kind) noexcept = 0;
+    /// Fetches what the kernel has to report, without blocking.
+    virtual void collect() noexcept = 0;
+    /// Hands to the kernel what await() has gathered.
+    virtual void submit() noexcept {}
+    /// Whether collect() or submit() has work that wait_fd() will not announce, or already has.
+    virtual bool can_collect() const noexcept { return false; }
+
+    /// Whether the attachment that `key` names is still there.
+    bool is_current(Key key) const noexcept;
+    /// For collect(). `poll_events` as poll(2) has them.
+    void became_ready(Key key, unsigned poll_events) noexcept;
+    /// The mechanism cannot watch this descriptor: operations that would have to wait fail with this errno.
+    void became_unwatchable(Key key, int errno_value) noexcept;
+
+private:
+    struct Entry {
+        int fd = -1;
+        std::uint32_t generation = 0;
+        std::array<Operation*, 2> outstanding{};  // by OperationKind
+        std::array<bool, 2> may_work{};           // by OperationKind: it has not said EAGAIN since it was last ready
+        int unwatchable_errno = 0;
+    };
+
+    static constexpr std::size_t index(OperationKind kind) noexcept { return static_cast<std::size_t>(kind); }
+    Key key_of(Slot slot) const noexcept { return Key{entries_[slot].generation} << 32 | slot; }
+    void wake(Entry& entry, OperationKind kind) noexcept;
+    void enqueue(Operation& op) noexcept;
+    Operation& dequeue() noexcept;
+    bool attempt(Operation& op) noexcept;
+    void finish(Operation& op) noexcept;
+
+    std::vector<Entry> entries_;
+    std::vector<Slot> free_;
+    Operation* first_ = nullptr;  // to be tried or completed by the next drain(), linked by Operation::next
+    Operation* last_ = nullptr;
+    bool draining_ = false;
+};
+
+}  // namespace vserd::io

@@ -1,0 +1,56 @@
+#include "io/transfer.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "io/engine.hpp"
+
+namespace vserd::io {
+namespace {
+
+/// Bytes, 0 for the end, or a negative errno.
+ssize_t read_once(int fd, std::byte* data, std::size_t size) noexcept {
+    ssize_t got = 0;
+    do {
+        got = ::read(fd, data, size);
+    } while (got < 0 && errno == EINTR);
+    if (got >= 0) return got;
+    return errno == EIO ? 0 : -errno;
+}
+
+bool means_later(ssize_t result) noexcept {
+    return result == -EAGAIN || result == -EWOULDBLOCK;
+}
+
+}  // namespace
+
+Transfer read_gather(int fd, std::byte* data, std::size_t size) noexcept {
+    const std::size_t wanted = std::min(size, read_gather_bytes_max);
+    const ssize_t first = read_once(fd, data, wanted);
+    if (means_later(first)) return {-EAGAIN, true};
+    if (first <= 0) return {first, false};
+
+    auto total = static_cast<std::size_t>(first);
+    if (total < read_gather_threshold_bytes) return {first, false};
+    while (total < wanted) {
+        const ssize_t more = read_once(fd, data + total, wanted - total);
+        // An error or the end is found again by the next read; the bytes go first.
+        if (more <= 0) return {static_cast<ssize_t>(total), means_later(more)};
+        total += static_cast<std::size_t>(more);
+    }
+    return {static_cast<ssize_t>(total), false};
+}
+
+Transfer write_once(int fd, const std::byte* data, std::size_t size) noexcept {
+    ssize_t put = 0;
+    do {
+        put = ::write(fd, data, size);
+    } while (put < 0 && errno == EINTR);
+    if (put > 0) return {put, false};
+    const ssize_t result = put == 0 ? -EAGAIN : -errno;
+    return means_later(result) ? Transfer{-EAGAIN, true} : Transfer{result, false};
+}
+
+}  // namespace vserd::io
