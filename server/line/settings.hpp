@@ -44,8 +44,8 @@ struct Signals {
 
 /// What to do with the outputs; unset keeps a wire as it is.
 struct SignalChange {
-    std::optional<bool> dtr;
-    std::optional<bool> rts;
+    std::optional<bool> dtr = std::nullopt;
+    std::optional<bool> rts = std::nullopt;
 };
 
 /// Counted by the driver since the device was opened.
@@ -62,11 +62,11 @@ enum class FlushDirection : std::uint8_t { input, output, both };
 
 /// A change of settings; unset members keep what is in force.
 struct SettingsChange {
-    std::optional<std::uint32_t> baud;
-    std::optional<std::uint8_t> data_bits;
-    std::optional<Parity> parity;
-    std::optional<StopBits> stop_bits;
-    std::optional<FlowControl> flow_control;
+    std::optional<std::uint32_t> baud = std::nullopt;
+    std::optional<std::uint8_t> data_bits = std::nullopt;
+    std::optional<Parity> parity = std::nullopt;
+    std::optional<StopBits> stop_bits = std::nullopt;
+    std::optional<FlowControl> flow_control = std::nullopt;
 };
 
 /// `current` with `change` applied, or Failure::invalid_argument with subject "baud", "format.data_bits", ...
