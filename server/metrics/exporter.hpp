@@ -26,8 +26,8 @@ struct Sources {
     std::function<std::vector<RpcCount>()> rpc_counts;                 ///< called on the scrape thread
 };
 
-/// Serves /metrics in the Prometheus text format (metrics and names: api.md). Reads atomics at scrape time; takes no lock
-/// that the byte path takes.
+/// Serves /metrics in the Prometheus text format (metrics and names: api.md). Reads atomics at scrape time; takes no
+/// lock that the byte path takes.
 class Exporter {
 public:
     /// `address` is "HOST:PORT"; port 0 picks a free one. Failure::io when it cannot be bound, with what to do.

@@ -1,0 +1,163 @@
+#include "metrics/collector.hpp"
+
+#include <atomic>
+#include <utility>
+
+#include "metrics/process_stats.hpp"
+
+namespace vserd::metrics {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+MetricFamily family(MetricType type, std::string name, std::string help) {
+    return {std::move(name), std::move(help), type, {}};
+}
+
+void add(MetricFamily& to, Labels labels, double value) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    (to.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+    to.metric.push_back(std::move(metric));
+}
+
+template <class T>
+double value_of(const std::atomic<T>& counter) {
+    return static_cast<double>(counter.load(std::memory_order_relaxed));
+}
+
+/// A family with one sample for each port.
+template <class T>
+MetricFamily per_port(const hub::StatsList& ports, MetricType type, std::string name, std::string help,
+                      std::atomic<T> port::PortStats::*member) {
+    MetricFamily result = family(type, std::move(name), std::move(help));
+    result.metric.reserve(ports.size());
+    for (const auto& port : ports) add(result, {{"port", port->name}}, value_of((*port).*member));
+    return result;
+}
+
+/// The value of a second label, and the counter behind it.
+struct Part {
+    const char* value;
+    std::atomic<std::uint64_t> port::PortStats::*member;
+};
+
+MetricFamily per_port_and(const hub::StatsList& ports, const char* label, std::string name, std::string help,
+                          const std::vector<Part>& parts) {
+    MetricFamily result = family(MetricType::Counter, std::move(name), std::move(help));
+    result.metric.reserve(ports.size() * parts.size());
+    for (const auto& port : ports) {
+        for (const Part& part : parts)
+            add(result, {{"port", port->name}, {label, part.value}}, value_of((*port).*part.member));
+    }
+    return result;
+}
+
+void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
+    using port::PortStats;
+    constexpr auto gauge = MetricType::Gauge;
+    constexpr auto counter = MetricType::Counter;
+    to.push_back(per_port(ports, gauge, "vserd_port_up", "1 while the port's device is open, 0 while it is away.",
+                          &PortStats::up));
+    to.push_back(
+        per_port(ports, counter, "vserd_port_rx_bytes_total", "Bytes received from the device.", &PortStats::rx_bytes));
+    to.push_back(
+        per_port(ports, counter, "vserd_port_tx_bytes_total", "Bytes written to the device.", &PortStats::tx_bytes));
+    to.push_back(per_port(ports, gauge, "vserd_port_baud", "Speed in force, in bits per second.", &PortStats::baud));
+    to.push_back(per_port(ports, gauge, "vserd_port_readers", "Readers attached to the port.", &PortStats::readers));
+    to.push_back(
+        per_port(ports, counter, "vserd_port_gap_bytes_total",
+                 "Bytes that readers were told they lost because the log had overtaken them, summed over readers.",
+                 &PortStats::gap_bytes));
+    to.push_back(per_port(ports, counter, "vserd_port_reopens_total",
+                          "Times the device was opened again after it had gone.", &PortStats::reopens));
+    to.push_back(per_port_and(
+        ports, "op", "vserd_port_io_errors_total", "Operations on the device that failed.",
+        {{"open", &PortStats::open_errors}, {"read", &PortStats::read_errors}, {"write", &PortStats::write_errors}}));
+    to.push_back(per_port_and(ports, "kind", "vserd_port_line_errors_total",
+                              "Errors and breaks that the driver saw on the wire.",
+                              {{"frame", &PortStats::line_frame_errors},
+                               {"parity", &PortStats::line_parity_errors},
+                               {"overrun", &PortStats::line_overruns},
+                               {"break", &PortStats::line_breaks}}));
+    to.push_back(per_port(ports, gauge, "vserd_port_tx_queue_bytes",
+                          "Bytes accepted from clients and not yet written to the device.",
+                          &PortStats::tx_queue_bytes));
+}
+
+MetricFamily delivery_family(const hub::DeliveryHistogram& histogram) {
+    MetricFamily result =
+        family(MetricType::Histogram, "vserd_delivery_seconds", "Time from the device read to the client write.");
+    ClientMetric metric;
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < hub::DeliveryHistogram::bounds_seconds.size(); ++i) {
+        count += histogram.count(i);
+        metric.histogram.bucket.push_back({count, hub::DeliveryHistogram::bounds_seconds[i]});
+    }
+    metric.histogram.sample_count = count + histogram.count(hub::DeliveryHistogram::bounds_seconds.size());
+    metric.histogram.sample_sum = histogram.sum_seconds();
+    result.metric.push_back(std::move(metric));
+    return result;
+}
+
+MetricFamily info(std::string name, std::string help, Labels labels) {
+    MetricFamily result = family(MetricType::Gauge, std::move(name), std::move(help));
+    add(result, std::move(labels), 1);
+    return result;
+}
+
+void append_server(std::vector<MetricFamily>& to, const Sources& sources) {
+    to.push_back(info("vserd_build_info", "The version that runs; always 1.", {{"version", sources.version}}));
+    to.push_back(info("vserd_engine_info", "The engine that moves the bytes; always 1.", {{"engine", sources.engine}}));
+    MetricFamily refused = family(MetricType::Gauge, "vserd_engine_refused_info",
+                                  "An engine that is preferred over the one in use, and why it was refused; always 1.");
+    for (const auto& [engine, reason] : sources.engines_refused)
+        add(refused, {{"engine", engine}, {"reason", reason}}, 1);
+    to.push_back(std::move(refused));
+    MetricFamily rpcs = family(MetricType::Counter, "vserd_rpc_total", "Calls that ended, by method and status code.");
+    if (sources.rpc_counts) {
+        for (const RpcCount& rpc : sources.rpc_counts()) {
+            add(rpcs, {{"method", rpc.method}, {"code", rpc.code}}, static_cast<double>(rpc.count));
+        }
+    }
+    to.push_back(std::move(rpcs));
+}
+
+void append_process(std::vector<MetricFamily>& to) {
+    const ProcessStats stats = read_process_stats();
+    const auto single = [&](MetricType type, const char* name, const char* help, double value) {
+        to.push_back(family(type, name, help));
+        add(to.back(), {}, value);
+    };
+    single(MetricType::Counter, "process_cpu_seconds_total", "User and system CPU time spent, in seconds.",
+           stats.cpu_seconds);
+    single(MetricType::Gauge, "process_resident_memory_bytes", "Resident memory, in bytes.",
+           static_cast<double>(stats.resident_bytes));
+    single(MetricType::Gauge, "process_virtual_memory_bytes", "Virtual memory, in bytes.",
+           static_cast<double>(stats.virtual_bytes));
+    single(MetricType::Gauge, "process_open_fds", "Open file descriptors.", static_cast<double>(stats.open_fds));
+    single(MetricType::Gauge, "process_max_fds", "The most file descriptors that may be open.",
+           static_cast<double>(stats.max_fds));
+    single(MetricType::Gauge, "process_start_time_seconds", "When the process started, in seconds since the epoch.",
+           stats.start_time_seconds);
+    single(MetricType::Gauge, "process_threads", "Threads of the process.", static_cast<double>(stats.threads));
+}
+
+}  // namespace
+
+Collector::Collector(Sources sources) : sources_(std::move(sources)) {}
+
+std::vector<MetricFamily> Collector::Collect() const {
+    std::vector<MetricFamily> families;
+    append_server(families, sources_);
+    const auto ports = sources_.hub.stats();
+    append_ports(families, ports ? *ports : hub::StatsList{});
+    families.push_back(delivery_family(sources_.hub.delivery()));
+    append_process(families);
+    return families;
+}
+
+}  // namespace vserd::metrics

@@ -1,0 +1,293 @@
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "hub/hub.hpp"
+#include "io/engine_select.hpp"
+#include "io/loop.hpp"
+#include "metrics/exporter.hpp"
+#include "metrics/process_stats.hpp"
+
+namespace vserd::metrics {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr auto deadline = 10s;
+
+int connect_to(int port) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const timeval limit{10, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+    ::close(fd);
+    return -1;
+}
+
+/// The whole answer to a GET, head included; empty if nobody answered.
+std::string get(int port, const std::string& path) {
+    const int fd = connect_to(port);
+    if (fd < 0) return {};
+    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    std::string answer;
+    if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+        char buffer[4096];
+        ssize_t got = 0;
+        while ((got = ::recv(fd, buffer, sizeof buffer, 0)) > 0) answer.append(buffer, static_cast<std::size_t>(got));
+    }
+    ::close(fd);
+    return answer;
+}
+
+/// A hub on a loop that the test drives by hand, and an exporter reading it.
+class Metrics : public testing::Test {
+protected:
+    void SetUp() override {
+        auto choice = io::select_engine("auto");
+        ASSERT_TRUE(choice) << choice.error().message;
+        loop_ = std::make_unique<io::Loop>(std::move(choice->engine));
+        hub_ = std::make_unique<hub::Hub>(*loop_);
+        hub::HubConfig config;
+        config.ports.push_back({"echo", "", "sim:echo", {9600, {}}, port::tx_queue_bytes_default});
+        config.ports.push_back({"gone", "", "/dev/vserd-no-such-device", {}, port::tx_queue_bytes_default});
+        hub_->apply(config);
+    }
+
+    void TearDown() override {
+        exporter_.reset();
+        bool down = false;
+        hub_->shut_down(100ms, [&] { down = true; });
+        EXPECT_TRUE(wait_until([&] { return down; }));
+    }
+
+    template <class Condition>
+    bool wait_until(Condition condition) {
+        const auto end = std::chrono::steady_clock::now() + deadline;
+        while (!condition()) {
+            if (std::chrono::steady_clock::now() > end) return false;
+            if (!loop_->poll_once()) std::this_thread::yield();
+        }
+        return true;
+    }
+
+    const port::PortStats& stats(const std::string& port) { return *hub_->find(port)->port().stats(); }
+
+    void start(std::function<std::vector<RpcCount>()> rpc_counts = {}) {
+        Sources sources{*hub_, "1.2.3", "epoll", {{"io_uring", "denied: \"EPERM\""}}, std::move(rpc_counts)};
+        auto exporter = Exporter::start("127.0.0.1:0", std::move(sources));
+        ASSERT_TRUE(exporter) << exporter.error().message;
+        exporter_ = std::move(*exporter);
+    }
+
+    std::string scrape() { return get(exporter_->port(), "/metrics"); }
+
+    std::unique_ptr<io::Loop> loop_;
+    std::unique_ptr<hub::Hub> hub_;
+    std::unique_ptr<Exporter> exporter_;
+};
+
+TEST_F(Metrics, ScrapeHoldsEveryFamilyOfTheContractWithItsType) {
+    start();
+
+    const std::string text = scrape();
+
+    EXPECT_THAT(text, HasSubstr("HTTP/1.1 200 OK"));
+    for (const char* name : {"vserd_port_rx_bytes_total", "vserd_port_tx_bytes_total", "vserd_port_gap_bytes_total",
+                             "vserd_port_reopens_total", "vserd_port_io_errors_total", "vserd_port_line_errors_total",
+                             "vserd_rpc_total", "process_cpu_seconds_total"}) {
+        EXPECT_THAT(text, HasSubstr("# TYPE " + std::string(name) + " counter\n"));
+        EXPECT_THAT(text, HasSubstr("# HELP " + std::string(name) + " "));
+    }
+    for (const char* name : {"vserd_port_up", "vserd_port_baud", "vserd_port_readers", "vserd_port_tx_queue_bytes",
+                             "vserd_engine_info", "vserd_engine_refused_info", "vserd_build_info",
+                             "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds",
+                             "process_max_fds", "process_start_time_seconds", "process_threads"}) {
+        EXPECT_THAT(text, HasSubstr("# TYPE " + std::string(name) + " gauge\n"));
+        EXPECT_THAT(text, HasSubstr("# HELP " + std::string(name) + " "));
+    }
+    EXPECT_THAT(text, HasSubstr("# TYPE vserd_delivery_seconds histogram\n"));
+}
+
+TEST_F(Metrics, PortsAreToldByNameWithWhatTheyDo) {
+    ASSERT_TRUE(wait_until([&] { return stats("echo").up.load() && stats("gone").open_errors.load() > 0; }));
+    const std::string sent = "0123456789";
+    hub_->find("echo")->port().transmit(std::as_bytes(std::span(sent)));
+    ASSERT_TRUE(wait_until([&] { return stats("echo").rx_bytes.load() == sent.size(); }));
+    start();
+
+    const std::string text = scrape();
+
+    EXPECT_THAT(text, HasSubstr("vserd_port_up{port=\"echo\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_port_up{port=\"gone\"} 0\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_port_rx_bytes_total{port=\"echo\"} 10\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_port_tx_bytes_total{port=\"echo\"} 10\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_port_baud{port=\"echo\"} 9600\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_port_readers{port=\"echo\"} 0\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_port_tx_queue_bytes{port=\"echo\"} 0\n"));
+    EXPECT_THAT(text, Not(HasSubstr("vserd_port_io_errors_total{port=\"gone\",op=\"open\"} 0\n")));
+    for (const char* op : {"open", "read", "write"}) {
+        EXPECT_THAT(text, HasSubstr("vserd_port_io_errors_total{port=\"echo\",op=\"" + std::string(op) + "\"} 0\n"));
+    }
+    for (const char* kind : {"frame", "parity", "overrun", "break"}) {
+        EXPECT_THAT(text,
+                    HasSubstr("vserd_port_line_errors_total{port=\"echo\",kind=\"" + std::string(kind) + "\"} 0\n"));
+    }
+}
+
+TEST_F(Metrics, PortsThatAReloadRemovedAreNotToldAnyMore) {
+    start();
+    ASSERT_THAT(scrape(), HasSubstr("port=\"gone\""));
+    hub::HubConfig config;
+    config.ports.push_back({"echo", "", "sim:echo", {9600, {}}, port::tx_queue_bytes_default});
+
+    hub_->apply(config);
+    ASSERT_TRUE(wait_until([&] { return hub_->stats()->size() == 1; }));
+
+    const std::string text = scrape();
+    EXPECT_THAT(text, Not(HasSubstr("port=\"gone\"")));
+    EXPECT_THAT(text, HasSubstr("{port=\"echo\"}"));
+}
+
+TEST_F(Metrics, EngineVersionAndCallsAreTold) {
+    start([] {
+        return std::vector<RpcCount>{{"vser.v1.ConsoleService/Attach", "OK", 3},
+                                     {"vser.v1.ConsoleService/Attach", "NOT_FOUND", 1}};
+    });
+
+    const std::string text = scrape();
+
+    EXPECT_THAT(text, HasSubstr("vserd_build_info{version=\"1.2.3\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_engine_info{engine=\"epoll\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_engine_refused_info{engine=\"io_uring\",reason=\"denied: \\\"EPERM\\\"\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_rpc_total{method=\"vser.v1.ConsoleService/Attach\",code=\"OK\"} 3\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_rpc_total{method=\"vser.v1.ConsoleService/Attach\",code=\"NOT_FOUND\"} 1\n"));
+}
+
+TEST_F(Metrics, DeliveryBucketsAreCumulativeAndIncludeTheirBound) {
+    hub_->delivery().observe(10us);
+    hub_->delivery().observe(11us);
+    hub_->delivery().observe(11s);
+    start();
+
+    const std::string text = scrape();
+
+    EXPECT_THAT(text, HasSubstr("vserd_delivery_seconds_bucket{le=\"1e-05\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_delivery_seconds_bucket{le=\"10\"} 2\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_delivery_seconds_bucket{le=\"+Inf\"} 3\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_delivery_seconds_count 3\n"));
+    EXPECT_THAT(text, HasSubstr("vserd_delivery_seconds_sum 11.000021"));
+}
+
+TEST_F(Metrics, OtherPathsAreNotFound) {
+    start();
+
+    EXPECT_THAT(get(exporter_->port(), "/"), HasSubstr("HTTP/1.1 404"));
+    EXPECT_THAT(get(exporter_->port(), "/../../etc/passwd"), Not(HasSubstr("root:")));
+}
+
+TEST_F(Metrics, PeerThatSaysNothingDoesNotStopAScrape) {
+    start();
+    const int silent = connect_to(exporter_->port());
+    ASSERT_GE(silent, 0);
+
+    EXPECT_THAT(scrape(), HasSubstr("vserd_build_info"));
+
+    ::close(silent);
+}
+
+TEST_F(Metrics, AddressInUseSaysSoAndWhatToDo) {
+    start();
+    const std::string address = "127.0.0.1:" + std::to_string(exporter_->port());
+
+    const auto second = Exporter::start(address, {*hub_, "", "", {}, {}});
+
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().failure, Failure::io);
+    EXPECT_EQ(second.error().errno_value, EADDRINUSE);
+    EXPECT_EQ(second.error().message, "metrics cannot be served on '" + address +
+                                          "': Address already in use; another process listens there: stop it, or set "
+                                          "another 'metrics' address");
+}
+
+TEST_F(Metrics, AddressesThatCannotBeBoundSayWhy) {
+    EXPECT_THAT(Exporter::start("192.0.2.1:0", {*hub_, "", "", {}, {}}).error().message,
+                HasSubstr("this machine has no such address"));
+    EXPECT_THAT(Exporter::start("no.such.host.invalid:1", {*hub_, "", "", {}, {}}).error().message,
+                HasSubstr("numeric host"));
+    EXPECT_THAT(Exporter::start("nonsense", {*hub_, "", "", {}, {}}).error().message, HasSubstr("HOST:PORT"));
+}
+
+TEST_F(Metrics, LocalhostIsServed) {
+    const auto exporter = Exporter::start("localhost:0", {*hub_, "", "", {}, {}});
+
+    ASSERT_TRUE(exporter) << exporter.error().message;
+    EXPECT_THAT(get((*exporter)->port(), "/metrics"), HasSubstr("vserd_build_info"));
+}
+
+TEST_F(Metrics, EndsAtOnce) {
+    start();
+    const auto begin = std::chrono::steady_clock::now();
+
+    exporter_.reset();
+
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
+}
+
+TEST_F(Metrics, PromtoolFindsNothingToMend) {
+    if (std::system("command -v promtool >/dev/null 2>&1") != 0)
+        GTEST_SKIP() << "promtool is not installed (package prometheus)";
+    start();
+    const std::string text = scrape();
+    const std::string body = text.substr(text.find("\r\n\r\n") + 4);
+
+    std::FILE* promtool = ::popen("promtool check metrics 2>&1", "w");
+    ASSERT_NE(promtool, nullptr);
+    std::fwrite(body.data(), 1, body.size(), promtool);
+
+    EXPECT_EQ(::pclose(promtool), 0);
+}
+
+TEST(ProcessStats, ReadsTheFieldsBehindACommandThatLooksLikeFields) {
+    const auto line =
+        parse_stat("12 (a) R (b)) S 1 2 3 4 5 6 7 8 9 10 100 23 0 0 20 0 5 0 777 8192 3 18446744073709551615 1");
+
+    ASSERT_TRUE(line);
+    EXPECT_EQ(*line, (StatLine{123, 5, 777, 8192, 3}));
+    EXPECT_FALSE(parse_stat(""));
+    EXPECT_FALSE(parse_stat("12 (x) S 1 2"));
+}
+
+TEST(ProcessStats, DescribeThisProcess) {
+    const int extra = ::dup(0);
+    const ProcessStats with = read_process_stats();
+    ::close(extra);
+    const ProcessStats without = read_process_stats();
+    const auto now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+
+    EXPECT_EQ(with.open_fds, without.open_fds + 1);
+    EXPECT_GT(with.max_fds, with.open_fds);
+    EXPECT_GT(with.resident_bytes, 100'000U);
+    EXPECT_GT(with.virtual_bytes, with.resident_bytes);
+    EXPECT_GE(with.threads, 1U);
+    EXPECT_GT(with.start_time_seconds, now - 3600);
+    EXPECT_LT(with.start_time_seconds, now + 2);
+}
+
+}  // namespace
+}  // namespace vserd::metrics
