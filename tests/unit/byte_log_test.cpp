@@ -116,7 +116,7 @@ TEST(ByteLog, DataSpansBlocksWithoutCopying) {
     Cursor cursor;
     std::string got;
     std::size_t slices_most = 0;
-    while (auto item = log.read(cursor, 64 << 10)) {
+    while (auto item = log.read(cursor, 48 << 10)) {
         const auto& data = std::get<DataItem>(*item);
         EXPECT_EQ(data.offset, got.size());
         slices_most = std::max(slices_most, data.slices.size());

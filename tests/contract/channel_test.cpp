@@ -1,0 +1,212 @@
+// One port's readers and writers, on a real pty.
+#include "hub/channel.hpp"
+
+#include "contract/port_fixture.hpp"
+
+namespace vserd {
+namespace {
+
+using hub::PendingWrite;
+using hub::Writer;
+
+class ChannelTest : public HubTest {};
+
+/// A write with the result it got.
+struct Write {
+    explicit Write(std::string_view text) : bytes(text) {
+        pending.bytes = as_bytes(bytes);
+        pending.done = [this](Result<void> outcome) { result = std::move(outcome); };
+    }
+    std::string bytes;
+    PendingWrite pending;
+    std::optional<Result<void>> result;
+};
+
+TEST_P(ChannelTest, AStoppedReaderCostsTheOthersNothingAndIsToldOfItsGap) {
+    auto& channel = online_port(/*history_bytes=*/100'000);
+    std::vector<Recorder> readers(8);
+    for (auto& reader : readers) reader.start(channel, hub::StartOldest{});
+    readers[0].stopped = true;
+    std::string wanted;
+    while (wanted.size() < 500'000) wanted += std::to_string(wanted.size()) + "\n";
+
+    device_sends(wanted);
+
+    for (std::size_t i = 1; i < readers.size(); ++i) {
+        EXPECT_TRUE(until([&] { return readers[i].text.size() == wanted.size(); }));
+        EXPECT_EQ(readers[i].text, wanted);
+    }
+    readers[0].stopped = false;
+    readers[0].on_available();
+    ASSERT_EQ(readers[0].gaps.size(), 1u);
+    EXPECT_EQ(readers[0].gaps[0].to, wanted.size() - 100'000);
+    EXPECT_EQ(readers[0].text, wanted.substr(wanted.size() - 100'000));
+    EXPECT_EQ(channel.port().stats()->gap_bytes, readers[0].gaps[0].to - readers[0].gaps[0].from);
+}
+
+TEST_P(ChannelTest, StartPointsAreWhereTheyAre) {
+    auto& channel = online_port(/*history_bytes=*/6);
+    device_sends("0123456789");
+    ASSERT_TRUE(until([&] { return channel.log().next_offset() == 10; }));
+
+    Recorder live;
+    Recorder oldest;
+    Recorder offset;
+    Recorder tail;
+    Recorder lost;
+    live.start(channel, hub::StartLive{});
+    oldest.start(channel, hub::StartOldest{});
+    offset.start(channel, hub::StartOffset{7});
+    tail.start(channel, hub::StartTail{2});
+    lost.start(channel, hub::StartOffset{1});
+
+    EXPECT_EQ(live.text, "");
+    EXPECT_EQ(oldest.text, "456789");
+    EXPECT_TRUE(oldest.gaps.empty());
+    EXPECT_EQ(offset.text, "789");
+    EXPECT_EQ(tail.text, "89");
+    EXPECT_EQ(lost.text, "456789");
+    ASSERT_EQ(lost.gaps.size(), 1u);
+    EXPECT_EQ(lost.gaps[0].from, 1u);
+    EXPECT_EQ(lost.gaps[0].to, 4u);
+}
+
+TEST_P(ChannelTest, AnOffsetNotReachedIsOutOfRangeWithTheHead) {
+    auto& channel = online_port();
+    Recorder recorder;
+
+    const auto reader = channel.attach(hub::StartOffset{1}, recorder);
+
+    ASSERT_FALSE(reader);
+    EXPECT_EQ(reader.error().failure, Failure::out_of_range);
+    EXPECT_NE(reader.error().message.find("head is at 0"), std::string::npos) << reader.error().message;
+}
+
+TEST_P(ChannelTest, WritesOfSeveralWritersArriveWholeAndInOrder) {
+    auto& channel = online_port();
+    Writer writer{channel, "test"};
+    std::vector<std::unique_ptr<Write>> writes;
+    std::string wanted;
+    for (char letter = 'a'; letter <= 'j'; ++letter) {
+        writes.push_back(std::make_unique<Write>(std::string(3000, letter)));
+        wanted += writes.back()->bytes;
+        channel.submit(writer, writes.back()->pending);
+    }
+
+    EXPECT_TRUE(until([&] { return device_received().size() == wanted.size(); }));
+
+    EXPECT_EQ(device_received_, wanted);
+    for (const auto& write : writes) EXPECT_TRUE(write->result && *write->result);
+}
+
+TEST_P(ChannelTest, AWithdrawnWriteSaysHowMuchWasTaken) {
+    auto& channel = online_port();
+    Writer writer{channel, "test"};
+    Write write(std::string(1 << 20, 'x'));
+    channel.submit(writer, write.pending);
+    ASSERT_FALSE(write.result);
+
+    hub::Channel::withdraw(write.pending);
+
+    EXPECT_GE(write.pending.taken, 4096u);
+    EXPECT_TRUE(until([&] { return device_received().size() == write.pending.taken; }));
+    EXPECT_FALSE(write.result);
+}
+
+TEST_P(ChannelTest, AnExclusiveWriterShutsOutTheOthersUntilItGoes) {
+    auto& channel = online_port();
+    Recorder recorder;
+    recorder.start(channel, hub::StartLive{});
+    Writer other{channel, "other"};
+    Write refused("no");
+    {
+        Writer holder{channel, "holder"};
+        ASSERT_TRUE(holder.acquire_exclusive());
+        EXPECT_EQ(other.acquire_exclusive().error().failure, Failure::refused);
+        channel.submit(other, refused.pending);
+        Write taken("yes");
+        channel.submit(holder, taken.pending);
+        EXPECT_TRUE(taken.result && *taken.result);
+    }
+    ASSERT_TRUE(refused.result);
+    EXPECT_EQ(refused.result->error().failure, Failure::refused);
+    EXPECT_EQ(refused.result->error().subject, "holder");
+    Write now("now");
+    channel.submit(other, now.pending);
+    EXPECT_TRUE(now.result && *now.result);
+    EXPECT_EQ(recorder.count<port::WriterChanged>(), 2u);
+    EXPECT_TRUE(until([&] { return device_received() == "yesnow"; }));
+}
+
+TEST_P(ChannelTest, WritesWhileAwayFailOrWaitAsTheyWish) {
+    auto& channel = add_port(node());
+    ASSERT_TRUE(until([&] { return channel.port().stats()->open_errors > 0; }));
+    Writer writer{channel, "test"};
+    Write impatient("no");
+    Write patient("yes");
+    patient.pending.wait_while_offline = true;
+
+    channel.submit(writer, impatient.pending);
+    channel.submit(writer, patient.pending);
+
+    ASSERT_TRUE(impatient.result);
+    EXPECT_EQ(impatient.result->error().failure, Failure::unavailable);
+    plug();
+    EXPECT_TRUE(until([&] { return device_received() == "yes"; }));
+}
+
+TEST_P(ChannelTest, AReloadTouchesOnlyWhatChanged) {
+    hub::HubConfig config;
+    config.ports.push_back({"a", "", "sim:echo", {}, 4096});
+    config.ports.push_back({"b", "", "sim:echo", {}, 4096});
+    hub_->apply(config);
+    auto* kept = hub_->find("a");
+    Recorder of_a;
+    Recorder of_b;
+    of_a.start(*kept, hub::StartOldest{});
+    of_b.start(*hub_->find("b"), hub::StartOldest{});
+
+    config.ports[1].name = "c";
+    hub_->apply(config);
+
+    EXPECT_EQ(hub_->find("a"), kept);
+    EXPECT_EQ(hub_->find("b"), nullptr);
+    EXPECT_NE(hub_->find("c"), nullptr);
+    EXPECT_FALSE(of_a.closed);
+    EXPECT_TRUE(of_b.closed);
+}
+
+TEST_P(ChannelTest, AnUnknownNameIsAnsweredWithTheClosestOne) {
+    hub::HubConfig config;
+    config.ports.push_back({"console", "", "sim:console", {}, 4096});
+    config.ports.push_back({"echo", "", "sim:echo", {}, 4096});
+    hub_->apply(config);
+
+    const auto unknown = hub_->require("consle");
+
+    ASSERT_FALSE(unknown);
+    EXPECT_EQ(unknown.error().failure, Failure::not_found);
+    EXPECT_NE(unknown.error().message.find("did you mean \"console\"?"), std::string::npos) << unknown.error().message;
+    EXPECT_EQ(hub_->require("").error().subject, "port");
+}
+
+TEST_P(ChannelTest, ShutdownWritesWhatWasAcceptedFirst) {
+    auto& channel = online_port();
+    EXPECT_EQ(channel.port().transmit(as_bytes(std::string(4096, 'x'))), 4096u);
+    bool done = false;
+
+    hub_->shut_down(std::chrono::seconds{10}, [&] { done = true; });
+    std::size_t received = 0;
+    EXPECT_TRUE(until([&] {
+        received = device_received().size();
+        return done;
+    }));
+
+    EXPECT_EQ(received, 4096u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, ChannelTest, testing::Values("io_uring", "epoll"),
+                         [](const auto& param_info) { return param_info.param; });
+
+}  // namespace
+}  // namespace vserd

@@ -1,0 +1,251 @@
+// The port on real ptys and on the simulator: it opens, loses, reopens, sends in order, and changes the line in order.
+#include "port/port.hpp"
+
+#include "contract/port_fixture.hpp"
+#include "line/sim_control.hpp"
+
+namespace vserd {
+namespace {
+
+using namespace std::chrono_literals;
+using port::PortState;
+
+class PortTest : public HubTest {
+protected:
+    static std::chrono::steady_clock::time_point soon() { return std::chrono::steady_clock::now() + 10s; }
+
+    /// Runs one request to its reply.
+    template <class T>
+    Result<T> reply_of(const std::function<void(port::Reply<T>)>& request) {
+        std::optional<Result<T>> reply;
+        request([&](Result<T> result) { reply = std::move(result); });
+        EXPECT_TRUE(until([&] { return reply.has_value(); }));
+        return reply ? *reply : Result<T>(Error{Failure::timed_out, 0, "", "no reply"});
+    }
+};
+
+TEST_P(PortTest, AMissingDeviceIsOfflineWithTheReasonUntilItComes) {
+    auto& channel = add_port(node());
+    ASSERT_TRUE(until([&] { return channel.port().stats()->open_errors > 0; }));
+    EXPECT_EQ(channel.port().state(), PortState::offline);
+    EXPECT_NE(channel.port().offline_reason().find(node()), std::string::npos) << channel.port().offline_reason();
+
+    plug();
+
+    EXPECT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
+    EXPECT_EQ(channel.port().offline_reason(), "");
+}
+
+TEST_P(PortTest, ReopensWithin200MillisecondsOfTheNodesReturnAndGoesOnAtTheNextOffset) {
+    auto& channel = online_port();
+    Recorder recorder;
+    recorder.start(channel, hub::StartOldest{});
+    device_sends("before");
+    ASSERT_TRUE(until([&] { return recorder.text == "before"; }));
+
+    unplug();
+    ASSERT_TRUE(until([&] { return channel.port().state() == PortState::offline; }));
+    // Long enough away that only the inotify event, and no short backoff, can bring it back in time.
+    const auto away_until = std::chrono::steady_clock::now() + 1500ms;
+    until([&] { return std::chrono::steady_clock::now() > away_until; });
+    const auto returned = std::chrono::steady_clock::now();
+    plug();
+    ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
+    EXPECT_LT(std::chrono::steady_clock::now() - returned, 200ms);
+    device_sends("after");
+
+    EXPECT_TRUE(until([&] { return recorder.text == "beforeafter"; })) << recorder.text;
+    EXPECT_TRUE(recorder.gaps.empty());
+    EXPECT_EQ(recorder.count<port::WentOffline>(), 1u);
+    EXPECT_EQ(recorder.count<port::CameOnline>(), 2u);
+    EXPECT_EQ(channel.port().stats()->reopens, 1u);
+}
+
+TEST_P(PortTest, AMegabyteArrivesInOrderExactlyOnce) {
+    auto& channel = online_port();
+    Recorder recorder;
+    recorder.start(channel, hub::StartOldest{});
+    std::string wanted;
+    while (wanted.size() < (1u << 20)) wanted += std::to_string(wanted.size()) + "\n";
+
+    device_sends(wanted);
+
+    EXPECT_TRUE(until([&] { return recorder.text.size() >= wanted.size(); }));
+    EXPECT_EQ(recorder.text, wanted);
+    EXPECT_EQ(channel.port().stats()->rx_bytes, wanted.size());
+}
+
+TEST_P(PortTest, TheQueueTakesItsLimitAndTellsOfRoom) {
+    auto& channel = online_port();
+    std::string wanted;
+    while (wanted.size() < 300'000) wanted += std::to_string(wanted.size()) + "\n";
+    std::size_t taken = 0;
+
+    const bool all = until([&] {
+        taken += channel.port().transmit(as_bytes(std::string_view{wanted}.substr(taken)));
+        EXPECT_LE(channel.port().tx_queue_bytes(), 4096u);
+        return device_received().size() == wanted.size();
+    });
+
+    EXPECT_TRUE(all);
+    EXPECT_EQ(device_received_, wanted);
+    EXPECT_EQ(channel.port().tx_offset(), wanted.size());
+    EXPECT_EQ(channel.port().stats()->tx_queue_bytes, 0u);
+}
+
+TEST_P(PortTest, BytesAcceptedWhileAwayLeaveWhenItIsBack) {
+    auto& channel = add_port(node());
+    ASSERT_TRUE(until([&] { return channel.port().stats()->open_errors > 0; }));
+    EXPECT_EQ(channel.port().transmit(as_bytes("kept")), 4u);
+
+    plug();
+
+    EXPECT_TRUE(until([&] { return device_received() == "kept"; }));
+}
+
+TEST_P(PortTest, SettingsAreReadBackRecordedAndKeptOverAReopen) {
+    auto& channel = online_port();
+    Recorder recorder;
+    recorder.start(channel, hub::StartLive{});
+    line::SettingsChange change;
+    change.baud = 9600;
+    change.stop_bits = line::StopBits::two;
+
+    const auto changed =
+        reply_of<line::Settings>([&](auto reply) { channel.port().change_settings(change, soon(), reply); });
+
+    ASSERT_TRUE(changed) << changed.error().message;
+    EXPECT_EQ(changed->baud, 9600u);
+    EXPECT_EQ(recorder.count<port::SettingsChanged>(), 1u);
+    unplug();
+    ASSERT_TRUE(until([&] { return channel.port().state() == PortState::offline; }));
+    plug();
+    ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
+    EXPECT_EQ(channel.port().settings(), *changed);
+}
+
+TEST_P(PortTest, ABadSettingIsRefusedByName) {
+    auto& channel = online_port();
+    line::SettingsChange change;
+    change.baud = 0;
+
+    const auto refused =
+        reply_of<line::Settings>([&](auto reply) { channel.port().change_settings(change, soon(), reply); });
+
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().failure, Failure::invalid_argument);
+    EXPECT_EQ(refused.error().subject, "baud");
+}
+
+TEST_P(PortTest, ASettingsChangeWaitsForTheBytesBeforeItAndGivesUpAtItsDeadline) {
+    auto& channel = add_port("sim:echo?id=slow-" + GetParam());
+    ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
+    line::SettingsChange slow;
+    slow.baud = 1200;
+    ASSERT_TRUE(reply_of<line::Settings>([&](auto reply) { channel.port().change_settings(slow, soon(), reply); }));
+    // More than the device's own buffer holds, and minutes at 1200 baud.
+    while (channel.port().tx_queue_bytes() < 4096) {
+        channel.port().transmit(as_bytes(std::string(4096, 'x')));
+        loop_->poll_once();
+    }
+    line::SettingsChange change;
+    change.baud = 9600;
+
+    const auto late = reply_of<line::Settings>(
+        [&](auto reply) { channel.port().change_settings(change, std::chrono::steady_clock::now() + 200ms, reply); });
+
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().failure, Failure::timed_out);
+    EXPECT_EQ(channel.port().settings().baud, 1200u);
+    const auto flushed =
+        reply_of<std::uint64_t>([&](auto reply) { channel.port().flush(line::FlushDirection::output, reply); });
+    ASSERT_TRUE(flushed);
+    EXPECT_GT(*flushed, 0u);
+    EXPECT_EQ(channel.port().tx_queue_bytes(), 0u);
+    EXPECT_TRUE(reply_of<line::Settings>([&](auto reply) { channel.port().change_settings(change, soon(), reply); }));
+    EXPECT_EQ(channel.port().settings().baud, 9600u);
+}
+
+TEST_P(PortTest, WiresBreakAndFlushWorkOnADeviceThatHasThem) {
+    auto& channel = add_port("sim:echo?id=wires-" + GetParam());
+    ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
+    Recorder recorder;
+    recorder.start(channel, hub::StartLive{});
+
+    const auto off = reply_of<line::Signals>(
+        [&](auto reply) { channel.port().set_signals({.dtr = false, .rts = std::nullopt}, reply); });
+    const auto broke = reply_of<void>([&](auto reply) { channel.port().send_break(20ms, soon(), reply); });
+
+    ASSERT_TRUE(off) << off.error().message;
+    EXPECT_FALSE(off->dtr);
+    EXPECT_TRUE(broke);
+    EXPECT_EQ(recorder.count<port::SignalsChanged>(), 1u);
+    EXPECT_EQ(recorder.count<port::BreakSent>(), 1u);
+}
+
+TEST_P(PortTest, WhatADeviceLacksIsToldByTheCapabilitysName) {
+    auto& channel = online_port();  // a pty has no modem wires
+
+    const auto refused = reply_of<line::Signals>(
+        [&](auto reply) { channel.port().set_signals({.dtr = true, .rts = std::nullopt}, reply); });
+
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().failure, Failure::unsupported);
+    EXPECT_EQ(refused.error().subject, "modem_signals");
+}
+
+TEST_P(PortTest, ChangesOfInputWiresAndLineErrorsBecomeEvents) {
+    const std::string id = "errors-" + GetParam();
+    auto& channel = add_port("sim:echo?id=" + id);
+    ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
+    Recorder recorder;
+    recorder.start(channel, hub::StartLive{});
+    auto control = line::SimControl::find(id).value();
+
+    control.set_ri(true);
+    control.count_errors({.frame = 3, .parity = 0, .overrun = 1, .breaks = 0});
+
+    EXPECT_TRUE(until([&] { return recorder.count<port::SignalsChanged>() == 1; }));
+    EXPECT_TRUE(until([&] { return channel.port().stats()->line_frame_errors == 3; }));
+    EXPECT_EQ(channel.port().stats()->line_overruns, 1u);
+    EXPECT_EQ(recorder.count<port::LineErrorsCounted>(), 1u);
+}
+
+TEST_P(PortTest, RequestsWhileAwayAreUnavailableWithTheReason) {
+    auto& channel = add_port(node());
+    ASSERT_TRUE(until([&] { return channel.port().stats()->open_errors > 0; }));
+    line::SettingsChange change;
+    change.baud = 9600;
+
+    const auto refused =
+        reply_of<line::Settings>([&](auto reply) { channel.port().change_settings(change, soon(), reply); });
+
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().failure, Failure::unavailable);
+    EXPECT_NE(refused.error().message.find(node()), std::string::npos) << refused.error().message;
+}
+
+TEST_P(PortTest, RequestsInFlightAreAnsweredWhenTheDeviceGoes) {
+    const std::string id = "goes-" + GetParam();
+    auto& channel = add_port("sim:echo?id=" + id);
+    ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
+    auto control = line::SimControl::find(id).value();
+    control.stall(10s);
+    channel.port().transmit(as_bytes(std::string(4096, 'x')));
+    std::optional<Result<line::Settings>> reply;
+    line::SettingsChange change;
+    change.baud = 9600;
+    channel.port().change_settings(change, soon(), [&](Result<line::Settings> result) { reply = std::move(result); });
+
+    control.unplug(50ms);
+
+    ASSERT_TRUE(until([&] { return reply.has_value(); }));
+    EXPECT_EQ(reply->error().failure, Failure::unavailable);
+    EXPECT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, PortTest, testing::Values("io_uring", "epoll"),
+                         [](const auto& param_info) { return param_info.param; });
+
+}  // namespace
+}  // namespace vserd
