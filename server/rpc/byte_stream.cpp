@@ -1,0 +1,87 @@
+#include "rpc/byte_stream.hpp"
+
+#include "rpc/stream_host.hpp"
+
+namespace vserd::rpc {
+
+StreamPresence::StreamPresence(StreamHost& host) : host_(host) { host_.stream_made(); }
+
+StreamPresence::~StreamPresence() { host_.stream_gone(); }
+
+ByteStream::ByteStream(StreamHost& host, Method method) : presence_(host), method_(method) {
+    context_.AsyncNotifyWhenDone(&end_completion_);
+}
+
+ByteStream::~ByteStream() {
+    if (is_linked()) host().leave(*this);
+}
+
+Environment& ByteStream::environment() const noexcept { return host().environment(); }
+
+void ByteStream::accept_arrived(bool ok) {
+    if (ok) accepted();
+}
+
+void ByteStream::accept_completed(bool ok) {
+    if (!ok) {  // the server shut down before a call came, and then the end of the call is never told
+        delete this;
+        return;
+    }
+    if (const auto refusal = host().enter(*this)) return finish(*refusal);
+    begin();
+}
+
+void ByteStream::send(const grpc::ByteBuffer& message) {
+    writing_ = true;
+    operation_started();
+    start_write(message, &write_completion_);
+}
+
+void ByteStream::write_completed(bool ok) {
+    writing_ = false;
+    if (ending_) {
+        end();
+    } else if (ok) {
+        on_ready();
+    }  // else the call is broken and its end is about to be told
+    operation_ended();
+}
+
+void ByteStream::finish(const grpc::Status& status) {
+    if (ending_) return;
+    ending_ = true;
+    status_ = status;
+    release();
+    if (!writing_) end();
+}
+
+void ByteStream::end() {
+    if (over_) {
+        status_ = grpc::Status::CANCELLED;
+        return;
+    }
+    operation_started();
+    start_finish(status_, &finish_completion_);
+}
+
+void ByteStream::finish_completed(bool ok) {
+    if (!ok) status_ = grpc::Status::CANCELLED;
+    operation_ended();
+}
+
+void ByteStream::call_ended(bool /*ok*/) {
+    over_ = true;
+    if (!ending_) {
+        ending_ = true;
+        release();
+    }
+    operation_ended();
+}
+
+void ByteStream::operation_ended() {
+    if (--operations_ > 0) return;
+    environment().counters.count(method_, status_.error_code());
+    delete this;
+}
+
+}  // namespace vserd::rpc

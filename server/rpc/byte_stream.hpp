@@ -1,0 +1,94 @@
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <boost/intrusive/list.hpp>
+#include <string>
+
+#include "rpc/completion.hpp"
+#include "rpc/environment.hpp"
+
+namespace vserd::rpc {
+
+class StreamHost;
+
+/// Counts one stream of a host as long as it lives.
+class StreamPresence {
+public:
+    explicit StreamPresence(StreamHost& host);
+    ~StreamPresence();
+    StreamPresence(const StreamPresence&) = delete;
+    StreamPresence& operator=(const StreamPresence&) = delete;
+
+    StreamHost& host() const noexcept { return host_; }
+
+private:
+    StreamHost& host_;
+};
+
+/// One call that streams bytes: Attach, Read or Collect. Owns itself from the moment it waits for a call until that call is
+/// over and nothing of it is outstanding.
+///
+/// The queue's thread only parses requests (accepted(), and on_arrival of completions); everything else happens on the
+/// io thread. At most one message is in flight to the client: while it is, what arrives gathers in the log.
+class ByteStream : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+public:
+    ByteStream(const ByteStream&) = delete;
+    ByteStream& operator=(const ByteStream&) = delete;
+
+    /// Ends the call: after the message in flight, with no more of them.
+    void finish(const grpc::Status& status);
+    void finish(const Error& error, const ErrorContext& context = {}) { finish(environment().status_of(error, context)); }
+
+protected:
+    ByteStream(StreamHost& host, Method method);
+    virtual ~ByteStream();
+
+    // For the rpc's class to implement.
+    virtual void accepted() = 0;  ///< queue's thread: a call came; parse its request, wait for the next call
+    virtual void begin() = 0;     ///< the call may go on
+    virtual void on_ready() = 0;  ///< the message in flight is out: there is room for one
+    virtual void release() = 0;   ///< the call ends: let go of readers and writers; called once
+    virtual void start_write(const grpc::ByteBuffer& message, void* tag) = 0;
+    virtual void start_finish(const grpc::Status& status, void* tag) = 0;
+
+    /// Whether send() may be called.
+    bool ready() const noexcept { return !writing_ && !ending_; }
+    bool ending() const noexcept { return ending_; }
+    void send(const grpc::ByteBuffer& message);
+
+    /// Bracket every operation that is the rpc's own (reads): the stream lives until as many ended as were started.
+    void operation_started() noexcept { ++operations_; }
+    /// May destroy the stream; nothing may follow it.
+    void operation_ended();
+
+    StreamHost& host() const noexcept { return presence_.host(); }
+    Environment& environment() const noexcept;
+    grpc::ServerContext& context() noexcept { return context_; }
+    void* accept_tag() noexcept { return &accept_completion_; }
+
+private:
+    void accept_arrived(bool ok);
+    void accept_completed(bool ok);
+    void write_completed(bool ok);
+    void finish_completed(bool ok);
+    void call_ended(bool ok);
+    void end();
+
+    StreamPresence presence_;  // first, so that it goes last
+    const Method method_;
+    grpc::ServerContext context_;
+    MemberCompletion<ByteStream, &ByteStream::accept_completed, &ByteStream::accept_arrived> accept_completion_{*this};
+    MemberCompletion<ByteStream, &ByteStream::write_completed> write_completion_{*this};
+    MemberCompletion<ByteStream, &ByteStream::finish_completed> finish_completion_{*this};
+    MemberCompletion<ByteStream, &ByteStream::call_ended> end_completion_{*this};
+    grpc::Status status_{grpc::StatusCode::CANCELLED, "cancelled by the client"};
+    int operations_ = 1;  ///< outstanding ones; the first is the end of the call itself
+    bool writing_ = false;
+    bool ending_ = false;  ///< finish() was called or the call is over
+    bool over_ = false;    ///< the call is over
+};
+
+}  // namespace vserd::rpc

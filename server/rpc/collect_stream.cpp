@@ -1,0 +1,149 @@
+#include "rpc/collect_stream.hpp"
+
+#include <algorithm>
+
+#include "rpc/console_service.hpp"
+#include "rpc/stream_host.hpp"
+
+namespace vserd::rpc {
+namespace {
+
+/// The most bytes of one port in a row, so that a busy port leaves room for the others.
+constexpr std::size_t record_payload_bytes_max = std::size_t{16} << 10;
+/// A message is closed at this size: large enough to carry many ports, small enough to be under way soon.
+constexpr std::size_t message_bytes_wanted = std::size_t{64} << 10;
+
+}  // namespace
+
+CollectStream::CollectStream(StreamHost& host) : ByteStream(host, Method::collect) {
+    host.service().RequestCollect(&context(), &request_buffer_, &writer_, &host.queue(), &host.queue(), accept_tag());
+}
+
+void CollectStream::accepted() {
+    new CollectStream(host());  // owns itself
+    request_valid_ = parse(request_buffer_, request_);
+    request_buffer_.Clear();
+}
+
+void CollectStream::begin() {
+    if (!request_valid_) return finish(invalid_field("", "the request is not a vser.v1.CollectRequest"));
+    opened_ = std::chrono::steady_clock::now();
+    end_of_turn_ = std::make_shared<CollectStream*>(this);
+    if (const auto added = add_sources(); !added) return finish(added.error(), {.port = failed_port_});
+    gather();
+}
+
+Result<void> CollectStream::add_sources() {
+    if (request_.all() == !request_.sources().empty()) {
+        return invalid_field("sources", request_.all() ? "both sources and all are given; choose one"
+                                                       : "neither sources nor all is given; name ports or set all");
+    }
+    if (request_.all()) {
+        environment().hub.add_watcher(*this);
+        watching_ = true;
+        for (const auto& [name, channel] : environment().hub.channels()) {
+            if (auto added = add_source(*channel, request_.from(), "from"); !added) return added;
+        }
+        return {};
+    }
+    for (const v1::CollectSource& wanted : request_.sources()) {
+        failed_port_ = wanted.port();
+        const auto channel = environment().hub.require(wanted.port());
+        if (!channel) return channel.error();
+        const bool twice = std::any_of(sources_.begin(), sources_.end(),
+                                       [&](const Source& source) { return source.port() == wanted.port(); });
+        if (twice) return invalid_field("sources.port", "port \"" + wanted.port() + "\" is in sources twice");
+        if (auto added = add_source(**channel, wanted.from(), "sources.from"); !added) return added;
+    }
+    return {};
+}
+
+Result<void> CollectStream::add_source(hub::Channel& channel, const v1::StartPoint& from, const std::string& field) {
+    failed_port_ = channel.name();
+    const auto start = start_point(from, field);
+    if (!start) return start.error();
+    Source& source = sources_.emplace_back(*this, channel.name());
+    if (auto attached = source.attach(channel, *start); !attached) {
+        sources_.pop_back();
+        return attached;
+    }
+    readable_.push_back(source);
+    return {};
+}
+
+Result<void> CollectStream::Source::attach(hub::Channel& channel, const hub::StartPoint& start) {
+    auto reader = channel.attach(start, *this);
+    if (!reader) return reader.error();
+    reader_ = std::move(*reader);
+    return {};
+}
+
+void CollectStream::on_port_added(hub::Channel& channel) {
+    if (ending()) return;
+    v1::StartPoint from;
+    from.set_oldest(true);  // a port that is new to us: all of it
+    if (const auto added = add_source(channel, from, "from"); !added) {
+        return finish(added.error(), {.port = failed_port_});
+    }
+    gather();
+}
+
+void CollectStream::available(Source& source) {
+    const bool first = readable_.empty();
+    readable_.push_back(source);
+    if (!first || !ready()) return;
+    // Other ports may have received in this turn too.
+    environment().loop.at_end_of_turn([stream = std::weak_ptr<CollectStream*>(end_of_turn_)] {
+        if (const auto alive = stream.lock()) (*alive)->gather();
+    });
+}
+
+void CollectStream::closed(Source& source) {
+    if (!request_.all() || environment().hub.shutting_down()) return finish(port_removed(source.port()));
+    if (source.is_linked()) readable_.erase(readable_.iterator_to(source));
+    sources_.remove_if([&](const Source& other) { return &other == &source; });
+}
+
+void CollectStream::gather() {
+    if (!ready()) return;
+    while (!readable_.empty() && builder_.size() < message_bytes_wanted) {
+        Source& source = readable_.front();
+        readable_.pop_front();
+        const auto item = source.next(record_payload_bytes_max);
+        if (!item) continue;  // it is at its head and will say when there is more
+        readable_.push_back(source);
+        append(source, *item);
+    }
+    if (builder_.size() > 0) send(builder_.take());
+}
+
+void CollectStream::append(const Source& source, const hub::Item& item) {
+    if (const auto* data = std::get_if<hub::DataItem>(&item)) {
+        append_data_record(builder_, source.port(), *data);
+        if (data->received.steady >= opened_) {
+            environment().hub.delivery().observe(std::chrono::steady_clock::now() - data->received.steady);
+        }
+        return;
+    }
+    v1::Record record;
+    record.set_port(source.port());
+    if (const auto* gap = std::get_if<hub::GapItem>(&item)) {
+        record.set_offset(gap->from);
+        to_proto(*gap, *record.mutable_gap());
+    } else {
+        const auto& event = std::get<hub::EventItem>(item);
+        record.set_offset(event.offset);
+        to_proto(event, *record.mutable_event());
+    }
+    append_record(builder_, record);
+}
+
+void CollectStream::release() {
+    end_of_turn_.reset();
+    if (watching_) environment().hub.remove_watcher(*this);
+    watching_ = false;
+    readable_.clear();
+    sources_.clear();
+}
+
+}  // namespace vserd::rpc

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <string>
+
+#include "rpc/byte_stream.hpp"
+#include "rpc/convert.hpp"
+#include "rpc/wire.hpp"
+
+namespace vserd::rpc {
+
+/// ConsoleService.Collect: many ports in one stream. What several ports received in one turn of the loop shares a message,
+/// and while a message is in flight everything else gathers in the logs.
+class CollectStream final : public ByteStream, private hub::PortWatcher {
+public:
+    /// Waits for a call.
+    explicit CollectStream(StreamHost& host);
+
+private:
+    /// One port of the stream.
+    class Source final : public hub::Sink, public boost::intrusive::list_base_hook<> {
+    public:
+        Source(CollectStream& stream, std::string port) : stream_(stream), port_(std::move(port)) {}
+        Result<void> attach(hub::Channel& channel, const hub::StartPoint& start);
+        std::optional<hub::Item> next(std::size_t bytes_max) { return reader_->next(bytes_max); }
+        const std::string& port() const noexcept { return port_; }
+        void on_available() override { stream_.available(*this); }
+        void on_closed() override { stream_.closed(*this); }
+
+    private:
+        CollectStream& stream_;
+        const std::string port_;
+        std::unique_ptr<hub::Reader> reader_;
+    };
+
+    void accepted() override;
+    void begin() override;
+    void on_ready() override { gather(); }
+    void release() override;
+    void start_write(const grpc::ByteBuffer& message, void* tag) override { writer_.Write(message, tag); }
+    void start_finish(const grpc::Status& status, void* tag) override { writer_.Finish(status, tag); }
+
+    void on_port_added(hub::Channel& channel) override;
+    void on_port_event(hub::Channel& /*channel*/, const hub::EventItem& /*event*/) override {}
+    void on_port_removed(hub::Channel& /*channel*/) override {}  // its source is told
+
+    Result<void> add_sources();
+    Result<void> add_source(hub::Channel& channel, const v1::StartPoint& from, const std::string& field);
+    void available(Source& source);
+    void closed(Source& source);
+    void gather();
+    void append(const Source& source, const hub::Item& item);
+
+    grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&context()};
+    grpc::ByteBuffer request_buffer_;
+    v1::CollectRequest request_;
+    bool request_valid_ = false;
+    bool watching_ = false;
+    std::list<Source> sources_;
+    boost::intrusive::list<Source> readable_;  ///< in the order in which they became so
+    MessageBuilder builder_;
+    std::chrono::steady_clock::time_point opened_;
+    std::shared_ptr<CollectStream*> end_of_turn_;  ///< shared with the loop, which may outlive the stream by one turn
+    std::string failed_port_;
+};
+
+}  // namespace vserd::rpc

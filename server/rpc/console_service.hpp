@@ -1,0 +1,26 @@
+#pragma once
+
+#include "rpc/environment.hpp"
+#include "vser/v1/console_service.grpc.pb.h"
+
+namespace vserd::rpc {
+
+/// ConsoleService as it is served: the byte streams raw on a completion queue (attach_stream, read_stream and
+/// collect_stream wait for calls there), Write by the callback API.
+using ConsoleServiceBase =
+    ::vser::v1::ConsoleService::WithRawMethod_Attach<::vser::v1::ConsoleService::WithRawMethod_Read<
+        ::vser::v1::ConsoleService::WithRawMethod_Collect<
+            ::vser::v1::ConsoleService::WithCallbackMethod_Write<::vser::v1::ConsoleService::Service>>>>;
+
+class ConsoleService final : public ConsoleServiceBase {
+public:
+    explicit ConsoleService(Environment& environment) : environment_(environment) {}
+
+    grpc::ServerUnaryReactor* Write(grpc::CallbackServerContext* context, const ::vser::v1::WriteRequest* request,
+                                    ::vser::v1::WriteResponse* response) override;
+
+private:
+    Environment& environment_;
+};
+
+}  // namespace vserd::rpc

@@ -1,0 +1,95 @@
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "rpc/console_service.hpp"
+#include "rpc/deadline.hpp"
+#include "rpc/unary_call.hpp"
+
+namespace vserd::rpc {
+namespace {
+
+namespace v1 = ::vser::v1;
+
+/// A Write that may have to wait for room in the port's queue. Held by its call; io thread only.
+class WaitingWrite : public std::enable_shared_from_this<WaitingWrite> {
+public:
+    WaitingWrite(UnaryCall& call, hub::Channel& channel, std::string client, const std::string& bytes,
+                 v1::WriteResponse& response)
+        : call_(call),
+          port_(channel.name()),
+          writer_(channel, std::move(client)),
+          timer_(call.environment().loop.context()),
+          response_(response) {
+        write_.bytes = std::as_bytes(std::span(bytes));
+    }
+
+    void start(hub::Channel& channel, std::chrono::system_clock::time_point deadline) {
+        write_.done = [this](const Result<void>& result) { done(result); };
+        channel.submit(writer_, write_);
+        if (finished_) return;
+        call_.when_cancelled([this] { take_back(); });  // what was taken was taken
+        timer_.expires_at(answer_by(deadline));
+        timer_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
+            const auto alive = self.lock();
+            if (!error && alive && !alive->finished_) alive->expire();
+        });
+    }
+
+private:
+    void done(const Result<void>& result) {
+        finished_ = true;
+        timer_.cancel();
+        if (!result) return call_.fail(result.error(), {.bytes_taken = write_.taken});
+        const hub::Channel* channel = call_.environment().hub.find(port_);
+        if (channel != nullptr) response_.set_tx_offset(channel->port().tx_offset());
+        response_.set_bytes_written(write_.taken);
+        call_.succeed();
+    }
+
+    void expire() {
+        take_back();
+        done(Error{Failure::timed_out, 0, "",
+                   "the queue of port \"" + port_ + "\" took " + std::to_string(write_.taken) + " of " +
+                       std::to_string(write_.bytes.size()) + " bytes before the deadline"});
+    }
+
+    void take_back() {
+        hub::Channel::withdraw(write_);
+        finished_ = true;
+        timer_.cancel();
+    }
+
+    UnaryCall& call_;
+    const std::string port_;
+    hub::Writer writer_;
+    hub::PendingWrite write_;
+    boost::asio::steady_timer timer_;
+    v1::WriteResponse& response_;
+    bool finished_ = false;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ConsoleService::Write(grpc::CallbackServerContext* context, const v1::WriteRequest* request,
+                                                v1::WriteResponse* response) {
+    return UnaryCall::start(
+        environment_, Method::write, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+            if (request->payload_case() == v1::WriteRequest::PAYLOAD_NOT_SET) {
+                return call.fail(invalid_field("data", "neither data nor text is given; give one of them"));
+            }
+            const bool text = request->payload_case() == v1::WriteRequest::kText;
+            const std::string& bytes = text ? request->text() : request->data();
+            if (bytes.empty()) {
+                return call.fail(invalid_field(text ? "text" : "data", "there is nothing to send; give at least one byte"));
+            }
+            if (bytes.size() > request_payload_bytes_max) return call.fail(payload_too_large(bytes.size()));
+            const auto write = std::make_shared<WaitingWrite>(call, channel, context->peer(), bytes, *response);
+            call.hold(write);
+            write->start(channel, context->deadline());
+        });
+}
+
+}  // namespace vserd::rpc

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <string_view>
+
+#include "hub/channel.hpp"
+#include "line/settings.hpp"
+#include "vser/v1/console_service.pb.h"
+#include "vser/v1/port_service.pb.h"
+#include "vser/v1/types.pb.h"
+
+namespace vserd::rpc {
+
+namespace v1 = ::vser::v1;
+
+/// Our values as messages. Io thread where a Channel is read.
+void to_proto(const line::Format& format, v1::Format& message);
+void to_proto(const line::Signals& signals, v1::Signals& message);
+void to_proto(const hub::EventItem& item, v1::Event& message);
+void to_proto(const hub::GapItem& item, v1::Gap& message);
+void to_proto(const hub::Channel& channel, std::string_view engine, v1::Port& message);
+void to_proto(hub::WallTime time, google::protobuf::Timestamp& message);
+
+/// Messages as our values. Failure::invalid_argument names the field as the client knows it: `field` is its path.
+Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_view field);
+Result<line::SettingsChange> settings_change(const v1::Format& message);
+Result<line::FlushDirection> flush_direction(v1::FlushDirection direction);
+/// Unset means 250 ms.
+Result<std::chrono::milliseconds> break_duration(bool is_set, const google::protobuf::Duration& message);
+/// Whether text was asked for.
+Result<bool> wants_text(v1::Encoding encoding);
+/// A client's name as shown to others, `fallback` where it gave none.
+Result<std::string> client_name(const std::string& name, const std::string& fallback);
+
+}  // namespace vserd::rpc

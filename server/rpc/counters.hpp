@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace vserd::rpc {
+
+/// Every rpc of the server, as an index.
+enum class Method : std::uint8_t {
+    list_ports,
+    get_port,
+    watch_ports,
+    get_baud,
+    set_baud,
+    get_format,
+    set_format,
+    get_signals,
+    set_signals,
+    send_break,
+    flush,
+    attach,
+    read,
+    write,
+    collect,
+    get_server_info
+};
+inline constexpr std::size_t methods_count = 16;
+inline constexpr std::size_t codes_count = 17;  ///< OK to UNAUTHENTICATED
+
+/// "vser.v1.ConsoleService/Attach".
+std::string_view method_name(Method method) noexcept;
+/// "OK", "NOT_FOUND", ...; "UNKNOWN" for numbers that gRPC does not define.
+std::string_view code_name(int code) noexcept;
+
+/// Calls that ended, by method and status code. No locks; any thread.
+class RpcCounters {
+public:
+    struct Entry {
+        std::string_view method;
+        std::string_view code;
+        std::uint64_t count = 0;
+    };
+
+    void count(Method method, int code) noexcept;
+    /// What was counted, without the zeroes.
+    std::vector<Entry> snapshot() const;
+
+private:
+    std::array<std::array<std::atomic<std::uint64_t>, codes_count>, methods_count> counts_{};
+};
+
+}  // namespace vserd::rpc

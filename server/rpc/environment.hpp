@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "hub/hub.hpp"
+#include "rpc/counters.hpp"
+#include "rpc/server_info.hpp"
+#include "rpc/status.hpp"
+
+namespace vserd::rpc {
+
+/// The most bytes of a port in one request; the same limit as on a whole message, less its head.
+inline constexpr std::size_t request_payload_bytes_max = std::size_t{1} << 20;
+/// The most bytes of a port in one reply.
+inline constexpr std::size_t reply_payload_bytes_max = std::size_t{64} << 10;
+
+inline Error payload_too_large(std::size_t bytes) {
+    return {Failure::exhausted, 0, "message_bytes_max",
+            "the message holds " + std::to_string(bytes) + " bytes; the most is " +
+                std::to_string(request_payload_bytes_max) + ", so send them in pieces"};
+}
+
+/// What every call works on. All outlive the calls.
+struct Environment {
+    hub::Hub& hub;
+    io::Loop& loop;
+    RpcCounters& counters;
+    const ServerInfo& info;
+    std::chrono::steady_clock::time_point started;
+
+    /// As to_status(), but what became unavailable because the server is going down says so. Io thread.
+    grpc::Status status_of(const Error& error, const ErrorContext& context = {}) const {
+        return to_status(error.failure == Failure::unavailable && hub.shutting_down() ? going_down() : error, context);
+    }
+};
+
+}  // namespace vserd::rpc

@@ -1,0 +1,27 @@
+#include "rpc/health.hpp"
+
+namespace vserd::rpc {
+
+HealthReporter::HealthReporter(hub::Hub& hub, grpc::HealthCheckServiceInterface& health) : hub_(hub), health_(health) {
+    hub_.add_watcher(*this);
+    for (const auto& [name, channel] : hub_.channels()) report(*channel);
+    health_.SetServingStatus(true);
+}
+
+HealthReporter::~HealthReporter() { hub_.remove_watcher(*this); }
+
+void HealthReporter::shut_down() { health_.Shutdown(); }
+
+void HealthReporter::on_port_event(hub::Channel& channel, const hub::EventItem& event) {
+    if (std::holds_alternative<port::CameOnline>(event.event) || std::holds_alternative<port::WentOffline>(event.event)) {
+        report(channel);
+    }
+}
+
+void HealthReporter::on_port_removed(hub::Channel& channel) { health_.SetServingStatus(channel.name(), false); }
+
+void HealthReporter::report(const hub::Channel& channel) {
+    health_.SetServingStatus(channel.name(), channel.port().state() == port::PortState::online);
+}
+
+}  // namespace vserd::rpc

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <grpcpp/health_check_service_interface.h>
+
+#include "hub/hub.hpp"
+
+namespace vserd::rpc {
+
+/// Keeps grpc.health.v1 up to date: the server as a whole under "", and each port under its name, serving while its device
+/// is open. Io thread only.
+class HealthReporter final : private hub::PortWatcher {
+public:
+    /// Both outlive this.
+    HealthReporter(hub::Hub& hub, grpc::HealthCheckServiceInterface& health);
+    ~HealthReporter();
+    HealthReporter(const HealthReporter&) = delete;
+    HealthReporter& operator=(const HealthReporter&) = delete;
+
+    /// Nothing serves any more.
+    void shut_down();
+
+private:
+    void on_port_added(hub::Channel& channel) override { report(channel); }
+    void on_port_event(hub::Channel& channel, const hub::EventItem& event) override;
+    void on_port_removed(hub::Channel& channel) override;
+    void report(const hub::Channel& channel);
+
+    hub::Hub& hub_;
+    grpc::HealthCheckServiceInterface& health_;
+};
+
+}  // namespace vserd::rpc

@@ -1,0 +1,150 @@
+#include "rpc/port_service.hpp"
+
+#include "rpc/convert.hpp"
+#include "rpc/deadline.hpp"
+#include "rpc/unary_call.hpp"
+
+namespace vserd::rpc {
+namespace {
+
+/// Starts a change of settings, and tells what is in force after it through `answer`.
+template <class Answer>
+void change_settings(UnaryCall& call, hub::Channel& channel, const line::SettingsChange& change,
+                     std::chrono::system_clock::time_point deadline, Answer answer) {
+    port::Port& port = channel.port();
+    // A wrong value is the caller's fault, whether or not the device is there to take it.
+    if (const auto checked = line::with_change(port.settings(), change); !checked) return call.fail(checked.error());
+    port.change_settings(change, answer_by(deadline), [&call, answer](const Result<line::Settings>& settings) {
+        if (!settings) return call.fail(settings.error());
+        answer(*settings);
+        call.succeed();
+    });
+}
+
+/// The reply to both signal calls.
+template <class Response>
+port::Reply<line::Signals> signals_reply(UnaryCall& call, Response* response) {
+    return [&call, response](const Result<line::Signals>& signals) {
+        if (!signals) return call.fail(signals.error());
+        to_proto(*signals, *response->mutable_signals());
+        call.succeed();
+    };
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* PortService::ListPorts(Context* /*context*/, const v1::ListPortsRequest* /*request*/,
+                                                 v1::ListPortsResponse* response) {
+    return UnaryCall::start(environment_, Method::list_ports, [response](UnaryCall& call) {
+        const Environment& environment = call.environment();
+        for (const auto& [name, channel] : environment.hub.channels()) {
+            to_proto(*channel, environment.info.engine, *response->add_ports());
+        }
+        call.succeed();
+    });
+}
+
+grpc::ServerUnaryReactor* PortService::GetPort(Context* /*context*/, const v1::GetPortRequest* request,
+                                               v1::GetPortResponse* response) {
+    return UnaryCall::start(environment_, Method::get_port, request->port(),
+                            [response](UnaryCall& call, hub::Channel& channel) {
+                                to_proto(channel, call.environment().info.engine, *response->mutable_port());
+                                call.succeed();
+                            });
+}
+
+grpc::ServerWriteReactor<v1::WatchPortsResponse>* PortService::WatchPorts(Context* /*context*/,
+                                                                          const v1::WatchPortsRequest* request) {
+    return watchers_.start(environment_, *request);
+}
+
+grpc::ServerUnaryReactor* PortService::GetBaud(Context* /*context*/, const v1::GetBaudRequest* request,
+                                               v1::GetBaudResponse* response) {
+    return UnaryCall::start(environment_, Method::get_baud, request->port(),
+                            [response](UnaryCall& call, hub::Channel& channel) {
+                                response->set_baud(channel.port().settings().baud);
+                                call.succeed();
+                            });
+}
+
+grpc::ServerUnaryReactor* PortService::SetBaud(Context* context, const v1::SetBaudRequest* request,
+                                               v1::SetBaudResponse* response) {
+    return UnaryCall::start(environment_, Method::set_baud, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+        line::SettingsChange change;
+        change.baud = request->baud();
+        change_settings(call, channel, change, context->deadline(),
+                        [response](const line::Settings& settings) { response->set_baud(settings.baud); });
+    });
+}
+
+grpc::ServerUnaryReactor* PortService::GetFormat(Context* /*context*/, const v1::GetFormatRequest* request,
+                                                 v1::GetFormatResponse* response) {
+    return UnaryCall::start(environment_, Method::get_format, request->port(),
+                            [response](UnaryCall& call, hub::Channel& channel) {
+                                to_proto(channel.port().settings().format, *response->mutable_format());
+                                call.succeed();
+                            });
+}
+
+grpc::ServerUnaryReactor* PortService::SetFormat(Context* context, const v1::SetFormatRequest* request,
+                                                 v1::SetFormatResponse* response) {
+    return UnaryCall::start(environment_, Method::set_format, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+        if (!request->has_format()) {
+            return call.fail(invalid_field("format", "format is missing; give what is to change in it"));
+        }
+        const auto change = settings_change(request->format());
+        if (!change) return call.fail(change.error());
+        change_settings(call, channel, *change, context->deadline(), [response](const line::Settings& settings) {
+            to_proto(settings.format, *response->mutable_format());
+        });
+    });
+}
+
+grpc::ServerUnaryReactor* PortService::GetSignals(Context* /*context*/, const v1::GetSignalsRequest* request,
+                                                  v1::GetSignalsResponse* response) {
+    return UnaryCall::start(environment_, Method::get_signals, request->port(),
+                            [response](UnaryCall& call, hub::Channel& channel) {
+                                channel.port().read_signals(signals_reply(call, response));
+                            });
+}
+
+grpc::ServerUnaryReactor* PortService::SetSignals(Context* /*context*/, const v1::SetSignalsRequest* request,
+                                                  v1::SetSignalsResponse* response) {
+    return UnaryCall::start(environment_, Method::set_signals, request->port(),
+                            [=](UnaryCall& call, hub::Channel& channel) {
+                                line::SignalChange change;
+                                if (request->has_dtr()) change.dtr = request->dtr();
+                                if (request->has_rts()) change.rts = request->rts();
+                                if (!change.dtr && !change.rts) {
+                                    return call.fail(invalid_field("dtr", "neither dtr nor rts is given; give one or both"));
+                                }
+                                channel.port().set_signals(change, signals_reply(call, response));
+                            });
+}
+
+grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::SendBreakRequest* request,
+                                                 v1::SendBreakResponse* /*response*/) {
+    return UnaryCall::start(environment_, Method::send_break, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+        const auto duration = break_duration(request->has_duration(), request->duration());
+        if (!duration) return call.fail(duration.error());
+        channel.port().send_break(*duration, answer_by(context->deadline()), [&call](const Result<void>& result) {
+            if (!result) return call.fail(result.error());
+            call.succeed();
+        });
+    });
+}
+
+grpc::ServerUnaryReactor* PortService::Flush(Context* /*context*/, const v1::FlushRequest* request,
+                                             v1::FlushResponse* response) {
+    return UnaryCall::start(environment_, Method::flush, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+        const auto direction = flush_direction(request->direction());
+        if (!direction) return call.fail(direction.error());
+        channel.port().flush(*direction, [&call, response](const Result<std::uint64_t>& discarded) {
+            if (!discarded) return call.fail(discarded.error());
+            response->set_output_bytes_discarded(*discarded);
+            call.succeed();
+        });
+    });
+}
+
+}  // namespace vserd::rpc

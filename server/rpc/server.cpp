@@ -1,0 +1,254 @@
+#include "rpc/server.hpp"
+
+#include <absl/synchronization/mutex.h>
+#include <grpc/support/log.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "rpc/admin_service.hpp"
+#include "rpc/attach_stream.hpp"
+#include "rpc/collect_stream.hpp"
+#include "rpc/completion_thread.hpp"
+#include "rpc/console_service.hpp"
+#include "rpc/health.hpp"
+#include "rpc/listen_address.hpp"
+#include "rpc/port_service.hpp"
+#include "rpc/read_stream.hpp"
+#include "rpc/stream_host.hpp"
+
+namespace vserd::rpc {
+namespace {
+
+/// A payload of request_payload_bytes_max, with room for the rest of its message.
+constexpr int receive_message_bytes_max = static_cast<int>(request_payload_bytes_max) + 4096;
+constexpr int concurrent_streams_per_connection_max = 2048;
+/// A client that vanished without a word is noticed in a minute.
+constexpr int keepalive_interval_ms = 45'000;
+constexpr int keepalive_timeout_ms = 15'000;
+/// Clients may ping as often as this; a console over a flaky link wants to know soon.
+constexpr int client_ping_interval_min_ms = 5'000;
+constexpr int handshake_timeout_ms = 10'000;
+/// What a client may have under way to us on one stream while we take nothing: bounds memory.
+constexpr int stream_window_bytes = 256 * 1024;
+/// For the library's own synchronous service (reflection).
+constexpr int quota_threads_max = 16;
+constexpr mode_t unix_socket_mode = 0660;
+
+Result<std::string> read_file(const std::string& path, const char* what) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream content;
+    content << file.rdbuf();
+    if (!file || content.str().empty()) {
+        return Error{Failure::io, errno, what, std::string("cannot read the ") + what + " file " + path +
+                                                   "; check that it exists, is not empty and that this user may read it"};
+    }
+    return content.str();
+}
+
+Result<std::shared_ptr<grpc::ServerCredentials>> credentials(const TlsFiles& files) {
+    if (files.certificate.empty()) return grpc::InsecureServerCredentials();
+    auto certificate = read_file(files.certificate, "tls certificate");
+    if (!certificate) return certificate.error();
+    auto key = read_file(files.key, "tls key");
+    if (!key) return key.error();
+    grpc::SslServerCredentialsOptions options;
+    if (!files.client_ca.empty()) {
+        auto client_ca = read_file(files.client_ca, "tls client CA");
+        if (!client_ca) return client_ca.error();
+        options.pem_root_certs = std::move(*client_ca);
+        options.client_certificate_request = GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
+    }
+    options.pem_key_cert_pairs.push_back({std::move(*key), std::move(*certificate)});
+    return grpc::SslServerCredentials(options);
+}
+
+void set_limits(grpc::ServerBuilder& builder) {
+    builder.SetMaxReceiveMessageSize(receive_message_bytes_max);
+    builder.SetMaxSendMessageSize(-1);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, concurrent_streams_per_connection_max);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_interval_ms);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_timeout_ms);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, client_ping_interval_min_ms);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, handshake_timeout_ms);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, stream_window_bytes);
+    // Otherwise a second daemon would share the port and take half of the connections.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
+    builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
+    builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
+    grpc::ResourceQuota quota("vserd");
+    quota.SetMaxThreads(quota_threads_max);
+    builder.SetResourceQuota(quota);
+}
+
+std::string with_port(const std::string& address, int port) {
+    return address.substr(0, address.rfind(':') + 1) + std::to_string(port);
+}
+
+}  // namespace
+
+class Server::Impl {
+public:
+    Impl(hub::Hub& hub, ServerOptions options)
+        : options_(std::move(options)),
+          environment_{hub, hub.loop(), counters_, options_.info, std::chrono::steady_clock::now()} {}
+
+    ~Impl() {
+        if (stopper_.joinable()) stopper_.join();
+    }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    Result<void> start();
+    void stop(std::chrono::milliseconds grace, std::function<void()> done);
+    void announce_stop() { health_->shut_down(); }
+
+    const std::vector<std::string>& addresses() const noexcept { return addresses_; }
+    const RpcCounters& counters() const noexcept { return counters_; }
+
+private:
+    Result<void> listen(grpc::ServerBuilder& builder);
+    void shut_down(std::chrono::milliseconds grace);
+
+    RpcCounters counters_;
+    ServerOptions options_;
+    Environment environment_;
+    ConsoleService console_{environment_};
+    PortService ports_{environment_};
+    AdminService admin_{environment_};
+    std::vector<std::string> addresses_;
+    std::vector<int> picked_ports_;
+    std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+    std::optional<StreamHost> host_;
+    std::unique_ptr<grpc::Server> server_;
+    std::optional<HealthReporter> health_;
+    std::optional<CompletionThread> poller_;
+    std::thread stopper_;
+};
+
+Result<void> Server::Impl::listen(grpc::ServerBuilder& builder) {
+    const auto secure = credentials(options_.tls);
+    if (!secure) return secure.error();
+    picked_ports_.assign(options_.listen.size(), 0);
+    for (std::size_t index = 0; index < options_.listen.size(); ++index) {
+        const std::string& address = options_.listen[index];
+        const bool local_socket = is_unix(address);
+        if (local_socket) {
+            if (auto checked = check_unix_socket(unix_path(address)); !checked) return checked;
+        }
+        builder.AddListeningPort(address, local_socket ? grpc::InsecureServerCredentials() : *secure, &picked_ports_[index]);
+    }
+    return {};
+}
+
+Result<void> Server::Impl::start() {
+    // Debian builds abseil with its deadlock detector on, which costs on every lock that gRPC takes.
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+    grpc::ServerBuilder builder;
+    set_limits(builder);
+    if (auto listening = listen(builder); !listening) return listening;
+    builder.RegisterService(&ports_);
+    builder.RegisterService(&console_);
+    builder.RegisterService(&admin_);
+    queue_ = builder.AddCompletionQueue();
+    host_.emplace(environment_, console_, *queue_, options_.streams_max);
+    server_ = builder.BuildAndStart();
+    if (!server_) {
+        queue_->Shutdown();
+        void* tag = nullptr;
+        bool ok = false;
+        while (queue_->Next(&tag, &ok)) continue;
+        const auto failed = std::find(picked_ports_.begin(), picked_ports_.end(), 0) - picked_ports_.begin();
+        if (static_cast<std::size_t>(failed) == options_.listen.size()) {
+            return Error{Failure::io, 0, "listen", "the gRPC server did not start"};
+        }
+        return diagnose_listen_failure(options_.listen[static_cast<std::size_t>(failed)]);
+    }
+    for (std::size_t index = 0; index < options_.listen.size(); ++index) {
+        const std::string& address = options_.listen[index];
+        if (is_unix(address)) ::chmod(unix_path(address).c_str(), unix_socket_mode);
+        addresses_.push_back(is_unix(address) ? address : with_port(address, picked_ports_[index]));
+    }
+    health_.emplace(environment_.hub, *server_->GetHealthCheckService());
+    // They own themselves, and each that gets a call makes the next.
+    new AttachStream(*host_);
+    new ReadStream(*host_);
+    new CollectStream(*host_);
+    poller_.emplace(*queue_, environment_.loop);
+    return {};
+}
+
+void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> done) {
+    health_->shut_down();
+    host_->finish_all(going_down());
+    ports_.finish_watchers(going_down());
+    // Waiting is not for the io thread, which has to end the streams meanwhile.
+    stopper_ = std::thread([this, grace, done = std::move(done)] {
+        shut_down(grace);
+        environment_.loop.post([this, done] {
+            health_.reset();
+            done();
+        });
+    });
+}
+
+void Server::Impl::shut_down(std::chrono::milliseconds grace) {
+    server_->Shutdown(std::chrono::system_clock::now() + grace);
+    host_->wait_until_all_gone();
+    queue_->Shutdown();
+    poller_->join();
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::start(hub::Hub& hub, ServerOptions options) {
+    auto impl = std::make_unique<Impl>(hub, std::move(options));
+    if (auto started = impl->start(); !started) return started.error();
+    return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+const std::vector<std::string>& Server::addresses() const noexcept { return impl_->addresses(); }
+const RpcCounters& Server::counters() const noexcept { return impl_->counters(); }
+void Server::announce_stop() { impl_->announce_stop(); }
+void Server::stop(std::chrono::milliseconds grace, std::function<void()> done) { impl_->stop(grace, std::move(done)); }
+
+bool is_local_address(const std::string& address) { return is_local(address); }
+
+namespace {
+
+std::atomic<void (*)(GrpcSeverity, const char*)> grpc_log{nullptr};
+
+GrpcSeverity severity_of(gpr_log_severity severity) {
+    switch (severity) {
+        case GPR_LOG_SEVERITY_DEBUG: return GrpcSeverity::debug;
+        case GPR_LOG_SEVERITY_INFO: return GrpcSeverity::info;
+        default: return GrpcSeverity::error;
+    }
+}
+
+}  // namespace
+
+void route_grpc_log(void (*log)(GrpcSeverity severity, const char* message)) {
+    grpc_log.store(log);
+    gpr_set_log_function([](gpr_log_func_args* args) {
+        if (const auto target = grpc_log.load()) target(severity_of(args->severity), args->message);
+    });
+}
+
+}  // namespace vserd::rpc

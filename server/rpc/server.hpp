@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hub/hub.hpp"
+#include "rpc/counters.hpp"
+#include "rpc/server_info.hpp"
+
+namespace vserd::rpc {
+
+/// PEM files. An empty certificate means no TLS; a client CA means that clients must show a certificate of it.
+struct TlsFiles {
+    std::string certificate;
+    std::string key;
+    std::string client_ca;
+};
+
+struct ServerOptions {
+    std::vector<std::string> listen;  ///< "HOST:PORT" (port 0 picks a free one), "[::1]:PORT", "unix:/PATH"
+    TlsFiles tls;                     ///< not for Unix sockets
+    std::uint32_t streams_max = 4096;  ///< byte streams at once, over all clients
+    ServerInfo info;
+};
+
+/// The gRPC server: PortService, ConsoleService, AdminService, health and reflection on the ports of one hub.
+class Server {
+public:
+    /// Listens; calls are served as soon as the hub's loop runs. The hub and its loop outlive the server. Failures name the
+    /// address or file and what to do. Io thread, or before it runs.
+    static Result<std::unique_ptr<Server>> start(hub::Hub& hub, ServerOptions options);
+    ~Server();  ///< requires: stop() has called back
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    /// Where it listens, with the ports that were picked.
+    const std::vector<std::string>& addresses() const noexcept;
+    const RpcCounters& counters() const noexcept;
+
+    /// Tells health checkers that this server is about to go. Io thread.
+    void announce_stop();
+    /// Ends what still runs with UNAVAILABLE, gives clients `grace` to take it, and closes; then calls `done` on the io
+    /// thread, which goes on running meanwhile. Io thread.
+    void stop(std::chrono::milliseconds grace, std::function<void()> done);
+
+private:
+    class Impl;
+    explicit Server(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+enum class GrpcSeverity : std::uint8_t { debug, info, error };
+/// Sends what the gRPC library logs to `log`, which may be called on any thread. Before anything else of gRPC.
+void route_grpc_log(void (*log)(GrpcSeverity severity, const char* message));
+
+/// Whether only programs on this machine can reach a listen address.
+bool is_local_address(const std::string& address);
+
+}  // namespace vserd::rpc

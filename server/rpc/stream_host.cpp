@@ -1,0 +1,45 @@
+#include "rpc/stream_host.hpp"
+
+#include <string>
+
+namespace vserd::rpc {
+
+std::optional<Error> StreamHost::enter(ByteStream& stream) {
+    if (refusal_) return refusal_;
+    if (streams_count_ >= streams_max_) {
+        return Error{Failure::exhausted, 0, "streams_max",
+                     "the server has " + std::to_string(streams_count_) +
+                         " byte streams open, the most it takes ([server] streams_max); close some"};
+    }
+    ++streams_count_;
+    streams_.push_back(stream);
+    return std::nullopt;
+}
+
+void StreamHost::leave(ByteStream& stream) noexcept {
+    stream.unlink();
+    --streams_count_;
+}
+
+void StreamHost::finish_all(const Error& error) {
+    refusal_ = error;
+    // finish() never destroys a stream: its completion does.
+    for (ByteStream& stream : streams_) stream.finish(error);
+}
+
+void StreamHost::stream_made() {
+    const std::lock_guard lock(mutex_);
+    ++count_;
+}
+
+void StreamHost::stream_gone() {
+    const std::lock_guard lock(mutex_);
+    if (--count_ == 0) gone_.notify_all();
+}
+
+void StreamHost::wait_until_all_gone() {
+    std::unique_lock lock(mutex_);
+    gone_.wait(lock, [this] { return count_ == 0; });
+}
+
+}  // namespace vserd::rpc

@@ -1,0 +1,51 @@
+#include "rpc/unary_call.hpp"
+
+#include <utility>
+
+namespace vserd::rpc {
+
+UnaryCall* UnaryCall::start(Environment& environment, Method method, Work work) {
+    auto* call = new UnaryCall(environment, method);
+    environment.loop.post([call, work = std::move(work)] { work(*call); });
+    return call;
+}
+
+UnaryCall* UnaryCall::start(Environment& environment, Method method, const std::string& port, PortWork work) {
+    return start(environment, method, [&port, work = std::move(work)](UnaryCall& call) {
+        call.port_ = port;  // of the request, which lives as long as the call
+        const auto channel = call.environment_.hub.require(port);
+        if (!channel) return call.fail(channel.error());
+        work(call, **channel);
+    });
+}
+
+void UnaryCall::succeed() { finish(grpc::Status::OK); }
+
+void UnaryCall::fail(const Error& error, ErrorContext context) {
+    if (context.port.empty()) context.port = port_;
+    finish(environment_.status_of(error, context));
+}
+
+void UnaryCall::finish(const grpc::Status& status) {
+    if (finished_) return;
+    finished_ = true;
+    cancelled_ = nullptr;
+    environment_.counters.count(method_, status.error_code());
+    Finish(status);
+}
+
+void UnaryCall::OnCancel() {
+    environment_.loop.post([this] {
+        if (finished_ || !cancelled_) return;
+        const auto action = std::exchange(cancelled_, nullptr);
+        action();
+        finish(grpc::Status::CANCELLED);
+    });
+}
+
+void UnaryCall::OnDone() {
+    // What OnCancel() posted comes before this.
+    environment_.loop.post([this] { delete this; });
+}
+
+}  // namespace vserd::rpc

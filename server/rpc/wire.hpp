@@ -1,0 +1,63 @@
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <boost/container/small_vector.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "hub/byte_log.hpp"
+
+namespace vserd::rpc {
+
+/// Payloads shorter than this are copied into the message; longer ones are referred to where the log holds them.
+inline constexpr std::size_t copied_payload_bytes_max = 255;
+
+/// The protobuf wire format by hand (https://protobuf.dev/programming-guides/encoding), for the one message that is hot:
+/// its payload stays where the log has it, and the message holds a reference. Reusable after take().
+class MessageBuilder {
+public:
+    void varint(std::uint64_t value);
+    /// A varint field; zero is left out, as proto3 does.
+    void number(std::uint32_t field, std::uint64_t value);
+    /// The key and length of a string, bytes or message field; `size` bytes of content must follow.
+    void header(std::uint32_t field, std::size_t size);
+    void raw(std::string_view content) { open_.append(content); }
+    void payload(const hub::Slice& slice);
+    /// Bytes so far.
+    std::size_t size() const noexcept { return closed_size_ + open_.size(); }
+    grpc::ByteBuffer take();
+
+    static std::size_t varint_size(std::uint64_t value) noexcept;
+    /// What number() adds.
+    static std::size_t number_size(std::uint64_t value) noexcept { return value == 0 ? 0 : 1 + varint_size(value); }
+    /// What header() and its content add.
+    static std::size_t field_size(std::size_t size) noexcept { return 1 + varint_size(size) + size; }
+
+private:
+    void close();
+
+    boost::container::small_vector<grpc::Slice, 8> slices_;
+    std::string open_;  ///< the contiguous end of the message
+    std::size_t closed_size_ = 0;
+};
+
+/// The content of a google.protobuf.Timestamp.
+std::string encode_timestamp(hub::WallTime time);
+
+/// The content of a vser.v1.Data goes into ReadResponse and AttachResponse alike: the whole response for `item`.
+grpc::ByteBuffer encode_data_response(MessageBuilder& builder, const hub::DataItem& item);
+
+/// Appends one record of a CollectResponse that holds `item`'s bytes.
+void append_data_record(MessageBuilder& builder, std::string_view port, const hub::DataItem& item);
+/// Appends one record of a CollectResponse.
+void append_record(MessageBuilder& builder, const google::protobuf::MessageLite& record);
+
+grpc::ByteBuffer to_buffer(const google::protobuf::MessageLite& message);
+/// Whether `buffer` held a message of this type.
+bool parse(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite& message);
+
+}  // namespace vserd::rpc
