@@ -52,7 +52,7 @@ struct vser_port;
  * @crossed: two ends, each hears the other
  */
 struct vser_link {
-	spinlock_t lock;
+	spinlock_t lock;	/* see above */
 	struct vser_port *ends[2];
 	bool crossed;
 };

@@ -1,0 +1,140 @@
+// Bytes take the time that baud and format imply.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include "support/module.hpp"
+
+namespace vserd::kmodtest {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class Pacing : public testing::Test {
+protected:
+    // A large ring, so that a slow emulated reader cannot hold the wire up.
+    static void SetUpTestSuite() { module = new Module{"pacing=1 fifo_bytes=65536 ports=2"}; }
+    static void TearDownTestSuite() {
+        delete module;
+        module = nullptr;
+    }
+    void TearDown() override {
+        __u32 both = VS_FLUSH_BOTH;
+        ::ioctl(port_.get(), VS_FLUSH, &both);
+    }
+    void set_line(__u32 baud, vs_ffmt format = {8, VS_PARITY_NONE, VS_STOP_BITS_1, 0}) {
+        ASSERT_EQ(::ioctl(port_.get(), VS_SET_BAUD, &baud), 0);
+        ASSERT_EQ(::ioctl(port_.get(), VS_SET_FFMT, &format), 0);
+    }
+    vs_queued queued() {
+        vs_queued result{};
+        ::ioctl(port_.get(), VS_GET_QUEUED, &result);
+        return result;
+    }
+    void send_break(__u32 milliseconds) { ASSERT_EQ(::ioctl(port_.get(), VS_SEND_BREAK, &milliseconds), 0); }
+    /// Bytes per second that cross an always busy wire, measured between two arrivals about a second apart.
+    double rate(std::size_t bytes) {
+        std::thread writer{[&] { write_all(writer_.get(), std::string(bytes, 'U')); }};
+        std::size_t had = read_exactly(port_.get(), 1).size();
+        const auto first = Clock::now();
+        const auto counted_from = had + stats_now();
+        had += read_exactly(port_.get(), bytes - 1).size();
+        const std::chrono::duration<double> time = Clock::now() - first;
+        writer.join();
+        EXPECT_EQ(had, bytes);
+        return static_cast<double>(bytes - counted_from) / time.count();
+    }
+    /// Bytes already received but not read.
+    std::size_t stats_now() { return queued().input; }
+
+    static Module* module;
+    Fd port_ = open_port(0, O_NONBLOCK);
+    Fd writer_ = open_port(0);
+};
+Module* Pacing::module = nullptr;
+
+struct Speed {
+    __u32 baud;
+    vs_ffmt format;
+    double bits;  // on the wire for each byte
+};
+
+TEST_F(Pacing, RateIsWithinOnePercentOverASecond) {
+    const Speed speeds[] = {{300, {8, VS_PARITY_NONE, VS_STOP_BITS_1, 0}, 10},
+                            {9600, {7, VS_PARITY_EVEN, VS_STOP_BITS_1_5, 0}, 10.5},
+                            {115200, {8, VS_PARITY_NONE, VS_STOP_BITS_2, 0}, 11},
+                            {921600, {5, VS_PARITY_NONE, VS_STOP_BITS_1, 0}, 7},
+                            {4000000, {8, VS_PARITY_NONE, VS_STOP_BITS_1, 0}, 10}};
+    for (const auto& speed : speeds) {
+        set_line(speed.baud, speed.format);
+        const double expected = speed.baud / speed.bits;
+
+        // The best of a few: the machine that emulates this one may take the processor away for longer than 1 %.
+        double best = 0;
+        for (int attempt = 0; attempt < 4 && std::abs(best / expected - 1) > 0.01; ++attempt) {
+            const double measured = rate(static_cast<std::size_t>(expected * 1.1) + 2);
+            if (std::abs(measured / expected - 1) < std::abs(best / expected - 1)) best = measured;
+        }
+
+        EXPECT_NEAR(best / expected, 1, 0.01) << speed.baud << " baud: " << best << " of " << expected << " bytes/s";
+        RecordProperty("rate_at_" + std::to_string(speed.baud), std::to_string(best / expected));
+    }
+}
+
+TEST_F(Pacing, OneByteTakesItsTimeAndNotLess) {
+    set_line(300);
+    const auto start = Clock::now();
+
+    ASSERT_EQ(::write(port_.get(), "x", 1), 1);
+    EXPECT_EQ(drain(port_.get()), "");
+    EXPECT_EQ(queued().output, 1u);
+    EXPECT_EQ(read_exactly(port_.get(), 1), "x");
+
+    EXPECT_GE(Clock::now() - start, std::chrono::microseconds{33000});
+    EXPECT_EQ(queued().output, 0u);
+}
+
+TEST_F(Pacing, NewBaudAppliesToBytesStillOnTheWire) {
+    set_line(50);  // 0.2 s a byte: 1000 bytes would take 200 s
+    ASSERT_TRUE(write_all(port_.get(), pattern(1000)));
+
+    set_line(4000000);
+
+    EXPECT_EQ(read_exactly(port_.get(), 1000), pattern(1000));
+}
+
+TEST_F(Pacing, BreakHoldsTheWireAndEndsByItself) {
+    set_line(115200);
+    signals(port_.get());
+    const auto start = Clock::now();
+    send_break(300);
+    EXPECT_NE(signals(port_.get()) & VS_SIGNAL_BREAK, 0u);
+    ASSERT_EQ(::write(port_.get(), "after", 5), 5);
+
+    EXPECT_EQ(read_exactly(port_.get(), 5), "after");
+
+    EXPECT_GE(Clock::now() - start, std::chrono::milliseconds{300});
+    EXPECT_EQ(signals(port_.get()) & VS_SIGNAL_BREAK, 0u);
+}
+
+TEST_F(Pacing, FlushOutputDiscardsWhatHasNotCrossed) {
+    set_line(50);
+    ASSERT_TRUE(write_all(port_.get(), pattern(1000)));
+    __u32 output = VS_FLUSH_OUTPUT;
+
+    ASSERT_EQ(::ioctl(port_.get(), VS_FLUSH, &output), 0);
+
+    EXPECT_EQ(queued().output, 0u);
+    set_line(4000000);
+    ASSERT_EQ(::write(port_.get(), "end", 3), 3);
+    const auto got = read_exactly(port_.get(), queued().input + 3);
+    EXPECT_EQ(got.substr(got.size() - 3), "end");
+}
+
+}  // namespace
+}  // namespace vserd::kmodtest
