@@ -1,0 +1,347 @@
+#include "daemon.hpp"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <thread>
+
+#include "hub/hub.hpp"
+#include "io/engine_select.hpp"
+#include "io/loop.hpp"
+#include "metrics/exporter.hpp"
+#include "notify.hpp"
+#include "rpc/server.hpp"
+
+namespace vserd {
+namespace {
+
+using std::chrono::milliseconds;
+
+const char* const default_listen = "127.0.0.1:50051";
+const char* const runtime_folder = "/run/vserd";
+const char* const default_socket = "unix:/run/vserd/vserd.sock";
+/// What clients get to take their last status, after the drain.
+constexpr milliseconds goodbye_limit{1000};
+/// Beyond the drain, the goodbye and this, something hangs (a driver in close, say) and the process ends regardless.
+constexpr milliseconds hang_limit{10'000};
+constexpr milliseconds strict_limit{15'000};
+constexpr milliseconds strict_poll_interval{10};
+
+void set_up_log(const std::string& level) {
+    auto log = spdlog::stderr_color_mt("vserd");
+    log->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+    log->set_level(spdlog::level::from_str(level));
+    spdlog::set_default_logger(std::move(log));
+    rpc::route_grpc_log([](rpc::GrpcSeverity severity, const char* message) {
+        // The library calls an error what a bad client did; nothing of it needs an operator.
+        spdlog::log(severity == rpc::GrpcSeverity::error ? spdlog::level::debug : spdlog::level::trace, "grpc: {}", message);
+    });
+}
+
+std::vector<std::string> listen_addresses(const config::Config& config) {
+    if (!config.listen.empty()) return config.listen;
+    std::vector<std::string> addresses{default_listen};
+    struct stat status {};
+    if (::stat(runtime_folder, &status) == 0 && S_ISDIR(status.st_mode) && ::access(runtime_folder, W_OK) == 0) {
+        addresses.emplace_back(default_socket);
+    }
+    return addresses;
+}
+
+hub::HubConfig hub_config(const config::Config& config) {
+    hub::HubConfig result;
+    result.limits.history_bytes = config.history_bytes_per_port;
+    for (const config::PortEntry& entry : config.ports) {
+        result.ports.push_back(
+            {entry.name, entry.description, entry.device, entry.settings, entry.tx_queue_bytes});
+    }
+    return result;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
+/// Tells the log when devices come and go.
+class PortLogger final : public hub::PortWatcher {
+public:
+    void on_port_added(hub::Channel& channel) override {
+        spdlog::debug("port {}: added, device {}", channel.name(), channel.port().config().device);
+    }
+    void on_port_event(hub::Channel& channel, const hub::EventItem& event) override {
+        if (const auto* online = std::get_if<port::CameOnline>(&event.event)) {
+            spdlog::info("port {}: online on {}", channel.name(), online->device);
+        } else if (const auto* offline = std::get_if<port::WentOffline>(&event.event)) {
+            spdlog::warn("port {}: offline: {}", channel.name(), offline->reason);
+        } else if (const auto* settings = std::get_if<port::SettingsChanged>(&event.event)) {
+            spdlog::info("port {}: {} baud {}", channel.name(), settings->settings.baud,
+                         line::to_string(settings->settings.format));
+        }
+    }
+    void on_port_removed(hub::Channel& channel) override { spdlog::debug("port {}: removed", channel.name()); }
+};
+
+}  // namespace
+
+class Daemon::Impl {
+public:
+    explicit Impl(DaemonOptions options) : options_(std::move(options)) {}
+    ~Impl() {
+        if (reloader_.joinable()) reloader_.join();
+    }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    int run();
+
+private:
+    Result<void> start();
+    Result<void> start_rpc(rpc::ServerInfo info);
+    Result<void> start_metrics(const rpc::ServerInfo& info);
+    Result<void> check_exposure(const std::vector<std::string>& addresses) const;
+    void announce(const rpc::ServerInfo& info) const;
+    void watch_signals();
+    void take_signal();
+    void reload();
+    void apply_reload(const config::ParseResult& loaded);
+    void watch_strictly(std::chrono::steady_clock::time_point deadline);
+    void stop(int exit_code);
+
+    DaemonOptions options_;
+    int exit_code_ = 0;
+    bool stopping_ = false;
+    std::unique_ptr<io::Loop> loop_;
+    std::unique_ptr<hub::Hub> hub_;
+    PortLogger logger_;
+    std::unique_ptr<rpc::Server> server_;
+    std::unique_ptr<metrics::Exporter> exporter_;
+    std::optional<boost::asio::posix::stream_descriptor> signals_;
+    std::optional<boost::asio::steady_timer> strict_timer_;
+    std::optional<boost::asio::steady_timer> hang_timer_;
+    std::thread reloader_;
+};
+
+int Daemon::Impl::run() {
+    set_up_log(options_.config.log_level);
+    if (auto started = start(); !started) {
+        spdlog::critical("{}", started.error().message);
+        if (!loop_) return 1;
+        stop(1);
+    }
+    loop_->run();
+    // In reverse. What the loop still holds must not outlive what it refers to.
+    signals_.reset();
+    strict_timer_.reset();
+    hang_timer_.reset();
+    exporter_.reset();
+    server_.reset();
+    if (reloader_.joinable()) reloader_.join();
+    while (loop_->poll_once()) continue;
+    hub_.reset();
+    loop_.reset();
+    spdlog::info("stopped");
+    spdlog::shutdown();
+    return exit_code_;
+}
+
+Result<void> Daemon::Impl::start() {
+    auto choice = io::select_engine(options_.config.engine);
+    if (!choice) return choice.error();
+    rpc::ServerInfo info{VSERD_VERSION, std::string(choice->engine->name()), {}};
+    for (const io::EngineRefusal& refusal : choice->refusals) info.engines_refused.emplace_back(refusal.engine, refusal.reason);
+    loop_ = std::make_unique<io::Loop>(std::move(choice->engine));
+    hub_ = std::make_unique<hub::Hub>(*loop_);
+    hub_->add_watcher(logger_);
+    if (auto started = start_rpc(info); !started) return started;
+    if (auto started = start_metrics(info); !started) return started;
+    watch_signals();
+    hub_->apply(hub_config(options_.config));
+    if (options_.strict) watch_strictly(std::chrono::steady_clock::now() + strict_limit);
+    loop_->post([this, info] { announce(info); });
+    return {};
+}
+
+Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info) {
+    const config::Config& config = options_.config;
+    const auto addresses = listen_addresses(config);
+    if (auto checked = check_exposure(addresses); !checked) return checked;
+    auto server = rpc::Server::start(
+        *hub_, {.listen = addresses,
+                .tls = {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file},
+                .streams_max = config.streams_max,
+                .info = std::move(info)});
+    if (!server) return server.error();
+    server_ = std::move(*server);
+    return {};
+}
+
+Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addresses) const {
+    if (options_.config.allow_insecure_remote || !options_.config.tls_certificate_file.empty()) return {};
+    for (const std::string& address : addresses) {
+        if (rpc::is_local_address(address)) continue;
+        return Error{Failure::invalid_argument, 0, "listen",
+                     address + " can be reached from other machines without TLS: give certificate and key in [server.tls], "
+                               "or set allow_insecure_remote = true in [server] if that is meant"};
+    }
+    return {};
+}
+
+Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
+    if (options_.config.metrics.empty()) return {};
+    const auto rpc_counts = [&counters = server_->counters()] {
+        std::vector<metrics::RpcCount> counts;
+        for (const auto& entry : counters.snapshot()) {
+            counts.push_back({std::string(entry.method), std::string(entry.code), entry.count});
+        }
+        return counts;
+    };
+    auto exporter = metrics::Exporter::start(options_.config.metrics,
+                                             {*hub_, info.version, info.engine, info.engines_refused, rpc_counts});
+    if (!exporter) return exporter.error();
+    exporter_ = std::move(*exporter);
+    return {};
+}
+
+/// One line on standard output that says that clients may come and where to: tools wait for it.
+void Daemon::Impl::announce(const rpc::ServerInfo& info) const {
+    if (stopping_) return;
+    const std::string addresses = joined(server_->addresses());
+    std::string line = "vserd " VSERD_VERSION " serving " + std::to_string(options_.config.ports.size()) + " ports on " +
+                       addresses;
+    if (exporter_) {
+        const std::string host = options_.config.metrics.substr(0, options_.config.metrics.rfind(':'));
+        line += "; metrics http://" + host + ":" + std::to_string(exporter_->port()) + "/metrics";
+    }
+    line += "; engine " + info.engine;
+    std::printf("%s\n", line.c_str());
+    if (options_.demo) {
+        std::printf(
+            "\nTry, in another terminal:\n"
+            "  vserctl ports                 what there is\n"
+            "  vserctl attach console        a small device at a prompt; Ctrl-] then . leaves\n"
+            "  grpcurl -plaintext %s list\n"
+            "  grpcurl -plaintext %s vser.v1.PortService/ListPorts\n"
+            "Ctrl-C here ends the daemon.\n",
+            server_->addresses().front().c_str(), server_->addresses().front().c_str());
+    }
+    std::fflush(stdout);
+    for (const auto& [engine, reason] : info.engines_refused) spdlog::info("engine {} is not in use: {}", engine, reason);
+    notify_ready("serving " + std::to_string(options_.config.ports.size()) + " ports on " + addresses);
+}
+
+void Daemon::Impl::watch_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+    signals_.emplace(loop_->context(), ::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+    take_signal();
+}
+
+void Daemon::Impl::take_signal() {
+    signals_->async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+        if (error) return;
+        signalfd_siginfo signal{};
+        while (::read(signals_->native_handle(), &signal, sizeof signal) == sizeof signal) {
+            if (signal.ssi_signo == SIGHUP) {
+                reload();
+            } else if (stopping_) {
+                spdlog::warn("second signal: leaving at once");
+                ::_exit(1);
+            } else {
+                spdlog::info("{}: writing what was accepted, then leaving",
+                             signal.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+                stop(0);
+            }
+        }
+        take_signal();
+    });
+}
+
+void Daemon::Impl::reload() {
+    if (stopping_) return;
+    if (options_.config_file.empty()) return spdlog::warn("SIGHUP: there is no configuration file to read again");
+    notify_reloading();
+    if (reloader_.joinable()) reloader_.join();  // an earlier one, which has posted its result
+    // The file may lie on a slow disk.
+    reloader_ = std::thread([this] {
+        auto loaded = std::make_shared<config::ParseResult>(config::load(options_.config_file));
+        loop_->post([this, loaded] { apply_reload(*loaded); });
+    });
+}
+
+void Daemon::Impl::apply_reload(const config::ParseResult& loaded) {
+    if (stopping_) return;
+    if (!loaded) {
+        for (const config::Problem& problem : loaded.error()) spdlog::error("{}", to_string(problem));
+        spdlog::error("the configuration in force stays as it was");
+        return notify_ready("reload failed, the configuration from before is in force: " + to_string(loaded.error().front()));
+    }
+    config::Config before = options_.config;
+    config::Config after = *loaded;
+    hub_->apply(hub_config(after));
+    options_.config.ports = after.ports;
+    options_.config.history_bytes_per_port = after.history_bytes_per_port;
+    before.ports = after.ports;
+    before.history_bytes_per_port = after.history_bytes_per_port;
+    if (!(before == after)) {
+        spdlog::warn("only ports and history were reloaded; other changes of {} need a restart", options_.config_file);
+    }
+    spdlog::info("reloaded {}: {} ports", options_.config_file, after.ports.size());
+    notify_ready("serving " + std::to_string(after.ports.size()) + " ports on " + joined(server_->addresses()));
+}
+
+/// --strict: waits until every device was opened, and ends the daemon when one could not be.
+void Daemon::Impl::watch_strictly(std::chrono::steady_clock::time_point deadline) {
+    bool waiting = false;
+    for (const auto& [name, channel] : hub_->channels()) {
+        const port::Port& port = channel->port();
+        if (port.state() == port::PortState::online) continue;
+        const bool failed = port.stats()->open_errors.load() > 0 || std::chrono::steady_clock::now() >= deadline;
+        if (failed && !stopping_) {
+            spdlog::critical("--strict: port {} is not online: {}", name, port.offline_reason());
+            return stop(1);
+        }
+        waiting = true;
+    }
+    if (!waiting || stopping_) return;
+    if (!strict_timer_) strict_timer_.emplace(loop_->context());
+    strict_timer_->expires_after(strict_poll_interval);
+    strict_timer_->async_wait([this, deadline](const boost::system::error_code& error) {
+        if (!error) watch_strictly(deadline);
+    });
+}
+
+void Daemon::Impl::stop(int exit_code) {
+    if (stopping_) return;
+    stopping_ = true;
+    exit_code_ = exit_code;
+    notify_stopping();
+    if (server_) server_->announce_stop();
+    hang_timer_.emplace(loop_->context());
+    hang_timer_->expires_after(options_.config.drain_limit + goodbye_limit + hang_limit);
+    hang_timer_->async_wait([](const boost::system::error_code& error) {
+        if (error) return;
+        spdlog::critical("something did not stop in time; leaving without it");
+        ::_exit(1);
+    });
+    hub_->shut_down(options_.config.drain_limit, [this] {
+        if (!server_) return loop_->stop();
+        server_->stop(goodbye_limit, [this] { loop_->stop(); });
+    });
+}
+
+Daemon::Daemon(DaemonOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Daemon::~Daemon() = default;
+int Daemon::run() { return impl_->run(); }
+
+}  // namespace vserd

@@ -1,0 +1,75 @@
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "config/config.hpp"
+#include "daemon.hpp"
+#include "options.hpp"
+
+namespace {
+
+using namespace vserd;
+
+constexpr int failure_exit_code = 1;
+
+/// Every port and every connection is a descriptor, and the soft limit is made for programs that use select().
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Before any thread starts, so that all inherit it: the loop takes them from a signalfd.
+void block_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+/// The configuration, or nothing after its problems were printed.
+bool load(const std::string& file, config::Config& config) {
+    auto loaded = config::load(file);
+    if (loaded) {
+        config = std::move(*loaded);
+        return true;
+    }
+    for (const config::Problem& problem : loaded.error()) std::fprintf(stderr, "%s\n", to_string(problem).c_str());
+    return false;
+}
+
+int run(const Options& options) {
+    DaemonOptions daemon{.config = {}, .config_file = options.config_file, .strict = options.strict, .demo = options.demo};
+    if (options.demo) {
+        daemon.config = config::demo();
+    } else if (!load(options.config_file, daemon.config)) {
+        return failure_exit_code;
+    }
+    if (options.command == Command::check) {
+        std::printf("%s: right, with %zu ports\n", options.config_file.c_str(), daemon.config.ports.size());
+        return 0;
+    }
+    if (!options.listen.empty()) daemon.config.listen = options.listen;
+    if (options.metrics) daemon.config.metrics = *options.metrics;
+    raise_descriptor_limit();
+    block_signals();
+    return Daemon(std::move(daemon)).run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        int exit_code = 0;
+        const auto options = parse_options(argc, argv, exit_code);
+        return options ? run(*options) : exit_code;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "vserd: %s\n", error.what());
+        return failure_exit_code;
+    }
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace vserd {
+
+enum class Command : std::uint8_t { run, check };
+
+/// The command line of vserd.
+struct Options {
+    Command command = Command::run;
+    std::string config_file;  ///< of run or check; empty with --demo
+    bool demo = false;
+    bool strict = false;
+    std::vector<std::string> listen;      ///< in place of the configured addresses; empty: those
+    std::optional<std::string> metrics;  ///< in place of the configured address
+};
+
+/// Parses; on --help, --version and errors it prints, sets `exit_code` (0, or 2 for an error) and returns nothing.
+std::optional<Options> parse_options(int argc, char** argv, int& exit_code);
+
+}  // namespace vserd
