@@ -1,0 +1,16 @@
+#pragma once
+
+/// Everything of the client library: `#include "vser_client.hpp"`, link `vserd_client`.
+///
+///     auto client = vser::client::Client::connect("127.0.0.1:50051").value();
+///     client.set_baud("vser0", 9600).value();
+///     auto console = client.attach("vser0").value();
+///     console.write("help\r").value();
+///     while (auto item = console.next()) {
+///         if (auto* data = std::get_if<vser::client::Data>(&*item)) std::cout << data->bytes;
+///     }
+#include "vser_client/client.hpp"
+#include "vser_client/console.hpp"
+#include "vser_client/result.hpp"
+#include "vser_client/stream.hpp"
+#include "vser_client/types.hpp"

@@ -1,0 +1,193 @@
+#include "vser_client/client.hpp"
+
+#include <grpcpp/client_context.h>
+
+#include <cstdlib>
+#include <type_traits>
+#include <utility>
+
+#include "vser/v1/admin_service.grpc.pb.h"
+#include "vser/v1/console_service.grpc.pb.h"
+#include "vser/v1/port_service.grpc.pb.h"
+#include "vser_client/channel.hpp"
+#include "vser_client/client_impl.hpp"
+#include "vser_client/convert.hpp"
+#include "vser_client/status.hpp"
+
+namespace vser::client {
+namespace {
+
+// One Write request: large enough to be few, well below the server's limit of 1 MiB.
+constexpr std::size_t write_request_bytes_max = std::size_t{256} << 10;
+
+using Deadline = std::chrono::system_clock::time_point;
+
+Deadline after(std::chrono::milliseconds timeout) {
+    return std::chrono::system_clock::now() + timeout;
+}
+
+/// Runs one unary call of a stub and converts its reply.
+template <class Stub, class Request, class Response, class Convert>
+auto call(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+          const std::type_identity_t<Request>& request, Deadline deadline, Convert convert)
+    -> Result<decltype(convert(std::declval<const Response&>()))> {
+    grpc::ClientContext context;
+    context.set_deadline(deadline);
+    Response response;
+    const auto status = (stub.*method)(&context, request, &response);
+    if (!status.ok()) return to_error(status);
+    return convert(std::as_const(response));
+}
+
+template <class Request>
+Request for_port(const std::string& port) {
+    Request request;
+    request.set_port(port);
+    return request;
+}
+
+// gRPC wraps the operating system's word in three layers of its own.
+std::string plain_connect_message(const std::string& message) {
+    constexpr std::string_view marker = "Failed to connect to remote host: ";
+    const auto at = message.rfind(marker);
+    return at == std::string::npos ? message : message.substr(at + marker.size());
+}
+
+Error connect_error(const std::string& address, const ConnectOptions& options, const Error& cause) {
+    const auto limit_s = std::to_string(std::chrono::duration<double>(options.connect_timeout).count());
+    const auto why = cause.code == Code::deadline_exceeded
+                         ? "no answer within " + limit_s.substr(0, limit_s.find('.') + 2) + " s"
+                         : plain_connect_message(cause.message);
+    return {.code = Code::unavailable,
+            .message = "cannot connect to " + address + ": " + why,
+            .reason = {},
+            .metadata = {}};
+}
+
+}  // namespace
+
+Client::Impl::Impl(std::shared_ptr<grpc::Channel> a_channel, std::chrono::milliseconds timeout)
+    : channel(std::move(a_channel)),
+      call_timeout(timeout),
+      ports(v1::PortService::NewStub(channel)),
+      console(v1::ConsoleService::NewStub(channel)),
+      admin(v1::AdminService::NewStub(channel)) {}
+
+Client::Impl::~Impl() = default;
+
+Result<Client> Client::connect(const std::string& address, const ConnectOptions& options) {
+    auto channel = make_channel(address, options);
+    if (!channel) return std::move(channel).error();
+    auto impl = std::make_shared<const Impl>(*channel, options.call_timeout);
+
+    // Connected is who answers: this also finds ports where something else listens.
+    const auto answered = call(*impl->admin, &v1::AdminService::Stub::GetServerInfo, {}, after(options.connect_timeout),
+                               [](const v1::GetServerInfoResponse&) { return Done{}; });
+    if (!answered && answered.error().code != Code::unimplemented)
+        return connect_error(address, options, answered.error());
+    return Client(std::move(impl));
+}
+
+Result<std::vector<Port>> Client::list_ports() const {
+    return call(*impl_->ports, &v1::PortService::Stub::ListPorts, {}, after(impl_->call_timeout),
+                [](const v1::ListPortsResponse& response) {
+                    std::vector<Port> ports;
+                    for (const auto& port : response.ports()) ports.push_back(from_proto(port));
+                    return ports;
+                });
+}
+
+Result<Port> Client::get_port(const std::string& port) const {
+    return call(*impl_->ports, &v1::PortService::Stub::GetPort, for_port<v1::GetPortRequest>(port),
+                after(impl_->call_timeout),
+                [](const v1::GetPortResponse& response) { return from_proto(response.port()); });
+}
+
+Result<ServerInfo> Client::server_info() const {
+    return call(*impl_->admin, &v1::AdminService::Stub::GetServerInfo, {}, after(impl_->call_timeout),
+                [](const v1::GetServerInfoResponse& response) { return from_proto(response); });
+}
+
+Result<std::uint32_t> Client::baud(const std::string& port) const {
+    return call(*impl_->ports, &v1::PortService::Stub::GetBaud, for_port<v1::GetBaudRequest>(port),
+                after(impl_->call_timeout), [](const v1::GetBaudResponse& response) { return response.baud(); });
+}
+
+Result<std::uint32_t> Client::set_baud(const std::string& port, std::uint32_t baud) const {
+    auto request = for_port<v1::SetBaudRequest>(port);
+    request.set_baud(baud);
+    return call(*impl_->ports, &v1::PortService::Stub::SetBaud, request, after(impl_->call_timeout),
+                [](const v1::SetBaudResponse& response) { return response.baud(); });
+}
+
+Result<Format> Client::format(const std::string& port) const {
+    return call(*impl_->ports, &v1::PortService::Stub::GetFormat, for_port<v1::GetFormatRequest>(port),
+                after(impl_->call_timeout),
+                [](const v1::GetFormatResponse& response) { return from_proto(response.format()); });
+}
+
+Result<Format> Client::set_format(const std::string& port, const Format& format) const {
+    auto request = for_port<v1::SetFormatRequest>(port);
+    to_proto(format, *request.mutable_format());
+    return call(*impl_->ports, &v1::PortService::Stub::SetFormat, request, after(impl_->call_timeout),
+                [](const v1::SetFormatResponse& response) { return from_proto(response.format()); });
+}
+
+Result<Signals> Client::signals(const std::string& port) const {
+    return call(*impl_->ports, &v1::PortService::Stub::GetSignals, for_port<v1::GetSignalsRequest>(port),
+                after(impl_->call_timeout),
+                [](const v1::GetSignalsResponse& response) { return from_proto(response.signals()); });
+}
+
+Result<Signals> Client::set_signals(const std::string& port, const SignalChange& change) const {
+    auto request = for_port<v1::SetSignalsRequest>(port);
+    if (change.dtr) request.set_dtr(*change.dtr);
+    if (change.rts) request.set_rts(*change.rts);
+    return call(*impl_->ports, &v1::PortService::Stub::SetSignals, request, after(impl_->call_timeout),
+                [](const v1::SetSignalsResponse& response) { return from_proto(response.signals()); });
+}
+
+Result<> Client::send_break(const std::string& port, std::chrono::milliseconds duration) const {
+    auto request = for_port<v1::SendBreakRequest>(port);
+    to_proto(duration, *request.mutable_duration());
+    return call(*impl_->ports, &v1::PortService::Stub::SendBreak, request, after(impl_->call_timeout + duration),
+                [](const v1::SendBreakResponse&) { return Done{}; });
+}
+
+Result<std::uint64_t> Client::flush(const std::string& port, FlushDirection direction) const {
+    auto request = for_port<v1::FlushRequest>(port);
+    request.set_direction(static_cast<v1::FlushDirection>(direction));
+    return call(*impl_->ports, &v1::PortService::Stub::Flush, request, after(impl_->call_timeout),
+                [](const v1::FlushResponse& response) { return response.output_bytes_discarded(); });
+}
+
+Result<WriteReceipt> Client::write(const std::string& port, std::string_view bytes) const {
+    return write(port, bytes, impl_->call_timeout);
+}
+
+Result<WriteReceipt> Client::write(const std::string& port, std::string_view bytes,
+                                   std::chrono::milliseconds timeout) const {
+    const auto deadline = after(timeout);
+    WriteReceipt receipt;
+    do {  // an empty write is sent too: it is the server that says what it thinks of it
+        auto request = for_port<v1::WriteRequest>(port);
+        const auto piece = bytes.substr(0, write_request_bytes_max);
+        request.set_data(piece.data(), piece.size());
+        auto written = call(*impl_->console, &v1::ConsoleService::Stub::Write, request, deadline,
+                            [](const v1::WriteResponse& response) {
+                                return WriteReceipt{response.bytes_written(), response.tx_offset()};
+                            });
+        if (!written) {
+            auto error = std::move(written).error();
+            auto& taken = error.metadata["bytes_taken"];
+            const auto of_this_request = taken.empty() ? 0 : std::strtoull(taken.c_str(), nullptr, 10);
+            taken = std::to_string(receipt.bytes_written + of_this_request);
+            return error;
+        }
+        receipt = {receipt.bytes_written + written->bytes_written, written->tx_offset};
+        bytes.remove_prefix(piece.size());
+    } while (!bytes.empty());
+    return receipt;
+}
+
+}  // namespace vser::client

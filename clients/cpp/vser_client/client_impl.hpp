@@ -1,0 +1,27 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <chrono>
+#include <memory>
+
+#include "vser/v1/admin_service.grpc.pb.h"
+#include "vser/v1/console_service.grpc.pb.h"
+#include "vser/v1/port_service.grpc.pb.h"
+#include "vser_client/client.hpp"
+
+namespace vser::client {
+
+/// What the copies of a Client share. Stubs are thread-safe.
+struct Client::Impl {
+    Impl(std::shared_ptr<grpc::Channel> a_channel, std::chrono::milliseconds timeout);
+    ~Impl();
+
+    std::shared_ptr<grpc::Channel> channel;  // shared with the stubs and the streams
+    std::chrono::milliseconds call_timeout;
+    std::unique_ptr<v1::PortService::Stub> ports;
+    std::unique_ptr<v1::ConsoleService::Stub> console;
+    std::unique_ptr<v1::AdminService::Stub> admin;
+};
+
+}  // namespace vser::client

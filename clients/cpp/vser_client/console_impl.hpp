@@ -1,0 +1,118 @@
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/completion_queue.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "vser/v1/admin_service.grpc.pb.h"
+#include "vser/v1/console_service.pb.h"
+#include "vser/v1/port_service.grpc.pb.h"
+#include "vser_client/attach_call.hpp"
+#include "vser_client/coalescer.hpp"
+#include "vser_client/console.hpp"
+#include "vser_client/log_cursor.hpp"
+
+namespace vser::client {
+
+/// One thread runs the completion queue and the reconnecting; users' threads start writes and resumed reads themselves,
+/// so a lone byte crosses no thread on its way out. One mutex guards what both sides touch.
+class Console::Impl {
+public:
+    Impl(std::shared_ptr<grpc::Channel> channel, std::string port, ConsoleOptions options);
+    ~Impl();
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    /// Waits for the first Opened; an error when the console ended instead.
+    Result<> wait_open();
+
+    std::optional<ConsoleItem> next(std::optional<std::chrono::steady_clock::time_point> deadline);
+    std::size_t write(std::string_view bytes, bool wait);
+    Result<> command(const v1::AttachRequest& request);
+    Result<> drain(std::chrono::steady_clock::time_point deadline);
+    void close();
+
+    const Port& port() const noexcept { return port_; }
+    int ready_fd() const noexcept { return ready_fd_; }
+    std::uint64_t next_offset() const;
+    bool ended() const;
+    std::optional<Error> error() const;
+    std::size_t tx_bytes_waiting() const;
+
+private:
+    enum class After { end, retry, restart_log };  // what follows when a connection is over
+
+    // The console's thread.
+    void run();
+    After run_connection();
+    void handle(AttachCall::Step step, bool ok);
+    void receive();
+    void opened(const v1::Opened& message);
+    void deliver(std::vector<ConsoleItem>&& items);
+    After judge(const grpc::Status& status);
+    bool wait_backoff();
+    bool learn_server_age();
+    void end(std::optional<Error> error);
+
+    // Any thread, with mutex_ held.
+    void pump(std::unique_lock<std::mutex>& lock);
+    void read_if_room(std::unique_lock<std::mutex>& lock);
+    void finish_call();
+    void update_ready();
+    static std::size_t cost(const ConsoleItem& item);  // in rx_bytes_
+    v1::AttachRequest open_request() const;
+    bool taken_by_server(std::uint64_t tx_offset) const { return tx_offset >= tx_base_ + tx_sent_; }
+
+    const std::shared_ptr<grpc::Channel> channel_;  // shared with the client
+    const std::unique_ptr<v1::AdminService::Stub> admin_;
+    const std::unique_ptr<v1::PortService::Stub> ports_;
+    const std::string port_name_;
+    const ConsoleOptions options_;
+    const int ready_fd_;  // eventfd
+    grpc::CompletionQueue queue_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::unique_ptr<AttachCall> call_;          // the connection, while there is one
+    grpc::ClientContext* side_call_ = nullptr;  // a unary call to cancel on close
+    bool connected_ = false;                    // Opened came on call_
+    bool reading_ = false;                      // the start of the call counts as its first read
+    bool writing_ = false;
+    bool finishing_ = false;
+    bool finished_ = false;
+    bool closing_ = false;
+    bool ended_ = false;
+    bool ready_ = false;        // the state of ready_fd_
+    bool room_wanted_ = false;  // a try_write took less than all
+    std::optional<Error> error_;
+    Coalescer tx_;
+    std::deque<ConsoleItem> rx_;
+    std::size_t rx_bytes_ = 0;
+    std::uint64_t tx_base_ = 0;       // the port's tx offset when the connection began
+    std::uint64_t tx_sent_ = 0;       // bytes handed to the connection
+    std::uint64_t taken_offset_ = 0;  // the offset after the last byte taken by next()
+
+    // The console's thread only (port_: before wait_open returns).
+    Port port_;
+    LogCursor cursor_;
+    bool opened_once_ = false;
+    bool log_is_other_ = false;  // found on this connection: the offsets are not those of our log
+    bool from_oldest_ = false;   // the next connection is to read another log from its start
+    bool server_restarted_ = false;
+    std::uint32_t attempts_ = 0;
+    std::chrono::steady_clock::time_point last_contact_{};
+    std::chrono::steady_clock::time_point lost_at_{};
+
+    std::thread thread_;
+};
+
+}  // namespace vser::client

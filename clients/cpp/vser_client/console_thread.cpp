@@ -1,0 +1,276 @@
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "vser_client/console_impl.hpp"
+#include "vser_client/convert.hpp"
+#include "vser_client/status.hpp"
+
+// What the console's own thread does: one connection after the other, and each step of one.
+namespace vser::client {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds server_age_timeout{5};
+
+/// True for failures that a later attempt may not have.
+bool may_pass(const grpc::Status& status, bool exclusive) {
+    switch (status.error_code()) {
+        case grpc::StatusCode::OK:  // the server ended a stream that we had not ended
+        case grpc::StatusCode::UNAVAILABLE:
+        case grpc::StatusCode::CANCELLED:
+        case grpc::StatusCode::RESOURCE_EXHAUSTED:
+            return true;
+        case grpc::StatusCode::FAILED_PRECONDITION:
+            // Until the server notices that our old connection is dead, that one still holds the port.
+            return exclusive;
+        default:
+            return false;
+    }
+}
+
+Error to_outage(const grpc::Status& status) {
+    if (!status.ok()) return to_error(status);
+    return {.code = Code::unavailable, .message = "the server ended the stream", .reason = {}, .metadata = {}};
+}
+
+}  // namespace
+
+void Console::Impl::run() {
+    auto after = After::retry;
+    while (after != After::end) {
+        if (opened_once_ && after == After::retry && !(wait_backoff() && learn_server_age())) {
+            const std::lock_guard lock(mutex_);
+            if (closing_) break;
+            continue;
+        }
+        from_oldest_ = after == After::restart_log;
+        after = run_connection();
+    }
+    const std::lock_guard lock(mutex_);
+    if (!ended_) end(std::nullopt);
+}
+
+bool Console::Impl::wait_backoff() {
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    const auto doubled = options_.backoff_min * (1LL << std::min(attempts_, 20U));
+    const auto limit_ms = std::min<std::chrono::milliseconds>(doubled, options_.backoff_max).count();
+    // A server that comes back should not meet all its clients in one instant.
+    const std::chrono::milliseconds pause{std::uniform_int_distribution<long long>(limit_ms * 3 / 4, limit_ms)(random)};
+    ++attempts_;
+    std::unique_lock lock(mutex_);
+    return !changed_.wait_for(lock, pause, [this] { return closing_; });
+}
+
+bool Console::Impl::learn_server_age() {
+    grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + server_age_timeout);
+    {
+        const std::lock_guard lock(mutex_);
+        if (closing_) return false;
+        side_call_ = &context;
+    }
+    v1::GetServerInfoResponse response;
+    const auto status = admin_->GetServerInfo(&context, v1::GetServerInfoRequest(), &response);
+    const std::lock_guard lock(mutex_);
+    side_call_ = nullptr;
+    if (status.ok()) server_restarted_ = from_proto(response.uptime()) < Clock::now() - last_contact_;
+    return status.error_code() != grpc::StatusCode::UNAVAILABLE &&
+           status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED && !closing_;
+}
+
+v1::AttachRequest Console::Impl::open_request() const {
+    v1::AttachRequest request;
+    auto& open = *request.mutable_open();
+    open.set_port(port_name_);
+    open.set_mode(static_cast<v1::Mode>(options_.mode));
+    open.set_client(options_.client);
+    const auto offset = cursor_.next_offset();
+    const auto from = from_oldest_ ? StartPoint::oldest() : offset ? StartPoint::offset(*offset) : options_.from;
+    to_proto(from, *open.mutable_from());
+    return request;
+}
+
+Console::Impl::After Console::Impl::run_connection() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (closing_) return After::end;
+        call_ = std::make_unique<AttachCall>(channel_, queue_);
+        reading_ = true;
+        finishing_ = finished_ = log_is_other_ = false;
+        call_->start();
+    }
+    for (bool over = false; !over;) {
+        void* tag = nullptr;
+        bool ok = false;
+        if (!queue_.Next(&tag, &ok)) break;
+        handle(AttachCall::step(tag), ok);
+        const std::lock_guard lock(mutex_);
+        over = finished_ && !reading_ && !writing_;
+    }
+    return judge(call_->status());
+}
+
+void Console::Impl::handle(AttachCall::Step step, bool ok) {
+    if (step == AttachCall::Step::read && ok) return receive();
+    std::unique_lock lock(mutex_);
+    switch (step) {
+        case AttachCall::Step::started:
+            reading_ = false;
+            if (!ok || closing_) return finish_call();
+            writing_ = reading_ = true;
+            call_->write({.is_command = true, .bytes = open_request().SerializeAsString()});
+            call_->read();
+            break;
+        case AttachCall::Step::read:
+            reading_ = false;
+            finish_call();
+            break;
+        case AttachCall::Step::written:
+            writing_ = false;
+            if (!ok && !reading_) finish_call();
+            if (ok) pump(lock);
+            update_ready();
+            changed_.notify_all();
+            break;
+        case AttachCall::Step::finished:
+            finished_ = true;
+            break;
+    }
+}
+
+void Console::Impl::receive() {
+    v1::AttachResponse message;
+    const bool understood = call_->take(message);
+    last_contact_ = Clock::now();
+    {
+        std::unique_lock lock(mutex_);
+        reading_ = false;
+        if (!understood) {
+            call_->cancel();
+            return finish_call();
+        }
+        if (closing_) return finish_call();
+        read_if_room(lock);  // the next message arrives while this one is worked on
+    }
+    std::vector<ConsoleItem> items;
+    switch (message.item_case()) {
+        case v1::AttachResponse::kOpened:
+            return opened(message.opened());
+        case v1::AttachResponse::kData:
+            cursor_.accept(from_proto(std::move(*message.mutable_data())), items);
+            break;
+        case v1::AttachResponse::kGap:
+            cursor_.accept(from_proto(message.gap()), items);
+            break;
+        case v1::AttachResponse::kEvent:
+            cursor_.accept(from_proto(message.event()), items);
+            break;
+        default:  // text, which was not asked for, or newer than this library
+            break;
+    }
+    deliver(std::move(items));
+}
+
+void Console::Impl::opened(const v1::Opened& message) {
+    const auto& port = message.port();
+    const auto expected = cursor_.next_offset();
+    // The offset at which this server process began. A log that it took over from the one before goes on where we were;
+    // one that began anew has fewer bytes than we have seen.
+    const auto log_begin = port.next_offset() - std::min(port.next_offset(), port.stats().rx_bytes());
+    std::vector<ConsoleItem> items;
+    {
+        std::unique_lock lock(mutex_);
+        if (server_restarted_ && !from_oldest_ && expected && log_begin < *expected) {
+            log_is_other_ = true;
+            call_->cancel();
+            if (!reading_) finish_call();
+            return;
+        }
+        if (opened_once_) {
+            Reconnected back{.offset = message.offset(),
+                             .attempts = attempts_,
+                             .outage = {},
+                             .server_restarted = server_restarted_,
+                             .tx_bytes_lost = {}};
+            back.outage = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - lost_at_);
+            const auto taken = port.tx_offset() - std::min(port.tx_offset(), tx_base_);
+            if (!server_restarted_) back.tx_bytes_lost = tx_sent_ - std::min(tx_sent_, taken);
+            items.emplace_back(back);
+        } else {
+            port_ = from_proto(port);
+            taken_offset_ = message.offset();
+        }
+        if (from_oldest_) {
+            items.emplace_back(LogRestarted{.expected_offset = expected.value_or(0), .offset = message.offset()});
+            cursor_.restart(message.offset());
+        } else {
+            cursor_.resume(message.offset());
+        }
+        opened_once_ = connected_ = true;
+        server_restarted_ = from_oldest_ = false;
+        attempts_ = 0;
+        tx_base_ = port.tx_offset();
+        tx_sent_ = 0;
+    }
+    deliver(std::move(items));
+    std::unique_lock lock(mutex_);
+    changed_.notify_all();
+    read_if_room(lock);
+    pump(lock);
+}
+
+void Console::Impl::deliver(std::vector<ConsoleItem>&& items) {
+    if (items.empty()) return;
+    if (options_.on_item) {
+        for (auto& item : items) options_.on_item(std::move(item));
+        const std::lock_guard lock(mutex_);
+        taken_offset_ = cursor_.next_offset().value_or(0);
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    for (auto& item : items) {
+        rx_bytes_ += cost(item);
+        rx_.push_back(std::move(item));
+    }
+    update_ready();
+    changed_.notify_all();
+}
+
+Console::Impl::After Console::Impl::judge(const grpc::Status& status) {
+    bool was_connected = false;
+    {
+        const std::lock_guard lock(mutex_);
+        was_connected = std::exchange(connected_, false);
+        call_.reset();
+        if (closing_) return After::end;
+        if (log_is_other_) return After::restart_log;
+        const bool gone_back = opened_once_ && !was_connected && status.error_code() == grpc::StatusCode::OUT_OF_RANGE;
+        if (gone_back) return After::restart_log;
+        const bool again =
+            opened_once_ && options_.reconnect && may_pass(status, options_.mode == Mode::exclusive && !was_connected);
+        if (!again) {
+            end(to_outage(status));
+            return After::end;
+        }
+    }
+    if (was_connected) {
+        lost_at_ = Clock::now();
+        std::vector<ConsoleItem> items;
+        items.emplace_back(Disconnected{to_outage(status)});
+        deliver(std::move(items));
+    }
+    return After::retry;
+}
+
+void Console::Impl::end(std::optional<Error> error) {
+    ended_ = true;
+    error_ = std::move(error);
+    update_ready();
+    changed_.notify_all();
+    if (options_.on_end) options_.on_end(error_);
+}
+
+}  // namespace vser::client

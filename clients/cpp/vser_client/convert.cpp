@@ -1,0 +1,177 @@
+#include "vser_client/convert.hpp"
+
+#include <utility>
+
+namespace vser::client {
+namespace {
+
+LineErrors from_proto(const v1::LineError& errors) {
+    return {.frame = errors.frame(), .parity = errors.parity(), .overrun = errors.overrun(), .breaks = errors.breaks()};
+}
+
+Capabilities from_proto(const v1::Capabilities& capabilities) {
+    return {.baud = capabilities.baud(),
+            .format = capabilities.format(),
+            .flow_control = capabilities.flow_control(),
+            .modem_signals = capabilities.modem_signals(),
+            .send_break = capabilities.send_break(),
+            .flush = capabilities.flush(),
+            .error_counters = capabilities.error_counters()};
+}
+
+PortStats from_proto(const v1::PortStats& stats) {
+    return {.rx_bytes = stats.rx_bytes(),
+            .tx_bytes = stats.tx_bytes(),
+            .gap_bytes = stats.gap_bytes(),
+            .reopens = stats.reopens(),
+            .io_errors = stats.io_errors(),
+            .line_errors = from_proto(stats.line_errors()),
+            .tx_queue_bytes = stats.tx_queue_bytes()};
+}
+
+}  // namespace
+
+Time from_proto(const google::protobuf::Timestamp& time) {
+    return Time(std::chrono::seconds(time.seconds()) + std::chrono::nanoseconds(time.nanos()));
+}
+
+std::chrono::nanoseconds from_proto(const google::protobuf::Duration& duration) {
+    return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
+}
+
+Format from_proto(const v1::Format& format) {
+    return {.data_bits = format.data_bits(),
+            .parity = static_cast<Parity>(format.parity()),
+            .stop_bits = static_cast<StopBits>(format.stop_bits()),
+            .flow_control = static_cast<FlowControl>(format.flow_control())};
+}
+
+Signals from_proto(const v1::Signals& signals) {
+    return {.dtr = signals.dtr(),
+            .rts = signals.rts(),
+            .cts = signals.cts(),
+            .dsr = signals.dsr(),
+            .dcd = signals.dcd(),
+            .ri = signals.ri()};
+}
+
+Port from_proto(const v1::Port& port) {
+    Port out;
+    out.name = port.name();
+    out.description = port.description();
+    out.device = port.device();
+    out.kind = static_cast<Kind>(port.kind());
+    out.state = static_cast<State>(port.state());
+    out.offline_reason = port.offline_reason();
+    out.baud = port.baud();
+    out.format = from_proto(port.format());
+    if (port.has_signals()) out.signals = from_proto(port.signals());
+    if (port.has_capabilities()) out.capabilities = from_proto(port.capabilities());
+    out.engine = port.engine();
+    out.oldest_offset = port.oldest_offset();
+    out.next_offset = port.next_offset();
+    out.tx_offset = port.tx_offset();
+    out.readers = port.readers();
+    out.stats = from_proto(port.stats());
+    return out;
+}
+
+Data from_proto(v1::Data&& data) {
+    return {.offset = data.offset(),
+            .bytes = std::move(*data.mutable_bytes()),
+            .receive_time = from_proto(data.receive_time())};
+}
+
+Gap from_proto(const v1::Gap& gap) {
+    return {.from = gap.from(), .to = gap.to(), .events_lost = gap.events_lost()};
+}
+
+Event from_proto(const v1::Event& event) {
+    Event out{.offset = event.offset(), .time = from_proto(event.time()), .what = {}};
+    switch (event.event_case()) {
+        case v1::Event::kSettings:
+            out.what =
+                SettingsChanged{.baud = event.settings().baud(), .format = from_proto(event.settings().format())};
+            break;
+        case v1::Event::kSignals:
+            out.what = from_proto(event.signals());
+            break;
+        case v1::Event::kLineError:
+            out.what = from_proto(event.line_error());
+            break;
+        case v1::Event::kOffline:
+            out.what = Offline{event.offline().reason()};
+            break;
+        case v1::Event::kOnline:
+            out.what = Online{event.online().device()};
+            break;
+        case v1::Event::kBreak:
+            out.what = BreakSent{from_proto(event.break_().duration())};
+            break;
+        case v1::Event::kWriter:
+            out.what = WriterChanged{event.writer().client()};
+            break;
+        case v1::Event::EVENT_NOT_SET:
+            break;
+    }
+    return out;
+}
+
+PortEvent from_proto(const v1::PortEvent& event) {
+    PortEvent out;
+    out.port = from_proto(event.port());
+    if (event.has_event()) out.event = from_proto(event.event());
+    out.events_lost = event.events_lost();
+    out.time = from_proto(event.time());
+    out.removed = event.removed();
+    return out;
+}
+
+ServerInfo from_proto(const v1::GetServerInfoResponse& info) {
+    ServerInfo out;
+    out.version = info.version();
+    out.engine = info.engine();
+    for (const auto& refusal : info.refusals()) out.refusals.push_back({refusal.engine(), refusal.reason()});
+    out.uptime = from_proto(info.uptime());
+    out.ports_up = info.ports_up();
+    out.ports_total = info.ports_total();
+    out.readers = info.readers();
+    return out;
+}
+
+void to_proto(std::chrono::milliseconds duration, google::protobuf::Duration& out) {
+    out.set_seconds(duration.count() / 1000);
+    out.set_nanos(static_cast<std::int32_t>(duration.count() % 1000) * 1'000'000);
+}
+
+void to_proto(const Format& format, v1::Format& out) {
+    out.set_data_bits(format.data_bits);
+    out.set_parity(static_cast<v1::Parity>(format.parity));
+    out.set_stop_bits(static_cast<v1::StopBits>(format.stop_bits));
+    out.set_flow_control(static_cast<v1::FlowControl>(format.flow_control));
+}
+
+void to_proto(const StartPoint& from, v1::StartPoint& out) {
+    struct Visitor {
+        v1::StartPoint& out;
+        void operator()(const StartPoint::Live&) const { out.set_live(true); }
+        void operator()(const StartPoint::Oldest&) const { out.set_oldest(true); }
+        void operator()(const StartPoint::Offset& offset) const { out.set_offset(offset.value); }
+        void operator()(const StartPoint::TailBytes& tail) const { out.set_tail_bytes(tail.value); }
+        void operator()(const StartPoint::Since& since) const {
+            const auto total = since.value.time_since_epoch().count();
+            constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
+            auto seconds = total / nanoseconds_per_second;
+            auto nanos = total % nanoseconds_per_second;
+            if (nanos < 0) {  // a Timestamp's nanos count forward, before 1970 too
+                nanos += nanoseconds_per_second;
+                --seconds;
+            }
+            out.mutable_since()->set_seconds(seconds);
+            out.mutable_since()->set_nanos(static_cast<std::int32_t>(nanos));
+        }
+    };
+    std::visit(Visitor{out}, from.where);
+}
+
+}  // namespace vser::client

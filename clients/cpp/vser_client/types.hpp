@@ -1,0 +1,200 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "vser_client/result.hpp"
+
+namespace vser::client {
+
+using Time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
+
+// The numbers of the enumerations are those of vser/v1/types.proto. `unspecified` in a request keeps what is in force.
+enum class Kind : std::uint8_t { unspecified = 0, vser = 1, tty = 2, simulated = 3 };
+enum class State : std::uint8_t { unspecified = 0, online = 1, offline = 2 };
+enum class Parity : std::uint8_t { unspecified = 0, none = 1, odd = 2, even = 3, mark = 4, space = 5 };
+enum class StopBits : std::uint8_t { unspecified = 0, one = 1, one_and_half = 2, two = 3 };
+enum class FlowControl : std::uint8_t { unspecified = 0, none = 1, rts_cts = 2, xon_xoff = 3 };
+enum class FlushDirection : std::uint8_t { input = 1, output = 2, both = 3 };
+
+/// The frame of a character on the wire.
+struct Format {
+    std::uint32_t data_bits = 0;  ///< 5 to 8; 0 in a request keeps it
+    Parity parity = Parity::unspecified;
+    StopBits stop_bits = StopBits::unspecified;
+    FlowControl flow_control = FlowControl::unspecified;
+
+    friend bool operator==(const Format&, const Format&) = default;
+};
+
+/// Parses "8N1", "7E2", "5N1.5", optionally followed by "/none", "/rtscts" or "/xonxoff"; without it the flow control
+/// is kept as it is. The error shows the grammar.
+Result<Format> parse_format(std::string_view text);
+/// The inverse: "8N1", "7E2/rtscts".
+std::string to_string(const Format& format);
+
+/// The modem wires; dtr and rts are outputs.
+struct Signals {
+    bool dtr = false;
+    bool rts = false;
+    bool cts = false;
+    bool dsr = false;
+    bool dcd = false;
+    bool ri = false;
+
+    friend bool operator==(const Signals&, const Signals&) = default;
+};
+
+/// What to do with the outputs; unset keeps a wire.
+struct SignalChange {
+    std::optional<bool> dtr;
+    std::optional<bool> rts;
+};
+
+struct LineErrors {
+    std::uint64_t frame = 0;
+    std::uint64_t parity = 0;
+    std::uint64_t overrun = 0;
+    std::uint64_t breaks = 0;
+};
+
+struct Capabilities {
+    bool baud = false;
+    bool format = false;
+    bool flow_control = false;
+    bool modem_signals = false;
+    bool send_break = false;
+    bool flush = false;
+    bool error_counters = false;
+};
+
+/// Counters since the daemon started.
+struct PortStats {
+    std::uint64_t rx_bytes = 0;
+    std::uint64_t tx_bytes = 0;
+    std::uint64_t gap_bytes = 0;
+    std::uint64_t reopens = 0;
+    std::uint64_t io_errors = 0;
+    LineErrors line_errors;
+    std::uint64_t tx_queue_bytes = 0;
+};
+
+/// A port as the server sees it; the fields are described in vser/v1/types.proto.
+struct Port {
+    std::string name;
+    std::string description;
+    std::string device;
+    Kind kind = Kind::unspecified;
+    State state = State::unspecified;
+    std::string offline_reason;
+    std::uint32_t baud = 0;
+    Format format;
+    std::optional<Signals> signals;            ///< unset: the device has none or is away
+    std::optional<Capabilities> capabilities;  ///< unset: the device was never open
+    std::string engine;
+    std::uint64_t oldest_offset = 0;
+    std::uint64_t next_offset = 0;
+    std::uint64_t tx_offset = 0;
+    std::uint32_t readers = 0;
+    PortStats stats;
+};
+
+/// Where in a port's log to start.
+struct StartPoint {
+    struct Live {};    ///< only what arrives from now on
+    struct Oldest {};  ///< the oldest byte held
+    struct Offset {
+        std::uint64_t value = 0;
+    };
+    struct TailBytes {
+        std::uint64_t value = 0;
+    };
+    struct Since {
+        Time value;
+    };
+    std::variant<Live, Oldest, Offset, TailBytes, Since> where;
+
+    static StartPoint live() { return {Live{}}; }
+    static StartPoint oldest() { return {Oldest{}}; }
+    static StartPoint offset(std::uint64_t value) { return {Offset{value}}; }
+    static StartPoint tail_bytes(std::uint64_t value) { return {TailBytes{value}}; }
+    static StartPoint since(Time value) { return {Since{value}}; }
+};
+
+// Items of a log, in log order.
+
+/// Received bytes.
+struct Data {
+    std::uint64_t offset = 0;  ///< of the first byte
+    std::string bytes;         ///< at least one
+    Time receive_time;         ///< of the last byte
+};
+
+/// The bytes in [from, to) are not to be had any more.
+struct Gap {
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+    std::uint64_t events_lost = 0;
+};
+
+struct SettingsChanged {
+    std::uint32_t baud = 0;
+    Format format;
+};
+struct Offline {
+    std::string reason;
+};
+struct Online {
+    std::string device;
+};
+struct BreakSent {
+    std::chrono::nanoseconds duration{0};
+};
+struct WriterChanged {
+    std::string client;  ///< who holds the port exclusively; empty: everybody may write
+};
+
+/// Something other than bytes that happened, at its place in the log. monostate: newer than this library.
+struct Event {
+    std::uint64_t offset = 0;
+    Time time;
+    std::variant<std::monostate, SettingsChanged, Signals, LineErrors, Offline, Online, BreakSent, WriterChanged> what;
+};
+
+using ReadItem = std::variant<Data, Gap, Event>;
+
+/// One change of one port, from Client::watch.
+struct PortEvent {
+    Port port;                   ///< as it is after the change
+    std::optional<Event> event;  ///< unset: this is the state at the start
+    std::uint64_t events_lost = 0;
+    Time time;
+    bool removed = false;  ///< by a reload; nothing more follows for this port
+};
+
+struct EngineRefusal {
+    std::string engine;
+    std::string reason;
+};
+
+struct ServerInfo {
+    std::string version;
+    std::string engine;
+    std::vector<EngineRefusal> refusals;
+    std::chrono::nanoseconds uptime{0};
+    std::uint32_t ports_up = 0;
+    std::uint32_t ports_total = 0;
+    std::uint32_t readers = 0;
+};
+
+struct WriteReceipt {
+    std::uint64_t bytes_written = 0;
+    std::uint64_t tx_offset = 0;  ///< of the port, after the last of these bytes
+};
+
+}  // namespace vser::client

@@ -1,0 +1,234 @@
+#include "vserctl/commands.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "vserctl/describe.hpp"
+#include "vserctl/exit_code.hpp"
+#include "vserctl/json.hpp"
+#include "vserctl/output.hpp"
+#include "vserctl/table.hpp"
+#include "vserctl/utf8.hpp"
+
+namespace vserctl {
+namespace client = vser::client;
+namespace {
+
+/// Prints the JSON or the plain line.
+int show(bool json, const JsonObject& object, const std::string& plain) {
+    put((json ? object.text() : plain) + "\n");
+    return exit_ok;
+}
+
+Table::Cell state_cell(const client::Port& port) {
+    if (port.state == client::State::online) return {"online", Colour::good};
+    return {"offline", Colour::bad};
+}
+
+client::Result<std::vector<client::Port>> find_ports(const client::Client& client,
+                                                     const std::vector<std::string>& names) {
+    if (names.empty()) return client.list_ports();
+    std::vector<client::Port> ports;
+    for (const auto& name : names) {
+        auto port = client.get_port(name);
+        if (!port) return std::move(port).error();
+        ports.push_back(std::move(port).value());
+    }
+    return ports;
+}
+
+int write_stdin(const client::Client& client, const WriteCommand& command, const Options& options) {
+    constexpr std::chrono::hours no_limit{24 * 365};
+    const auto timeout = options.timeout.value_or(no_limit);
+    client::WriteReceipt all;
+    std::string buffer(std::size_t{256} << 10, '\0');
+    for (;;) {
+        const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) {
+            return complain({.code = client::Code::unknown,
+                             .message = std::string("cannot read stdin: ") + std::strerror(errno),
+                             .reason = {},
+                             .metadata = {}},
+                            options.json);
+        }
+        if (count == 0) break;
+        const auto receipt =
+            client.write(command.port, std::string_view(buffer).substr(0, static_cast<std::size_t>(count)), timeout);
+        if (!receipt) {
+            auto error = receipt.error();
+            auto& taken = error.metadata["bytes_taken"];
+            taken = std::to_string(all.bytes_written + std::strtoull(taken.c_str(), nullptr, 10));
+            return complain(error, options.json);
+        }
+        all = {all.bytes_written + receipt->bytes_written, receipt->tx_offset};
+    }
+    if (!options.json) return exit_ok;
+    return show(true,
+                JsonObject()
+                    .field("port", command.port)
+                    .field("bytes_written", all.bytes_written)
+                    .field("tx_offset", all.tx_offset),
+                {});
+}
+
+}  // namespace
+
+int run_ports(const client::Client& client, const PortsCommand& command, bool json) {
+    const auto ports = find_ports(client, command.ports);
+    if (!ports) return complain(ports.error(), json);
+    if (json) {
+        std::vector<JsonObject> list;
+        for (const auto& port : *ports) list.push_back(to_json(port));
+        return show(true, JsonObject().field("ports", list), {});
+    }
+    Table table({"NAME", "STATE", "DEVICE", "BAUD", "FORMAT", "RECEIVED", "SENT", "READERS", "DESCRIPTION"});
+    for (const auto& port : *ports) {
+        const auto note = port.offline_reason.empty() ? port.description : port.offline_reason;
+        table.add({{printable(port.name), Colour::plain},
+                   state_cell(port),
+                   {printable(port.device), Colour::plain},
+                   {std::to_string(port.baud), Colour::plain},
+                   {to_string(port.format), Colour::plain},
+                   {human_bytes(port.stats.rx_bytes), Colour::plain},
+                   {human_bytes(port.stats.tx_bytes), Colour::plain},
+                   {std::to_string(port.readers), Colour::plain},
+                   {printable(note), Colour::dim}});
+    }
+    put(table.text(stdout_wants_colour()));
+    return exit_ok;
+}
+
+int run_info(const client::Client& client, const Options& options) {
+    const auto info = client.server_info();
+    if (!info) return complain(info.error(), options.json);
+    if (options.json) return show(true, to_json(*info), {});
+    std::string out = "vserd " + printable(info->version) + " at " + options.server + "\n";
+    out += "engine   " + printable(info->engine) + "\n";
+    for (const auto& refusal : info->refusals) {
+        out += "         not " + printable(refusal.engine) + ": " + printable(refusal.reason) + "\n";
+    }
+    out += "uptime   " + human_duration(info->uptime) + "\n";
+    out += "ports    " + std::to_string(info->ports_up) + " of " + std::to_string(info->ports_total) + " up\n";
+    out += "readers  " + std::to_string(info->readers) + "\n";
+    put(out);
+    return exit_ok;
+}
+
+int run_write(const client::Client& client, const WriteCommand& command, const Options& options) {
+    if (command.from_stdin) return write_stdin(client, command, options);
+    const auto receipt = options.timeout ? client.write(command.port, command.bytes, *options.timeout)
+                                         : client.write(command.port, command.bytes);
+    if (!receipt) return complain(receipt.error(), options.json);
+    if (!options.json) return exit_ok;
+    return show(true,
+                JsonObject()
+                    .field("port", command.port)
+                    .field("bytes_written", receipt->bytes_written)
+                    .field("tx_offset", receipt->tx_offset),
+                {});
+}
+
+int run_baud(const client::Client& client, const BaudCommand& command, bool json) {
+    const auto baud = command.baud ? client.set_baud(command.port, *command.baud) : client.baud(command.port);
+    if (!baud) return complain(baud.error(), json);
+    return show(json, JsonObject().field("port", command.port).field("baud", std::uint64_t{*baud}),
+                std::to_string(*baud));
+}
+
+int run_format(const client::Client& client, const FormatCommand& command, bool json) {
+    const auto format = command.format ? client.set_format(command.port, *command.format) : client.format(command.port);
+    if (!format) return complain(format.error(), json);
+    return show(json, JsonObject().field("port", command.port).field("format", to_json(*format)), to_string(*format));
+}
+
+int run_signals(const client::Client& client, const SignalsCommand& command, bool json) {
+    const bool change = command.change.dtr || command.change.rts;
+    const auto signals = change ? client.set_signals(command.port, command.change) : client.signals(command.port);
+    if (!signals) return complain(signals.error(), json);
+    return show(json, JsonObject().field("port", command.port).field("signals", to_json(*signals)), describe(*signals));
+}
+
+int run_break(const client::Client& client, const BreakCommand& command, bool json) {
+    const auto done = client.send_break(command.port, command.duration);
+    if (!done) return complain(done.error(), json);
+    const auto milliseconds = static_cast<std::uint64_t>(command.duration.count());
+    if (!json) return exit_ok;
+    return show(true, JsonObject().field("port", command.port).field("duration_ms", milliseconds), {});
+}
+
+int run_flush(const client::Client& client, const FlushCommand& command, bool json) {
+    const auto discarded = client.flush(command.port, command.direction);
+    if (!discarded) return complain(discarded.error(), json);
+    if (!json && *discarded == 0) return exit_ok;
+    return show(json, JsonObject().field("port", command.port).field("output_bytes_discarded", *discarded),
+                std::to_string(*discarded) + " bytes were thrown away before they were sent");
+}
+
+int run_watch(const client::Client& client, const WatchCommand& command, bool json) {
+    const bool colour = stdout_wants_colour();
+    auto stream = client.watch(command.ports);
+    while (const auto event = stream.next()) {
+        if (json) {
+            put(to_json(*event).text() + "\n");
+            continue;
+        }
+        const auto& port = event->port;
+        const auto state = state_cell(port);
+        auto what = event->removed ? std::string("removed from the configuration")
+                    : event->event
+                        ? describe(*event->event)
+                        : std::to_string(port.baud) + " " + to_string(port.format) + ", " + printable(port.device);
+        if (!event->event && !port.offline_reason.empty()) what += ": " + printable(port.offline_reason);
+        if (event->events_lost > 0)
+            what += " (" + std::to_string(event->events_lost) + " events before this one are lost)";
+        put(coloured(rfc3339(event->time), Colour::dim, colour) + "  " + printable(port.name) + "  " +
+            coloured(state.text, state.colour, colour) + "  " + what + "\n");
+    }
+    const auto error = stream.error();
+    return error ? complain(*error, json) : exit_ok;
+}
+
+namespace {
+
+/// Follows by a console, which connects again by itself.
+int follow(const client::Client& client, const ReadCommand& command, bool json, ItemPrinter& printer) {
+    client::ConsoleOptions options;
+    options.from = command.from;
+    options.mode = client::Mode::read_only;
+    options.client = "vserctl read";
+    auto console = client.attach(command.port, std::move(options));
+    if (!console) return complain(console.error(), json);
+    auto left = command.bytes_max;
+    while (auto item = console->next()) {
+        if (auto* data = std::get_if<client::Data>(&*item); data != nullptr && command.bytes_max > 0) {
+            data->bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(data->bytes.size(), left)));
+            left -= data->bytes.size();
+        }
+        printer.print(*item);
+        if (command.bytes_max > 0 && left == 0) return exit_ok;
+    }
+    const auto error = console->error();
+    return error ? complain(*error, json) : exit_ok;
+}
+
+}  // namespace
+
+int run_read(const client::Client& client, const ReadCommand& command, bool json) {
+    ItemPrinter printer(json, command.base64, command.events);
+    if (command.follow) return follow(client, command, json, printer);
+    auto stream = client.read(command.port, {.from = command.from, .follow = false, .bytes_max = command.bytes_max});
+    while (auto item = stream.next()) {
+        std::visit([&printer](auto& one) { printer.print(client::ConsoleItem(std::move(one))); }, *item);
+    }
+    const auto error = stream.error();
+    return error ? complain(*error, json) : exit_ok;
+}
+
+}  // namespace vserctl

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "vser_client/client.hpp"
+#include "vserctl/options.hpp"
+
+/// The commands that end by themselves, and the plain streams. Each prints its result and returns the exit code.
+namespace vserctl {
+
+int run_ports(const vser::client::Client& client, const PortsCommand& command, bool json);
+int run_info(const vser::client::Client& client, const Options& options);
+int run_watch(const vser::client::Client& client, const WatchCommand& command, bool json);
+int run_read(const vser::client::Client& client, const ReadCommand& command, bool json);
+int run_write(const vser::client::Client& client, const WriteCommand& command, const Options& options);
+int run_baud(const vser::client::Client& client, const BaudCommand& command, bool json);
+int run_format(const vser::client::Client& client, const FormatCommand& command, bool json);
+int run_signals(const vser::client::Client& client, const SignalsCommand& command, bool json);
+int run_break(const vser::client::Client& client, const BreakCommand& command, bool json);
+int run_flush(const vser::client::Client& client, const FlushCommand& command, bool json);
+
+}  // namespace vserctl

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "vser_client/console.hpp"
+#include "vser_client/types.hpp"
+
+/// Sentences for people, safe for a terminal.
+namespace vserctl {
+
+/// "9600 8N1", "the device is away: unplugged", ...
+std::string describe(const vser::client::Event& event);
+std::string describe(const vser::client::Gap& gap);
+std::string describe(const vser::client::Disconnected& lost);
+std::string describe(const vser::client::Reconnected& back);
+std::string describe(const vser::client::LogRestarted& restart);
+/// "dtr on, rts off, ...".
+std::string describe(const vser::client::Signals& signals);
+/// "512 B", "1.5 MB".
+std::string human_bytes(std::uint64_t bytes);
+/// "3 d 4 h", "12 s", "0.3 s".
+std::string human_duration(std::chrono::nanoseconds duration);
+
+}  // namespace vserctl

@@ -1,0 +1,70 @@
+#include <absl/synchronization/mutex.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "vser_client/client.hpp"
+#include "vserctl/attach.hpp"
+#include "vserctl/commands.hpp"
+#include "vserctl/exit_code.hpp"
+#include "vserctl/options.hpp"
+#include "vserctl/output.hpp"
+
+namespace {
+
+using namespace vserctl;
+
+struct Run {
+    const vser::client::Client& client;
+    const Options& options;
+
+    int operator()(const PortsCommand& command) const { return run_ports(client, command, options.json); }
+    int operator()(const WatchCommand& command) const { return run_watch(client, command, options.json); }
+    int operator()(const AttachCommand& command) const { return run_attach(client, command, options); }
+    int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
+    int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
+    int operator()(const BaudCommand& command) const { return run_baud(client, command, options.json); }
+    int operator()(const FormatCommand& command) const { return run_format(client, command, options.json); }
+    int operator()(const SignalsCommand& command) const { return run_signals(client, command, options.json); }
+    int operator()(const BreakCommand& command) const { return run_break(client, command, options.json); }
+    int operator()(const FlushCommand& command) const { return run_flush(client, command, options.json); }
+    int operator()(const InfoCommand&) const { return run_info(client, options); }
+};
+
+int run(std::vector<std::string> arguments) {
+    const auto outcome = parse_command_line(std::move(arguments));
+    std::fputs(outcome.out.c_str(), stdout);
+    std::fputs(outcome.err.c_str(), stderr);
+    if (!outcome.options) return outcome.exit_code;
+    const auto& options = *outcome.options;
+
+    // Before gRPC starts its threads, which inherit the mask.
+    if (std::holds_alternative<AttachCommand>(options.command)) block_attach_signals();
+    vser::client::ConnectOptions connect;
+    if (options.timeout) connect.connect_timeout = connect.call_timeout = *options.timeout;
+    connect.tls = options.tls;
+    connect.tls_ca_file = options.tls_ca_file;
+    connect.tls_certificate_file = options.tls_certificate_file;
+    connect.tls_key_file = options.tls_key_file;
+    const auto client = vser::client::Client::connect(options.server, connect);
+    if (!client) return complain(client.error(), options.json);
+    return std::visit(Run{*client, options}, options.command);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    ::setenv("GRPC_VERBOSITY", "NONE", 0);  // its log lines would land in the middle of a console
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // Debian builds it on; it costs
+    try {
+        return run(std::vector<std::string>(argv + 1, argv + argc));
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "vserctl: %s\n", error.what());
+        return exit_refused;
+    }
+}

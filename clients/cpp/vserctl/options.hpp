@@ -1,0 +1,91 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "vser_client/types.hpp"
+
+namespace vserctl {
+
+// One struct for each command: what its part of the command line said.
+struct PortsCommand {
+    std::vector<std::string> ports;
+};
+struct WatchCommand {
+    std::vector<std::string> ports;
+};
+struct AttachCommand {
+    std::string port;
+    vser::client::StartPoint from;
+    bool read_only = false;
+    bool exclusive = false;
+    bool quiet = false;
+    int escape_key = 0x1d;  ///< -1: none
+    /// Without a terminal: how long it stays silent after the end of stdin before it leaves; unset: for ever.
+    std::optional<std::chrono::milliseconds> wait;
+};
+struct ReadCommand {
+    std::string port;
+    vser::client::StartPoint from;
+    bool follow = false;
+    std::uint64_t bytes_max = 0;
+    bool events = false;
+    bool base64 = false;
+};
+struct WriteCommand {
+    std::string port;
+    std::string bytes;
+    bool from_stdin = false;
+};
+struct BaudCommand {
+    std::string port;
+    std::optional<std::uint32_t> baud;
+};
+struct FormatCommand {
+    std::string port;
+    std::optional<vser::client::Format> format;
+};
+struct SignalsCommand {
+    std::string port;
+    vser::client::SignalChange change;
+};
+struct BreakCommand {
+    std::string port;
+    std::chrono::milliseconds duration{250};
+};
+struct FlushCommand {
+    std::string port;
+    vser::client::FlushDirection direction = vser::client::FlushDirection::both;
+};
+struct InfoCommand {};
+
+using Command = std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand,
+                             FormatCommand, SignalsCommand, BreakCommand, FlushCommand, InfoCommand>;
+
+struct Options {
+    std::string server;
+    bool json = false;
+    std::optional<std::chrono::milliseconds> timeout;  ///< of one call
+    bool tls = false;
+    std::string tls_ca_file;
+    std::string tls_certificate_file;
+    std::string tls_key_file;
+    Command command;
+};
+
+/// Either options, or what to print instead and the exit code: help and version (0), or what is wrong (2).
+struct ParseOutcome {
+    std::optional<Options> options;
+    int exit_code = 0;
+    std::string out;
+    std::string err;
+};
+
+/// Reads the command line (without the program's name) and VSERD_ADDRESS.
+ParseOutcome parse_command_line(std::vector<std::string> arguments);
+
+}  // namespace vserctl

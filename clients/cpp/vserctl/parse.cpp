@@ -1,0 +1,175 @@
+#include "vserctl/parse.hpp"
+
+#include <time.h>
+
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+namespace vserctl {
+namespace {
+
+using vser::client::Error;
+using vser::client::StartPoint;
+using vser::client::Time;
+
+Error bad(std::string message) {
+    return {.code = vser::client::Code::invalid_argument, .message = std::move(message), .reason = {}, .metadata = {}};
+}
+
+std::string quoted(std::string_view text) {
+    return "'" + std::string(text) + "'";
+}
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+/// "2026-11-22T01:02:03.5Z".
+std::optional<Time> parse_rfc3339(const std::string& text) {
+    tm parts{};
+    const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (rest == nullptr) return std::nullopt;
+    double fraction = 0;
+    if (*rest == '.') {
+        char* end = nullptr;
+        fraction = std::strtod(rest, &end);
+        rest = end;
+    }
+    if (*rest != 'Z' || rest[1] != '\0') return std::nullopt;
+    const auto whole = std::chrono::seconds(::timegm(&parts));
+    return Time(whole + std::chrono::nanoseconds(std::llround(fraction * 1e9)));
+}
+
+Result<StartPoint> parse_since(std::string_view text, Time now) {
+    if (const auto time = parse_rfc3339(std::string(text))) return StartPoint::since(*time);
+    if (const auto age = parse_duration(text)) return StartPoint::since(now - *age);
+    return bad("--from since: " + quoted(text) +
+               " is neither a time such as 2026-11-22T01:02:03Z nor an age such as 10m");
+}
+
+std::optional<int> hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::uint64_t> parse_bytes(std::string_view text) {
+    const auto digits = text.substr(0, text.find_first_not_of("0123456789"));
+    const auto unit = text.substr(digits.size());
+    const auto value = parse_number(digits);
+    int shift = -1;
+    if (unit.empty()) shift = 0;
+    if (unit == "K" || unit == "k" || unit == "KiB") shift = 10;
+    if (unit == "M" || unit == "MiB") shift = 20;
+    if (unit == "G" || unit == "GiB") shift = 30;
+    if (!value || shift < 0 || *value > (UINT64_MAX >> shift)) {
+        return bad(quoted(text) + " is not a number of bytes: write 4096, 64K or 1M");
+    }
+    return *value << shift;
+}
+
+Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
+    struct Unit {
+        std::string_view name;
+        double milliseconds;
+    };
+    static constexpr std::array<Unit, 6> units{
+        {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}}};
+    constexpr double longest_ms = 1e13;  // some 300 years; keeps the arithmetic on times in range
+
+    const auto digits = text.substr(0, text.find_first_not_of("0123456789."));
+    const auto unit = text.substr(digits.size());
+    for (const auto& known : units) {
+        if (known.name != unit || digits.empty()) continue;
+        const std::string number(digits);
+        char* end = nullptr;
+        const auto value = std::strtod(number.c_str(), &end) * known.milliseconds;
+        if (*end == '\0' && end != number.c_str() && value <= longest_ms) {
+            return std::chrono::milliseconds(std::llround(value));
+        }
+    }
+    return bad(quoted(text) + " is not a duration: write 250ms, 1.5s, 10m, 2h or 1d");
+}
+
+Result<StartPoint> parse_from(std::string_view text, Time now) {
+    if (text == "oldest") return StartPoint::oldest();
+    if (text == "live") return StartPoint::live();
+    if (const auto offset = parse_number(text)) return StartPoint::offset(*offset);
+    const auto separator = text.find_first_of(": =");
+    const auto word = text.substr(0, separator);
+    if (separator != std::string_view::npos && word == "tail") {
+        const auto bytes = parse_bytes(text.substr(separator + 1));
+        if (!bytes) return bytes.error();
+        return StartPoint::tail_bytes(*bytes);
+    }
+    if (separator != std::string_view::npos && word == "since") return parse_since(text.substr(separator + 1), now);
+    return bad("--from: " + quoted(text) +
+               " is not a place in the log: write oldest, live, an offset, tail:BYTES or since:TIME");
+}
+
+Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::string>& words) {
+    vser::client::SignalChange change;
+    for (const auto& word : words) {
+        const auto equals = word.find('=');
+        const auto wire = word.substr(0, equals);
+        const auto value = equals == std::string::npos ? std::string() : word.substr(equals + 1);
+        const bool on = value == "on" || value == "1" || value == "true";
+        const bool off = value == "off" || value == "0" || value == "false";
+        if ((wire != "dtr" && wire != "rts") || on == off) {
+            return bad(
+                quoted(word) +
+                " is not a wire and its state: write dtr=on, dtr=off, rts=on or rts=off (the others are inputs)");
+        }
+        (wire == "dtr" ? change.dtr : change.rts) = on;
+    }
+    return change;
+}
+
+Result<int> parse_escape_key(std::string_view text) {
+    if (text == "none") return -1;
+    if (text.size() == 2 && text[0] == '^') {
+        const int key = std::toupper(static_cast<unsigned char>(text[1]));
+        if (key >= '@' && key <= '_') return key & 0x1f;
+    }
+    return bad("--escape: " + quoted(text) + " is not a control key: write ^], ^A and so on, or none");
+}
+
+Result<std::string> unescape(std::string_view text) {
+    static constexpr std::string_view letters = "rntbae0\\";
+    static constexpr std::string_view meanings{"\r\n\t\b\a\x1b\0\\", 8};
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '\\') {
+            out += text[i];
+            continue;
+        }
+        const char letter = i + 1 < text.size() ? text[i + 1] : ' ';
+        if (const auto known = letters.find(letter); known != std::string_view::npos) {
+            out += meanings[known];
+            ++i;
+            continue;
+        }
+        const auto high = letter == 'x' && i + 3 < text.size() ? hex_digit(text[i + 2]) : std::nullopt;
+        const auto low = high ? hex_digit(text[i + 3]) : std::nullopt;
+        if (!low) {
+            return bad("-e: " + quoted(text.substr(i, 4)) +
+                       " is not an escape: write \\r \\n \\t \\b \\a \\e \\0 \\\\ or \\xHH");
+        }
+        out += static_cast<char>(*high * 16 + *low);
+        i += 3;
+    }
+    return out;
+}
+
+}  // namespace vserctl

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vser_client/result.hpp"
+#include "vser_client/types.hpp"
+
+/// The small languages of the command line. All pure; an error's message says what is wrong and what would be right.
+namespace vserctl {
+
+using vser::client::Result;
+
+/// "4096", "64K", "1M" (also "KiB", "MiB"): bytes, in powers of 1024.
+Result<std::uint64_t> parse_bytes(std::string_view text);
+/// "250ms", "1.5s", "10m", "2h", "1d"; a bare number is seconds.
+Result<std::chrono::milliseconds> parse_duration(std::string_view text);
+/// "oldest", "live", "OFFSET", "tail:BYTES", "since:TIME" with an RFC 3339 time in UTC or an age such as "10m"
+/// (before `now`). A space may stand for the colon.
+Result<vser::client::StartPoint> parse_from(std::string_view text, vser::client::Time now);
+/// Words such as "dtr=on", "rts=off".
+Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::string>& words);
+/// The key that begins commands of `attach`: "^]", "^A"; "none" is -1.
+Result<int> parse_escape_key(std::string_view text);
+/// Resolves \r \n \t \b \a \e \0 \\ and \xHH.
+Result<std::string> unescape(std::string_view text);
+
+}  // namespace vserctl

@@ -1,0 +1,89 @@
+#include "vserctl/screen.hpp"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "vserctl/table.hpp"
+
+namespace vserctl {
+namespace {
+
+// O_NONBLOCK belongs to an open file description, which the shell shares with us: a terminal is opened a second time
+// for it. -1 where that cannot be had; then small writes after poll() come close enough.
+int open_stdout_again() {
+    if (::isatty(STDOUT_FILENO) != 1) return -1;
+    return ::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+}  // namespace
+
+Screen::Screen(bool raw)
+    : raw_(raw),
+      stdout_is_terminal_(::isatty(STDOUT_FILENO) == 1),
+      dim_(stdout_wants_colour()),
+      fd_(open_stdout_again()) {
+    const bool nonblocking = fd_ >= 0;
+    // A pipe that poll() calls writable takes PIPE_BUF bytes without blocking.
+    write_bytes_max_ = nonblocking ? waiting_bytes_max : PIPE_BUF;
+    if (!nonblocking) fd_ = STDOUT_FILENO;
+}
+
+Screen::~Screen() {
+    if (fd_ != STDOUT_FILENO) ::close(fd_);
+}
+
+void Screen::show(std::string_view bytes) {
+    if (bytes.empty()) return;
+    if (taken_ == waiting_.size()) {
+        waiting_.clear();
+        taken_ = 0;
+    }
+    waiting_ += bytes;
+    at_line_start_ = bytes.back() == '\n';
+    if (stdout_is_terminal_) modes_.feed(bytes);
+}
+
+void Screen::say(const std::string& text) {
+    const std::string end = raw_ ? "\r\n" : "\n";
+    const std::string line = "[vserctl: " + text + "]";
+    if (!stdout_is_terminal_) {
+        std::fputs((line + end).c_str(), stderr);
+        return;
+    }
+    const auto begin = at_line_start_ ? std::string() : end;
+    show(begin + coloured(line, Colour::dim, dim_) + end);
+}
+
+void Screen::undo_modes() {
+    if (stdout_is_terminal_) show(modes_.undo());
+}
+
+bool Screen::flush() {
+    while (!empty()) {
+        const auto piece = std::string_view(waiting_).substr(taken_, write_bytes_max_);
+        const auto written = ::write(fd_, piece.data(), piece.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return errno == EAGAIN;
+        taken_ += static_cast<std::size_t>(written);
+        if (write_bytes_max_ == PIPE_BUF) break;  // ask poll() again before the next
+    }
+    return true;
+}
+
+void Screen::flush_for(std::chrono::milliseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (!empty()) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        pollfd out{.fd = fd_, .events = POLLOUT, .revents = 0};
+        if (left.count() <= 0 || ::poll(&out, 1, static_cast<int>(left.count())) == 0 || !flush()) return;
+    }
+}
+
+}  // namespace vserctl
