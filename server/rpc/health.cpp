@@ -1,8 +1,12 @@
 #include "rpc/health.hpp"
 
+#include "grpc/health/v1/health.pb.h"
+
 namespace vserd::rpc {
 
 HealthReporter::HealthReporter(hub::Hub& hub, grpc::HealthCheckServiceInterface& health) : hub_(hub), health_(health) {
+    // Links the service's description into the program, where reflection finds it.
+    static_cast<void>(grpc::health::v1::HealthCheckRequest::descriptor());
     hub_.add_watcher(*this);
     for (const auto& [name, channel] : hub_.channels()) report(*channel);
     health_.SetServingStatus(true);
