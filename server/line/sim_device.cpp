@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 
 /// A burst, as from the FIFO of a UART: longer means fewer wake-ups, shorter less delay under load.
 constexpr milliseconds burst_length{10};
+constexpr std::size_t burst_bytes_max = 1024;  // a quarter of the FIFO, so that a fast wire does not run dry
 /// What a paced device accepts ahead of the wire: like a driver's ring, small enough that a change of speed is near.
 constexpr std::size_t paced_fifo_bytes = 4096;
 constexpr int paced_socket_bytes = 4096;
@@ -22,6 +23,13 @@ constexpr std::size_t chunk_bytes_max = std::size_t{64} << 10;
 constexpr int turns_max = 8;
 constexpr std::byte xon{0x11};
 constexpr std::byte xoff{0x13};
+
+/// The end of a burst of that length. Long ones end on common ticks, so that many devices share one wake-up; the wire's
+/// clock makes up for the delay. Short ones, the answer to a key pressed say, end on time.
+SimTime coalesced(SimTime deadline, std::chrono::nanoseconds length) {
+    using Tick = std::chrono::duration<std::int64_t, std::ratio<1, 200>>;
+    return length < milliseconds(4) ? deadline : std::chrono::ceil<Tick>(deadline);
+}
 
 Result<std::array<io::Fd, 2>> make_socket_pair(bool unpaced) {
     int ends[2] = {-1, -1};
@@ -241,13 +249,11 @@ SimDevice::Next SimDevice::service(SimTime now, bool readable) {
 void SimDevice::take_from_host() {
     std::array<std::byte, 8192> chunk;  // NOLINT(cppcoreguidelines-pro-type-member-init): recv fills it
     while (readable_ && from_host_.room() > 0) {
-        const auto got =
-            ::recv(device_end_.get(), chunk.data(), std::min(chunk.size(), from_host_.room()), MSG_DONTWAIT);
-        if (got > 0) {
-            from_host_.push(std::span(chunk).first(static_cast<std::size_t>(got)));
-        } else {
-            readable_ = false;  // nothing now, or the host has closed
-        }
+        const std::size_t wanted = std::min(chunk.size(), from_host_.room());
+        const auto got = ::recv(device_end_.get(), chunk.data(), wanted, MSG_DONTWAIT);
+        const auto count = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+        from_host_.push(std::span(chunk).first(count));
+        readable_ = count == wanted;  // fewer means none left, or the host has closed; epoll tells of more
     }
 }
 
@@ -356,14 +362,15 @@ SimDevice::Next SimDevice::plan(SimTime now) {
         if (!next.deadline || time < *next.deadline) next.deadline = time;
     };
     const auto character = character_time(state_.settings);
-    const auto burst = std::max<std::size_t>(1, static_cast<std::size_t>(burst_length / character));
-    if (to_application_clock_.running())
-        consider(to_application_clock_.when(std::min(from_host_.size(), burst), character));
+    const auto burst = std::clamp<std::size_t>(static_cast<std::size_t>(burst_length / character), 1, burst_bytes_max);
+    const auto consider_wire = [&](const WireClock& clock, std::size_t waiting) {
+        const auto count = std::min(waiting, burst);
+        if (clock.running()) consider(coalesced(clock.when(count, character), character * count));
+    };
+    consider_wire(to_application_clock_, from_host_.size());
+    consider_wire(to_host_clock_, application_->output().size());
     const bool may_start = !from_host_.empty() && application_->input_room() > 0 && !held_to_application(now);
     if (may_start && !to_application_clock_.running()) consider(now);  // room came up behind the last carry
-    if (to_host_clock_.running()) {
-        consider(to_host_clock_.when(std::min(application_->output().size(), burst), character));
-    }
     if (state_.stalled(now)) {
         consider(state_.stalled_until);
     } else if (const auto event = application_->next_event()) {

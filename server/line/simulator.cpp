@@ -16,14 +16,6 @@ constexpr std::size_t events_max = 256;
 constexpr std::uint64_t timer_key = ~std::uint64_t{0};
 constexpr std::uint64_t wake_key = timer_key - 1;
 
-/// Deadlines that are far enough are rounded up to common ticks, so that many devices share one wake-up.
-SimTime coalesced(SimTime deadline, SimTime now) {
-    using std::chrono::milliseconds;
-    constexpr milliseconds near{4};
-    if (deadline - now < near) return deadline;
-    return std::chrono::ceil<milliseconds>(deadline);
-}
-
 Result<void> watch(int epoll, int fd, std::uint32_t events, std::uint64_t key, int operation = EPOLL_CTL_ADD) {
     epoll_event event{};
     event.events = events;
@@ -171,13 +163,12 @@ void Simulator::add_due(Turns& turns) {
 
 void Simulator::plan(const Turns& turns) {
     const std::scoped_lock lock(mutex_);
-    const auto now = std::chrono::steady_clock::now();
     for (const auto& [number, turn] : turns) {
         const auto found = entries_.find(number);
         if (found == entries_.end()) continue;
         Entry& entry = found->second;
         const auto& next = turn.next;
-        reschedule(number, entry, next.deadline ? std::optional(coalesced(*next.deadline, now)) : std::nullopt);
+        reschedule(number, entry, next.deadline);
         if (next.wants_writable == entry.watches_writable) continue;
         entry.watches_writable = next.wants_writable;
         // It can fail only for want of memory; the next deadline or read of the host then moves the device on.
