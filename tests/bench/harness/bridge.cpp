@@ -1,0 +1,105 @@
+#include "harness/bridge.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+
+#include "vser_client.hpp"
+
+namespace vserd::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto start_limit = 30s;
+
+double seconds_since(Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+std::string ser2net_yaml(bool tuned, const std::vector<Line>& lines, int first_port) {
+    std::string text = "%YAML 1.1\n---\n";
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        const std::string number = std::to_string(first_port + static_cast<int>(i));
+        text += "connection: &p" + std::to_string(i) + "\n";
+        text += "    accepter: tcp" + std::string(tuned ? "(nodelay=true)" : "") + ",127.0.0.1," + number + "\n";
+        text += "    connector: serialdev," + lines[i].path + ",115200n81,local\n";
+        text += "    options:\n      mdns: false\n      max-connections: 70\n";
+        if (tuned) {
+            text += "      chardelay: false\n      dev-to-net-bufsize: 65536\n      net-to-dev-bufsize: 65536\n";
+        }
+    }
+    return text;
+}
+
+std::string vserd_toml(const std::vector<Line>& lines, int port, const std::string& engine) {
+    std::string text = "[server]\nlisten = \"127.0.0.1:" + std::to_string(port) + "\"\nmetrics = \"\"\nengine = \"" +
+                       engine + "\"\nlog_level = \"warn\"\n";
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        text += "[[port]]\nname = \"p" + std::to_string(i) + "\"\ndevice = \"" + lines[i].path + "\"\n";
+    }
+    return text;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+    std::ofstream file(path);
+    file << text;
+    if (!file.flush()) throw std::runtime_error("cannot write " + path);
+}
+
+}  // namespace
+
+Bridge::Bridge(Face face, const std::vector<Line>& lines, const BridgePrograms& programs) : face_(face) {
+    for (const Line& line : lines) flush(line);
+    if (face == Face::vserd) {
+        first_port_ = free_ports(1);
+        write_file(programs.folder + "/vserd.toml", vserd_toml(lines, first_port_, programs.engine));
+        start({programs.vserd, "--config", programs.folder + "/vserd.toml"}, lines.size(),
+              programs.folder + "/vserd.log");
+    } else {
+        first_port_ = free_ports(static_cast<int>(lines.size()));
+        write_file(programs.folder + "/ser2net.yaml", ser2net_yaml(face == Face::ser2net_tuned, lines, first_port_));
+        start({programs.ser2net, "-n", "-u", "-c", programs.folder + "/ser2net.yaml", "-P",
+               programs.folder + "/ser2net.pid"},
+              lines.size(), programs.folder + "/ser2net.log");
+    }
+}
+
+void Bridge::start(const std::vector<std::string>& command, std::size_t lines, const std::string& log_file) {
+    const int last_port = face_ == Face::vserd ? first_port_ : tcp_port(lines - 1);
+    const auto begin = Clock::now();
+    process_ = std::make_unique<Process>(command, log_file);
+    while (!is_listening(last_port)) {
+        if (!process_->running())
+            throw std::runtime_error(command.front() + " ended at once:\n" + process_->log_tail());
+        if (Clock::now() - begin > start_limit) {
+            throw std::runtime_error(command.front() + " does not listen:\n" + process_->log_tail());
+        }
+        std::this_thread::sleep_for(500us);
+    }
+    seconds_to_serving_ = seconds_since(begin);
+    if (face_ == Face::vserd) wait_for_vserd(begin, lines);
+}
+
+void Bridge::wait_for_vserd(Clock::time_point begin, std::size_t lines) {
+    const auto client = vser::client::Client::connect(address());
+    if (!client) throw std::runtime_error("vserd does not answer:\n" + process_->log_tail());
+    for (bool first = true;; first = false) {
+        const auto ports = client->list_ports();
+        if (!ports) throw std::runtime_error("vserd does not list its ports: " + ports.error().message);
+        if (first) seconds_to_serving_ = seconds_since(begin);
+        const auto online = std::count_if(ports->begin(), ports->end(), [](const vser::client::Port& port) {
+            return port.state == vser::client::State::online;
+        });
+        if (static_cast<std::size_t>(online) == lines) break;
+        if (Clock::now() - begin > start_limit) {
+            throw std::runtime_error("only " + std::to_string(online) + " ports of vserd are online:\n" +
+                                     process_->log_tail());
+        }
+        std::this_thread::sleep_for(5ms);
+    }
+    seconds_to_all_online_ = seconds_since(begin);
+}
+
+}  // namespace vserd::bench

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/line_end.hpp"
+#include "harness/process.hpp"
+
+namespace vserd::bench {
+
+/// Who carries the bytes. ser2net has two faces: as it comes, and tuned for throughput and latency.
+enum class Face { ser2net_default, ser2net_tuned, vserd };
+
+struct BridgePrograms {
+    std::string vserd = "vserd";
+    std::string ser2net = "ser2net";
+    std::string folder;  ///< for configurations and logs
+    std::string engine = "auto";
+};
+
+/// A bridge serving lines, the line of index i as TCP port or port name "p<i>".
+class Bridge {
+public:
+    /// Returns when it serves (vserd: when all ports are online). Throws with the log when it does not.
+    Bridge(Face face, const std::vector<Line>& lines, const BridgePrograms& programs);
+
+    Face face() const noexcept { return face_; }
+    int tcp_port(std::size_t line) const noexcept { return first_port_ + static_cast<int>(line); }  ///< ser2net
+    std::string address() const { return "127.0.0.1:" + std::to_string(first_port_); }              ///< vserd
+    const Process& process() const noexcept { return *process_; }
+    double seconds_to_serving() const noexcept { return seconds_to_serving_; }
+    double seconds_to_all_online() const noexcept { return seconds_to_all_online_; }
+
+private:
+    void start(const std::vector<std::string>& command, std::size_t lines, const std::string& log_file);
+    void wait_for_vserd(Clock::time_point begin, std::size_t lines);
+
+    Face face_;
+    int first_port_ = 0;
+    double seconds_to_serving_ = 0;
+    double seconds_to_all_online_ = 0;
+    std::unique_ptr<Process> process_;
+};
+
+}  // namespace vserd::bench

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/bridge.hpp"
+
+namespace vserd::bench {
+
+/// What one run of one case gave, by metric ("mb_s", "p50_us", ...).
+using Sample = std::map<std::string, double>;
+
+/// How long to measure and with what.
+struct Environment {
+    BridgePrograms programs;
+    double seconds = 1.0;
+};
+
+/// One kind of measurement with one bridge and client. `contender` is one of contenders().
+class Case {
+public:
+    virtual ~Case() = default;
+    /// In the order in which a round runs them.
+    virtual std::vector<std::string> contenders() const = 0;
+    /// Throws when nothing came through or bytes were wrong.
+    virtual Sample run(const std::string& contender, const Environment& environment) = 0;
+};
+
+/// In the order in which they run.
+std::vector<std::string> case_names();
+/// Null for a name that is not one of case_names().
+std::unique_ptr<Case> make_case(const std::string& name);
+
+std::unique_ptr<Case> echo_case();
+std::unique_ptr<Case> read_case(std::size_t readers);
+std::unique_ptr<Case> stopped_case();
+std::unique_ptr<Case> write_case(std::size_t write_bytes);
+std::unique_ptr<Case> ports_case(std::size_t ports);
+std::unique_ptr<Case> start_case(std::size_t ports);
+
+/// "ser2net", "ser2net-tuned", anything that begins with "vserd".
+Face face_of(const std::string& contender);
+
+/// Waits until `condition`, at most `seconds`; throws with `what` then.
+void await(const std::function<bool()>& condition, double seconds, const std::string& what);
+void sleep_seconds(double seconds);
+
+}  // namespace vserd::bench

@@ -1,0 +1,128 @@
+#include "harness/process.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+#include "io/fd.hpp"
+
+namespace vserd::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool can_bind(int port) {
+    const io::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+}  // namespace
+
+Process::Process(const std::vector<std::string>& command, std::string log_file) : log_file_(std::move(log_file)) {
+    std::vector<char*> arguments;
+    for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    const io::Fd log(::open(log_file_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    pid_ = ::fork();
+    if (pid_ < 0) throw std::runtime_error("cannot fork");
+    if (pid_ > 0) return;
+    ::dup2(log.get(), STDOUT_FILENO);
+    ::dup2(log.get(), STDERR_FILENO);
+    ::execvp(arguments[0], arguments.data());
+    ::_exit(127);
+}
+
+Process::~Process() {
+    ::kill(pid_, SIGTERM);
+    const auto deadline = Clock::now() + 8s;
+    while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
+        if (Clock::now() > deadline) {
+            std::fprintf(stderr, "bridge_bench: %s ignored SIGTERM for 8 s\n%s", log_file_.c_str(), log_tail().c_str());
+            ::kill(pid_, SIGKILL);
+            ::waitpid(pid_, nullptr, 0);
+            return;
+        }
+        std::this_thread::sleep_for(2ms);
+    }
+}
+
+double Process::cpu_seconds() const {
+    clockid_t clock{};
+    timespec time{};
+    if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return 0;
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+std::uint64_t Process::resident_bytes() const {
+    std::ifstream file("/proc/" + std::to_string(pid_) + "/statm");
+    std::uint64_t size = 0;
+    std::uint64_t resident = 0;
+    file >> size >> resident;
+    return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+bool Process::running() const {
+    return ::waitpid(pid_, nullptr, WNOHANG) == 0;
+}
+
+std::string Process::log_tail() const {
+    std::ifstream file(log_file_);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    constexpr std::size_t tail_bytes = 2000;
+    return text.size() > tail_bytes ? text.substr(text.size() - tail_bytes) : text;
+}
+
+bool is_listening(int port) {
+    char wanted[16];
+    std::snprintf(wanted, sizeof wanted, ":%04X", static_cast<unsigned>(port));
+    for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+        std::ifstream file(table);
+        std::string line;
+        while (std::getline(file, line)) {
+            std::istringstream words(line);
+            std::string number;
+            std::string local;
+            std::string remote;
+            std::string state;
+            words >> number >> local >> remote >> state;
+            if (state == "0A" && local.ends_with(wanted)) return true;
+        }
+    }
+    return false;
+}
+
+int free_ports(int count) {
+    static int next = 20000 + static_cast<int>(::getpid() % 50) * 100;
+    for (; next + count < 32000; ++next) {
+        int good = 0;
+        while (good < count && can_bind(next + good)) ++good;
+        if (good == count) {
+            const int first = next;
+            next += count;
+            if (next > 28000) next = 20000;
+            return first;
+        }
+    }
+    throw std::runtime_error("no free TCP ports");
+}
+
+}  // namespace vserd::bench

@@ -1,0 +1,98 @@
+#include "harness/session.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <stdexcept>
+
+#include "harness/tcp.hpp"
+#include "vser_client.hpp"
+
+namespace vserd::bench {
+namespace {
+
+class FdSession : public Session {
+public:
+    explicit FdSession(io::Fd fd) : fd_(std::move(fd)) {}
+
+    void write(std::span<const std::byte> bytes) override {
+        while (!bytes.empty() && !cancelled_.load(std::memory_order_relaxed)) {
+            const ssize_t put = ::write(fd_.get(), bytes.data(), bytes.size());
+            if (put <= 0) return;
+            bytes = bytes.subspan(static_cast<std::size_t>(put));
+        }
+    }
+
+    std::size_t read(std::span<std::byte> space) override {
+        const ssize_t got = ::read(fd_.get(), space.data(), space.size());
+        return got > 0 ? static_cast<std::size_t>(got) : 0;
+    }
+
+    void cancel() override {
+        cancelled_.store(true);
+        ::shutdown(fd_.get(), SHUT_RDWR);
+    }
+
+private:
+    io::Fd fd_;
+    std::atomic<bool> cancelled_{false};
+};
+
+class LibrarySession : public Session {
+public:
+    LibrarySession(const std::string& address, const std::string& port)
+        : client_(connect(address)), console_(attach(port)) {}
+
+    void write(std::span<const std::byte> bytes) override {
+        (void)console_.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    }
+
+    std::size_t read(std::span<std::byte> space) override {
+        while (auto item = console_.next()) {
+            const auto* data = std::get_if<vser::client::Data>(&*item);
+            if (data == nullptr) continue;
+            const std::size_t size = std::min(space.size(), data->bytes.size());
+            std::memcpy(space.data(), data->bytes.data(), size);
+            return size;
+        }
+        return 0;
+    }
+
+    void cancel() override { console_.close(); }
+
+private:
+    static vser::client::Client connect(const std::string& address) {
+        auto client = vser::client::Client::connect(address);
+        if (!client) throw std::runtime_error("client library: " + client.error().message);
+        return std::move(client).value();
+    }
+
+    vser::client::Console attach(const std::string& port) const {
+        auto console = client_.attach(port);
+        if (!console) throw std::runtime_error("client library: " + console.error().message);
+        return std::move(console).value();
+    }
+
+    vser::client::Client client_;
+    vser::client::Console console_;
+};
+
+}  // namespace
+
+std::unique_ptr<Session> direct_session(const Line& line) {
+    return std::make_unique<FdSession>(io::Fd(::open(line.path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC)));
+}
+
+std::unique_ptr<Session> tcp_session(int port) {
+    return std::make_unique<FdSession>(tcp_connect(port));
+}
+
+std::unique_ptr<Session> library_session(const std::string& address, const std::string& port) {
+    return std::make_unique<LibrarySession>(address, port);
+}
+
+}  // namespace vserd::bench

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "harness/bridge.hpp"
+#include "harness/line_end.hpp"
+
+namespace vserd::bench {
+
+/// One client of one line, both ways, blocking.
+class Session {
+public:
+    virtual ~Session() = default;
+    virtual void write(std::span<const std::byte> bytes) = 0;
+    /// Some bytes, at least one; 0 at the end.
+    virtual std::size_t read(std::span<std::byte> space) = 0;
+    /// Gets a thread out of write(). Any thread.
+    virtual void cancel() = 0;
+};
+
+/// `direct` opens the line itself: the limit that no bridge can beat.
+std::unique_ptr<Session> direct_session(const Line& line);
+std::unique_ptr<Session> tcp_session(int port);
+/// One message for each write(), bytes as gRPC's slices, the caller's own thread.
+std::unique_ptr<Session> raw_session(const std::string& address, const std::string& port);
+/// The C++ client library, which gathers small writes.
+std::unique_ptr<Session> library_session(const std::string& address, const std::string& port);
+
+}  // namespace vserd::bench

@@ -1,0 +1,71 @@
+"""Samples as Markdown and CSV."""
+import samples as of
+
+TITLES = {
+    "echo": "One byte there and back",
+    "read1": "Device to client, one reader",
+    "read8": "Device to client, 8 readers of one port, sum",
+    "read64": "Device to client, 64 readers of one port, sum",
+    "stopped": "Seven readers, alone and beside one that stopped reading, sum of the seven",
+    "write4k": "Client to device, writes of 4 kB",
+    "write64": "Client to device, writes of 64 bytes",
+    "ports64": "64 ports at 115200",
+    "ports512": "512 ports at 115200",
+    "ports1000": "1000 ports at 115200",
+    "start1": "Start to serving, 1 port",
+    "start1000": "Start to serving, 1000 ports",
+}
+METRICS = {
+    "p50_us": "p50 us", "p99_us": "p99 us", "mb_s": "MB/s", "cpu_ms_mb": "CPU ms/MB", "cpu_us_kb": "CPU us/kB", "kb_s": "kB/s",
+    "delivered": "delivered", "resident_mb": "resident MB", "resident_less_history_mb": "less history MB",
+    "serving_ms": "serving ms", "all_online_ms": "all ports online ms",
+}
+
+
+def number(value):
+    if value is None:
+        return ""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def table(head, rows):
+    """A Markdown table that is also legible as it stands."""
+    cells = [head, *rows]
+    widths = [max(len(str(row[i])) for row in cells) for i in range(len(head))]
+
+    def line(row):
+        return "| " + " | ".join(str(cell).ljust(width) for cell, width in zip(row, widths)) + " |"
+
+    return "\n".join([line(head), "|" + "|".join("-" * (width + 2) for width in widths) + "|", *map(line, rows)]) + "\n"
+
+
+def cases(samples):
+    """One section for each case: contenders down, metrics across."""
+    sections = []
+    for case in of.ordered(samples, "case"):
+        own = [s for s in samples if s["case"] == case]
+        metrics = [m for m in METRICS if any(m in s for s in own)]
+        rows = [[c, *(number(of.median(own, case, c, m)) for m in metrics)] for c in of.ordered(own, "contender")]
+        sections.append(f"## {TITLES.get(case, case)}\n\n" + table(["", *(METRICS[m] for m in metrics)], rows))
+    return sections
+
+
+def verdicts(rows):
+    def show(value, unit):
+        return "" if value is None else f"{number(value)} {unit}"
+
+    body = [[r.target.name, show(r.value, r.target.unit), ("at least " if r.target.higher else "at most ") + show(r.target.must, r.target.unit)
+             if r.target.must is not None else "", show(r.target.aim, r.target.unit), r.verdict] for r in rows]
+    return "## Verdicts\n\n" + table(["metric", "measured", "must", "aim", "verdict"], body)
+
+
+def csv(samples):
+    lines = ["case,contender,metric,median,rounds"]
+    for case in of.ordered(samples, "case"):
+        own = [s for s in samples if s["case"] == case]
+        for contender in of.ordered(own, "contender"):
+            for metric in METRICS:
+                found = of.values(own, case, contender, metric)
+                if found:
+                    lines.append(f"{case},{contender},{metric},{of.median(own, case, contender, metric):.6g},{len(found)}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,81 @@
+"""What is to be reached, and whether it is. Each line: `must` is the promise, `aim` what prototypes showed to be possible."""
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+import samples as of
+
+
+@dataclass
+class Target:
+    name: str
+    measure: Callable  # of the samples; None where they do not hold it
+    unit: str
+    higher: bool  # more is better
+    must: Optional[float]
+    aim: float
+
+
+@dataclass
+class Row:
+    target: Target
+    value: float
+    verdict: str
+
+
+def _ratio(case, metric, contender, to):
+    return lambda samples: of.ratio(samples, case, metric, contender, to)
+
+
+def _inverse(case, metric, contender, to):
+    return lambda samples: of.ratio(samples, case, metric, to, contender)
+
+
+def _median(case, metric, contender):
+    return lambda samples: of.median(samples, case, contender, metric)
+
+
+def _delivered(samples):
+    found = [of.median(samples, "ports1000", contender, "delivered") for contender in ("vserd", "vserd-collect")]
+    found = [100 * value for value in found if value is not None]
+    return min(found) if found else None
+
+
+TARGETS = [
+    Target("echo p50, default / vserd", _inverse("echo", "p50_us", "vserd", "ser2net"), "x", True, 25, 40),
+    Target("echo p50, vserd / tuned", _ratio("echo", "p50_us", "vserd", "ser2net-tuned"), "x", False, 2.0, 1.25),
+    Target("echo p99, vserd / tuned", _ratio("echo", "p99_us", "vserd", "ser2net-tuned"), "x", False, 3, 1.5),
+    Target("device to client, vserd / tuned", _ratio("read1", "mb_s", "vserd", "ser2net-tuned"), "x", True, 2.5, 4),
+    Target("device to client, vserd / default", _ratio("read1", "mb_s", "vserd", "ser2net"), "x", True, 15, 25),
+    Target("the same, CPU per MB, vserd / tuned", _ratio("read1", "cpu_ms_mb", "vserd", "ser2net-tuned"), "x", False, 0.35, 0.2),
+    Target("client to device 4 kB, vserd / tuned", _ratio("write4k", "mb_s", "vserd", "ser2net-tuned"), "x", True, 1.0, 1.6),
+    Target("client to device 64 B, library / tuned", _ratio("write64", "mb_s", "vserd-library", "ser2net-tuned"), "x", True, 0.5, 1),
+    Target("64 readers, vserd / tuned", _ratio("read64", "mb_s", "vserd", "ser2net-tuned"), "x", True, 6, 13),
+    Target("64 readers, vserd / default", _ratio("read64", "mb_s", "vserd", "ser2net"), "x", True, 50, 118),
+    Target("seven readers beside a stopped one / alone",
+           _ratio("stopped", "mb_s", "vserd-7-and-stopped", "vserd-7-alone"), "x", True, 0.95, 0.99),
+    Target("64 ports, CPU per byte, Collect / tuned", _ratio("ports64", "cpu_us_kb", "vserd-collect", "ser2net-tuned"), "x", False, 1.0, 0.6),
+    Target("1000 ports, delivered", _delivered, "%", True, 100, 100),
+    Target("1000 ports, CPU per byte, Collect / tuned", _ratio("ports1000", "cpu_us_kb", "vserd-collect", "ser2net-tuned"), "x", False, None, 0.8),
+    Target("1000 ports, resident less history", _median("ports1000", "resident_less_history_mb", "vserd"), "MB", False, 60, 30),
+    Target("start to serving, 1 port", _median("start1", "serving_ms", "vserd"), "ms", False, 100, 40),
+    Target("start to serving, 1000 ports", _median("start1000", "serving_ms", "vserd"), "ms", False, 170, 60),
+]
+
+
+def _verdict(target, value):
+    def reached(bound):
+        return bound is not None and (value >= bound if target.higher else value <= bound)
+
+    if reached(target.aim):
+        return "aim reached"
+    return "must reached" if target.must is None or reached(target.must) else "missed"
+
+
+def judge(samples):
+    """The rows that the samples have figures for."""
+    rows = []
+    for target in TARGETS:
+        value = target.measure(samples)
+        if value is not None:
+            rows.append(Row(target, value, _verdict(target, value)))
+    return rows
