@@ -20,6 +20,16 @@ struct Loop::Private {
     Private(const Private&) = delete;
     Private& operator=(const Private&) = delete;
 
+    void await_engine() {
+        if (awaiting_engine) return;
+        // Asio asks the kernel anew at each wait, so readiness from before this line is not missed.
+        awaiting_engine = true;
+        engine_ready.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                [this](const boost::system::error_code& error) {
+                                    if (!error) awaiting_engine = false;
+                                });
+    }
+
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard;
     boost::asio::posix::stream_descriptor engine_ready;
     bool awaiting_engine = false;
@@ -58,18 +68,17 @@ bool Loop::poll_once() {
 bool Loop::turn(bool may_sleep) {
     private_->thread.store(std::this_thread::get_id(), std::memory_order_relaxed);
     std::size_t ran = 0;
+    bool woken_by_engine = false;
     if (may_sleep && !engine_->pending() && private_->works.empty()) {
-        if (!private_->awaiting_engine) {
-            // Asio asks the kernel anew at each wait, so readiness from before this line is not missed.
-            private_->awaiting_engine = true;
-            private_->engine_ready.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                                              [this](const boost::system::error_code& error) {
-                                                  if (!error) private_->awaiting_engine = false;
-                                              });
-        }
+        private_->await_engine();
         ran += context_.run_one();
+        woken_by_engine = !private_->awaiting_engine;
     }
-    for (int handlers = 0; handlers < handlers_per_turn_max && context_.poll_one() > 0; ++handlers) ++ran;
+    // Bytes that wait go first; other handlers are looked for, at the price of a system call, when they woke the loop.
+    for (int handlers = 0; !woken_by_engine && handlers < handlers_per_turn_max; ++handlers) {
+        if (context_.poll_one() == 0) break;
+        ++ran;
+    }
     ran += engine_->drain();
     private_->works_running.swap(private_->works);
     for (auto& work : private_->works_running) work();

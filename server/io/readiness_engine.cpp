@@ -43,6 +43,8 @@ Result<Slot> ReadinessEngine::attach(int fd) {
     entry.fd = fd;
     entry.outstanding = {};
     entry.may_work = {true, true};
+    entry.stream = reads_as_stream(fd);
+    entry.hung_up = false;
     entry.unwatchable_errno = 0;
     return slot;
 }
@@ -91,6 +93,9 @@ void ReadinessEngine::became_ready(Key key, unsigned poll_events) noexcept {
     if (!is_current(key)) return;
     Entry& entry = entries_[slot_of(key)];
     constexpr unsigned ended = POLLHUP | POLLERR;
+    // What is behind the last bytes may be the end, and this report of it the only one: read until it shows.
+    if ((poll_events & (POLLRDHUP | ended)) != 0) entry.stream = false;
+    entry.hung_up = (poll_events & POLLHUP) != 0;
     if ((poll_events & (POLLIN | POLLPRI | POLLRDHUP | ended)) != 0) wake(entry, OperationKind::read);
     if ((poll_events & (POLLOUT | ended)) != 0) wake(entry, OperationKind::write);
 }
@@ -135,7 +140,7 @@ bool ReadinessEngine::attempt(Operation& op) noexcept {
         return true;
     }
     Entry& entry = entries_[op.slot];
-    const Transfer moved = op.kind == OperationKind::read ? read_gather(entry.fd, op.data, op.size)
+    const Transfer moved = op.kind == OperationKind::read ? read_gather(entry.fd, op.data, op.size, entry.stream)
                                                           : write_once(entry.fd, op.data, op.size);
     entry.may_work[index(op.kind)] = !moved.exhausted;
     op.result = moved.result;
@@ -146,6 +151,10 @@ bool ReadinessEngine::attempt(Operation& op) noexcept {
     }
     if (entry.unwatchable_errno != 0) {
         op.result = -entry.unwatchable_errno;
+        return true;
+    }
+    if (entry.hung_up && op.kind == OperationKind::write) {
+        op.result = -EIO;  // a full pty master whose other end has closed says EAGAIN and POLLHUP for ever
         return true;
     }
     op.state = waiting;

@@ -17,8 +17,9 @@ inline constexpr std::size_t slots_max = 1 << 16;
 
 /// What the engines share that learn from the kernel when a descriptor is ready and then read and write it themselves.
 ///
-/// An operation is tried in drain(), and only where the descriptor says EAGAIN does the mechanism hear of it (await).
-/// What the mechanism reports (became_ready) may be late or false: that costs one attempt. It must not be missing.
+/// An operation is tried in drain(), and only where it has to wait does the mechanism hear of it (await). What the
+/// mechanism reports (became_ready) may be late or false: that costs one attempt. It must not be missing: whatever
+/// arrives after an attempt that found the descriptor exhausted is reported, also when it was reported as ready before.
 class ReadinessEngine : public Engine {
 public:
     Result<Slot> attach(int fd) final;
@@ -40,7 +41,7 @@ protected:
     virtual Result<void> admit(Key key, int fd) = 0;
     /// The descriptor leaves and is closed right after: let go of it now, and report no more.
     virtual void dismiss(Key key, int fd) noexcept = 0;
-    /// An operation of this kind got EAGAIN: report when it may be worth another attempt. Reporting more often is
+    /// Operations of this kind have to wait: report when it may be worth another attempt. Reporting more often is
     /// allowed.
     virtual void await(Key key, int fd, OperationKind kind) noexcept = 0;
     /// Fetches what the kernel has to report, without blocking.
@@ -63,6 +64,8 @@ private:
         std::uint32_t generation = 0;
         std::array<Operation*, 2> outstanding{};  // by OperationKind
         std::array<bool, 2> may_work{};           // by OperationKind: it has not said EAGAIN since it was last ready
+        bool stream = false;                      // a short read leaves nothing behind
+        bool hung_up = false;                     // as the last report had it
         int unwatchable_errno = 0;
     };
 

@@ -1,5 +1,8 @@
 #include "io/transfer.hpp"
 
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,14 +29,24 @@ bool means_later(ssize_t result) noexcept {
 
 }  // namespace
 
-Transfer read_gather(int fd, std::byte* data, std::size_t size) noexcept {
+bool reads_as_stream(int fd) noexcept {
+    termios tty{};
+    if (::tcgetattr(fd, &tty) == 0) return (tty.c_lflag & ICANON) == 0;
+    int type = 0;
+    socklen_t length = sizeof type;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0) return type == SOCK_STREAM;
+    struct stat status {};
+    return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+Transfer read_gather(int fd, std::byte* data, std::size_t size, bool stream) noexcept {
     const std::size_t wanted = std::min(size, read_gather_bytes_max);
     const ssize_t first = read_once(fd, data, wanted);
     if (means_later(first)) return {-EAGAIN, true};
     if (first <= 0) return {first, false};
 
     auto total = static_cast<std::size_t>(first);
-    if (total < read_gather_threshold_bytes) return {first, false};
+    if (total < read_gather_threshold_bytes) return {first, stream && total < wanted};
     while (total < wanted) {
         const ssize_t more = read_once(fd, data + total, wanted - total);
         // An error or the end is found again by the next read; the bytes go first.

@@ -10,12 +10,17 @@ namespace vserd::io {
 struct Transfer {
     ssize_t result =
         0;  ///< bytes moved, 0 for the end of the input, or a negative errno; -EAGAIN: nothing can move now
-    bool exhausted = false;  ///< the descriptor has said EAGAIN: wait for it before trying again
+    bool exhausted = false;  ///< there is no more for now: wait for the descriptor before trying again
 };
 
+/// Whether a short read means that the descriptor has no more for now: a stream socket, a pipe, or a tty in raw mode. A
+/// tty in canonical mode ends a read at each line, and of other devices nothing is known.
+bool reads_as_stream(int fd) noexcept;
+
 /// Reads what is there, up to min(size, read_gather_bytes_max). A first read of less than read_gather_threshold_bytes
-/// is returned at once. EIO means hang-up (a pty master whose other end is closed says so) and is returned as the end.
-Transfer read_gather(int fd, std::byte* data, std::size_t size) noexcept;
+/// is returned at once; with `stream`, the attempt that would only bring EAGAIN is spared. EIO means hang-up (a pty
+/// master whose other end is closed says so) and is returned as the end.
+Transfer read_gather(int fd, std::byte* data, std::size_t size, bool stream) noexcept;
 
 /// Writes once. A driver that takes nothing without saying why has no room.
 Transfer write_once(int fd, const std::byte* data, std::size_t size) noexcept;

@@ -1,0 +1,206 @@
+#include "contract/engine_rig.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <system_error>
+
+#include "io/epoll_engine.hpp"
+#include "io/uring_engine.hpp"
+
+namespace vserd::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+void check(int outcome, const char* what) {
+    if (outcome < 0) throw std::system_error(errno, std::generic_category(), what);
+}
+
+Link two_way(io::Fd served, io::Fd peer) {
+    Link link;
+    link.in = link.out = served.get();
+    link.peer_in = link.peer_out = peer.get();
+    link.owned.push_back(std::move(served));
+    link.owned.push_back(std::move(peer));
+    return link;
+}
+
+Link open_tty() {
+    auto pty = open_pty();
+    return two_way(std::move(pty.slave), std::move(pty.master));
+}
+
+Link open_master() {
+    auto pty = open_pty();
+    return two_way(std::move(pty.master), std::move(pty.slave));
+}
+
+Link open_socket() {
+    std::array<int, 2> pair{};
+    check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), "socketpair");
+    return two_way(io::Fd{pair[0]}, io::Fd{pair[1]});
+}
+
+Link open_pipes() {
+    std::array<int, 2> inward{};
+    std::array<int, 2> outward{};
+    check(::pipe2(inward.data(), O_NONBLOCK | O_CLOEXEC), "pipe2");
+    check(::pipe2(outward.data(), O_NONBLOCK | O_CLOEXEC), "pipe2");
+    Link link{{}, inward[0], outward[1], inward[1], outward[0]};
+    for (const int fd : {inward[0], inward[1], outward[0], outward[1]}) link.owned.emplace_back(fd);
+    return link;
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& out, const EngineKind& kind) {
+    return out << kind.name;
+}
+std::ostream& operator<<(std::ostream& out, const LinkKind& kind) {
+    return out << kind.name;
+}
+
+std::vector<EngineKind> engine_kinds() {
+    return {{"io_uring", [] { return io::UringEngine::create(); }},
+            {"io_uring_tiny", [] { return io::UringEngine::create(2); }},
+            {"epoll", [] { return io::EpollEngine::create(); }}};
+}
+
+std::vector<LinkKind> link_kinds() {
+    return {{"tty", open_tty}, {"master", open_master}, {"socket", open_socket}, {"pipes", open_pipes}};
+}
+
+void Link::close_peer() {
+    for (io::Fd& fd : owned) {
+        if (fd.get() == peer_in || fd.get() == peer_out) fd.reset();
+    }
+    peer_in = peer_out = -1;
+}
+
+void Link::close_served() {
+    for (io::Fd& fd : owned) {
+        if (fd.get() == in || fd.get() == out) fd.reset();
+    }
+    in = out = -1;
+}
+
+io::Slot Rig::attach(int fd) {
+    const auto slot = engine_->attach(fd);
+    if (!slot) throw std::runtime_error(slot.error().message);
+    return *slot;
+}
+
+std::size_t Rig::drain() {
+    draining_ = true;
+    const std::size_t completions = engine_->drain();
+    draining_ = false;
+    return completions;
+}
+
+bool Rig::run_until(const std::function<bool()>& condition, std::chrono::milliseconds timeout) {
+    const auto deadline = Clock::now() + timeout;
+    for (drain(); !condition(); drain()) {
+        if (Clock::now() > deadline) return false;
+        if (!engine_->pending()) wait_for(engine_->wait_fd(), POLLIN, timeout);
+    }
+    return true;
+}
+
+void Rig::settle() {
+    do {
+        drain();
+    } while (engine_->pending() || wait_for(engine_->wait_fd(), POLLIN, std::chrono::milliseconds{0}));
+}
+
+Op::Op(Rig& rig, io::OperationKind kind, io::Slot slot, std::size_t size) : buffer(size), rig_(rig) {
+    raw.kind = kind;
+    raw.slot = slot;
+    raw.data = buffer.data();
+    raw.size = size;
+    raw.owner = this;
+    raw.complete = [](io::Operation& done, ssize_t outcome) noexcept {
+        Op& op = *static_cast<Op*>(done.owner);
+        EXPECT_TRUE(op.rig_.draining()) << "completed outside drain()";
+        op.result = outcome;
+        ++op.completions;
+        if (op.then) op.then(op);
+    };
+}
+
+void Op::start() {
+    result.reset();
+    rig_.engine().start(raw);
+}
+
+std::string Op::text() const {
+    const auto size = static_cast<std::size_t>(std::max<ssize_t>(result.value_or(0), 0));
+    return {reinterpret_cast<const char*>(buffer.data()), size};
+}
+
+Receiver::Receiver(Rig& rig, io::Slot slot, std::size_t wanted, std::size_t chunk)
+    : wanted_(wanted), op_(rig, io::OperationKind::read, slot, chunk) {
+    op_.then = [this](Op& op) {
+        if (*op.result <= 0) {
+            failure = *op.result;
+            return;
+        }
+        received += op.text();
+        if (!done()) op.start();
+    };
+    op_.start();
+}
+
+Sender::Sender(Rig& rig, io::Slot slot, std::string bytes) : rig_(rig), bytes_(std::move(bytes)) {
+    op_.kind = io::OperationKind::write;
+    op_.slot = slot;
+    op_.owner = this;
+    op_.complete = [](io::Operation& done, ssize_t outcome) noexcept {
+        Sender& sender = *static_cast<Sender*>(done.owner);
+        EXPECT_TRUE(sender.rig_.draining()) << "completed outside drain()";
+        ++sender.writes;
+        if (outcome <= 0) {
+            sender.failure = outcome;
+            return;
+        }
+        sender.sent_ += static_cast<std::size_t>(outcome);
+        if (!sender.done()) sender.go_on();
+    };
+    go_on();
+}
+
+void Sender::go_on() {
+    op_.data = reinterpret_cast<std::byte*>(bytes_.data()) + sent_;
+    op_.size = bytes_.size() - sent_;
+    rig_.engine().start(op_);
+}
+
+void EngineTest::SetUp() {
+    std::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    const auto& [engine_kind, link_kind] = GetParam();
+    auto engine = engine_kind.create();
+    if (!engine) GTEST_SKIP() << engine.error().message;
+    rig_ = std::make_unique<Rig>(std::move(*engine));
+    link_ = link_kind.open();
+}
+
+std::string case_name(const testing::TestParamInfo<std::tuple<EngineKind, LinkKind>>& info) {
+    return std::get<0>(info.param).name + "_" + std::get<1>(info.param).name;
+}
+
+}  // namespace vserd::test

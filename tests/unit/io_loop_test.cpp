@@ -1,0 +1,235 @@
+#include "io/loop.hpp"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <array>
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <thread>
+#include <vector>
+
+#include "io/epoll_engine.hpp"
+#include "io/uring_engine.hpp"
+#include "support/pty.hpp"
+
+namespace vserd::test {
+namespace {
+
+struct LoopEngine {
+    std::string name;
+    Result<std::unique_ptr<io::Engine>> (*create)();
+};
+std::ostream& operator<<(std::ostream& out, const LoopEngine& engine) {
+    return out << engine.name;
+}
+
+/// A loop, a pty whose tty end it serves, and a read on it.
+class LoopTest : public testing::TestWithParam<LoopEngine> {
+protected:
+    void SetUp() override {
+        auto engine = GetParam().create();
+        if (!engine) GTEST_SKIP() << engine.error().message;
+        loop_ = std::make_unique<io::Loop>(std::move(*engine));
+        pty_ = open_pty();
+        slot_ = loop_->engine().attach(pty_.slave.get()).value();
+    }
+
+    io::Loop& loop() { return *loop_; }
+
+    /// Starts a read whose completion stores its result and runs `then`.
+    void start_read(std::function<void()> then) {
+        then_ = std::move(then);
+        read_ = {io::OperationKind::read, slot_, buffer_.data(), buffer_.size()};
+        read_.owner = this;
+        read_.complete = [](io::Operation& op, ssize_t result) noexcept {
+            auto& self = *static_cast<LoopTest*>(op.owner);
+            self.result_ = result;
+            self.then_();
+        };
+        loop().engine().start(read_);
+    }
+
+    std::unique_ptr<io::Loop> loop_;
+    io::Pty pty_;
+    io::Slot slot_ = 0;
+    io::Operation read_;
+    std::array<std::byte, 4096> buffer_{};
+    ssize_t result_ = -1;
+    std::function<void()> then_;
+};
+
+TEST_P(LoopTest, PostsFromManyThreadsAllRunOnTheIoThread) {
+    constexpr int threads = 4;
+    constexpr int posts = 2000;
+    int ran = 0;  // only the io thread touches it
+    bool elsewhere = false;
+    std::vector<std::thread> posters;
+
+    for (int i = 0; i < threads; ++i) {
+        posters.emplace_back([&] {
+            for (int j = 0; j < posts; ++j) {
+                loop().post([&] {
+                    elsewhere = elsewhere || !loop().in_loop_thread();
+                    if (++ran == threads * posts) loop().stop();
+                });
+            }
+        });
+    }
+    loop().run();
+    for (auto& poster : posters) poster.join();
+
+    EXPECT_EQ(ran, threads * posts);
+    EXPECT_FALSE(elsewhere);
+    std::thread{[&] { EXPECT_FALSE(loop().in_loop_thread()); }}.join();
+}
+
+TEST_P(LoopTest, BytesWakeASleepingLoop) {
+    std::thread io_thread{[&] {
+        start_read([&] { loop().stop(); });
+        loop().run();
+    }};
+
+    write_all(pty_.master.get(), "wake up");
+    io_thread.join();
+
+    EXPECT_EQ(result_, 7);
+}
+
+TEST_P(LoopTest, BytesAreNotMissedOverManySleeps) {
+    constexpr int rounds_wanted = 2000;
+    std::atomic<int> rounds{0};
+    std::thread io_thread{[&] {
+        start_read([&] {
+            if (++rounds == rounds_wanted) {
+                loop().stop();
+            } else {
+                loop().engine().start(read_);
+            }
+        });
+        loop().run();
+    }};
+    std::thread nuisance{[&] {
+        while (rounds < rounds_wanted) {
+            loop().post([] {});
+            std::this_thread::yield();
+        }
+    }};
+
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (int round = 0; round < rounds_wanted; ++round) {
+        write_all(pty_.master.get(), "x");
+        while (rounds <= round && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+        if (rounds <= round) break;
+    }
+    const int seen = rounds.exchange(rounds_wanted);
+    loop().stop();
+    io_thread.join();
+    nuisance.join();
+
+    EXPECT_EQ(seen, rounds_wanted);
+}
+
+TEST_P(LoopTest, EndOfTurnComesOnceAfterEverythingThatIsReady) {
+    std::vector<std::string> order;
+    write_all(pty_.master.get(), "ready");
+    ASSERT_TRUE(wait_for(pty_.slave.get(), POLLIN));
+    start_read([&] {
+        order.emplace_back("read");
+        loop().at_end_of_turn([&] { order.emplace_back("end"); });
+    });
+    loop().post([&] { order.emplace_back("post"); });
+
+    EXPECT_TRUE(loop().poll_once());
+    EXPECT_FALSE(loop().poll_once());
+
+    EXPECT_EQ(order, (std::vector<std::string>{"post", "read", "end"}));
+}
+
+TEST_P(LoopTest, EndOfTurnWorkMayAskForTheNextEndOfTurn) {
+    int turns = 0;
+    std::function<void()> again = [&] {
+        if (++turns == 3) {
+            loop().stop();
+            return;
+        }
+        loop().at_end_of_turn(again);
+    };
+
+    loop().post([&] { loop().at_end_of_turn(again); });
+    loop().run();
+
+    EXPECT_EQ(turns, 3);
+}
+
+TEST_P(LoopTest, StopEndsRunFromAnyThreadAndRunMayBeCalledAgain) {
+    for (int round = 0; round < 3; ++round) {
+        std::thread stopper{[&] { loop().stop(); }};
+        loop().run();
+        stopper.join();
+    }
+
+    bool ran = false;
+    loop().post([&] { ran = true; });
+    EXPECT_TRUE(loop().poll_once());
+    EXPECT_TRUE(ran);
+}
+
+TEST_P(LoopTest, TimersAndPostsGetTheirTurnWhileBytesPour) {
+    std::atomic<bool> over{false};
+    bool fired = false;
+    boost::asio::steady_timer timer{loop().context(), std::chrono::milliseconds{50}};
+    timer.async_wait([&](const boost::system::error_code&) {
+        fired = true;
+        loop().stop();
+    });
+    std::thread device{[&] {
+        const std::string bytes = pattern(4096);
+        while (!over) {
+            const bool stuck = ::write(pty_.master.get(), bytes.data(), bytes.size()) < 0;
+            if (stuck) wait_for(pty_.master.get(), POLLOUT, std::chrono::milliseconds{10});
+        }
+    }};
+    start_read([&] { loop().engine().start(read_); });
+
+    loop().run();
+    over = true;
+    device.join();
+
+    EXPECT_TRUE(fired);
+}
+
+TEST_P(LoopTest, PostsAreNotStarvedByAHandlerThatPostsItselfAgain) {
+    bool over = false;
+    std::function<void()> busy = [&] {
+        if (!over) loop().post([&] { busy(); });
+    };
+    loop().post([&] { busy(); });
+    start_read([&] {
+        over = true;
+        loop().stop();
+    });
+    write_all(pty_.master.get(), "through");
+
+    loop().run();
+
+    EXPECT_EQ(result_, 7);
+}
+
+TEST_P(LoopTest, WorkThatNeverRanIsDestroyedWithTheLoop) {
+    auto token = std::make_shared<int>(1);
+    loop().post([token] {});
+    loop().at_end_of_turn([token] {});
+
+    loop_.reset();
+
+    EXPECT_EQ(token.use_count(), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, LoopTest,
+                         testing::Values(LoopEngine{"io_uring", [] { return io::UringEngine::create(); }},
+                                         LoopEngine{"epoll", [] { return io::EpollEngine::create(); }}),
+                         [](const auto& one) { return one.param.name; });
+
+}  // namespace
+}  // namespace vserd::test
