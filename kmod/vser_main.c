@@ -150,8 +150,11 @@ static void vser_port_retire(struct vser_port *port)
 	vser_port_hang_up(port);
 	hrtimer_cancel(&port->timer);
 	flush_work(&port->done_work);
-	/* The other end may still be telling our waiters: see vser_unlock(). */
-	synchronize_rcu();
+	/*
+	 * The other end may still be telling our waiters: see vser_unlock(). Expedited, or
+	 * unloading hundreds of ports would take as many grace periods.
+	 */
+	synchronize_rcu_expedited();
 	put_device(&port->dev);
 }
 

@@ -30,10 +30,8 @@ protected:
         return ::ioctl(port_.get(), request, argument) < 0 ? errno : 0;
     }
     template <class Value>
-        requires std::is_class_v<Value> || std::is_integral_v<Value>
-    int call(unsigned long request, Value value) {
-        return call(request, static_cast<void*>(&value));
-    }
+    requires std::is_class_v<Value> || std::is_integral_v<Value>
+    int call(unsigned long request, Value value) { return call(request, static_cast<void*>(&value)); }
 
     static Module* module;
     Fd port_ = open_port(0, O_NONBLOCK);

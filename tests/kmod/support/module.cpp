@@ -9,8 +9,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -169,8 +167,9 @@ std::string pattern(std::size_t size, unsigned seed) {
 }
 
 std::string read_file(const std::string& path) {
-    std::ifstream file{path, std::ios::binary};
-    return {std::istreambuf_iterator<char>{file}, {}};
+    // Not a stream: files of sysfs may vanish while they are read, which streams answer with an exception.
+    const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    return drain(file.get());
 }
 
 int write_file(const std::string& path, std::string_view value) {
