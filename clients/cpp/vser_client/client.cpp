@@ -58,10 +58,7 @@ Error connect_error(const std::string& address, const ConnectOptions& options, c
     const auto why = cause.code == Code::deadline_exceeded
                          ? "no answer within " + limit_s.substr(0, limit_s.find('.') + 2) + " s"
                          : plain_connect_message(cause.message);
-    return {.code = Code::unavailable,
-            .message = "cannot connect to " + address + ": " + why,
-            .reason = {},
-            .metadata = {}};
+    return {.code = Code::unavailable, .message = "cannot connect to " + address + ": " + why};
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ int Console::ready_fd() const noexcept {
 Result<> Console::write(std::string_view bytes) {
     if (impl_->write(bytes, true) == bytes.size()) return Done{};
     if (auto error = impl_->error()) return *std::move(error);
-    return Error{.code = Code::cancelled, .message = "the console is closed", .reason = {}, .metadata = {}};
+    return Error{.code = Code::cancelled, .message = "the console is closed"};
 }
 
 std::size_t Console::try_write(std::string_view bytes) {

@@ -46,7 +46,7 @@ using ConsoleItem = std::variant<Data, Gap, Event, Disconnected, Reconnected, Lo
 struct ConsoleOptions {
     StartPoint from = StartPoint::live();
     Mode mode = Mode::read_write;
-    std::string client;     ///< who this is, for others to see; 64 bytes at most
+    std::string client{};   ///< who this is, for others to see; 64 bytes at most
     bool reconnect = true;  ///< false: a lost connection ends the console
     std::chrono::milliseconds backoff_min{100};
     std::chrono::milliseconds backoff_max{2000};
@@ -54,8 +54,8 @@ struct ConsoleOptions {
     std::size_t tx_bytes_max = std::size_t{256} << 10;  ///< written and not yet sent; beyond it write() waits
     /// When set, items are given to it on the console's own thread instead of to next(); the lowest latency. It may
     /// call try_write() and must not call write(), drain() or close(). The end of the console is told by `on_end`.
-    std::function<void(ConsoleItem&&)> on_item;
-    std::function<void(const std::optional<Error>&)> on_end;
+    std::function<void(ConsoleItem&&)> on_item{};
+    std::function<void(const std::optional<Error>&)> on_end{};
 };
 
 /// A duplex byte stream to one port that survives the loss of the connection. Every method may be called from any

@@ -26,7 +26,7 @@ int make_eventfd() {
 }
 
 Error make_error(Code code, std::string message) {
-    return {.code = code, .message = std::move(message), .reason = {}, .metadata = {}};
+    return {.code = code, .message = std::move(message)};
 }
 
 /// Signals belong to the program's own threads.

@@ -108,6 +108,7 @@ private:
     bool log_is_other_ = false;  // found on this connection: the offsets are not those of our log
     bool from_oldest_ = false;   // the next connection is to read another log from its start
     bool server_restarted_ = false;
+    bool log_may_be_other_ = false;  // the server restarted, or a reload replaced the port
     std::uint32_t attempts_ = 0;
     std::chrono::steady_clock::time_point last_contact_{};
     std::chrono::steady_clock::time_point lost_at_{};

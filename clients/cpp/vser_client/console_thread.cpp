@@ -13,6 +13,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds server_age_timeout{5};
+constexpr const char* port_removed_reason = "PORT_REMOVED";  // by a reload, which may have put another one in its place
 
 /// True for failures that a later attempt may not have.
 bool may_pass(const grpc::Status& status, bool exclusive) {
@@ -32,7 +33,7 @@ bool may_pass(const grpc::Status& status, bool exclusive) {
 
 Error to_outage(const grpc::Status& status) {
     if (!status.ok()) return to_error(status);
-    return {.code = Code::unavailable, .message = "the server ended the stream", .reason = {}, .metadata = {}};
+    return {.code = Code::unavailable, .message = "the server ended the stream"};
 }
 
 }  // namespace
@@ -77,6 +78,7 @@ bool Console::Impl::learn_server_age() {
     const std::lock_guard lock(mutex_);
     side_call_ = nullptr;
     if (status.ok()) server_restarted_ = from_proto(response.uptime()) < Clock::now() - last_contact_;
+    log_may_be_other_ = log_may_be_other_ || server_restarted_;
     return status.error_code() != grpc::StatusCode::UNAVAILABLE &&
            status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED && !closing_;
 }
@@ -177,13 +179,13 @@ void Console::Impl::receive() {
 void Console::Impl::opened(const v1::Opened& message) {
     const auto& port = message.port();
     const auto expected = cursor_.next_offset();
-    // The offset at which this server process began. A log that it took over from the one before goes on where we were;
-    // one that began anew has fewer bytes than we have seen.
+    // The offset at which this log began in the server's present life. A log that it took over from the one before goes
+    // on where we were; one that began anew has fewer bytes than we have seen.
     const auto log_begin = port.next_offset() - std::min(port.next_offset(), port.stats().rx_bytes());
     std::vector<ConsoleItem> items;
     {
         std::unique_lock lock(mutex_);
-        if (server_restarted_ && !from_oldest_ && expected && log_begin < *expected) {
+        if (log_may_be_other_ && !from_oldest_ && expected && log_begin < *expected) {
             log_is_other_ = true;
             call_->cancel();
             if (!reading_) finish_call();
@@ -210,7 +212,7 @@ void Console::Impl::opened(const v1::Opened& message) {
             cursor_.resume(message.offset());
         }
         opened_once_ = connected_ = true;
-        server_restarted_ = from_oldest_ = false;
+        server_restarted_ = log_may_be_other_ = from_oldest_ = false;
         attempts_ = 0;
         tx_base_ = port.tx_offset();
         tx_sent_ = 0;

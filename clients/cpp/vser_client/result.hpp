@@ -36,9 +36,9 @@ const char* to_string(Code code) noexcept;
 /// Why a call failed.
 struct Error {
     Code code = Code::unknown;
-    std::string message;                          ///< for people
-    std::string reason;                           ///< for programs: the ErrorInfo's reason; empty when there was none
-    std::map<std::string, std::string> metadata;  ///< the ErrorInfo's: "port", "errno", "field", ...
+    std::string message{};                          ///< for people
+    std::string reason{};                           ///< for programs: the ErrorInfo's reason; empty when there was none
+    std::map<std::string, std::string> metadata{};  ///< the ErrorInfo's: "port", "errno", "field", ...
 
     /// True when the server did not say this itself: it could not be reached, or the connection broke.
     bool is_transport() const noexcept { return code == Code::unavailable && reason.empty(); }
@@ -79,6 +79,7 @@ public:
         check();
         return std::get<0>(std::move(state_));
     }
+    T&& operator*() && { return std::get<0>(std::move(state_)); }
     T& operator*() & { return std::get<0>(state_); }
     const T& operator*() const& { return std::get<0>(state_); }
     T* operator->() { return &std::get<0>(state_); }

@@ -10,6 +10,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "vserctl/attach_signals.hpp"
@@ -260,9 +261,13 @@ int Session::leave() {
     return error ? complain(*error, options_.json) : exit_ok;
 }
 
-}  // namespace
+struct Connected {
+    client::Client client;
+    client::Console console;
+};
 
-int run_attach(const client::Client& client, const AttachCommand& command, const Options& options) {
+client::Result<Connected> connect_and_open(const client::ConnectOptions& connect, const AttachCommand& command,
+                                           const Options& options) {
     client::ConsoleOptions console_options;
     console_options.from = command.from;
     console_options.mode = command.read_only   ? client::Mode::read_only
@@ -271,9 +276,32 @@ int run_attach(const client::Client& client, const AttachCommand& command, const
     std::array<char, 48> host{};
     ::gethostname(host.data(), host.size() - 1);
     console_options.client = std::string("vserctl@") + host.data();
-    auto console = client.attach(command.port, std::move(console_options));
-    if (!console) return complain(console.error(), options.json);
-    return Session(client, std::move(console).value(), command, options).run();
+
+    auto client = client::Client::connect(options.server, connect);
+    if (!client) return std::move(client).error();
+    auto console = client->attach(command.port, std::move(console_options));
+    if (!console) return std::move(console).error();
+    return Connected{*std::move(client), *std::move(console)};
+}
+
+/// Threads started meanwhile have the signals blocked; here, where nothing needs tidying up yet, they work as usual.
+client::Result<Connected> connect_without_signals(const client::ConnectOptions& connect, const AttachCommand& command,
+                                                  const Options& options) {
+    std::optional<client::Result<Connected>> result;
+    block_attach_signals();
+    std::thread worker([&] { result = connect_and_open(connect, command, options); });
+    unblock_attach_signals();
+    worker.join();
+    block_attach_signals();
+    return *std::move(result);
+}
+
+}  // namespace
+
+int run_attach(const client::ConnectOptions& connect, const AttachCommand& command, const Options& options) {
+    auto connected = connect_without_signals(connect, command, options);
+    if (!connected) return complain(connected.error(), options.json);
+    return Session(connected->client, std::move(connected->console), command, options).run();
 }
 
 }  // namespace vserctl

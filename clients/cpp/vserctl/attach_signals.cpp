@@ -8,8 +8,6 @@
 #include <cerrno>
 #include <system_error>
 
-#include "vserctl/attach.hpp"
-
 namespace vserctl {
 namespace {
 
@@ -25,7 +23,12 @@ sigset_t watched() {
 void block_attach_signals() {
     const auto set = watched();
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    ::signal(SIGPIPE, SIG_IGN);  // `attach | head` must not leave a raw terminal behind
+    ::signal(SIGPIPE, SIG_IGN);
+}
+
+void unblock_attach_signals() {
+    const auto set = watched();
+    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 AttachSignals::AttachSignals() {

@@ -4,6 +4,11 @@
 
 namespace vserctl {
 
+/// Blocks the signals of an attached terminal in the calling thread, and so in those that it starts; the first call
+/// also makes a closed pipe an error instead of a signal: `attach | head` must not leave a raw terminal behind.
+void block_attach_signals();
+void unblock_attach_signals();
+
 /// The signals of an attached terminal as a descriptor, so that none of them interrupts anything half-way.
 class AttachSignals {
 public:

@@ -52,11 +52,9 @@ int write_stdin(const client::Client& client, const WriteCommand& command, const
         const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) {
-            return complain({.code = client::Code::unknown,
-                             .message = std::string("cannot read stdin: ") + std::strerror(errno),
-                             .reason = {},
-                             .metadata = {}},
-                            options.json);
+            return complain(
+                {.code = client::Code::unknown, .message = std::string("cannot read stdin: ") + std::strerror(errno)},
+                options.json);
         }
         if (count == 0) break;
         const auto receipt =

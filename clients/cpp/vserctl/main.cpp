@@ -25,7 +25,7 @@ struct Run {
 
     int operator()(const PortsCommand& command) const { return run_ports(client, command, options.json); }
     int operator()(const WatchCommand& command) const { return run_watch(client, command, options.json); }
-    int operator()(const AttachCommand& command) const { return run_attach(client, command, options); }
+    int operator()(const AttachCommand&) const { return exit_usage; }  // not by way of here
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
     int operator()(const BaudCommand& command) const { return run_baud(client, command, options.json); }
@@ -43,14 +43,14 @@ int run(std::vector<std::string> arguments) {
     if (!outcome.options) return outcome.exit_code;
     const auto& options = *outcome.options;
 
-    // Before gRPC starts its threads, which inherit the mask.
-    if (std::holds_alternative<AttachCommand>(options.command)) block_attach_signals();
     vser::client::ConnectOptions connect;
     if (options.timeout) connect.connect_timeout = connect.call_timeout = *options.timeout;
     connect.tls = options.tls;
     connect.tls_ca_file = options.tls_ca_file;
     connect.tls_certificate_file = options.tls_certificate_file;
     connect.tls_key_file = options.tls_key_file;
+    if (const auto* attach = std::get_if<AttachCommand>(&options.command)) return run_attach(connect, *attach, options);
+
     const auto client = vser::client::Client::connect(options.server, connect);
     if (!client) return complain(client.error(), options.json);
     return std::visit(Run{*client, options}, options.command);

@@ -95,7 +95,7 @@ public:
             outcome.out = out.str();
         } catch (const CLI::ParseError& error) {
             outcome.exit_code = exit_usage;
-            outcome.err = std::string("vserctl: ") + error.what() + "\nTry: vserctl " + command_name() + "--help\n";
+            outcome.err = "vserctl: " + complaint(error) + "\nTry: vserctl " + command_name() + "--help\n";
         }
         return outcome;
     }
@@ -112,6 +112,16 @@ private:
 
     void add_port(CLI::App* command) {
         command->add_option("PORT", words_.port, "The port's name")->required()->type_name("");
+    }
+
+    /// CLI11 says of a misspelt command that one is required.
+    std::string complaint(const CLI::ParseError& error) const {
+        if (!app_.get_subcommands().empty() || error.get_name() != "RequiredError") return error.what();
+        std::string names;
+        for (const auto& [command, make] : makers_) names += (names.empty() ? "" : ", ") + command->get_name();
+        const auto unknown = app_.remaining();
+        return (unknown.empty() ? "a command is required" : "'" + unknown.front() + "' is not a command") + ": " +
+               names;
     }
 
     std::string command_name() const {
@@ -216,7 +226,9 @@ void Parser::add_line_commands() {
                          return BaudCommand{words.port, words.baud > 0 ? std::optional(words.baud) : std::nullopt};
                      });
     add_port(baud);
-    baud->add_option("RATE", words_.baud, "Bits per second, any integer")->type_name("")->check(CLI::PositiveNumber);
+    baud->add_option("RATE", words_.baud, "Bits per second, any integer")
+        ->type_name("")
+        ->check(CLI::Range(1U, UINT32_MAX).description(""));
 
     auto* format = add("format", "Show or set the frame",
                        "  vserctl format vser0\n  vserctl format vser0 7E2\n  vserctl format vser0 8N1/rtscts",

@@ -18,7 +18,7 @@ using vser::client::StartPoint;
 using vser::client::Time;
 
 Error bad(std::string message) {
-    return {.code = vser::client::Code::invalid_argument, .message = std::move(message), .reason = {}, .metadata = {}};
+    return {.code = vser::client::Code::invalid_argument, .message = std::move(message)};
 }
 
 std::string quoted(std::string_view text) {
