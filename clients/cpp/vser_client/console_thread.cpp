@@ -112,7 +112,8 @@ Console::Impl::After Console::Impl::run_connection() {
         const std::lock_guard lock(mutex_);
         over = finished_ && !reading_ && !writing_;
     }
-    return judge(call_->status());
+    const auto status = call_->status();  // judge() drops the call
+    return judge(status);
 }
 
 void Console::Impl::handle(AttachCall::Step step, bool ok) {
