@@ -20,7 +20,7 @@ until_line() {
     local tries
     for ((tries = 0; tries < 600; tries++)); do
         grep -q "$2" "$1" 2>/dev/null && return 0
-        read -rt 0.05 <> <(:) || true
+        sleep 0.05
     done
     return 1
 }
@@ -35,8 +35,8 @@ keyboard=$!
 # A key pressed before the example has opened the keyboard is not for it: type until it hears.
 for ((tries = 0; tries < 200; tries++)); do
     echo h >&3
-    grep -q h "$scratch/typed" && break
-    read -rt 0.05 <> <(:) || true
+    grep -q h "$scratch/typed" 2>/dev/null && break
+    sleep 0.05
 done
 printf '%s\n' e l l o enter >&3
 until_line "$scratch/typed" 'hello$'

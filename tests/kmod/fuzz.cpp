@@ -67,16 +67,11 @@ private:
     /// Good memory, memory that ends, or nonsense.
     void* pointer() {
         switch (pick(8)) {
-            case 0:
-                return nullptr;
-            case 1:
-                return reinterpret_cast<void*>(static_cast<unsigned long>(random_()) << pick(33));
-            case 2:
-                return memory_ + memory_bytes / 2 - pick(64);
-            case 3:
-                return memory_ + memory_bytes / 2 + 4096;
-            default:
-                return memory_ + pick(memory_bytes / 2);
+            case 0: return nullptr;
+            case 1: return reinterpret_cast<void*>(static_cast<unsigned long>(random_()) << pick(33));
+            case 2: return memory_ + memory_bytes / 2 - pick(64);
+            case 3: return memory_ + memory_bytes / 2 + 4096;
+            default: return memory_ + pick(memory_bytes / 2);
         }
     }
     /// Sizes around the ring's edges, and silly ones.
@@ -98,60 +93,26 @@ private:
 
     void step() {
         switch (pick(20)) {
-            case 0:
-                open_one();
-                break;
-            case 1:
-                close_one();
-                break;
-            case 2:
-                ::syscall(SYS_read, fd(), pointer(), size());
-                break;
-            case 3:
-                ::syscall(SYS_write, fd(), pointer(), size());
-                break;
+            case 0: open_one(); break;
+            case 1: close_one(); break;
+            case 2: ::syscall(SYS_read, fd(), pointer(), size()); break;
+            case 3: ::syscall(SYS_write, fd(), pointer(), size()); break;
             case 4:
-            case 5:
-                vectored();
-                break;
+            case 5: vectored(); break;
             case 6:
             case 7:
-            case 8:
-                ioctl_any();
-                break;
-            case 9:
-                ioctl_32();
-                break;
-            case 10:
-                poll_some();
-                break;
-            case 11:
-                control();
-                break;
-            case 12:
-                native_aio();
-                break;
-            case 13:
-                uring();
-                break;
-            case 14:
-                ::syscall(SYS_lseek, fd(), random_(), pick(6));
-                break;
-            case 15:
-                ::syscall(SYS_pread64, fd(), pointer(), size(), random_());
-                break;
-            case 16:
-                ::syscall(SYS_mmap, nullptr, 4096, PROT_READ, MAP_SHARED, fd(), 0);
-                break;
-            case 17:
-                splice_any();
-                break;
-            case 18:
-                ::syscall(SYS_epoll_ctl, epoll_, 1 + pick(3), fd(), pointer());
-                break;
-            default:
-                concurrent_close();
-                break;
+            case 8: ioctl_any(); break;
+            case 9: ioctl_32(); break;
+            case 10: poll_some(); break;
+            case 11: control(); break;
+            case 12: native_aio(); break;
+            case 13: uring(); break;
+            case 14: ::syscall(SYS_lseek, fd(), random_(), pick(6)); break;
+            case 15: ::syscall(SYS_pread64, fd(), pointer(), size(), random_()); break;
+            case 16: ::syscall(SYS_mmap, nullptr, 4096, PROT_READ, MAP_SHARED, fd(), 0); break;
+            case 17: splice_any(); break;
+            case 18: ::syscall(SYS_epoll_ctl, epoll_, 1 + pick(3), fd(), pointer()); break;
+            default: concurrent_close(); break;
         }
         // Calls that would wait for ever end here.
         itimerval soon{{0, 2000}, {0, 2000}};

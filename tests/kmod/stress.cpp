@@ -40,9 +40,7 @@ std::atomic<unsigned long long> operations = 0;
 std::atomic<unsigned long long> verified_bytes = 0;
 std::atomic<unsigned> corrupted = 0;
 
-unsigned pick(Random& random, unsigned limit) {
-    return static_cast<unsigned>(random()) % limit;
-}
+unsigned pick(Random& random, unsigned limit) { return static_cast<unsigned>(random()) % limit; }
 
 /// A rough port's descriptor, or -1 while it is unbound.
 Fd open_any(Random& random) {
@@ -76,28 +74,32 @@ void act_vectored(Random& random, int fd) {
     }
 }
 
-void act_native_aio(Random& random, int fd) {
-    AioContext context{8};
-    std::array<char, 8192> buffer;
-    std::array<iocb, 4> requests;
-    for (auto& request : requests) {
-        request = aio_request(pick(random, 2) == 0 ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE, fd, buffer.data(),
+/// What a thread keeps from act to act, because making and unmaking it takes the kernel many milliseconds.
+struct Kit {
+    Kit() { ::io_uring_queue_init(64, &ring, 0); }
+    ~Kit() { ::io_uring_queue_exit(&ring); }
+    Kit(const Kit&) = delete;
+    Kit& operator=(const Kit&) = delete;
+
+    // The kernel writes here whenever it likes, so the memory goes last.
+    std::array<char, 8192> buffer{};
+    std::array<iocb, 4> requests{};
+    AioContext context{256};
+    io_uring ring{};
+};
+
+void act_native_aio(Random& random, Kit& kit, int fd) {
+    for (auto& request : kit.requests) {
+        request = aio_request(pick(random, 2) == 0 ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE, fd, kit.buffer.data(),
                               1 + pick(random, 8191));
-        context.submit(request);
+        kit.context.submit(request);
     }
-    switch (pick(random, 4)) {
-        case 0:
-            ::ioctl(fd, VS_CANCEL_ASYNC);
-            break;
-        case 1:
-            for (auto& request : requests) context.cancel(request);
-            break;
-        case 2:
-            context.events(1, 0);
-            break;
-        default:
-            break;  // leave it to the context's end
+    for (auto& request : kit.requests) {
+        if (pick(random, 2) == 0) kit.context.cancel(request);
     }
+    // Some are left pending, with their descriptor closed and the process none the wiser.
+    if (pick(random, 4) != 0) ::ioctl(fd, VS_CANCEL_ASYNC);
+    kit.context.events(0, 0);
 }
 
 void act_posix_aio(Random& random, int fd) {
@@ -113,22 +115,13 @@ void act_posix_aio(Random& random, int fd) {
     ::aio_return(&block);
 }
 
-void act_uring(Random& random, int fd) {
-    io_uring ring{};
-    if (::io_uring_queue_init(8, &ring, 0) != 0) return;
-    std::array<char, 4096> buffer;
+void act_uring(Random& random, Kit& kit, int fd) {
     for (int i = 0; i < 4; ++i) {
-        auto* entry = ::io_uring_get_sqe(&ring);
+        auto* entry = ::io_uring_get_sqe(&kit.ring);
         switch (pick(random, 4)) {
-            case 0:
-                ::io_uring_prep_read(entry, fd, buffer.data(), pick(random, 4096), 0);
-                break;
-            case 1:
-                ::io_uring_prep_write(entry, fd, buffer.data(), pick(random, 4096), 0);
-                break;
-            case 2:
-                ::io_uring_prep_poll_multishot(entry, fd, POLLIN | POLLPRI);
-                break;
+            case 0: ::io_uring_prep_read(entry, fd, kit.buffer.data(), pick(random, 4096), 0); break;
+            case 1: ::io_uring_prep_write(entry, fd, kit.buffer.data(), pick(random, 4096), 0); break;
+            case 2: ::io_uring_prep_poll_multishot(entry, fd, POLLIN | POLLPRI); break;
             default: {
                 ::io_uring_prep_rw(IORING_OP_URING_CMD, entry, fd, nullptr, 0, 0);
                 entry->cmd_op = pick(random, 12);
@@ -137,10 +130,10 @@ void act_uring(Random& random, int fd) {
             }
         }
     }
-    ::io_uring_submit(&ring);
+    ::io_uring_prep_cancel_fd(::io_uring_get_sqe(&kit.ring), fd, IORING_ASYNC_CANCEL_ALL);
+    ::io_uring_submit(&kit.ring);
     io_uring_cqe* completion = nullptr;
-    if (::io_uring_peek_cqe(&ring, &completion) == 0) ::io_uring_cqe_seen(&ring, completion);
-    ::io_uring_queue_exit(&ring);
+    while (::io_uring_peek_cqe(&kit.ring, &completion) == 0) ::io_uring_cqe_seen(&kit.ring, completion);
 }
 
 void act_settings(Random& random, int fd) {
@@ -152,24 +145,12 @@ void act_settings(Random& random, int fd) {
     __u32 milliseconds = 1;
     vs_stats counters{};
     switch (pick(random, 7)) {
-        case 0:
-            ::ioctl(fd, VS_SET_BAUD, &baud);
-            break;
-        case 1:
-            ::ioctl(fd, VS_SET_FFMT, &format);
-            break;
-        case 2:
-            ::ioctl(fd, VS_SET_SIGNALS, &wires);
-            break;
-        case 3:
-            ::ioctl(fd, VS_FLUSH, &flush);
-            break;
-        case 4:
-            ::ioctl(fd, VS_SEND_BREAK, &milliseconds);
-            break;
-        case 5:
-            ::ioctl(fd, VS_GET_STATS, &counters);
-            break;
+        case 0: ::ioctl(fd, VS_SET_BAUD, &baud); break;
+        case 1: ::ioctl(fd, VS_SET_FFMT, &format); break;
+        case 2: ::ioctl(fd, VS_SET_SIGNALS, &wires); break;
+        case 3: ::ioctl(fd, VS_FLUSH, &flush); break;
+        case 4: ::ioctl(fd, VS_SEND_BREAK, &milliseconds); break;
+        case 5: ::ioctl(fd, VS_GET_STATS, &counters); break;
         default: {
             vs_signals_wait wait{VS_SIGNALS_ALL, 0, 0, 0};
             ::ioctl(fd, VS_WAIT_SIGNALS, &wait);
@@ -187,6 +168,7 @@ void act_notification(Random& random, int fd) {
 
 void rough_thread(unsigned seed) {
     Random random{seed};
+    Kit kit;
     while (!stop) {
         const Fd fd = open_any(random);
         if (fd.get() < 0) {
@@ -195,26 +177,13 @@ void rough_thread(unsigned seed) {
         }
         for (unsigned i = 0; i < 20 && !stop; ++i) {
             switch (pick(random, 8)) {
-                case 0:
-                    act_vectored(random, fd.get());
-                    break;
-                case 1:
-                    act_native_aio(random, fd.get());
-                    break;
-                case 2:
-                    act_posix_aio(random, fd.get());
-                    break;
-                case 3:
-                    act_uring(random, fd.get());
-                    break;
-                case 4:
-                    act_settings(random, fd.get());
-                    break;
-                case 5:
-                    act_notification(random, fd.get());
-                    break;
-                default:
-                    act_read_write(random, fd.get());
+                case 0: act_vectored(random, fd.get()); break;
+                case 1: act_native_aio(random, kit, fd.get()); break;
+                case 2: act_posix_aio(random, fd.get()); break;
+                case 3: act_uring(random, kit, fd.get()); break;
+                case 4: act_settings(random, fd.get()); break;
+                case 5: act_notification(random, fd.get()); break;
+                default: act_read_write(random, fd.get());
             }
             ++operations;
         }
