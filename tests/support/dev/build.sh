@@ -36,7 +36,7 @@ run_demo() {
 
 bench() {
     setup
-    build release || return 1
+    build release vserd vserctl bridge_bench || return 1
     [ -x tests/bench/run ] || die 'there is no tests/bench/run in this checkout'
     exec tests/bench/run "$@"
 }

@@ -61,7 +61,7 @@ step() {
             say "${green}ok${plain} (${note}$((SECONDS - started)) s)"
             if [ -s "$step_note" ]; then tail -n +2 "$step_note" | sed 's/^/    /'; fi
             ;;
-        77) say "${yellow}skipped${plain}: $(tail -1 "$log")" ;;
+        77) say "${yellow}skipped${plain}: $(grep -i 'skipped:' "$log" | tail -1 | grep . || tail -1 "$log")" ;;
         *)
             say "${red}FAILED${plain} (${note}$((SECONDS - started)) s), the end of $log:"
             tail -n "$failed_log_lines" "$log" | sed 's/^/    /'
