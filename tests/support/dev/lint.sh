@@ -13,7 +13,7 @@ scripts() {
     grep -rlE --include='*' '^#!(/bin/|/usr/bin/env )(ba)?sh' tests deploy clients kmod | grep -v '\.sh$' || true
 }
 
-check_scripts() { scripts | sort -u | xargs shellcheck -x; }
+check_scripts() { scripts | sort -u | xargs shellcheck -x -S warning; }
 
 check_protos() {
     if [ ! -x "$buf" ]; then
