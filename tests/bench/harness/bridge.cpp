@@ -14,9 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr auto start_limit = 30s;
 
-double seconds_since(Clock::time_point begin) {
-    return std::chrono::duration<double>(Clock::now() - begin).count();
-}
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 std::string ser2net_yaml(bool tuned, const std::vector<Line>& lines, int first_port) {
     std::string text = "%YAML 1.1\n---\n";

@@ -40,8 +40,6 @@ void await(const std::function<bool()>& condition, double seconds, const std::st
     }
 }
 
-void sleep_seconds(double seconds) {
-    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-}
+void sleep_seconds(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 
 }  // namespace vserd::bench

@@ -61,8 +61,6 @@ public:
 
 }  // namespace
 
-std::unique_ptr<Case> echo_case() {
-    return std::make_unique<EchoCase>();
-}
+std::unique_ptr<Case> echo_case() { return std::make_unique<EchoCase>(); }
 
 }  // namespace vserd::bench

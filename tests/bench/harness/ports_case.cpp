@@ -88,12 +88,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Case> ports_case(std::size_t ports) {
-    return std::make_unique<PortsCase>(ports);
-}
+std::unique_ptr<Case> ports_case(std::size_t ports) { return std::make_unique<PortsCase>(ports); }
 
-std::unique_ptr<Case> start_case(std::size_t ports) {
-    return std::make_unique<StartCase>(ports);
-}
+std::unique_ptr<Case> start_case(std::size_t ports) { return std::make_unique<StartCase>(ports); }
 
 }  // namespace vserd::bench

@@ -80,9 +80,7 @@ std::uint64_t Process::resident_bytes() const {
     return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-bool Process::running() const {
-    return ::waitpid(pid_, nullptr, WNOHANG) == 0;
-}
+bool Process::running() const { return ::waitpid(pid_, nullptr, WNOHANG) == 0; }
 
 std::string Process::log_tail() const {
     std::ifstream file(log_file_);

@@ -12,23 +12,26 @@ constexpr double settle_seconds = 0.2;
 /// What all readers of one line get together, and what it costs the bridge.
 Sample measure(const std::string& contender, const ReadPlan& plan, const Environment& environment) {
     const std::vector<Line> lines = open_lines(1);
-    const Bridge bridge(face_of(contender), lines, environment.programs);
-    const auto readers = make_readers(bridge, plan);
+    std::unique_ptr<Bridge> bridge;
+    if (contender != "direct") bridge = std::make_unique<Bridge>(face_of(contender), lines, environment.programs);
+    const auto readers = bridge ? make_readers(*bridge, plan) : direct_readers(lines[0]);
     const SourceDevice device(
         lines[0], [&] { return readers->all_synced(); }, [&] { return readers->received_least(); });
     await([&] { return readers->received_least() > 0 || !readers->all_intact(); }, attach_seconds_max,
-          contender + ": the readers got nothing\n" + bridge.process().log_tail());
+          contender + ": the readers got nothing\n" + (bridge ? bridge->process().log_tail() : ""));
     sleep_seconds(settle_seconds);
 
     const auto begin = Clock::now();
-    const double cpu_before = bridge.process().cpu_seconds();
+    const double cpu_before = bridge ? bridge->process().cpu_seconds() : 0;
     const std::uint64_t bytes_before = readers->received_sum();
     sleep_seconds(environment.seconds);
     const double megabytes = static_cast<double>(readers->received_sum() - bytes_before) * 1e-6;
-    const double cpu_ms = (bridge.process().cpu_seconds() - cpu_before) * 1e3;
+    const double cpu_ms = bridge ? (bridge->process().cpu_seconds() - cpu_before) * 1e3 : 0;
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     if (!readers->all_intact()) throw std::runtime_error(contender + ": bytes were lost or changed");
-    return {{"mb_s", megabytes / seconds}, {"cpu_ms_mb", cpu_ms / megabytes}};
+    Sample sample{{"mb_s", megabytes / seconds}};
+    if (bridge) sample["cpu_ms_mb"] = cpu_ms / megabytes;
+    return sample;
 }
 
 /// The line as fast as it goes, to some readers of one port.
@@ -36,7 +39,10 @@ class ReadCase : public Case {
 public:
     explicit ReadCase(std::size_t readers) : readers_(readers) {}
 
-    std::vector<std::string> contenders() const override { return {"ser2net", "ser2net-tuned", "vserd"}; }
+    std::vector<std::string> contenders() const override {
+        if (readers_ > 1) return {"ser2net", "ser2net-tuned", "vserd"};
+        return {"direct", "ser2net", "ser2net-tuned", "vserd"};
+    }
 
     Sample run(const std::string& contender, const Environment& environment) override {
         ReadPlan plan;
@@ -63,12 +69,8 @@ public:
 
 }  // namespace
 
-std::unique_ptr<Case> read_case(std::size_t readers) {
-    return std::make_unique<ReadCase>(readers);
-}
+std::unique_ptr<Case> read_case(std::size_t readers) { return std::make_unique<ReadCase>(readers); }
 
-std::unique_ptr<Case> stopped_case() {
-    return std::make_unique<StoppedCase>();
-}
+std::unique_ptr<Case> stopped_case() { return std::make_unique<StoppedCase>(); }
 
 }  // namespace vserd::bench

@@ -87,9 +87,7 @@ std::unique_ptr<Session> direct_session(const Line& line) {
     return std::make_unique<FdSession>(io::Fd(::open(line.path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC)));
 }
 
-std::unique_ptr<Session> tcp_session(int port) {
-    return std::make_unique<FdSession>(tcp_connect(port));
-}
+std::unique_ptr<Session> tcp_session(int port) { return std::make_unique<FdSession>(tcp_connect(port)); }
 
 std::unique_ptr<Session> library_session(const std::string& address, const std::string& port) {
     return std::make_unique<LibrarySession>(address, port);

@@ -103,9 +103,7 @@ private:
     bool ok_ = false;
 };
 
-constexpr std::uint64_t key(std::uint32_t field) {
-    return field << 3 | bytes_type;
-}
+constexpr std::uint64_t key(std::uint32_t field) { return field << 3 | bytes_type; }
 
 }  // namespace
 

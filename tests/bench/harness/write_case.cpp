@@ -70,8 +70,6 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Case> write_case(std::size_t write_bytes) {
-    return std::make_unique<WriteCase>(write_bytes);
-}
+std::unique_ptr<Case> write_case(std::size_t write_bytes) { return std::make_unique<WriteCase>(write_bytes); }
 
 }  // namespace vserd::bench

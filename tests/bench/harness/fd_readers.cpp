@@ -1,7 +1,5 @@
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,17 +11,17 @@
 namespace vserd::bench {
 namespace {
 
-class TcpReaders : public Readers {
+/// Plain descriptors on one epoll set.
+class FdReaders : public Readers {
 public:
-    TcpReaders(const Bridge& bridge, const ReadPlan& plan)
-        : Readers(plan.lines * plan.readers_per_line), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-        stopped_count_ = plan.stopped;
-        for (std::size_t i = 0; i < checks_.size(); ++i) {
-            sockets_.push_back(tcp_connect(bridge.tcp_port(i % plan.lines)));
+    FdReaders(std::vector<io::Fd> fds, std::size_t stopped)
+        : Readers(fds.size()), epoll_(::epoll_create1(EPOLL_CLOEXEC)), fds_(std::move(fds)) {
+        stopped_count_ = stopped;
+        for (std::size_t i = 0; i < fds_.size(); ++i) {
             epoll_event event{};
             event.events = EPOLLIN;
             event.data.u64 = i;
-            ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, sockets_.back().get(), &event);
+            ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fds_[i].get(), &event);
         }
         worker_ = std::make_unique<Worker>([this](const std::atomic<bool>& stop) { run(stop); });
     }
@@ -36,8 +34,8 @@ private:
             const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
             for (int e = 0; e < count; ++e) {
                 const std::size_t i = events[static_cast<std::size_t>(e)].data.u64;
-                const int fd = sockets_[i].get();
-                const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
+                const int fd = fds_[i].get();
+                const ssize_t got = ::read(fd, buffer.data(), buffer.size());
                 if (got > 0) checks_[i].feed({buffer.data(), static_cast<std::size_t>(got)});
                 if (got == 0) checks_[i].lost();
                 if (got <= 0 || stopped(i)) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
@@ -46,14 +44,24 @@ private:
     }
 
     io::Fd epoll_;
-    std::vector<io::Fd> sockets_;
+    std::vector<io::Fd> fds_;
     std::unique_ptr<Worker> worker_;
 };
 
 }  // namespace
 
 std::unique_ptr<Readers> tcp_readers(const Bridge& bridge, const ReadPlan& plan) {
-    return std::make_unique<TcpReaders>(bridge, plan);
+    std::vector<io::Fd> fds;
+    for (std::size_t i = 0; i < plan.lines * plan.readers_per_line; ++i) {
+        fds.push_back(tcp_connect(bridge.tcp_port(i % plan.lines)));
+    }
+    return std::make_unique<FdReaders>(std::move(fds), plan.stopped);
+}
+
+std::unique_ptr<Readers> direct_readers(const Line& line) {
+    std::vector<io::Fd> fds;
+    fds.emplace_back(::open(line.path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    return std::make_unique<FdReaders>(std::move(fds), 0);
 }
 
 }  // namespace vserd::bench
