@@ -86,10 +86,10 @@ TEST_F(VserctlAttach, StopGivesTheTerminalBackAndContinueTakesItAgain) {
     ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(terminal.child().pid()), &info, WSTOPPED | WNOWAIT), 0);
     EXPECT_TRUE(terminal.restored());
     terminal.child().signal(SIGCONT);
+    EXPECT_TRUE(terminal.becomes_raw());
     terminal.type("after");
 
     terminal.expect("after");
-    EXPECT_TRUE(terminal.raw());
 }
 
 TEST_F(VserctlAttach, ResizeDisturbsNothing) {

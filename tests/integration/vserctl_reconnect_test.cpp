@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <random>
 #include <thread>
 
@@ -143,6 +144,42 @@ TEST_F(Reconnect, ALogThatIsAlreadyLongerThanOursIsNotTakenForIt) {
 
     EXPECT_EQ(next_of<client::LogRestarted>(console).expected_offset, 3U);
     EXPECT_EQ(next_bytes(console, 34), "a new log, longer than the old one");
+}
+
+TEST_F(Reconnect, APortReplacedByAReloadHasAnotherLog) {
+    auto console = client::Client::connect(relayed()).value().attach("fast").value();
+    console.write("old device").value();
+    ASSERT_EQ(next_bytes(console, 10), "old device");
+
+    daemon_.replace_fast("sim:echo");
+
+    EXPECT_FALSE(next_of<client::Reconnected>(console).server_restarted);
+    EXPECT_EQ(next_of<client::LogRestarted>(console).expected_offset, 10U);
+    console.write("new device").value();
+    EXPECT_EQ(next_bytes(console, 10), "new device");
+}
+
+TEST_F(Reconnect, ItemsMayBeTakenByACallback) {
+    std::promise<std::string> got;
+    std::promise<void> ended;
+    std::string bytes;
+    client::ConsoleOptions options;
+    options.on_item = [&](client::ConsoleItem&& item) {
+        const auto* data = std::get_if<client::Data>(&item);
+        if (data == nullptr) return;
+        bytes += data->bytes;
+        if (bytes.size() == 11) got.set_value(bytes);
+    };
+    options.on_end = [&](const std::optional<client::Error>&) { ended.set_value(); };
+    auto console = client::Client::connect(relayed()).value().attach("fast", options).value();
+
+    console.write("by callback").value();
+
+    auto received = got.get_future();
+    ASSERT_EQ(received.wait_for(process_patience), std::future_status::ready);
+    EXPECT_EQ(received.get(), "by callback");
+    console.close();
+    EXPECT_EQ(ended.get_future().wait_for(process_patience), std::future_status::ready);
 }
 
 TEST_F(Reconnect, ClosingDuringAnOutageIsPrompt) {

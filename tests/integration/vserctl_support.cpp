@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -136,17 +137,25 @@ int Child::wait() {
 }
 
 Daemon::Daemon() {
+    configure("sim:echo?unpaced=1");
+    start();
+}
+
+void Daemon::configure(const std::string& fast_device) const {
     std::ofstream config(folder_.path() / "vserd.toml");
     config << "[server]\nlisten = [\"" << address() << "\"]\nmetrics = \"\"\n";
-    const auto port = [&config](const char* name, const char* device, int baud) {
+    const auto port = [&config](const char* name, const std::string& device, int baud) {
         config << "[[port]]\nname = \"" << name << "\"\ndevice = \"" << device << "\"\nbaud = " << baud << "\n";
     };
     port("console", "sim:console", 4000000);
     port("echo", "sim:echo", 115200);
-    port("fast", "sim:echo?unpaced=1", 4000000);
+    port("fast", fast_device, 4000000);
     port("gone", "/dev/vserd-test-never-there", 9600);
-    config.close();
-    start();
+}
+
+void Daemon::replace_fast(const std::string& device) {
+    configure(device);
+    child_->signal(SIGHUP);
 }
 
 Daemon::~Daemon() { close_fd(output_); }
@@ -283,6 +292,12 @@ termios TerminalProgram::modes() const {
     termios now{};
     if (::tcgetattr(slave_, &now) != 0) fail_errno("tcgetattr");
     return now;
+}
+
+bool TerminalProgram::becomes_raw() const {
+    const auto deadline = patience_from_now();
+    while (!raw() && Clock::now() < deadline) ::sched_yield();  // nothing tells of a change of modes
+    return raw();
 }
 
 bool TerminalProgram::restored() const {

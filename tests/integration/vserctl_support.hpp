@@ -63,10 +63,14 @@ public:
     /// Returns once it serves.
     void start();
     void kill();  // -9
+    /// Puts another simulated device behind "fast" and reloads.
+    void replace_fast(const std::string& device);
     std::string socket() const { return folder_.path() / "vserd.sock"; }
     std::string address() const { return "unix:" + socket(); }
 
 private:
+    void configure(const std::string& fast_device) const;
+
     TempFolder folder_;
     std::unique_ptr<Child> child_;
     int output_ = -1;
@@ -102,6 +106,7 @@ public:
     void resize(unsigned short columns, unsigned short rows) const;
     termios modes() const;
     bool raw() const { return (modes().c_lflag & (ICANON | ECHO | ISIG)) == 0; }
+    bool becomes_raw() const;  // within the usual patience
     /// The modes that the terminal had before the program started.
     const termios& modes_before() const { return before_; }
     bool restored() const;

@@ -153,9 +153,7 @@ TEST(Escape, ItMayBeSplitAndDoubled) {
               "b");
 }
 
-TEST(Escape, NoneMeansNone) {
-    EXPECT_EQ(typed_bytes(EscapeParser(-1).feed("\x1d.\xff")), "\x1d.\xff");
-}
+TEST(Escape, NoneMeansNone) { EXPECT_EQ(typed_bytes(EscapeParser(-1).feed("\x1d.\xff")), "\x1d.\xff"); }
 
 TEST(Modes, OnlyWhatWasChangedIsUndone) {
     ModeTracker modes;
@@ -195,9 +193,7 @@ TEST(Utf8, EachByteThatIsNoneIsReplaced) {
     EXPECT_EQ(stream.flush()->text, "\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 
-TEST(Json, StringsAreEscaped) {
-    EXPECT_EQ(json_string("a\"\\\n\x01\xff"), "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\"");
-}
+TEST(Json, StringsAreEscaped) { EXPECT_EQ(json_string("a\"\\\n\x01\xff"), "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\""); }
 
 TEST(Json, Base64) {
     EXPECT_EQ(base64(""), "");

@@ -22,9 +22,7 @@ constexpr std::size_t write_request_bytes_max = std::size_t{256} << 10;
 
 using Deadline = std::chrono::system_clock::time_point;
 
-Deadline after(std::chrono::milliseconds timeout) {
-    return std::chrono::system_clock::now() + timeout;
-}
+Deadline after(std::chrono::milliseconds timeout) { return std::chrono::system_clock::now() + timeout; }
 
 /// Runs one unary call of a stub and converts its reply.
 template <class Stub, class Request, class Response, class Convert>

@@ -13,27 +13,15 @@ Console::Console(Console&&) noexcept = default;
 Console& Console::operator=(Console&&) noexcept = default;
 Console::~Console() = default;
 
-const Port& Console::port() const noexcept {
-    return impl_->port();
-}
-std::uint64_t Console::next_offset() const {
-    return impl_->next_offset();
-}
-std::optional<ConsoleItem> Console::next() {
-    return impl_->next(std::nullopt);
-}
+const Port& Console::port() const noexcept { return impl_->port(); }
+std::uint64_t Console::next_offset() const { return impl_->next_offset(); }
+std::optional<ConsoleItem> Console::next() { return impl_->next(std::nullopt); }
 std::optional<ConsoleItem> Console::next(std::chrono::milliseconds timeout) {
     return impl_->next(std::chrono::steady_clock::now() + timeout);
 }
-bool Console::ended() const {
-    return impl_->ended();
-}
-std::optional<Error> Console::error() const {
-    return impl_->error();
-}
-int Console::ready_fd() const noexcept {
-    return impl_->ready_fd();
-}
+bool Console::ended() const { return impl_->ended(); }
+std::optional<Error> Console::error() const { return impl_->error(); }
+int Console::ready_fd() const noexcept { return impl_->ready_fd(); }
 
 Result<> Console::write(std::string_view bytes) {
     if (impl_->write(bytes, true) == bytes.size()) return Done{};
@@ -41,12 +29,8 @@ Result<> Console::write(std::string_view bytes) {
     return Error{.code = Code::cancelled, .message = "the console is closed"};
 }
 
-std::size_t Console::try_write(std::string_view bytes) {
-    return impl_->write(bytes, false);
-}
-std::size_t Console::tx_bytes_waiting() const {
-    return impl_->tx_bytes_waiting();
-}
+std::size_t Console::try_write(std::string_view bytes) { return impl_->write(bytes, false); }
+std::size_t Console::tx_bytes_waiting() const { return impl_->tx_bytes_waiting(); }
 
 Result<> Console::send_break(std::chrono::milliseconds duration) {
     v1::AttachRequest request;
@@ -66,9 +50,7 @@ Result<> Console::drain(std::chrono::milliseconds timeout) {
     return impl_->drain(std::chrono::steady_clock::now() + timeout);
 }
 
-void Console::close() {
-    impl_->close();
-}
+void Console::close() { impl_->close(); }
 
 Result<Console> Client::attach(const std::string& port, ConsoleOptions options) const {
     auto console = std::make_unique<Console::Impl>(impl_->channel, port, std::move(options));

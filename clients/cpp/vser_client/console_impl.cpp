@@ -25,9 +25,7 @@ int make_eventfd() {
     return fd;
 }
 
-Error make_error(Code code, std::string message) {
-    return {.code = code, .message = std::move(message)};
-}
+Error make_error(Code code, std::string message) { return {.code = code, .message = std::move(message)}; }
 
 /// Signals belong to the program's own threads.
 template <class Function>
@@ -100,7 +98,7 @@ std::size_t Console::Impl::write(std::string_view bytes, bool wait) {
         if (taken == bytes.size() || !wait) break;
         changed_.wait(lock, [this] { return !tx_.full() || ended_ || closing_; });
     }
-    room_wanted_ = taken < bytes.size();
+    if (!wait) room_wanted_ = taken < bytes.size();
     update_ready();
     return taken;
 }

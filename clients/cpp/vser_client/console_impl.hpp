@@ -61,7 +61,6 @@ private:
     After judge(const grpc::Status& status);
     bool wait_backoff();
     bool learn_server_age();
-    void end(std::optional<Error> error);
 
     // Any thread, with mutex_ held.
     void pump(std::unique_lock<std::mutex>& lock);
@@ -91,9 +90,9 @@ private:
     bool finished_ = false;
     bool closing_ = false;
     bool ended_ = false;
-    bool ready_ = false;        // the state of ready_fd_
-    bool room_wanted_ = false;  // a try_write took less than all
-    std::optional<Error> error_;
+    bool ready_ = false;          // the state of ready_fd_
+    bool room_wanted_ = false;    // a try_write took less than all
+    std::optional<Error> error_;  // set before ended_, and not changed after
     Coalescer tx_;
     std::deque<ConsoleItem> rx_;
     std::size_t rx_bytes_ = 0;

@@ -21,13 +21,11 @@ bool may_pass(const grpc::Status& status, bool exclusive) {
         case grpc::StatusCode::OK:  // the server ended a stream that we had not ended
         case grpc::StatusCode::UNAVAILABLE:
         case grpc::StatusCode::CANCELLED:
-        case grpc::StatusCode::RESOURCE_EXHAUSTED:
-            return true;
+        case grpc::StatusCode::RESOURCE_EXHAUSTED: return true;
         case grpc::StatusCode::FAILED_PRECONDITION:
             // Until the server notices that our old connection is dead, that one still holds the port.
             return exclusive;
-        default:
-            return false;
+        default: return false;
     }
 }
 
@@ -49,8 +47,13 @@ void Console::Impl::run() {
         from_oldest_ = after == After::restart_log;
         after = run_connection();
     }
-    const std::lock_guard lock(mutex_);
-    if (!ended_) end(std::nullopt);
+    {
+        const std::lock_guard lock(mutex_);
+        ended_ = true;
+        update_ready();
+        changed_.notify_all();
+    }
+    if (options_.on_end) options_.on_end(error_);
 }
 
 bool Console::Impl::wait_backoff() {
@@ -138,9 +141,7 @@ void Console::Impl::handle(AttachCall::Step step, bool ok) {
             update_ready();
             changed_.notify_all();
             break;
-        case AttachCall::Step::finished:
-            finished_ = true;
-            break;
+        case AttachCall::Step::finished: finished_ = true; break;
     }
 }
 
@@ -160,17 +161,10 @@ void Console::Impl::receive() {
     }
     std::vector<ConsoleItem> items;
     switch (message.item_case()) {
-        case v1::AttachResponse::kOpened:
-            return opened(message.opened());
-        case v1::AttachResponse::kData:
-            cursor_.accept(from_proto(std::move(*message.mutable_data())), items);
-            break;
-        case v1::AttachResponse::kGap:
-            cursor_.accept(from_proto(message.gap()), items);
-            break;
-        case v1::AttachResponse::kEvent:
-            cursor_.accept(from_proto(message.event()), items);
-            break;
+        case v1::AttachResponse::kOpened: return opened(message.opened());
+        case v1::AttachResponse::kData: cursor_.accept(from_proto(std::move(*message.mutable_data())), items); break;
+        case v1::AttachResponse::kGap: cursor_.accept(from_proto(message.gap()), items); break;
+        case v1::AttachResponse::kEvent: cursor_.accept(from_proto(message.event()), items); break;
         default:  // text, which was not asked for, or newer than this library
             break;
     }
@@ -255,7 +249,7 @@ Console::Impl::After Console::Impl::judge(const grpc::Status& status) {
         const bool again =
             opened_once_ && options_.reconnect && may_pass(status, options_.mode == Mode::exclusive && !was_connected);
         if (!again) {
-            end(to_outage(status));
+            error_ = to_outage(status);
             return After::end;
         }
     }
@@ -266,14 +260,6 @@ Console::Impl::After Console::Impl::judge(const grpc::Status& status) {
         deliver(std::move(items));
     }
     return After::retry;
-}
-
-void Console::Impl::end(std::optional<Error> error) {
-    ended_ = true;
-    error_ = std::move(error);
-    update_ready();
-    changed_.notify_all();
-    if (options_.on_end) options_.on_end(error_);
 }
 
 }  // namespace vser::client

@@ -82,9 +82,7 @@ Data from_proto(v1::Data&& data) {
             .receive_time = from_proto(data.receive_time())};
 }
 
-Gap from_proto(const v1::Gap& gap) {
-    return {.from = gap.from(), .to = gap.to(), .events_lost = gap.events_lost()};
-}
+Gap from_proto(const v1::Gap& gap) { return {.from = gap.from(), .to = gap.to(), .events_lost = gap.events_lost()}; }
 
 Event from_proto(const v1::Event& event) {
     Event out{.offset = event.offset(), .time = from_proto(event.time()), .what = {}};
@@ -93,26 +91,13 @@ Event from_proto(const v1::Event& event) {
             out.what =
                 SettingsChanged{.baud = event.settings().baud(), .format = from_proto(event.settings().format())};
             break;
-        case v1::Event::kSignals:
-            out.what = from_proto(event.signals());
-            break;
-        case v1::Event::kLineError:
-            out.what = from_proto(event.line_error());
-            break;
-        case v1::Event::kOffline:
-            out.what = Offline{event.offline().reason()};
-            break;
-        case v1::Event::kOnline:
-            out.what = Online{event.online().device()};
-            break;
-        case v1::Event::kBreak:
-            out.what = BreakSent{from_proto(event.break_().duration())};
-            break;
-        case v1::Event::kWriter:
-            out.what = WriterChanged{event.writer().client()};
-            break;
-        case v1::Event::EVENT_NOT_SET:
-            break;
+        case v1::Event::kSignals: out.what = from_proto(event.signals()); break;
+        case v1::Event::kLineError: out.what = from_proto(event.line_error()); break;
+        case v1::Event::kOffline: out.what = Offline{event.offline().reason()}; break;
+        case v1::Event::kOnline: out.what = Online{event.online().device()}; break;
+        case v1::Event::kBreak: out.what = BreakSent{from_proto(event.break_().duration())}; break;
+        case v1::Event::kWriter: out.what = WriterChanged{event.writer().client()}; break;
+        case v1::Event::EVENT_NOT_SET: break;
     }
     return out;
 }

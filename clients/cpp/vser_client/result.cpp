@@ -16,8 +16,6 @@ const char* to_string(Code code) noexcept {
     return index < names.size() ? names[index] : "UNKNOWN";
 }
 
-std::string to_string(const Error& error) {
-    return std::string(to_string(error.code)) + ": " + error.message;
-}
+std::string to_string(const Error& error) { return std::string(to_string(error.code)) + ": " + error.message; }
 
 }  // namespace vser::client

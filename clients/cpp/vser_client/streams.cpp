@@ -12,20 +12,14 @@ namespace {
 
 std::optional<ReadItem> to_item(v1::ReadResponse&& response) {
     switch (response.item_case()) {
-        case v1::ReadResponse::kData:
-            return from_proto(std::move(*response.mutable_data()));
-        case v1::ReadResponse::kGap:
-            return from_proto(response.gap());
-        case v1::ReadResponse::kEvent:
-            return from_proto(response.event());
-        default:
-            return std::nullopt;  // newer than this library
+        case v1::ReadResponse::kData: return from_proto(std::move(*response.mutable_data()));
+        case v1::ReadResponse::kGap: return from_proto(response.gap());
+        case v1::ReadResponse::kEvent: return from_proto(response.event());
+        default: return std::nullopt;  // newer than this library
     }
 }
 
-std::optional<PortEvent> to_item(v1::WatchPortsResponse&& response) {
-    return from_proto(response.event());
-}
+std::optional<PortEvent> to_item(v1::WatchPortsResponse&& response) { return from_proto(response.event()); }
 
 /// A server stream as a Stream::Source.
 template <class Item, class Response>

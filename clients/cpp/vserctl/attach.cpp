@@ -255,6 +255,7 @@ int Session::leave() {
     screen_.undo_modes();
     if (interactive_) say("left " + printable(command_.port) + " at offset " + std::to_string(console_.next_offset()));
     screen_.flush_for(last_flush);
+    if (error || fatal_signal_) terminal_.discard_typed();  // who left by a key may have typed ahead for the shell
     terminal_.restore();
     console_.close();
     if (fatal_signal_) AttachSignals::die_of(*fatal_signal_);

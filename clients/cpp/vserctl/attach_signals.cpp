@@ -37,9 +37,7 @@ AttachSignals::AttachSignals() {
     if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
 }
 
-AttachSignals::~AttachSignals() {
-    ::close(fd_);
-}
+AttachSignals::~AttachSignals() { ::close(fd_); }
 
 std::optional<int> AttachSignals::take() {
     signalfd_siginfo info{};

@@ -42,9 +42,7 @@ struct Sentence {
 
 }  // namespace
 
-std::string describe(const client::Event& event) {
-    return std::visit(Sentence{}, event.what);
-}
+std::string describe(const client::Event& event) { return std::visit(Sentence{}, event.what); }
 
 std::string describe(const client::Gap& gap) {
     auto text = gap.to > gap.from ? std::to_string(gap.to - gap.from) + " bytes are lost (offsets " +

@@ -7,18 +7,13 @@ namespace {
 
 Key key_of(char c) {
     switch (c) {
-        case '.':
-            return Key::quit;
+        case '.': return Key::quit;
         case 'b':
-        case 'B':
-            return Key::send_break;
+        case 'B': return Key::send_break;
         case '?':
-        case 'h':
-            return Key::help;
-        case 'i':
-            return Key::info;
-        default:
-            return Key::unknown;
+        case 'h': return Key::help;
+        case 'i': return Key::info;
+        default: return Key::unknown;
     }
 }
 
@@ -44,8 +39,6 @@ std::vector<EscapeParser::Piece> EscapeParser::feed(std::string_view typed) {
     return out;
 }
 
-std::string key_name(int key) {
-    return key < 0 ? "none" : std::string("^") + static_cast<char>(key | 0x40);
-}
+std::string key_name(int key) { return key < 0 ? "none" : std::string("^") + static_cast<char>(key | 0x40); }
 
 }  // namespace vserctl

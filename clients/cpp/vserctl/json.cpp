@@ -16,9 +16,7 @@ JsonObject& JsonObject::raw(std::string_view key, std::string_view value) {
     return *this;
 }
 
-JsonObject& JsonObject::field(std::string_view key, std::string_view value) {
-    return raw(key, json_string(value));
-}
+JsonObject& JsonObject::field(std::string_view key, std::string_view value) { return raw(key, json_string(value)); }
 
 JsonObject& JsonObject::field(std::string_view key, const std::vector<JsonObject>& values) {
     std::string list;

@@ -272,8 +272,6 @@ void Parser::add_line_commands() {
 
 }  // namespace
 
-ParseOutcome parse_command_line(std::vector<std::string> arguments) {
-    return Parser().parse(std::move(arguments));
-}
+ParseOutcome parse_command_line(std::vector<std::string> arguments) { return Parser().parse(std::move(arguments)); }
 
 }  // namespace vserctl

@@ -15,9 +15,7 @@ namespace vserctl {
 namespace client = vser::client;
 namespace {
 
-void note(const std::string& text) {
-    std::fprintf(stderr, "[vserctl: %s]\n", text.c_str());
-}
+void note(const std::string& text) { std::fprintf(stderr, "[vserctl: %s]\n", text.c_str()); }
 
 }  // namespace
 

@@ -17,13 +17,9 @@ using vser::client::Error;
 using vser::client::StartPoint;
 using vser::client::Time;
 
-Error bad(std::string message) {
-    return {.code = vser::client::Code::invalid_argument, .message = std::move(message)};
-}
+Error bad(std::string message) { return {.code = vser::client::Code::invalid_argument, .message = std::move(message)}; }
 
-std::string quoted(std::string_view text) {
-    return "'" + std::string(text) + "'";
-}
+std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
     std::uint64_t value = 0;

@@ -20,14 +20,10 @@ std::size_t width(std::string_view text) {
 
 std::string_view code(Colour colour) {
     switch (colour) {
-        case Colour::good:
-            return "\x1b[32m";
-        case Colour::bad:
-            return "\x1b[31m";
-        case Colour::dim:
-            return "\x1b[2m";
-        case Colour::plain:
-            break;
+        case Colour::good: return "\x1b[32m";
+        case Colour::bad: return "\x1b[31m";
+        case Colour::dim: return "\x1b[2m";
+        case Colour::plain: break;
     }
     return {};
 }

@@ -43,9 +43,7 @@ RawTerminal::RawTerminal(int fd) : fd_(fd) {
     install_crash_handler();
 }
 
-RawTerminal::~RawTerminal() {
-    restore();
-}
+RawTerminal::~RawTerminal() { restore(); }
 
 void RawTerminal::enter() noexcept {
     if (!saved_) return;
@@ -61,6 +59,10 @@ void RawTerminal::restore() noexcept {
     if (!saved_) return;
     if (is_foreground(fd_)) ::tcsetattr(fd_, TCSANOW, &*saved_);
     crash_fd = -1;
+}
+
+void RawTerminal::discard_typed() noexcept {
+    if (saved_ && is_foreground(fd_)) ::tcflush(fd_, TCIFLUSH);
 }
 
 }  // namespace vserctl

@@ -19,7 +19,9 @@ public:
 
     bool is_terminal() const noexcept { return saved_.has_value(); }
     void enter() noexcept;    // again after a stop, too
-    void restore() noexcept;  // idempotent; what is typed and not read stays
+    void restore() noexcept;  // idempotent
+    /// Throws away what was typed and not read: the rest of a paste is not for the shell to run.
+    void discard_typed() noexcept;
 
 private:
     int fd_;

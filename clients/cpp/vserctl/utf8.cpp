@@ -5,9 +5,7 @@ namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
-std::uint8_t byte_at(std::string_view bytes, std::size_t i) {
-    return static_cast<std::uint8_t>(bytes[i]);
-}
+std::uint8_t byte_at(std::string_view bytes, std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); }
 
 /// The range of the second byte after a first one (Unicode 15, table 3-7); `length` 0: not a first byte.
 struct Lead {
