@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -56,9 +56,11 @@ bool has_open(pid_t pid, dev_t device, int except_fd) {
     const std::string fds = "/proc/" + std::to_string(pid) + "/fd";
     for (const int fd : numbers_in(fds)) {
         if (fd == except_fd) continue;
-        struct stat info {};
-        if (::stat((fds + "/" + std::to_string(fd)).c_str(), &info) != 0) continue;
-        if (S_ISCHR(info.st_mode) && info.st_rdev == device) return true;
+        struct statx info {};
+        const std::string entry = fds + "/" + std::to_string(fd);
+        // The process may have files open on a file server that does not answer: ask for no more than is known here.
+        if (::statx(AT_FDCWD, entry.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &info) != 0) continue;
+        if (S_ISCHR(info.stx_mode) && makedev(info.stx_rdev_major, info.stx_rdev_minor) == device) return true;
     }
     return false;
 }
@@ -142,16 +144,12 @@ Error denied(const std::string& path, const struct stat& node) {
 Error open_error(const std::string& path, const struct stat& node, int error) {
     switch (error) {
         case EACCES:
-        case EPERM:
-            return denied(path, node);
-        case EBUSY:
-            return busy_error(path, node.st_rdev, -1);
+        case EPERM: return denied(path, node);
+        case EBUSY: return busy_error(path, node.st_rdev, -1);
         case EIO:
         case ENXIO:
-        case ENODEV:
-            return errno_error(path + ": no hardware answers behind this node", error);
-        default:
-            return errno_error(path, error);
+        case ENODEV: return errno_error(path + ": no hardware answers behind this node", error);
+        default: return errno_error(path, error);
     }
 }
 
@@ -169,9 +167,7 @@ std::string find_holder(dev_t device, int own_fd) {
     return {};
 }
 
-Error busy_error(const std::string& path, dev_t device, int own_fd) {
-    return busy(path, find_holder(device, own_fd));
-}
+Error busy_error(const std::string& path, dev_t device, int own_fd) { return busy(path, find_holder(device, own_fd)); }
 
 Result<io::Fd> open_device_node(const std::string& path) {
     struct stat node {};

@@ -57,12 +57,9 @@ Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings&
     if (const auto valid = check_device(device); !valid) return valid.error();
     if (const auto valid = with_change(settings, {}); !valid) return valid.error();
     switch (kind_of(device)) {
-        case Kind::simulated:
-            return SimLine::open(device, settings);
-        case Kind::vser:
-            return VserLine::open(std::string(device), settings);
-        case Kind::tty:
-            break;
+        case Kind::simulated: return SimLine::open(device, settings);
+        case Kind::vser: return VserLine::open(std::string(device), settings);
+        case Kind::tty: break;
     }
     return TtyLine::open(std::string(device), settings);
 }

@@ -19,18 +19,12 @@ Error bad_format(std::string_view text) {
 
 std::optional<Parity> parity_of(char letter) {
     switch (std::toupper(static_cast<unsigned char>(letter))) {
-        case 'N':
-            return Parity::none;
-        case 'O':
-            return Parity::odd;
-        case 'E':
-            return Parity::even;
-        case 'M':
-            return Parity::mark;
-        case 'S':
-            return Parity::space;
-        default:
-            return std::nullopt;
+        case 'N': return Parity::none;
+        case 'O': return Parity::odd;
+        case 'E': return Parity::even;
+        case 'M': return Parity::mark;
+        case 'S': return Parity::space;
+        default: return std::nullopt;
     }
 }
 
@@ -91,25 +85,14 @@ Result<Format> parse_format(std::string_view text) {
 std::string to_string(const Format& format) {
     std::string text = std::to_string(format.data_bits) + letter_of(format.parity);
     switch (format.stop_bits) {
-        case StopBits::one:
-            text += "1";
-            break;
-        case StopBits::one_and_half:
-            text += "1.5";
-            break;
-        case StopBits::two:
-            text += "2";
-            break;
+        case StopBits::one: text += "1"; break;
+        case StopBits::one_and_half: text += "1.5"; break;
+        case StopBits::two: text += "2"; break;
     }
     switch (format.flow_control) {
-        case FlowControl::none:
-            break;
-        case FlowControl::rts_cts:
-            text += "/rtscts";
-            break;
-        case FlowControl::xon_xoff:
-            text += "/xonxoff";
-            break;
+        case FlowControl::none: break;
+        case FlowControl::rts_cts: text += "/rtscts"; break;
+        case FlowControl::xon_xoff: text += "/xonxoff"; break;
     }
     return text;
 }

@@ -42,12 +42,8 @@ constexpr std::size_t user_lines = 5;
 
 }  // namespace
 
-std::span<const BootLine> sim_boot_log() {
-    return boot_lines;
-}
+std::span<const BootLine> sim_boot_log() { return boot_lines; }
 
-std::size_t sim_boot_log_user_lines() {
-    return user_lines;
-}
+std::size_t sim_boot_log_user_lines() { return user_lines; }
 
 }  // namespace vserd::line

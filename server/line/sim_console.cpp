@@ -35,9 +35,7 @@ constexpr std::string_view help_text =
     "fault unplug TIME    pulls the plug for TIME\r\n"
     "fault none           behaves again\r\n";
 
-bool is_continuation(char c) {
-    return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
-}
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; }
 
 std::string_view trimmed(std::string_view text) {
     while (text.starts_with(' ')) text.remove_prefix(1);
@@ -60,9 +58,7 @@ std::unique_ptr<SimApplication> make_sim_console(SimState& state, bool unpaced) 
 
 SimConsole::SimConsole(SimState& state, bool unpaced) : SimApplication(state, output_bytes_max), unpaced_(unpaced) {}
 
-void SimConsole::power_on(SimTime now) {
-    boot(now);
-}
+void SimConsole::power_on(SimTime now) { boot(now); }
 
 void SimConsole::boot(SimTime now) {
     booted_at_ = now;
@@ -152,18 +148,14 @@ void SimConsole::print_flood_line() {
     job_.flood_bytes_left -= std::min<std::uint64_t>(job_.flood_bytes_left, text.size());
 }
 
-void SimConsole::print(std::string_view text) {
-    output_.push(text.substr(0, output_.room()));
-}
+void SimConsole::print(std::string_view text) { output_.push(text.substr(0, output_.room())); }
 
 void SimConsole::print_line(std::string_view text) {
     print(text);
     print("\r\n");
 }
 
-void SimConsole::prompt() {
-    print("sim> ");
-}
+void SimConsole::prompt() { print("sim> "); }
 
 void SimConsole::type(char c, SimTime now) {
     const bool second_of_pair = std::exchange(after_return_, c == '\r') && c == '\n';

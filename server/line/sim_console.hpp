@@ -57,7 +57,7 @@ private:
     void print_uptime(SimTime now);
     void start_flood(std::string_view arguments, SimTime now);
 
-    const bool unpaced_;
+    bool unpaced_;
     SimTime booted_at_{};
     std::deque<char> input_;
     std::string command_;

@@ -11,33 +11,21 @@ std::optional<SimControl> SimControl::find(std::string_view id) {
     return SimControl(std::move(device));
 }
 
-void SimControl::unplug(std::chrono::milliseconds away_for) {
-    device_->unplug(away_for);
-}
+void SimControl::unplug(std::chrono::milliseconds away_for) { device_->unplug(away_for); }
 
-void SimControl::plug() {
-    device_->plug();
-}
+void SimControl::plug() { device_->plug(); }
 
 void SimControl::stall(std::chrono::milliseconds stalled_for) {
     device_->stall(stalled_for);
     Simulator::instance().poke(*device_);
 }
 
-void SimControl::set_faults(const SimFaults& faults) {
-    device_->set_faults(faults);
-}
+void SimControl::set_faults(const SimFaults& faults) { device_->set_faults(faults); }
 
-void SimControl::count_errors(const LineErrors& more) {
-    device_->count_errors(more);
-}
+void SimControl::count_errors(const LineErrors& more) { device_->count_errors(more); }
 
-void SimControl::force_dcd(std::optional<bool> on) {
-    device_->force_dcd(on);
-}
+void SimControl::force_dcd(std::optional<bool> on) { device_->force_dcd(on); }
 
-void SimControl::set_ri(bool on) {
-    device_->set_ri(on);
-}
+void SimControl::set_ri(bool on) { device_->set_ri(on); }
 
 }  // namespace vserd::line

@@ -75,8 +75,8 @@ private:
     Next plan(SimTime now);
     double random() noexcept;
 
-    const SimSpec spec_;
-    const std::uint64_t number_;
+    SimSpec spec_;  // as number_, never changes
+    std::uint64_t number_;
 
     mutable std::mutex mutex_;  // protects all that follows
     SimState state_;

@@ -47,13 +47,9 @@ Result<Settings> SimLine::apply(const Settings& wanted) {
     return applied;
 }
 
-Result<Settings> SimLine::read_back() {
-    return device_->settings();
-}
+Result<Settings> SimLine::read_back() { return device_->settings(); }
 
-Result<LineStatus> SimLine::status() {
-    return device_->status();
-}
+Result<LineStatus> SimLine::status() { return device_->status(); }
 
 Result<Signals> SimLine::set_signals(const SignalChange& change) {
     auto signals = device_->set_signals(change);
@@ -73,8 +69,6 @@ Result<void> SimLine::flush(FlushDirection direction) {
     return done;
 }
 
-Result<std::uint64_t> SimLine::output_pending_bytes() {
-    return device_->output_pending_bytes();
-}
+Result<std::uint64_t> SimLine::output_pending_bytes() { return device_->output_pending_bytes(); }
 
 }  // namespace vserd::line

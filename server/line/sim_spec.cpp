@@ -12,9 +12,7 @@ constexpr std::size_t id_chars_max = 64;
 constexpr std::string_view parameters_known =
     "id, unpaced, drop, flip, seed, unplug_after_bytes, unplug_for, open_fails";
 
-Error invalid(std::string message) {
-    return Error{Failure::invalid_argument, 0, "device", std::move(message)};
-}
+Error invalid(std::string message) { return Error{Failure::invalid_argument, 0, "device", std::move(message)}; }
 
 template <class Number>
 Result<Number> parse_number(std::string_view text) {

@@ -1,11 +1,11 @@
 #include "line/simulator.hpp"
 
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
 #include <array>
+#include <csignal>
 
 namespace vserd::line {
 namespace {

@@ -11,16 +11,11 @@ constexpr std::array<tcflag_t, 4> size_flags = {CS5, CS6, CS7, CS8};
 
 tcflag_t parity_flags(Parity parity) noexcept {
     switch (parity) {
-        case Parity::none:
-            return 0;
-        case Parity::odd:
-            return PARENB | PARODD;
-        case Parity::even:
-            return PARENB;
-        case Parity::mark:
-            return PARENB | PARODD | CMSPAR;
-        case Parity::space:
-            return PARENB | CMSPAR;
+        case Parity::none: return 0;
+        case Parity::odd: return PARENB | PARODD;
+        case Parity::even: return PARENB;
+        case Parity::mark: return PARENB | PARODD | CMSPAR;
+        case Parity::space: return PARENB | CMSPAR;
     }
     return 0;
 }
@@ -63,18 +58,10 @@ Settings settings_of(const termios2& raw) {
     Settings settings;
     settings.baud = raw.c_ospeed;
     switch (raw.c_cflag & CSIZE) {
-        case CS5:
-            settings.format.data_bits = 5;
-            break;
-        case CS6:
-            settings.format.data_bits = 6;
-            break;
-        case CS7:
-            settings.format.data_bits = 7;
-            break;
-        default:
-            settings.format.data_bits = 8;
-            break;
+        case CS5: settings.format.data_bits = 5; break;
+        case CS6: settings.format.data_bits = 6; break;
+        case CS7: settings.format.data_bits = 7; break;
+        default: settings.format.data_bits = 8; break;
     }
     settings.format.parity = parity_of(raw.c_cflag);
     if ((raw.c_cflag & CSTOPB) != 0) {

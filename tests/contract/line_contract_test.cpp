@@ -47,9 +47,7 @@ protected:
     std::unique_ptr<Line> line_;
 };
 
-TEST_P(LineContract, HasTheKindThatItsDeviceStringSays) {
-    EXPECT_EQ(line_->kind(), kind_of(rig_->device()));
-}
+TEST_P(LineContract, HasTheKindThatItsDeviceStringSays) { EXPECT_EQ(line_->kind(), kind_of(rig_->device())); }
 
 TEST_P(LineContract, DescriptorDoesNotBlockNorSurviveExec) {
     char byte = 0;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <thread>
 #include <vector>
 
@@ -72,9 +73,9 @@ TEST(SimPacing, FollowsAChangeOfBaud) {
 
 TEST(SimPacing, ReturnsASingleByteAfterItsOwnTime) {
     const auto line = open_sim("sim:echo", {115200, {}});
-    std::vector<double> took_ms;
+    std::array<double, 20> took_ms{};
 
-    for (int i = 0; i < 20; ++i) took_ms.push_back(echo_ms(*line, 1));
+    for (auto& took : took_ms) took = echo_ms(*line, 1);
 
     // Not after a burst's: the fastest of twenty shows it also on a loaded machine.
     EXPECT_LE(*std::min_element(took_ms.begin(), took_ms.end()), 5);
@@ -223,9 +224,7 @@ TEST(SimControl, UnplugsAndPlugs) {
     EXPECT_EQ(echo(*line, "back"), "back");
 }
 
-TEST(SimControl, KnowsNoDeviceThatWasNeverOpened) {
-    EXPECT_FALSE(SimControl::find("never"));
-}
+TEST(SimControl, KnowsNoDeviceThatWasNeverOpened) { EXPECT_FALSE(SimControl::find("never")); }
 
 TEST(SimControl, MovesWiresAndCountersAndStalls) {
     const auto line = open_sim("sim:echo?id=wires&unpaced=1");
@@ -274,6 +273,7 @@ TEST(SimDevice, HundredsShareOneThread) {
 
 TEST(SimDevice, SurvivesOpenAndCloseFromManyThreads) {
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
         threads.emplace_back([i] {
             for (int turn = 0; turn < 50; ++turn) {
