@@ -25,7 +25,7 @@ enum class OperationKind : std::uint8_t { read, write };
 /// Results: bytes moved (> 0); 0 for a read means hang-up or end of file; a negative errno otherwise, of which
 /// -ECANCELED means cancel(). EAGAIN and EINTR never reach the caller. A read completes with what is there (it gathers,
 /// see read_gather_bytes_max); a write completes with a short count as soon as the descriptor took anything.
-/// At most one read and one write may be outstanding on a slot.
+/// At most one read and one write may be outstanding on a slot, and `size` is at least 1. The process ignores SIGPIPE.
 struct Operation {
     using Completion = void (*)(Operation& op, ssize_t result) noexcept;
 
@@ -45,19 +45,26 @@ struct Operation {
 /// Runs reads and writes on descriptors. Owned and called by the io thread only.
 ///
 /// An operation completes exactly once and only inside drain(). The host sleeps until wait_fd() is readable, but calls
-/// drain() before it sleeps: that is also where submissions are batched.
+/// drain() before it sleeps: that is also where submissions are batched. A completion may call anything but drain().
 class Engine {
 public:
     virtual ~Engine() = default;
-    virtual std::string_view name() const noexcept = 0;  ///< "io_uring", "epoll", ... as in the configuration
-    virtual int wait_fd() const noexcept = 0;            ///< readable: call drain()
-    virtual Result<Slot> attach(int fd) = 0;         ///< borrowed, non-blocking; the caller keeps it open until detach
-    virtual void detach(Slot slot) noexcept = 0;     ///< requires: no operation outstanding on the slot
-    virtual void start(Operation& op) noexcept = 0;  ///< op stays put until it completes
-    virtual void cancel(
-        Operation& op) noexcept = 0;            ///< op still completes: with -ECANCELED, or its result if it was done
-    virtual std::size_t drain() noexcept = 0;   ///< never blocks; returns the completions it ran
-    virtual bool pending() const noexcept = 0;  ///< drain() has work now, without waiting for wait_fd()
+    /// "io_uring", "epoll", ... as in the configuration.
+    virtual std::string_view name() const noexcept = 0;
+    /// Readable: call drain().
+    virtual int wait_fd() const noexcept = 0;
+    /// The descriptor is borrowed and non-blocking; the caller keeps it open until detach.
+    virtual Result<Slot> attach(int fd) = 0;
+    /// Requires that no operation is outstanding on the slot. The engine has let go of the descriptor when this returns.
+    virtual void detach(Slot slot) noexcept = 0;
+    /// The operation stays put until it completes.
+    virtual void start(Operation& op) noexcept = 0;
+    /// The operation still completes: with -ECANCELED, or with its result if it was done. Again, or when idle: no effect.
+    virtual void cancel(Operation& op) noexcept = 0;
+    /// Never blocks; returns the completions it ran. Bounded: there may be more to do, and then pending() says so.
+    virtual std::size_t drain() noexcept = 0;
+    /// drain() has work now, without waiting for wait_fd().
+    virtual bool pending() const noexcept = 0;
 };
 
 }  // namespace vserd::io

@@ -49,21 +49,15 @@ void Loop::run() {
     context_.restart();  // so that whoever tears down can still poll_once()
 }
 
-void Loop::stop() {
-    context_.stop();
-}
+void Loop::stop() { context_.stop(); }
 
-void Loop::at_end_of_turn(std::function<void()> work) {
-    private_->works.push_back(std::move(work));
-}
+void Loop::at_end_of_turn(std::function<void()> work) { private_->works.push_back(std::move(work)); }
 
 bool Loop::in_loop_thread() const noexcept {
     return private_->thread.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
-bool Loop::poll_once() {
-    return turn(false);
-}
+bool Loop::poll_once() { return turn(false); }
 
 bool Loop::turn(bool may_sleep) {
     private_->thread.store(std::this_thread::get_id(), std::memory_order_relaxed);

@@ -25,7 +25,8 @@ public:
     Engine& engine() noexcept { return *engine_; }
     boost::asio::io_context& context() noexcept { return context_; }
 
-    /// Runs until stop(): handlers, then engine completions, then end-of-turn work, then sleep.
+    /// Runs until stop(): handlers, then engine completions, then end-of-turn work, then sleep. A stop() from before makes it
+    /// return at once. It may be called again, and so may poll_once(), once it has returned.
     void run();
     void stop();  // any thread
 

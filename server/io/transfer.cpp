@@ -23,9 +23,7 @@ ssize_t read_once(int fd, std::byte* data, std::size_t size) noexcept {
     return errno == EIO ? 0 : -errno;
 }
 
-bool means_later(ssize_t result) noexcept {
-    return result == -EAGAIN || result == -EWOULDBLOCK;
-}
+bool means_later(ssize_t result) noexcept { return result == -EAGAIN || result == -EWOULDBLOCK; }
 
 }  // namespace
 

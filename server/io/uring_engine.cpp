@@ -12,6 +12,8 @@ namespace {
 
 constexpr unsigned kernel_has_work = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
 
+/// IORING_SETUP_DEFER_TASKRUN is not among them: with it, whoever polls the ring's descriptor is not woken (seen on 6.18),
+/// and the ring could not move to another thread.
 constexpr std::array<unsigned, 2> setup_flags_by_preference{
     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,  // Linux 5.19
     0U,
@@ -19,30 +21,26 @@ constexpr std::array<unsigned, 2> setup_flags_by_preference{
 
 std::string what_to_do(int errno_value) {
     switch (errno_value) {
-        case EPERM:
-            return "; allow io_uring in the container's seccomp profile or set kernel.io_uring_disabled=0";
-        case ENOSYS:
-            return "; run Linux 5.13 or later, or allow io_uring in the container's seccomp profile";
-        case ENOMEM:
-            return "; raise RLIMIT_MEMLOCK (LimitMEMLOCK= in the systemd unit)";
-        case EMFILE:
-            return "; raise RLIMIT_NOFILE (LimitNOFILE= in the systemd unit)";
-        default:
-            return "";
+        case EPERM: return "; allow io_uring in the container's seccomp profile or set kernel.io_uring_disabled=0";
+        case ENOSYS: return "; run Linux 5.13 or later, or allow io_uring in the container's seccomp profile";
+        case ENOMEM: return "; raise RLIMIT_MEMLOCK (LimitMEMLOCK= in the systemd unit)";
+        case EMFILE: return "; raise RLIMIT_NOFILE (LimitNOFILE= in the systemd unit)";
+        default: return "";
     }
 }
 
-unsigned kernel_flags(const io_uring& ring) noexcept {
-    return IO_URING_READ_ONCE(*ring.sq.kflags);
-}
+unsigned kernel_flags(const io_uring& ring) noexcept { return IO_URING_READ_ONCE(*ring.sq.kflags); }
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> UringEngine::create(unsigned entries) {
+Result<std::unique_ptr<Engine>> UringEngine::create(Entries entries) {
     auto ring = std::make_unique<io_uring>();
     int error = 0;
     for (const unsigned flags : setup_flags_by_preference) {
-        error = -::io_uring_queue_init(entries, ring.get(), flags);
+        io_uring_params params{};
+        params.flags = flags | IORING_SETUP_CQSIZE;
+        params.cq_entries = entries.completions;
+        error = -::io_uring_queue_init_params(entries.submissions, ring.get(), &params);
         if (error != EINVAL) break;  // an older kernel does not know one of the flags
     }
     if (error != 0) {
@@ -54,13 +52,9 @@ Result<std::unique_ptr<Engine>> UringEngine::create(unsigned entries) {
 
 UringEngine::UringEngine(std::unique_ptr<io_uring> ring) noexcept : ring_(std::move(ring)) {}
 
-UringEngine::~UringEngine() {
-    ::io_uring_queue_exit(ring_.get());
-}
+UringEngine::~UringEngine() { ::io_uring_queue_exit(ring_.get()); }
 
-int UringEngine::wait_fd() const noexcept {
-    return ring_->ring_fd;
-}
+int UringEngine::wait_fd() const noexcept { return ring_->ring_fd; }
 
 Result<void> UringEngine::admit(Key key, int /*fd*/) {
     const Slot slot = slot_of(key);
@@ -146,15 +140,9 @@ bool UringEngine::prepare(const Wanted& wanted) noexcept {
     }
     if (sqe == nullptr) return false;  // the kernel takes no more for now; the next drain() tries again
     switch (wanted.request) {
-        case Request::poll_read:
-            ::io_uring_prep_poll_multishot(sqe, wanted.fd, POLLIN | POLLRDHUP);
-            break;
-        case Request::poll_write:
-            ::io_uring_prep_poll_add(sqe, wanted.fd, POLLOUT);
-            break;
-        case Request::cancel:
-            ::io_uring_prep_cancel64(sqe, wanted.key, 0);
-            break;
+        case Request::poll_read: ::io_uring_prep_poll_multishot(sqe, wanted.fd, POLLIN | POLLRDHUP); break;
+        case Request::poll_write: ::io_uring_prep_poll_add(sqe, wanted.fd, POLLOUT); break;
+        case Request::cancel: ::io_uring_prep_cancel64(sqe, wanted.key, 0); break;
     }
     const Key key = wanted.request == Request::cancel ? 0 : wanted.key;
     sqe->user_data = key | Key{static_cast<std::uint8_t>(wanted.request)} << key_bits;

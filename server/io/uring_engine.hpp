@@ -13,11 +13,15 @@ namespace vserd::io {
 /// Submissions gather until the end of drain(), which costs one system call for all of them, or none.
 class UringEngine final : public ReadinessEngine {
 public:
-    /// Submissions held before they are handed over early; the kernel makes the completion ring twice as large.
-    static constexpr unsigned entries_default = 256;
+    /// Ring sizes. Completions that find no room end their polls, which costs a new one each: hold a burst of every port.
+    struct Entries {
+        unsigned submissions = 256;
+        unsigned completions = 4096;
+    };
 
     /// An error's message says what to allow or to raise.
-    static Result<std::unique_ptr<Engine>> create(unsigned entries = entries_default);
+    static Result<std::unique_ptr<Engine>> create() { return create(Entries{}); }
+    static Result<std::unique_ptr<Engine>> create(Entries entries);
     ~UringEngine() override;
 
     std::string_view name() const noexcept override { return "io_uring"; }

@@ -68,16 +68,12 @@ void raise_descriptor_limit() {
 
 }  // namespace
 
-std::ostream& operator<<(std::ostream& out, const EngineKind& kind) {
-    return out << kind.name;
-}
-std::ostream& operator<<(std::ostream& out, const LinkKind& kind) {
-    return out << kind.name;
-}
+std::ostream& operator<<(std::ostream& out, const EngineKind& kind) { return out << kind.name; }
+std::ostream& operator<<(std::ostream& out, const LinkKind& kind) { return out << kind.name; }
 
 std::vector<EngineKind> engine_kinds() {
     return {{"io_uring", [] { return io::UringEngine::create(); }},
-            {"io_uring_tiny", [] { return io::UringEngine::create(2); }},
+            {"io_uring_tiny", [] { return io::UringEngine::create({.submissions = 2, .completions = 4}); }},
             {"epoll", [] { return io::EpollEngine::create(); }}};
 }
 

@@ -194,7 +194,8 @@ TEST_P(EngineTransfer, ServesManyDescriptors) {
 
         for (unsigned round = 0; round < 2; ++round) {
             for (std::size_t i = 0; i < count; ++i) {
-                write_all(links[i].peer_out, pattern(230, static_cast<unsigned>(i)).substr(round * 115, 115));
+                write_all(links[i].peer_out,
+                          pattern(230, static_cast<unsigned>(i)).substr(std::size_t{round} * 115, 115));
             }
         }
 
