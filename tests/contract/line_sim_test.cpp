@@ -25,6 +25,12 @@ std::unique_ptr<Line> open_sim(std::string_view device, const Settings& settings
     return *std::move(opened);
 }
 
+/// An id that no test has used: a device with an id lives as long as the process.
+std::string fresh_id() {
+    static int count = 0;
+    return "device-" + std::to_string(++count);
+}
+
 std::string echo(const Line& line, std::string_view bytes) {
     test::write_all(line.fd(), bytes);
     return test::read_exactly(line.fd(), bytes.size());
@@ -200,7 +206,7 @@ TEST(SimFaults, UnplugAfterSoManyBytes) {
 }
 
 TEST(SimFaults, FailTheFirstOpens) {
-    const std::string device = "sim:echo?id=fails&open_fails=2";
+    const std::string device = "sim:echo?open_fails=2&id=" + fresh_id();
 
     EXPECT_EQ(open_line(device, {}).error().errno_value, ENODEV);
     EXPECT_EQ(open_line(device, {}).error().errno_value, ENODEV);
@@ -208,9 +214,10 @@ TEST(SimFaults, FailTheFirstOpens) {
 }
 
 TEST(SimControl, UnplugsAndPlugs) {
-    const std::string device = "sim:echo?id=cable&unpaced=1";
+    const auto id = fresh_id();
+    const std::string device = "sim:echo?unpaced=1&id=" + id;
     auto line = open_sim(device);
-    auto control = SimControl::find("cable");
+    auto control = SimControl::find(id);
     ASSERT_TRUE(control);
 
     control->unplug();
@@ -227,8 +234,9 @@ TEST(SimControl, UnplugsAndPlugs) {
 TEST(SimControl, KnowsNoDeviceThatWasNeverOpened) { EXPECT_FALSE(SimControl::find("never")); }
 
 TEST(SimControl, MovesWiresAndCountersAndStalls) {
-    const auto line = open_sim("sim:echo?id=wires&unpaced=1");
-    auto control = SimControl::find("wires");
+    const auto id = fresh_id();
+    const auto line = open_sim("sim:echo?unpaced=1&id=" + id);
+    auto control = SimControl::find(id);
 
     control->force_dcd(false);
     control->set_ri(true);
@@ -244,10 +252,11 @@ TEST(SimControl, MovesWiresAndCountersAndStalls) {
 }
 
 TEST(SimDevice, WithAnIdIsOneDevice) {
-    const auto first = open_sim("sim:echo?id=one");
+    const auto id = fresh_id();
+    const auto first = open_sim("sim:echo?id=" + id);
 
-    const auto second = open_line("sim:echo?id=one", {});
-    const auto other_kind = open_line("sim:console?id=one", {});
+    const auto second = open_line("sim:echo?id=" + id, {});
+    const auto other_kind = open_line("sim:console?id=" + id, {});
 
     EXPECT_EQ(second.error().errno_value, EBUSY);
     EXPECT_EQ(other_kind.error().failure, Failure::invalid_argument);
@@ -288,7 +297,7 @@ TEST(SimDevice, SurvivesOpenAndCloseFromManyThreads) {
 }
 
 TEST(SimConsole, BootsAndAnswers) {
-    const auto line = open_sim("sim:console?id=dialogue", {1'000'000, {}});
+    const auto line = open_sim("sim:console", {1'000'000, {}});
 
     const auto boot = read_until(*line, "sim> ");
     test::write_all(line->fd(), "echo hello\r");
@@ -299,32 +308,34 @@ TEST(SimConsole, BootsAndAnswers) {
 }
 
 TEST(SimConsole, KeepsItsStateOverCloseAndOpen) {
+    const std::string device = "sim:console?unpaced=1&id=" + fresh_id();
     {
-        const auto line = open_sim("sim:console?id=state&unpaced=1");
+        const auto line = open_sim(device);
         read_until(*line, "sim> ");
     }
 
-    const auto line = open_sim("sim:console?id=state&unpaced=1");
+    const auto line = open_sim(device);
     test::write_all(line->fd(), "uname\r");
 
     EXPECT_TRUE(read_until(*line, "\r\nsim> ").starts_with("uname\r\nSimulated")) << "it did not boot again";
 }
 
 TEST(SimConsole, UnplugsItselfWhenTold) {
-    auto line = open_sim("sim:console?id=pulled&unpaced=1");
+    const std::string device = "sim:console?unpaced=1&id=" + fresh_id();
+    auto line = open_sim(device);
     read_until(*line, "sim> ");
 
     test::write_all(line->fd(), "fault unplug 100ms\r");
 
     EXPECT_EQ(test::read_exactly(line->fd(), 1000), "fault unplug 100ms\r\nsim> ");
     line.reset();
-    const auto refused = open_line("sim:console?id=pulled", {});
+    const auto refused = open_line(device, {});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().errno_value, ENODEV);
     EXPECT_NE(refused.error().message.find("back in"), std::string::npos) << refused.error().message;
     const auto deadline = Clock::now() + test::patience;
-    while (!open_line("sim:console?id=pulled", {}) && Clock::now() < deadline) std::this_thread::yield();
-    EXPECT_TRUE(open_line("sim:console?id=pulled", {}));
+    while (!open_line(device, {}) && Clock::now() < deadline) std::this_thread::yield();
+    EXPECT_TRUE(open_line(device, {}));
 }
 
 TEST(SimConsole, FloodsAMegabyteInOrderAndStopsAtCtrlC) {
