@@ -79,17 +79,13 @@ TEST(EngineSelect, TakesIoUringWhereItWorks) {
     EXPECT_EQ(choose("auto"), "io_uring");
 }
 
-TEST(EngineSelect, ForcedEngineIsTheOneThatServes) {
-    EXPECT_EQ(choose("epoll"), "epoll");
-}
+TEST(EngineSelect, ForcedEngineIsTheOneThatServes) { EXPECT_EQ(choose("epoll"), "epoll"); }
 
 TEST(EngineSelect, UnknownNameIsAnErrorThatListsTheKnownOnes) {
     EXPECT_EQ(choose("kqueue"), "error on engine: engine \"kqueue\" is unknown; use auto, io_uring, epoll");
 }
 
-TEST(EngineSelect, NamesAreInOrderOfPreference) {
-    EXPECT_THAT(io::engine_names(), ElementsAre("io_uring", "epoll"));
-}
+TEST(EngineSelect, NamesAreInOrderOfPreference) { EXPECT_THAT(io::engine_names(), ElementsAre("io_uring", "epoll")); }
 
 TEST(EngineSelect, FallsBackWhereSeccompDeniesIoUringWithEperm) {
     const std::string said = in_a_child([] {
