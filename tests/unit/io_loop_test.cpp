@@ -20,9 +20,7 @@ struct LoopEngine {
     std::string name;
     Result<std::unique_ptr<io::Engine>> (*create)();
 };
-std::ostream& operator<<(std::ostream& out, const LoopEngine& engine) {
-    return out << engine.name;
-}
+std::ostream& operator<<(std::ostream& out, const LoopEngine& engine) { return out << engine.name; }
 
 /// A loop, a pty whose tty end it serves, and a read on it.
 class LoopTest : public testing::TestWithParam<LoopEngine> {
