@@ -16,6 +16,7 @@
 #include "hub/hub.hpp"
 #include "io/engine_select.hpp"
 #include "io/loop.hpp"
+#include "memory_trimmer.hpp"
 #include "metrics/exporter.hpp"
 #include "notify.hpp"
 #include "rpc/server.hpp"
@@ -42,7 +43,8 @@ void set_up_log(const std::string& level) {
     spdlog::set_default_logger(std::move(log));
     rpc::route_grpc_log([](rpc::GrpcSeverity severity, const char* message) {
         // The library calls an error what a bad client did; nothing of it needs an operator.
-        spdlog::log(severity == rpc::GrpcSeverity::error ? spdlog::level::debug : spdlog::level::trace, "grpc: {}", message);
+        spdlog::log(severity == rpc::GrpcSeverity::error ? spdlog::level::debug : spdlog::level::trace, "grpc: {}",
+                    message);
     });
 }
 
@@ -60,8 +62,7 @@ hub::HubConfig hub_config(const config::Config& config) {
     hub::HubConfig result;
     result.limits.history_bytes = config.history_bytes_per_port;
     for (const config::PortEntry& entry : config.ports) {
-        result.ports.push_back(
-            {entry.name, entry.description, entry.device, entry.settings, entry.tx_queue_bytes});
+        result.ports.push_back({entry.name, entry.description, entry.device, entry.settings, entry.tx_queue_bytes});
     }
     return result;
 }
@@ -118,6 +119,7 @@ private:
     void stop(int exit_code);
 
     DaemonOptions options_;
+    MemoryTrimmer trimmer_;
     int exit_code_ = 0;
     bool stopping_ = false;
     std::unique_ptr<io::Loop> loop_;
@@ -158,7 +160,8 @@ Result<void> Daemon::Impl::start() {
     auto choice = io::select_engine(options_.config.engine);
     if (!choice) return choice.error();
     rpc::ServerInfo info{VSERD_VERSION, std::string(choice->engine->name()), {}};
-    for (const io::EngineRefusal& refusal : choice->refusals) info.engines_refused.emplace_back(refusal.engine, refusal.reason);
+    for (const io::EngineRefusal& refusal : choice->refusals)
+        info.engines_refused.emplace_back(refusal.engine, refusal.reason);
     loop_ = std::make_unique<io::Loop>(std::move(choice->engine));
     hub_ = std::make_unique<hub::Hub>(*loop_);
     hub_->add_watcher(logger_);
@@ -175,11 +178,11 @@ Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info) {
     const config::Config& config = options_.config;
     const auto addresses = listen_addresses(config);
     if (auto checked = check_exposure(addresses); !checked) return checked;
-    auto server = rpc::Server::start(
-        *hub_, {.listen = addresses,
-                .tls = {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file},
-                .streams_max = config.streams_max,
-                .info = std::move(info)});
+    auto server =
+        rpc::Server::start(*hub_, {.listen = addresses,
+                                   .tls = {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file},
+                                   .streams_max = config.streams_max,
+                                   .info = std::move(info)});
     if (!server) return server.error();
     server_ = std::move(*server);
     return {};
@@ -190,8 +193,9 @@ Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addres
     for (const std::string& address : addresses) {
         if (rpc::is_local_address(address)) continue;
         return Error{Failure::invalid_argument, 0, "listen",
-                     address + " can be reached from other machines without TLS: give certificate and key in [server.tls], "
-                               "or set allow_insecure_remote = true in [server] if that is meant"};
+                     address +
+                         " can be reached from other machines without TLS: give certificate and key in [server.tls], "
+                         "or set allow_insecure_remote = true in [server] if that is meant"};
     }
     return {};
 }
@@ -216,8 +220,8 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
 void Daemon::Impl::announce(const rpc::ServerInfo& info) const {
     if (stopping_) return;
     const std::string addresses = joined(server_->addresses());
-    std::string line = "vserd " VSERD_VERSION " serving " + std::to_string(options_.config.ports.size()) + " ports on " +
-                       addresses;
+    std::string line =
+        "vserd " VSERD_VERSION " serving " + std::to_string(options_.config.ports.size()) + " ports on " + addresses;
     if (exporter_) {
         const std::string host = options_.config.metrics.substr(0, options_.config.metrics.rfind(':'));
         line += "; metrics http://" + host + ":" + std::to_string(exporter_->port()) + "/metrics";
@@ -235,7 +239,8 @@ void Daemon::Impl::announce(const rpc::ServerInfo& info) const {
             server_->addresses().front().c_str(), server_->addresses().front().c_str());
     }
     std::fflush(stdout);
-    for (const auto& [engine, reason] : info.engines_refused) spdlog::info("engine {} is not in use: {}", engine, reason);
+    for (const auto& [engine, reason] : info.engines_refused)
+        spdlog::info("engine {} is not in use: {}", engine, reason);
     notify_ready("serving " + std::to_string(options_.config.ports.size()) + " ports on " + addresses);
 }
 
@@ -248,23 +253,24 @@ void Daemon::Impl::watch_signals() {
 }
 
 void Daemon::Impl::take_signal() {
-    signals_->async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
-        if (error) return;
-        signalfd_siginfo signal{};
-        while (::read(signals_->native_handle(), &signal, sizeof signal) == sizeof signal) {
-            if (signal.ssi_signo == SIGHUP) {
-                reload();
-            } else if (stopping_) {
-                spdlog::warn("second signal: leaving at once");
-                ::_exit(1);
-            } else {
-                spdlog::info("{}: writing what was accepted, then leaving",
-                             signal.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
-                stop(0);
-            }
-        }
-        take_signal();
-    });
+    signals_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [this](const boost::system::error_code& error) {
+                             if (error) return;
+                             signalfd_siginfo signal{};
+                             while (::read(signals_->native_handle(), &signal, sizeof signal) == sizeof signal) {
+                                 if (signal.ssi_signo == SIGHUP) {
+                                     reload();
+                                 } else if (stopping_) {
+                                     spdlog::warn("second signal: leaving at once");
+                                     ::_exit(1);
+                                 } else {
+                                     spdlog::info("{}: writing what was accepted, then leaving",
+                                                  signal.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+                                     stop(0);
+                                 }
+                             }
+                             take_signal();
+                         });
 }
 
 void Daemon::Impl::reload() {
@@ -284,7 +290,8 @@ void Daemon::Impl::apply_reload(const config::ParseResult& loaded) {
     if (!loaded) {
         for (const config::Problem& problem : loaded.error()) spdlog::error("{}", to_string(problem));
         spdlog::error("the configuration in force stays as it was");
-        return notify_ready("reload failed, the configuration from before is in force: " + to_string(loaded.error().front()));
+        return notify_ready("reload failed, the configuration from before is in force: " +
+                            to_string(loaded.error().front()));
     }
     config::Config before = options_.config;
     config::Config after = *loaded;

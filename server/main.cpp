@@ -44,7 +44,8 @@ bool load(const std::string& file, config::Config& config) {
 }
 
 int run(const Options& options) {
-    DaemonOptions daemon{.config = {}, .config_file = options.config_file, .strict = options.strict, .demo = options.demo};
+    DaemonOptions daemon{
+        .config = {}, .config_file = options.config_file, .strict = options.strict, .demo = options.demo};
     if (options.demo) {
         daemon.config = config::demo();
     } else if (!load(options.config_file, daemon.config)) {

@@ -30,9 +30,11 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
     app.add_option("--listen", options.listen, "Listen here and not where the configuration says; may be given again")
         ->type_name("HOST:PORT|unix:PATH");
     auto* metrics_option =
-        app.add_option("--metrics", metrics, "Serve metrics here and not where the configuration says; \"\" for not at all")
+        app.add_option("--metrics", metrics,
+                       "Serve metrics here and not where the configuration says; \"\" for not at all")
             ->type_name("HOST:PORT");
-    auto* check = app.add_subcommand("check", "Validate a configuration and exit: 0 when it is right, 1 when it is not");
+    auto* check =
+        app.add_subcommand("check", "Validate a configuration and exit: 0 when it is right, 1 when it is not");
     check->add_option("file", options.config_file, "Configuration in TOML")->required()->type_name("FILE");
 
     try {

@@ -15,7 +15,7 @@ struct Options {
     std::string config_file;  ///< of run or check; empty with --demo
     bool demo = false;
     bool strict = false;
-    std::vector<std::string> listen;      ///< in place of the configured addresses; empty: those
+    std::vector<std::string> listen;     ///< in place of the configured addresses; empty: those
     std::optional<std::string> metrics;  ///< in place of the configured address
 };
 

@@ -19,7 +19,8 @@ grpc::ServerUnaryReactor* AdminService::GetServerInfo(grpc::CallbackServerContex
         const auto uptime = std::chrono::steady_clock::now() - environment.started;
         const auto seconds = std::chrono::floor<std::chrono::seconds>(uptime);
         response->mutable_uptime()->set_seconds(seconds.count());
-        response->mutable_uptime()->set_nanos(static_cast<std::int32_t>((uptime - seconds) / std::chrono::nanoseconds{1}));
+        response->mutable_uptime()->set_nanos(
+            static_cast<std::int32_t>((uptime - seconds) / std::chrono::nanoseconds{1}));
         std::uint32_t up = 0;
         std::uint32_t readers = 0;
         for (const auto& [name, channel] : environment.hub.channels()) {

@@ -51,8 +51,8 @@ void AttachStream::take_request() {
     if (!request_valid_) return finish(invalid_field("", "a message is not a vser.v1.AttachRequest"));
     const auto item = request_.item_case();
     if (opened_ == (item == v1::AttachRequest::kOpen)) {
-        return finish(invalid_field("open", opened_ ? "`open` may only be the first message"
-                                                    : "the first message must be `open`"));
+        return finish(invalid_field(
+            "open", opened_ ? "`open` may only be the first message" : "the first message must be `open`"));
     }
     switch (item) {
         case v1::AttachRequest::kOpen: return take_open(request_.open());
@@ -94,7 +94,8 @@ Result<void> AttachStream::acquire(hub::Channel& channel, const v1::Open& open) 
 
 void AttachStream::take_bytes(const std::string& bytes) {
     if (!writer_) {
-        return finish(Error{Failure::unsupported, 0, "mode", "this stream was opened read-only; open it with another mode"});
+        return finish(
+            Error{Failure::unsupported, 0, "mode", "this stream was opened read-only; open it with another mode"});
     }
     if (bytes.size() > request_payload_bytes_max) return finish(payload_too_large(bytes.size()));
     if (bytes.empty()) return read_request();
@@ -113,7 +114,8 @@ void AttachStream::take_bytes(const std::string& bytes) {
 
 void AttachStream::take_line_request() {
     if (!writer_) {
-        return finish(Error{Failure::unsupported, 0, "mode", "this stream was opened read-only; open it with another mode"});
+        return finish(
+            Error{Failure::unsupported, 0, "mode", "this stream was opened read-only; open it with another mode"});
     }
     hub::Channel* channel = environment().hub.find(port());
     if (channel == nullptr) return finish(port_removed(port()));
@@ -129,7 +131,8 @@ void AttachStream::take_line_request() {
 }
 
 void AttachStream::on_port_event(hub::Channel& channel, const hub::EventItem& event) {
-    if (watching_ && channel.name() == port() && std::holds_alternative<port::CameOnline>(event.event)) take_line_request();
+    if (watching_ && channel.name() == port() && std::holds_alternative<port::CameOnline>(event.event))
+        take_line_request();
 }
 
 void AttachStream::set_signals(port::Port& port) {

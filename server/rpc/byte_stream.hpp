@@ -40,7 +40,9 @@ public:
 
     /// Ends the call: after the message in flight, with no more of them.
     void finish(const grpc::Status& status);
-    void finish(const Error& error, const ErrorContext& context = {}) { finish(environment().status_of(error, context)); }
+    void finish(const Error& error, const ErrorContext& context = {}) {
+        finish(environment().status_of(error, context));
+    }
 
 protected:
     ByteStream(StreamHost& host, Method method);

@@ -75,21 +75,20 @@ private:
 
 grpc::ServerUnaryReactor* ConsoleService::Write(grpc::CallbackServerContext* context, const v1::WriteRequest* request,
                                                 v1::WriteResponse* response) {
-    return UnaryCall::start(
-        environment_, Method::write, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
-            if (request->payload_case() == v1::WriteRequest::PAYLOAD_NOT_SET) {
-                return call.fail(invalid_field("data", "neither data nor text is given; give one of them"));
-            }
-            const bool text = request->payload_case() == v1::WriteRequest::kText;
-            const std::string& bytes = text ? request->text() : request->data();
-            if (bytes.empty()) {
-                return call.fail(invalid_field(text ? "text" : "data", "there is nothing to send; give at least one byte"));
-            }
-            if (bytes.size() > request_payload_bytes_max) return call.fail(payload_too_large(bytes.size()));
-            const auto write = std::make_shared<WaitingWrite>(call, channel, context->peer(), bytes, *response);
-            call.hold(write);
-            write->start(channel, context->deadline());
-        });
+    return UnaryCall::start(environment_, Method::write, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+        if (request->payload_case() == v1::WriteRequest::PAYLOAD_NOT_SET) {
+            return call.fail(invalid_field("data", "neither data nor text is given; give one of them"));
+        }
+        const bool text = request->payload_case() == v1::WriteRequest::kText;
+        const std::string& bytes = text ? request->text() : request->data();
+        if (bytes.empty()) {
+            return call.fail(invalid_field(text ? "text" : "data", "there is nothing to send; give at least one byte"));
+        }
+        if (bytes.size() > request_payload_bytes_max) return call.fail(payload_too_large(bytes.size()));
+        const auto write = std::make_shared<WaitingWrite>(call, channel, context->peer(), bytes, *response);
+        call.hold(write);
+        write->start(channel, context->deadline());
+    });
 }
 
 }  // namespace vserd::rpc

@@ -34,8 +34,12 @@ struct EventVisitor {
         message.mutable_settings()->set_baud(event.settings.baud);
         rpc::to_proto(event.settings.format, *message.mutable_settings()->mutable_format());
     }
-    void operator()(const port::SignalsChanged& event) const { rpc::to_proto(event.signals, *message.mutable_signals()); }
-    void operator()(const port::LineErrorsCounted& event) const { to_proto(event.errors, *message.mutable_line_error()); }
+    void operator()(const port::SignalsChanged& event) const {
+        rpc::to_proto(event.signals, *message.mutable_signals());
+    }
+    void operator()(const port::LineErrorsCounted& event) const {
+        to_proto(event.errors, *message.mutable_line_error());
+    }
     void operator()(const port::WentOffline& event) const { message.mutable_offline()->set_reason(event.reason); }
     void operator()(const port::CameOnline& event) const { message.mutable_online()->set_device(event.device); }
     void operator()(const port::BreakSent& event) const {
@@ -79,7 +83,8 @@ template <class Ours>
 Result<std::optional<Ours>> enumerated(int number, int count, const char* field) {
     if (number == 0) return std::optional<Ours>{};
     if (number < 0 || number > count) {
-        return invalid_field(field, std::string(field) + " is " + std::to_string(number) + ", which is none of its values");
+        return invalid_field(field,
+                             std::string(field) + " is " + std::to_string(number) + ", which is none of its values");
     }
     return std::optional<Ours>{static_cast<Ours>(number - 1)};
 }
@@ -168,10 +173,11 @@ Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_v
                 return invalid_field(path, path + " must be 0 to 999999999");
             }
             // What the clock cannot count lies before or after everything that the log can hold.
-            const auto seconds_max = std::chrono::floor<std::chrono::seconds>(hub::WallTime::duration::max()).count() - 1;
+            const auto seconds_max =
+                std::chrono::floor<std::chrono::seconds>(hub::WallTime::duration::max()).count() - 1;
             const auto seconds = std::clamp<std::int64_t>(since.seconds(), -seconds_max, seconds_max);
-            return hub::StartPoint{
-                hub::StartSince{hub::WallTime{std::chrono::seconds{seconds} + std::chrono::nanoseconds{since.nanos()}}}};
+            return hub::StartPoint{hub::StartSince{
+                hub::WallTime{std::chrono::seconds{seconds} + std::chrono::nanoseconds{since.nanos()}}}};
         }
         case v1::StartPoint::START_NOT_SET: break;
     }
@@ -181,8 +187,8 @@ Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_v
 Result<line::SettingsChange> settings_change(const v1::Format& message) {
     line::SettingsChange change;
     if (message.data_bits() > std::numeric_limits<std::uint8_t>::max()) {
-        return invalid_field("format.data_bits", "format.data_bits is " + std::to_string(message.data_bits()) +
-                                                     "; a character has 5 to 8");
+        return invalid_field("format.data_bits",
+                             "format.data_bits is " + std::to_string(message.data_bits()) + "; a character has 5 to 8");
     }
     if (message.data_bits() != 0) change.data_bits = static_cast<std::uint8_t>(message.data_bits());
     const auto parity = enumerated<line::Parity>(message.parity(), v1::PARITY_SPACE, "format.parity");
@@ -203,8 +209,7 @@ Result<line::FlushDirection> flush_direction(v1::FlushDirection direction) {
         case v1::FLUSH_DIRECTION_INPUT: return line::FlushDirection::input;
         case v1::FLUSH_DIRECTION_OUTPUT: return line::FlushDirection::output;
         case v1::FLUSH_DIRECTION_BOTH: return line::FlushDirection::both;
-        default:
-            return invalid_field("direction", "direction must be FLUSH_DIRECTION_INPUT, _OUTPUT or _BOTH");
+        default: return invalid_field("direction", "direction must be FLUSH_DIRECTION_INPUT, _OUTPUT or _BOTH");
     }
 }
 
@@ -240,9 +245,8 @@ Result<std::string> client_name(const std::string& name, const std::string& fall
                                            std::to_string(client_name_bytes_max));
     }
     // Other people's terminals show it.
-    const bool printable = std::none_of(name.begin(), name.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-    });
+    const bool printable = std::none_of(name.begin(), name.end(),
+                                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
     if (!printable) return invalid_field("client", "client holds control characters; leave them out");
     return name;
 }

@@ -30,9 +30,10 @@ struct Environment {
     const ServerInfo& info;
     std::chrono::steady_clock::time_point started;
 
-    /// As to_status(), but what became unavailable because the server is going down says so. Io thread.
+    /// As to_status(), but what is not there because the server is going down says so. Io thread.
     grpc::Status status_of(const Error& error, const ErrorContext& context = {}) const {
-        return to_status(error.failure == Failure::unavailable && hub.shutting_down() ? going_down() : error, context);
+        const bool gone = error.failure == Failure::unavailable || error.failure == Failure::not_found;
+        return to_status(gone && hub.shutting_down() ? going_down() : error, context);
     }
 };
 

@@ -76,8 +76,6 @@ void LogStream::release() {
     outbox_.clear();
 }
 
-void LogStream::on_closed() {
-    finish(port_removed(port_), {.port = port_});
-}
+void LogStream::on_closed() { finish(port_removed(port_), {.port = port_}); }
 
 }  // namespace vserd::rpc

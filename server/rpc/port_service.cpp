@@ -69,12 +69,13 @@ grpc::ServerUnaryReactor* PortService::GetBaud(Context* /*context*/, const v1::G
 
 grpc::ServerUnaryReactor* PortService::SetBaud(Context* context, const v1::SetBaudRequest* request,
                                                v1::SetBaudResponse* response) {
-    return UnaryCall::start(environment_, Method::set_baud, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
-        line::SettingsChange change;
-        change.baud = request->baud();
-        change_settings(call, channel, change, context->deadline(),
-                        [response](const line::Settings& settings) { response->set_baud(settings.baud); });
-    });
+    return UnaryCall::start(
+        environment_, Method::set_baud, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+            line::SettingsChange change;
+            change.baud = request->baud();
+            change_settings(call, channel, change, context->deadline(),
+                            [response](const line::Settings& settings) { response->set_baud(settings.baud); });
+        });
 }
 
 grpc::ServerUnaryReactor* PortService::GetFormat(Context* /*context*/, const v1::GetFormatRequest* request,
@@ -88,16 +89,17 @@ grpc::ServerUnaryReactor* PortService::GetFormat(Context* /*context*/, const v1:
 
 grpc::ServerUnaryReactor* PortService::SetFormat(Context* context, const v1::SetFormatRequest* request,
                                                  v1::SetFormatResponse* response) {
-    return UnaryCall::start(environment_, Method::set_format, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
-        if (!request->has_format()) {
-            return call.fail(invalid_field("format", "format is missing; give what is to change in it"));
-        }
-        const auto change = settings_change(request->format());
-        if (!change) return call.fail(change.error());
-        change_settings(call, channel, *change, context->deadline(), [response](const line::Settings& settings) {
-            to_proto(settings.format, *response->mutable_format());
+    return UnaryCall::start(
+        environment_, Method::set_format, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+            if (!request->has_format()) {
+                return call.fail(invalid_field("format", "format is missing; give what is to change in it"));
+            }
+            const auto change = settings_change(request->format());
+            if (!change) return call.fail(change.error());
+            change_settings(call, channel, *change, context->deadline(), [response](const line::Settings& settings) {
+                to_proto(settings.format, *response->mutable_format());
+            });
         });
-    });
 }
 
 grpc::ServerUnaryReactor* PortService::GetSignals(Context* /*context*/, const v1::GetSignalsRequest* request,
@@ -110,28 +112,29 @@ grpc::ServerUnaryReactor* PortService::GetSignals(Context* /*context*/, const v1
 
 grpc::ServerUnaryReactor* PortService::SetSignals(Context* /*context*/, const v1::SetSignalsRequest* request,
                                                   v1::SetSignalsResponse* response) {
-    return UnaryCall::start(environment_, Method::set_signals, request->port(),
-                            [=](UnaryCall& call, hub::Channel& channel) {
-                                line::SignalChange change;
-                                if (request->has_dtr()) change.dtr = request->dtr();
-                                if (request->has_rts()) change.rts = request->rts();
-                                if (!change.dtr && !change.rts) {
-                                    return call.fail(invalid_field("dtr", "neither dtr nor rts is given; give one or both"));
-                                }
-                                channel.port().set_signals(change, signals_reply(call, response));
-                            });
+    return UnaryCall::start(
+        environment_, Method::set_signals, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+            line::SignalChange change;
+            if (request->has_dtr()) change.dtr = request->dtr();
+            if (request->has_rts()) change.rts = request->rts();
+            if (!change.dtr && !change.rts) {
+                return call.fail(invalid_field("dtr", "neither dtr nor rts is given; give one or both"));
+            }
+            channel.port().set_signals(change, signals_reply(call, response));
+        });
 }
 
 grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::SendBreakRequest* request,
                                                  v1::SendBreakResponse* /*response*/) {
-    return UnaryCall::start(environment_, Method::send_break, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
-        const auto duration = break_duration(request->has_duration(), request->duration());
-        if (!duration) return call.fail(duration.error());
-        channel.port().send_break(*duration, answer_by(context->deadline()), [&call](const Result<void>& result) {
-            if (!result) return call.fail(result.error());
-            call.succeed();
+    return UnaryCall::start(
+        environment_, Method::send_break, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+            const auto duration = break_duration(request->has_duration(), request->duration());
+            if (!duration) return call.fail(duration.error());
+            channel.port().send_break(*duration, answer_by(context->deadline()), [&call](const Result<void>& result) {
+                if (!result) return call.fail(result.error());
+                call.succeed();
+            });
         });
-    });
 }
 
 grpc::ServerUnaryReactor* PortService::Flush(Context* /*context*/, const v1::FlushRequest* request,

@@ -8,20 +8,20 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <pthread.h>
-#include <sys/stat.h>
 
 #include <atomic>
 #include <fstream>
 #include <sstream>
 #include <thread>
 
+#include "rpc/acceptor.hpp"
 #include "rpc/admin_service.hpp"
 #include "rpc/attach_stream.hpp"
 #include "rpc/collect_stream.hpp"
 #include "rpc/completion_thread.hpp"
 #include "rpc/console_service.hpp"
 #include "rpc/health.hpp"
-#include "rpc/listen_address.hpp"
+#include "rpc/listen_socket.hpp"
 #include "rpc/port_service.hpp"
 #include "rpc/read_stream.hpp"
 #include "rpc/stream_host.hpp"
@@ -42,15 +42,15 @@ constexpr int handshake_timeout_ms = 10'000;
 constexpr int stream_window_bytes = 256 * 1024;
 /// For the library's own synchronous service (reflection).
 constexpr int quota_threads_max = 16;
-constexpr mode_t unix_socket_mode = 0660;
 
 Result<std::string> read_file(const std::string& path, const char* what) {
     std::ifstream file(path, std::ios::binary);
     std::ostringstream content;
     content << file.rdbuf();
     if (!file || content.str().empty()) {
-        return Error{Failure::io, errno, what, std::string("cannot read the ") + what + " file " + path +
-                                                   "; check that it exists, is not empty and that this user may read it"};
+        return Error{Failure::io, errno, what,
+                     std::string("cannot read the ") + what + " file " + path +
+                         "; check that it exists, is not empty and that this user may read it"};
     }
     return content.str();
 }
@@ -83,18 +83,12 @@ void set_limits(grpc::ServerBuilder& builder) {
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, handshake_timeout_ms);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, stream_window_bytes);
-    // Otherwise a second daemon would share the port and take half of the connections.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
     builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
     builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
     grpc::ResourceQuota quota("vserd");
     quota.SetMaxThreads(quota_threads_max);
     builder.SetResourceQuota(quota);
-}
-
-std::string with_port(const std::string& address, int port) {
-    return address.substr(0, address.rfind(':') + 1) + std::to_string(port);
 }
 
 }  // namespace
@@ -117,9 +111,10 @@ public:
 
     const std::vector<std::string>& addresses() const noexcept { return addresses_; }
     const RpcCounters& counters() const noexcept { return counters_; }
+    std::uint64_t connections_refused() const noexcept { return acceptor_->refused(); }
 
 private:
-    Result<void> listen(grpc::ServerBuilder& builder);
+    Result<std::vector<Acceptor::Listener>> listen(grpc::ServerBuilder& builder);
     void shut_down(std::chrono::milliseconds grace);
 
     RpcCounters counters_;
@@ -129,28 +124,37 @@ private:
     PortService ports_{environment_};
     AdminService admin_{environment_};
     std::vector<std::string> addresses_;
-    std::vector<int> picked_ports_;
     std::unique_ptr<grpc::ServerCompletionQueue> queue_;
     std::optional<StreamHost> host_;
     std::unique_ptr<grpc::Server> server_;
     std::optional<HealthReporter> health_;
     std::optional<CompletionThread> poller_;
+    std::optional<Acceptor> acceptor_;
     std::thread stopper_;
 };
 
-Result<void> Server::Impl::listen(grpc::ServerBuilder& builder) {
+/// Opens the sockets, and prepares the server for the connections that will come from them.
+Result<std::vector<Acceptor::Listener>> Server::Impl::listen(grpc::ServerBuilder& builder) {
+    using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
     const auto secure = credentials(options_.tls);
     if (!secure) return secure.error();
-    picked_ports_.assign(options_.listen.size(), 0);
-    for (std::size_t index = 0; index < options_.listen.size(); ++index) {
-        const std::string& address = options_.listen[index];
-        const bool local_socket = is_unix(address);
-        if (local_socket) {
-            if (auto checked = check_unix_socket(unix_path(address)); !checked) return checked;
+    std::vector<Acceptor::Listener> listeners;
+    for (const std::string& address : options_.listen) {
+        auto sockets = ListenSocket::open(address);
+        if (!sockets) return sockets.error();
+        addresses_.push_back(sockets->front().address());
+        const auto channel = is_unix(address) ? grpc::InsecureServerCredentials() : *secure;
+        const std::shared_ptr target = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, channel);
+        for (ListenSocket& socket : *sockets) {
+            listeners.push_back({std::move(socket), [target](int listener, io::Fd connection) {
+                                     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+                                     parameters.listener_fd = listener;
+                                     parameters.fd = connection.release();
+                                     target->HandleNewConnection(&parameters);
+                                 }});
         }
-        builder.AddListeningPort(address, local_socket ? grpc::InsecureServerCredentials() : *secure, &picked_ports_[index]);
     }
-    return {};
+    return listeners;
 }
 
 Result<void> Server::Impl::start() {
@@ -161,7 +165,8 @@ Result<void> Server::Impl::start() {
 
     grpc::ServerBuilder builder;
     set_limits(builder);
-    if (auto listening = listen(builder); !listening) return listening;
+    auto listeners = listen(builder);
+    if (!listeners) return listeners.error();
     builder.RegisterService(&ports_);
     builder.RegisterService(&console_);
     builder.RegisterService(&admin_);
@@ -173,16 +178,7 @@ Result<void> Server::Impl::start() {
         void* tag = nullptr;
         bool ok = false;
         while (queue_->Next(&tag, &ok)) continue;
-        const auto failed = std::find(picked_ports_.begin(), picked_ports_.end(), 0) - picked_ports_.begin();
-        if (static_cast<std::size_t>(failed) == options_.listen.size()) {
-            return Error{Failure::io, 0, "listen", "the gRPC server did not start"};
-        }
-        return diagnose_listen_failure(options_.listen[static_cast<std::size_t>(failed)]);
-    }
-    for (std::size_t index = 0; index < options_.listen.size(); ++index) {
-        const std::string& address = options_.listen[index];
-        if (is_unix(address)) ::chmod(unix_path(address).c_str(), unix_socket_mode);
-        addresses_.push_back(is_unix(address) ? address : with_port(address, picked_ports_[index]));
+        return Error{Failure::io, 0, "listen", "the gRPC server did not start; see the log at level debug"};
     }
     health_.emplace(environment_.hub, *server_->GetHealthCheckService());
     // They own themselves, and each that gets a call makes the next.
@@ -190,6 +186,7 @@ Result<void> Server::Impl::start() {
     new ReadStream(*host_);
     new CollectStream(*host_);
     poller_.emplace(*queue_, environment_.loop);
+    acceptor_.emplace(std::move(*listeners));
     return {};
 }
 
@@ -208,6 +205,7 @@ void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> d
 }
 
 void Server::Impl::shut_down(std::chrono::milliseconds grace) {
+    acceptor_->stop();
     server_->Shutdown(std::chrono::system_clock::now() + grace);
     host_->wait_until_all_gone();
     queue_->Shutdown();
@@ -225,6 +223,7 @@ Result<std::unique_ptr<Server>> Server::start(hub::Hub& hub, ServerOptions optio
 
 const std::vector<std::string>& Server::addresses() const noexcept { return impl_->addresses(); }
 const RpcCounters& Server::counters() const noexcept { return impl_->counters(); }
+std::uint64_t Server::connections_refused() const noexcept { return impl_->connections_refused(); }
 void Server::announce_stop() { impl_->announce_stop(); }
 void Server::stop(std::chrono::milliseconds grace, std::function<void()> done) { impl_->stop(grace, std::move(done)); }
 

@@ -21,8 +21,8 @@ struct TlsFiles {
 };
 
 struct ServerOptions {
-    std::vector<std::string> listen;  ///< "HOST:PORT" (port 0 picks a free one), "[::1]:PORT", "unix:/PATH"
-    TlsFiles tls;                     ///< not for Unix sockets
+    std::vector<std::string> listen;   ///< "HOST:PORT" (port 0 picks a free one), "[::1]:PORT", "unix:/PATH"
+    TlsFiles tls;                      ///< not for Unix sockets
     std::uint32_t streams_max = 4096;  ///< byte streams at once, over all clients
     ServerInfo info;
 };
@@ -40,6 +40,8 @@ public:
     /// Where it listens, with the ports that were picked.
     const std::vector<std::string>& addresses() const noexcept;
     const RpcCounters& counters() const noexcept;
+    /// Turned away because the process is short of descriptors. Any thread.
+    std::uint64_t connections_refused() const noexcept;
 
     /// Tells health checkers that this server is about to go. Io thread.
     void announce_stop();

@@ -48,7 +48,8 @@ Shape shape_of(const Error& error) {
         case Failure::not_found: return {grpc::StatusCode::NOT_FOUND, "PORT_NOT_FOUND", "port"};
         case Failure::unsupported: return {grpc::StatusCode::FAILED_PRECONDITION, "UNSUPPORTED", "capability"};
         case Failure::unavailable:
-            if (error.subject == subject_going_down) return {grpc::StatusCode::UNAVAILABLE, "SERVER_GOING_DOWN", nullptr};
+            if (error.subject == subject_going_down)
+                return {grpc::StatusCode::UNAVAILABLE, "SERVER_GOING_DOWN", nullptr};
             if (error.subject == subject_port_removed) return {grpc::StatusCode::UNAVAILABLE, "PORT_REMOVED", nullptr};
             return {grpc::StatusCode::UNAVAILABLE, "DEVICE_AWAY", nullptr};
         case Failure::out_of_range: return {grpc::StatusCode::OUT_OF_RANGE, "OFFSET_NOT_REACHED", "field"};

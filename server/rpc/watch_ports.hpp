@@ -19,10 +19,10 @@ namespace vserd::rpc {
 inline constexpr std::size_t watch_events_max = 256;
 
 /// One WatchPorts call. Owns itself until gRPC is done with it.
-class PortsWatch final : public grpc::ServerWriteReactor<::vser::v1::WatchPortsResponse>,
-                         private hub::PortWatcher,
-                         public boost::intrusive::list_base_hook<
-                             boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+class PortsWatch final
+    : public grpc::ServerWriteReactor<::vser::v1::WatchPortsResponse>,
+      private hub::PortWatcher,
+      public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
     PortsWatch(Environment& environment, const ::vser::v1::WatchPortsRequest& request);
 

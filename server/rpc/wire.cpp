@@ -19,9 +19,7 @@ constexpr std::uint32_t record_data = 3;
 constexpr std::uint32_t wire_varint = 0;
 constexpr std::uint32_t wire_length_delimited = 2;
 
-void release_block(void* block) {
-    const hub::BlockRef last(static_cast<hub::Block*>(block), /*add_ref=*/false);
-}
+void release_block(void* block) { const hub::BlockRef last(static_cast<hub::Block*>(block), /*add_ref=*/false); }
 
 }  // namespace
 

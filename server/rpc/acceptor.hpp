@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "io/fd.hpp"
+#include "rpc/listen_socket.hpp"
+
+namespace vserd::rpc {
+
+/// Descriptors that connections may not use up, so that devices and files can still be opened.
+inline constexpr std::uint64_t descriptors_reserved = 512;
+
+/// Accepts connections on a thread of its own and hands them on. gRPC's own listener stops accepting for good when
+/// descriptors run out (https://github.com/grpc/grpc/issues/20418); this one turns away what is too many and goes on.
+class Acceptor {
+public:
+    struct Listener {
+        ListenSocket socket;
+        std::function<void(int listener, io::Fd connection)> accepted;  ///< on the acceptor's thread
+    };
+
+    explicit Acceptor(std::vector<Listener> listeners);
+    ~Acceptor();  ///< stops
+    Acceptor(const Acceptor&) = delete;
+    Acceptor& operator=(const Acceptor&) = delete;
+
+    /// No `accepted` runs after it returned; the sockets are closed.
+    void stop();
+    /// Connections turned away because descriptors were short. Any thread.
+    std::uint64_t refused() const noexcept { return refused_.load(std::memory_order_relaxed); }
+
+private:
+    void run();
+    bool accept_some(const Listener& listener);
+
+    std::vector<Listener> listeners_;
+    const std::uint64_t descriptors_max_;  ///< a connection whose number is beyond this is turned away
+    io::Fd wake_;
+    std::atomic<std::uint64_t> refused_{0};
+    std::thread thread_;
+};
+
+}  // namespace vserd::rpc

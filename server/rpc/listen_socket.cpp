@@ -1,0 +1,180 @@
+#include "rpc/listen_socket.hpp"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstring>
+#include <memory>
+
+namespace vserd::rpc {
+namespace {
+
+constexpr std::string_view unix_prefix = "unix:";
+constexpr int backlog = 1024;
+constexpr int socket_flags = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+constexpr mode_t unix_socket_mode = 0660;
+/// A connection whose peer acknowledges nothing for as long is dead.
+constexpr unsigned unacknowledged_limit_ms = 20'000;
+
+struct HostPort {
+    std::string host;
+    std::string port;
+};
+
+/// "[::1]:80" and "127.0.0.1:80"; an empty port where there is no such shape.
+HostPort split(std::string_view address) {
+    const auto colon = address.rfind(':');
+    if (colon == std::string_view::npos) return {};
+    std::string_view host = address.substr(0, colon);
+    if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    return {std::string(host), std::string(address.substr(colon + 1))};
+}
+
+std::string unix_path(std::string_view address) {
+    address.remove_prefix(unix_prefix.size());
+    if (address.starts_with("//")) address.remove_prefix(2);
+    return std::string(address);
+}
+
+Error cannot_listen(const std::string& address, int errno_value) {
+    std::string message = "cannot listen on " + address + ": " + std::strerror(errno_value);
+    switch (errno_value) {
+        case EADDRINUSE:
+            message += "; another vserd or another program has it. Stop that one or change `listen` in [server]";
+            break;
+        case EACCES:
+            message += "; ports below 1024 and other users' folders need privileges. Change `listen` in [server]";
+            break;
+        case EADDRNOTAVAIL:
+            message += "; no interface of this machine has that address. Change `listen` in [server]";
+            break;
+        case ENOENT: message += "; make the folder or change `listen` in [server]"; break;
+        default: break;
+    }
+    return {Failure::io, errno_value, "listen", message};
+}
+
+/// Takes a socket's file out of the way, unless somebody answers there or it is another kind of file.
+Result<void> remove_stale(const std::string& address, const std::string& path, const sockaddr_un& name) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) < 0) return {};  // whatever else is wrong shows at bind
+    if (!S_ISSOCK(status.st_mode)) {
+        return Error{
+            Failure::io, EEXIST, "listen",
+            "cannot listen on " + address + ": a file that is not a socket is there; remove it or change the path"};
+    }
+    const io::Fd fd(::socket(AF_UNIX, socket_flags, 0));
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 || errno == EAGAIN) {
+        return cannot_listen(address, EADDRINUSE);
+    }
+    ::unlink(path.c_str());
+    return {};
+}
+
+void set_option(int fd, int level, int option, unsigned value) {
+    ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+Result<io::Fd> listen_tcp(const std::string& address, const addrinfo& where) {
+    io::Fd fd(::socket(where.ai_family, socket_flags, 0));
+    if (!fd) return cannot_listen(address, errno);
+    set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+    // Connections inherit these.
+    set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_limit_ms);
+    if (::bind(fd.get(), where.ai_addr, where.ai_addrlen) < 0 || ::listen(fd.get(), backlog) < 0) {
+        return cannot_listen(address, errno);
+    }
+    return fd;
+}
+
+/// In network byte order.
+in_port_t& port_of(sockaddr& name) {
+    return name.sa_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(name).sin6_port
+                                      : reinterpret_cast<sockaddr_in&>(name).sin_port;
+}
+
+in_port_t picked_port(int fd) {
+    sockaddr_storage name{};
+    socklen_t size = sizeof name;
+    ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size);
+    return port_of(reinterpret_cast<sockaddr&>(name));
+}
+
+}  // namespace
+
+bool is_unix(std::string_view address) { return address.starts_with(unix_prefix); }
+
+bool is_local(std::string_view address) {
+    if (is_unix(address)) return true;
+    const HostPort parts = split(address);
+    if (parts.host == "localhost") return true;
+    in_addr v4{};
+    if (::inet_pton(AF_INET, parts.host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24U) == 127;
+    in6_addr v6{};
+    return ::inet_pton(AF_INET6, parts.host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+Result<ListenSocket> ListenSocket::open_unix(const std::string& address) {
+    const std::string path = unix_path(address);
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof name.sun_path) {
+        return Error{
+            Failure::invalid_argument, ENAMETOOLONG, "listen",
+            address + ": the path of a Unix socket has 1 to " + std::to_string(sizeof name.sun_path - 1) + " bytes"};
+    }
+    std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
+    if (const auto removed = remove_stale(address, path, name); !removed) return removed.error();
+    io::Fd fd(::socket(AF_UNIX, socket_flags, 0));
+    if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) < 0) {
+        return cannot_listen(address, errno);
+    }
+    // Before listen(): nobody can connect yet.
+    if (::chmod(path.c_str(), unix_socket_mode) < 0 || ::listen(fd.get(), backlog) < 0) {
+        return cannot_listen(address, errno);
+    }
+    return ListenSocket(std::move(fd), address, path);
+}
+
+Result<std::vector<ListenSocket>> ListenSocket::open(const std::string& address) {
+    std::vector<ListenSocket> sockets;
+    if (is_unix(address)) {
+        auto socket = open_unix(address);
+        if (!socket) return socket.error();
+        sockets.push_back(std::move(*socket));
+        return sockets;
+    }
+    const HostPort parts = split(address);
+    addrinfo hints{};
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const int failure = ::getaddrinfo(parts.host.c_str(), parts.port.c_str(), &hints, &found);
+    if (failure != 0) {
+        return Error{Failure::io, 0, "listen", "cannot listen on " + address + ": " + ::gai_strerror(failure)};
+    }
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
+    in_port_t port = 0;
+    for (addrinfo* where = found; where != nullptr; where = where->ai_next) {
+        if (port != 0) port_of(*where->ai_addr) = port;
+        auto fd = listen_tcp(address, *where);
+        // "localhost" may stand for an IPv6 address on a machine that has none.
+        if (!fd && fd.error().errno_value == EADDRNOTAVAIL && (!sockets.empty() || where->ai_next != nullptr)) continue;
+        if (!fd) return fd.error();
+        port = picked_port(fd->get());
+        const std::string with_port = address.substr(0, address.rfind(':') + 1) + std::to_string(ntohs(port));
+        sockets.push_back(ListenSocket(std::move(*fd), with_port, {}));
+    }
+    return sockets;
+}
+
+ListenSocket::~ListenSocket() {
+    if (fd_ && !file_.empty()) ::unlink(file_.c_str());
+}
+
+}  // namespace vserd::rpc

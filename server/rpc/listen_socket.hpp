@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/fd.hpp"
+#include "io/result.hpp"
+
+namespace vserd::rpc {
+
+/// Whether only programs on this machine can reach the address: "127.0.0.1:50051", "[::1]:0", "localhost:50051",
+/// "unix:/PATH". A name that would have to be resolved counts as remote.
+bool is_local(std::string_view address);
+/// Whether the address is a Unix socket's ("unix:/PATH").
+bool is_unix(std::string_view address);
+
+/// A socket that listens, non-blocking. A Unix socket's file goes with it.
+class ListenSocket {
+public:
+    /// A name may stand for several addresses, each of which gets a socket; port 0 picks a free one, the same for all.
+    /// Failures (subject "listen") name the address and what to do. A Unix socket that nobody serves is replaced; one that
+    /// somebody does is not.
+    static Result<std::vector<ListenSocket>> open(const std::string& address);
+
+    ListenSocket(ListenSocket&&) noexcept = default;
+    ListenSocket& operator=(ListenSocket&&) = delete;
+    ~ListenSocket();
+
+    int fd() const noexcept { return fd_.get(); }
+    /// As given, with the port that was picked.
+    const std::string& address() const noexcept { return address_; }
+
+private:
+    ListenSocket(io::Fd fd, std::string address, std::string file)
+        : fd_(std::move(fd)), address_(std::move(address)), file_(std::move(file)) {}
+    static Result<ListenSocket> open_unix(const std::string& address);
+
+    io::Fd fd_;
+    std::string address_;
+    std::string file_;  ///< of a Unix socket; empty otherwise
+};
+
+}  // namespace vserd::rpc
