@@ -1,0 +1,135 @@
+#include "rpc/status.hpp"
+
+#include <gtest/gtest.h>
+
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "rpc/counters.hpp"
+#include "rpc/deadline.hpp"
+#include "rpc/listen_socket.hpp"
+
+namespace vserd::rpc {
+namespace {
+
+google::rpc::ErrorInfo info_of(const grpc::Status& status) {
+    google::rpc::Status details;
+    google::rpc::ErrorInfo info;
+    EXPECT_TRUE(details.ParseFromString(status.error_details()));
+    EXPECT_EQ(details.code(), status.error_code());
+    EXPECT_EQ(details.message(), status.error_message());
+    EXPECT_TRUE(details.details_size() == 1 && details.details(0).UnpackTo(&info));
+    EXPECT_EQ(info.domain(), "vserd");
+    return info;
+}
+
+TEST(RpcStatus, EachFailureHasItsCodeAndReason) {
+    const struct {
+        Failure failure;
+        grpc::StatusCode code;
+        const char* reason;
+    } table[] = {
+        {Failure::invalid_argument, grpc::StatusCode::INVALID_ARGUMENT, "INVALID_FIELD"},
+        {Failure::not_found, grpc::StatusCode::NOT_FOUND, "PORT_NOT_FOUND"},
+        {Failure::unsupported, grpc::StatusCode::FAILED_PRECONDITION, "UNSUPPORTED"},
+        {Failure::unavailable, grpc::StatusCode::UNAVAILABLE, "DEVICE_AWAY"},
+        {Failure::out_of_range, grpc::StatusCode::OUT_OF_RANGE, "OFFSET_NOT_REACHED"},
+        {Failure::refused, grpc::StatusCode::FAILED_PRECONDITION, "HELD_EXCLUSIVELY"},
+        {Failure::exhausted, grpc::StatusCode::RESOURCE_EXHAUSTED, "LIMIT_REACHED"},
+        {Failure::timed_out, grpc::StatusCode::DEADLINE_EXCEEDED, "DEADLINE"},
+    };
+    for (const auto& row : table) {
+        const auto status = to_status({row.failure, 0, "it", "a sentence"});
+        EXPECT_EQ(status.error_code(), row.code);
+        EXPECT_EQ(status.error_message(), "a sentence");
+        EXPECT_EQ(info_of(status).reason(), row.reason);
+    }
+    EXPECT_EQ(info_of(to_status(going_down())).reason(), "SERVER_GOING_DOWN");
+    EXPECT_EQ(info_of(to_status(port_removed("p"))).reason(), "PORT_REMOVED");
+}
+
+TEST(RpcStatus, AnErrnoChoosesTheCodeAndIsNamed) {
+    const struct {
+        int errno_value;
+        grpc::StatusCode code;
+        const char* name;
+    } table[] = {
+        {EINVAL, grpc::StatusCode::INVALID_ARGUMENT, "EINVAL"},
+        {EIO, grpc::StatusCode::UNAVAILABLE, "EIO"},
+        {ENOTTY, grpc::StatusCode::FAILED_PRECONDITION, "ENOTTY"},
+        {EBUSY, grpc::StatusCode::FAILED_PRECONDITION, "EBUSY"},
+        {EACCES, grpc::StatusCode::PERMISSION_DENIED, "EACCES"},
+        {EMFILE, grpc::StatusCode::RESOURCE_EXHAUSTED, "EMFILE"},
+        {ELOOP, grpc::StatusCode::INTERNAL, "ELOOP"},
+    };
+    for (const auto& row : table) {
+        const auto status = to_status({Failure::io, row.errno_value, "", "x"}, {.port = "vser0"});
+        EXPECT_EQ(status.error_code(), row.code) << row.name;
+        EXPECT_EQ(info_of(status).metadata().at("errno"), row.name);
+        EXPECT_EQ(info_of(status).metadata().at("port"), "vser0");
+    }
+}
+
+TEST(RpcStatus, WhatAProgramBranchesOnIsInTheMetadata) {
+    const auto status = to_status({Failure::timed_out, 0, "", "x"}, {.port = "p", .bytes_taken = 42});
+
+    EXPECT_EQ(info_of(status).metadata().at("bytes_taken"), "42");
+    EXPECT_EQ(info_of(to_status({Failure::invalid_argument, 0, "baud", "x"})).metadata().at("field"), "baud");
+    EXPECT_EQ(info_of(to_status({Failure::refused, 0, "alice", "x"})).metadata().at("holder"), "alice");
+    EXPECT_EQ(info_of(to_status({Failure::out_of_range, 0, "from.offset", "x"}, {.head = 7})).metadata().at("head"),
+              "7");
+}
+
+TEST(RpcStatus, LongTextsAreCutBetweenCharacters) {
+    std::string message(1023, 'a');
+    message += "\xC3\xA9 and so on";
+
+    const auto status = to_status({Failure::not_found, 0, std::string(5000, 'p'), message});
+
+    EXPECT_EQ(status.error_message(), std::string(1023, 'a') + "...");
+    EXPECT_LT(status.error_details().size(), 4096U);
+}
+
+TEST(RpcCounters, CountByMethodAndCode) {
+    RpcCounters counters;
+    counters.count(Method::attach, 0);
+    counters.count(Method::attach, 0);
+    counters.count(Method::get_server_info, 5);
+    counters.count(Method::list_ports, 1234);
+
+    const auto entries = counters.snapshot();
+
+    ASSERT_EQ(entries.size(), 3U);
+    EXPECT_EQ(entries[0].method, "vser.v1.PortService/ListPorts");
+    EXPECT_EQ(entries[0].code, "UNKNOWN");
+    EXPECT_EQ(entries[1].method, "vser.v1.ConsoleService/Attach");
+    EXPECT_EQ(entries[1].code, "OK");
+    EXPECT_EQ(entries[1].count, 2U);
+    EXPECT_EQ(entries[2].code, "NOT_FOUND");
+}
+
+TEST(AnswerBy, IsALittleBeforeTheDeadline) {
+    using std::chrono::milliseconds;
+    const auto in = [](std::chrono::nanoseconds left) {
+        const auto moment = answer_by(std::chrono::system_clock::now() +
+                                      std::chrono::duration_cast<std::chrono::system_clock::duration>(left));
+        return std::chrono::duration<double, std::milli>(moment - std::chrono::steady_clock::now()).count();
+    };
+
+    EXPECT_NEAR(in(milliseconds(100)), 90, 3);
+    EXPECT_NEAR(in(milliseconds(10'000)), 9900, 3);
+    EXPECT_LE(in(milliseconds(-500)), 0);
+    EXPECT_GT(answer_by(std::chrono::system_clock::time_point::max()),
+              std::chrono::steady_clock::now() + std::chrono::hours(24));
+}
+
+TEST(ListenAddress, KnowsWhatOnlyThisMachineReaches) {
+    for (const char* local : {"127.0.0.1:1", "127.8.9.1:0", "[::1]:50051", "localhost:1", "unix:/run/x"}) {
+        EXPECT_TRUE(is_local(local)) << local;
+    }
+    for (const char* remote : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1", "128.0.0.1:1", "", "nonsense"}) {
+        EXPECT_FALSE(is_local(remote)) << remote;
+    }
+}
+
+}  // namespace
+}  // namespace vserd::rpc
