@@ -24,10 +24,7 @@ check_protos() {
 }
 
 # Needs the generated protos and compile_commands.json of the debug build.
-check_tidy() {
-    local pattern=${1:-"$PWD/(server|clients/cpp)/.*\.cpp$"}
-    run-clang-tidy-14 -quiet -p build/debug -j "$(nproc)" "$pattern"
-}
+check_tidy() { python3 -B tests/tidy/clang_tidy.py build/debug "$@"; }
 
 lint_quick() {
     check 'lint: clang-format' check_format || true
