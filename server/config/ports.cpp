@@ -17,9 +17,7 @@ bool is_name(std::string_view name) {
     });
 }
 
-bool is_simulated(std::string_view device) {
-    return device.starts_with("sim:");
-}
+bool is_simulated(std::string_view device) { return device.starts_with("sim:"); }
 
 bool has_control_characters(std::string_view text) {
     return std::any_of(text.begin(), text.end(),

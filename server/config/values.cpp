@@ -15,13 +15,9 @@
 namespace vserd::config {
 namespace {
 
-Error invalid(std::string message) {
-    return {Failure::invalid_argument, 0, {}, std::move(message)};
-}
+Error invalid(std::string message) { return {Failure::invalid_argument, 0, {}, std::move(message)}; }
 
-std::string quoted(std::string_view text) {
-    return "'" + std::string(text) + "'";
-}
+std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 struct Unit {
     std::string_view name;

@@ -155,18 +155,14 @@ void Channel::fail_pending_writes(const Error& error, bool also_patient) {
     }
 }
 
-std::span<std::byte> Channel::receive_space() {
-    return log_.space();
-}
+std::span<std::byte> Channel::receive_space() { return log_.space(); }
 
 void Channel::on_received(std::size_t size) {
     log_.commit(size);
     wake_readers();
 }
 
-void Channel::on_event(const port::Event& event) {
-    record_event(event);
-}
+void Channel::on_event(const port::Event& event) { record_event(event); }
 
 void Channel::on_transmit_change() {
     if (port_.state() == port::PortState::offline) {

@@ -106,13 +106,9 @@ void Hub::each_watcher(const std::function<void(PortWatcher&)>& call) {
     }
 }
 
-void Hub::add_watcher(PortWatcher& watcher) {
-    watchers_.push_back(&watcher);
-}
+void Hub::add_watcher(PortWatcher& watcher) { watchers_.push_back(&watcher); }
 
-void Hub::remove_watcher(PortWatcher& watcher) noexcept {
-    std::erase(watchers_, &watcher);
-}
+void Hub::remove_watcher(PortWatcher& watcher) noexcept { std::erase(watchers_, &watcher); }
 
 void Hub::publish_stats() {
     auto list = std::make_shared<StatsList>();
@@ -120,9 +116,7 @@ void Hub::publish_stats() {
     stats_.store(std::move(list));
 }
 
-std::shared_ptr<const StatsList> Hub::stats() const {
-    return stats_.load();
-}
+std::shared_ptr<const StatsList> Hub::stats() const { return stats_.load(); }
 
 void Hub::shut_down(std::chrono::milliseconds drain_limit, std::function<void()> done) {
     shutdown_done_ = std::move(done);

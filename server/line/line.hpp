@@ -40,10 +40,10 @@ public:
     virtual ~Line() = default;
     virtual Kind kind() const noexcept = 0;
     virtual Capabilities capabilities() const noexcept = 0;
-    virtual int fd() const noexcept = 0;                      ///< for an engine; stays the same for the life of the line
+    virtual int fd() const noexcept = 0;  ///< for an engine; stays the same for the life of the line
     virtual Result<Settings> apply(const Settings& wanted) = 0;  ///< what is in force after it; drivers may round
     virtual Result<Settings> read_back() = 0;
-    virtual Result<LineStatus> status() = 0;                  ///< zeroes for what the device lacks
+    virtual Result<LineStatus> status() = 0;  ///< zeroes for what the device lacks
     /// Whether status() never waits for hardware, so that the io thread may call it.
     virtual bool status_is_quick() const noexcept { return false; }
     virtual Result<Signals> set_signals(const SignalChange& change) = 0;  ///< both wires in one step

@@ -52,14 +52,10 @@ int bind_error(const addrinfo& target) {
 
 std::string advice(int error) {
     switch (error) {
-        case EADDRINUSE:
-            return "; another process listens there: stop it, or set another 'metrics' address";
-        case EADDRNOTAVAIL:
-            return "; this machine has no such address";
-        case EACCES:
-            return "; ports below 1024 need CAP_NET_BIND_SERVICE";
-        default:
-            return {};
+        case EADDRINUSE: return "; another process listens there: stop it, or set another 'metrics' address";
+        case EADDRNOTAVAIL: return "; this machine has no such address";
+        case EACCES: return "; ports below 1024 need CAP_NET_BIND_SERVICE";
+        default: return {};
     }
 }
 
@@ -170,8 +166,6 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::string& address, So
 Exporter::Exporter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Exporter::~Exporter() = default;
 
-int Exporter::port() const noexcept {
-    return impl_->port();
-}
+int Exporter::port() const noexcept { return impl_->port(); }
 
 }  // namespace vserd::metrics

@@ -11,47 +11,21 @@ Port::Port(PortEnvironment environment, PortConfig config, Listener& listener)
 
 Port::~Port() = default;
 
-void Port::start() {
-    impl_->start();
-}
-void Port::stop(std::function<void()> done) {
-    impl_->stop(std::move(done));
-}
+void Port::start() { impl_->start(); }
+void Port::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
 
-const PortConfig& Port::config() const noexcept {
-    return impl_->config;
-}
-PortState Port::state() const noexcept {
-    return impl_->state;
-}
-const std::string& Port::offline_reason() const noexcept {
-    return impl_->offline_reason;
-}
-const line::Settings& Port::settings() const noexcept {
-    return impl_->settings;
-}
-std::optional<line::Signals> Port::signals() const noexcept {
-    return impl_->signals;
-}
-std::optional<line::Capabilities> Port::capabilities() const noexcept {
-    return impl_->capabilities;
-}
-line::Kind Port::kind() const noexcept {
-    return impl_->kind;
-}
-std::uint64_t Port::tx_offset() const noexcept {
-    return impl_->tx_offset;
-}
-std::size_t Port::tx_queue_bytes() const noexcept {
-    return impl_->queue.bytes();
-}
-const std::shared_ptr<PortStats>& Port::stats() const noexcept {
-    return impl_->stats;
-}
+const PortConfig& Port::config() const noexcept { return impl_->config; }
+PortState Port::state() const noexcept { return impl_->state; }
+const std::string& Port::offline_reason() const noexcept { return impl_->offline_reason; }
+const line::Settings& Port::settings() const noexcept { return impl_->settings; }
+std::optional<line::Signals> Port::signals() const noexcept { return impl_->signals; }
+std::optional<line::Capabilities> Port::capabilities() const noexcept { return impl_->capabilities; }
+line::Kind Port::kind() const noexcept { return impl_->kind; }
+std::uint64_t Port::tx_offset() const noexcept { return impl_->tx_offset; }
+std::size_t Port::tx_queue_bytes() const noexcept { return impl_->queue.bytes(); }
+const std::shared_ptr<PortStats>& Port::stats() const noexcept { return impl_->stats; }
 
-std::size_t Port::transmit(std::span<const std::byte> bytes) {
-    return impl_->transmit(bytes);
-}
+std::size_t Port::transmit(std::span<const std::byte> bytes) { return impl_->transmit(bytes); }
 
 void Port::change_settings(const line::SettingsChange& change, std::chrono::steady_clock::time_point deadline,
                            Reply<line::Settings> reply) {
@@ -63,9 +37,7 @@ void Port::set_signals(const line::SignalChange& change, Reply<line::Signals> re
     impl_->set_signals(change, std::move(reply));
 }
 
-void Port::read_signals(Reply<line::Signals> reply) {
-    impl_->read_signals(std::move(reply));
-}
+void Port::read_signals(Reply<line::Signals> reply) { impl_->read_signals(std::move(reply)); }
 
 void Port::send_break(std::chrono::milliseconds duration, std::chrono::steady_clock::time_point deadline,
                       Reply<void> reply) {

@@ -17,9 +17,7 @@
 
 namespace vserd {
 
-inline std::span<const std::byte> as_bytes(std::string_view text) {
-    return std::as_bytes(std::span{text});
-}
+inline std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span{text}); }
 
 /// A hub on a real engine, driven by hand: until() turns the loop until something is so.
 class HubTest : public testing::TestWithParam<std::string> {

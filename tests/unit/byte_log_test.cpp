@@ -12,9 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::span<const std::byte> bytes(std::string_view text) {
-    return std::as_bytes(std::span{text});
-}
+std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span{text}); }
 
 std::string text_of(const DataItem& item) {
     std::string text;

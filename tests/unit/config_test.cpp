@@ -23,13 +23,9 @@ std::vector<std::string> problems_of(const std::string& text) {
 }
 
 /// One valid port, with `more` in it.
-std::string port(const std::string& more) {
-    return "[[port]]\nname = \"a\"\ndevice = \"sim:echo\"\n" + more + "\n";
-}
+std::string port(const std::string& more) { return "[[port]]\nname = \"a\"\ndevice = \"sim:echo\"\n" + more + "\n"; }
 
-std::string server(const std::string& more) {
-    return "[server]\n" + more + "\n";
-}
+std::string server(const std::string& more) { return "[server]\n" + more + "\n"; }
 
 TEST(Config, EmptyTextGivesTheDefaults) {
     const auto result = parse("", "f");
@@ -111,15 +107,11 @@ struct Case {
     std::string text;
     std::vector<std::string> problems;
 };
-void PrintTo(const Case& c, std::ostream* out) {
-    *out << c.name;
-}
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 class ConfigProblem : public testing::TestWithParam<Case> {};
 
-TEST_P(ConfigProblem, IsToldWithPlaceAndFix) {
-    EXPECT_EQ(problems_of(GetParam().text), GetParam().problems);
-}
+TEST_P(ConfigProblem, IsToldWithPlaceAndFix) { EXPECT_EQ(problems_of(GetParam().text), GetParam().problems); }
 
 const std::vector<Case> key_cases{
     {"misspelt_key", port("bauds = 9600"), {"f:4:1: unknown key 'bauds' in [[port]]; did you mean 'baud'?"}},

@@ -10,13 +10,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::span<const std::byte> bytes(std::string_view text) {
-    return std::as_bytes(std::span{text});
-}
+std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span{text}); }
 
-std::string text(std::span<const std::byte> data) {
-    return {reinterpret_cast<const char*>(data.data()), data.size()};
-}
+std::string text(std::span<const std::byte> data) { return {reinterpret_cast<const char*>(data.data()), data.size()}; }
 
 std::unique_ptr<TxCommand> command(std::chrono::steady_clock::time_point deadline = {}) {
     return std::make_unique<TxCommand>(TxCommand{1ms, deadline, [](const Result<line::Settings>&) {}});

@@ -30,9 +30,7 @@ aiocb request(int fd, void* buffer, std::size_t size, int operation) {
     return block;
 }
 
-void tell(sigval value) {
-    ::sem_post(static_cast<sem_t*>(value.sival_ptr));
-}
+void tell(sigval value) { ::sem_post(static_cast<sem_t*>(value.sival_ptr)); }
 
 bool read_with_callback(int reader, int writer) {
     sem_t done;

@@ -23,9 +23,7 @@ namespace {
 
 volatile sig_atomic_t arrived = 1;
 
-void note_arrival(int) {
-    arrived = 1;
-}
+void note_arrival(int) { arrived = 1; }
 
 }  // namespace
 

@@ -155,9 +155,7 @@ TEST_F(Ioctl, WaitSignalsBlocksUntilAWireChanges) {
     ASSERT_EQ(set_sysfs(0, "faults/ring", "0"), 0);
 }
 
-TEST_F(Ioctl, WaitForUnknownWiresIsEinval) {
-    EXPECT_EQ(call(VS_WAIT_SIGNALS, vs_signals_wait{0x80, 0, 0, 0}), EINVAL);
-}
+TEST_F(Ioctl, WaitForUnknownWiresIsEinval) { EXPECT_EQ(call(VS_WAIT_SIGNALS, vs_signals_wait{0x80, 0, 0, 0}), EINVAL); }
 
 TEST_F(Ioctl, BreakIsCountedAndSeenAsAChange) {
     vs_signals_wait wait{};

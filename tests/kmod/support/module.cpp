@@ -18,9 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-[[noreturn]] void fail(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
+[[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
 
 std::string module_path() {
     const char* path = std::getenv("VSER_KO");
@@ -36,13 +34,9 @@ int Module::insert(const std::string& parameters) {
     return ::syscall(SYS_finit_module, file.get(), parameters.c_str(), 0) == 0 ? 0 : -errno;
 }
 
-int Module::remove() {
-    return ::syscall(SYS_delete_module, "vser", O_NONBLOCK) == 0 ? 0 : -errno;
-}
+int Module::remove() { return ::syscall(SYS_delete_module, "vser", O_NONBLOCK) == 0 ? 0 : -errno; }
 
-bool Module::loaded() {
-    return ::access("/sys/module/vser/initstate", F_OK) == 0;
-}
+bool Module::loaded() { return ::access("/sys/module/vser/initstate", F_OK) == 0; }
 
 Module::Module(const std::string& parameters) {
     if (loaded() && !eventually([] { return remove() == 0; })) fail("rmmod vser");
@@ -76,9 +70,7 @@ void Fd::reset() noexcept {
     fd_ = -1;
 }
 
-std::string node_path(int port) {
-    return "/dev/vser" + std::to_string(port);
-}
+std::string node_path(int port) { return "/dev/vser" + std::to_string(port); }
 
 Fd open_port(int port, int flags) {
     int fd = -1;
@@ -99,9 +91,7 @@ bool eventually(const std::function<bool()>& condition, int seconds) {
     return true;
 }
 
-pid_t thread_id() {
-    return static_cast<pid_t>(::syscall(SYS_gettid));
-}
+pid_t thread_id() { return static_cast<pid_t>(::syscall(SYS_gettid)); }
 
 bool blocked(pid_t thread) {
     return eventually([thread] {
