@@ -39,7 +39,8 @@ void Hub::apply(const HubConfig& config) {
     limits_ = config.limits;
     std::vector<std::string> gone;
     for (const auto& [name, channel] : channels_) {
-        const auto same = [&](const port::PortConfig& wanted) { return wanted == channel->port().config(); };
+        const port::PortConfig& current = channel->port().config();  // clang 14 captures no structured binding
+        const auto same = [&](const port::PortConfig& wanted) { return wanted == current; };
         if (limits_changed || std::none_of(config.ports.begin(), config.ports.end(), same)) gone.push_back(name);
     }
     for (const std::string& name : gone) remove(name);
