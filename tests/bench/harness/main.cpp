@@ -1,6 +1,7 @@
 // Measures bridges side by side: prints one JSON object per line for each run of each case. tests/bench/run makes
 // tables of them.
 #include <absl/synchronization/mutex.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
@@ -77,6 +78,7 @@ int main(int argc, char** argv) {
     absl::SetMutexDeadlockDetectionMode(
         absl::OnDeadlockCycle::kIgnore);  // Debian builds it on; it costs the client much
     raise_descriptor_limit();
+    ::signal(SIGPIPE, SIG_IGN);  // a session is cancelled under a thread that writes to it
     bool good = true;
     for (const std::string& name : options.cases.empty() ? case_names() : options.cases)
         good = run_case(name, options) && good;
