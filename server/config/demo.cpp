@@ -18,7 +18,8 @@ Config demo() {
     Config config;
     config.listen = {"127.0.0.1:50051"};
     config.ports = {
-        simulated("console", "sim:console", 115200, "A small device that boots, prints, and answers at a prompt"),
+        simulated("console", "sim:console?id=console", 115200,
+                  "A small device that boots, prints, and answers at a prompt"),
         simulated("echo", "sim:echo", 115200, "Sends back what it is sent, at the pace of the line"),
         simulated("fast", "sim:echo?unpaced=1", 4'000'000, "Sends back what it is sent, at once"),
         simulated("slow", "sim:echo", 300, "An echo over an acoustic coupler"),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -47,7 +48,10 @@ public:
     /// Whether status() never waits for hardware, so that the io thread may call it.
     virtual bool status_is_quick() const noexcept { return false; }
     virtual Result<Signals> set_signals(const SignalChange& change) = 0;  ///< both wires in one step
-    virtual Result<void> set_break(bool on) = 0;
+    /// Starts a break. A device that times breaks itself ends it after `duration`; the others hold it until end_break(),
+    /// which the caller owes them then.
+    virtual Result<void> begin_break(std::chrono::milliseconds duration) = 0;
+    virtual Result<void> end_break() = 0;
     virtual Result<void> flush(FlushDirection direction) = 0;
     virtual Result<std::uint64_t> output_pending_bytes() = 0;  ///< accepted by the driver, not yet on the wire
 };

@@ -57,7 +57,11 @@ Result<Signals> SimLine::set_signals(const SignalChange& change) {
     return signals;
 }
 
-Result<void> SimLine::set_break(bool on) {
+Result<void> SimLine::begin_break(std::chrono::milliseconds /*duration*/) { return hold_break(true); }
+
+Result<void> SimLine::end_break() { return hold_break(false); }
+
+Result<void> SimLine::hold_break(bool on) {
     auto done = device_->set_break(on);
     Simulator::instance().poke(*device_);
     return done;

@@ -24,11 +24,13 @@ public:
     Result<Settings> read_back() override;
     Result<LineStatus> status() override;
     Result<Signals> set_signals(const SignalChange& change) override;
-    Result<void> set_break(bool on) override;
+    Result<void> begin_break(std::chrono::milliseconds duration) override;
+    Result<void> end_break() override;
     Result<void> flush(FlushDirection direction) override;
     Result<std::uint64_t> output_pending_bytes() override;
 
 private:
+    Result<void> hold_break(bool on);
     SimLine(std::shared_ptr<SimDevice> device, io::Fd fd) noexcept : device_(std::move(device)), fd_(std::move(fd)) {}
 
     std::shared_ptr<SimDevice> device_;  // shared with the simulator's thread, and by id with later opens

@@ -85,7 +85,8 @@ Result<Settings> TtyLine::apply(const Settings& wanted) {
     termios2 raw{};
     if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
     if (const auto put = put_settings(wanted, raw); !put) return put.error();
-    if (::ioctl(fd_.get(), TCSETS2, &raw) != 0) return errno_error(path_ + ": setting the line");
+    // Not before the characters in the UART's FIFO are out: output_pending_bytes() does not see those.
+    if (::ioctl(fd_.get(), TCSETSW2, &raw) != 0) return errno_error(path_ + ": setting the line");
     return read_back();  // drivers round the speed and may ignore a part of the format
 }
 
@@ -138,7 +139,11 @@ Result<Signals> TtyLine::set_signals(const SignalChange& change) {
     return signals();
 }
 
-Result<void> TtyLine::set_break(bool on) {
+Result<void> TtyLine::begin_break(std::chrono::milliseconds /*duration*/) { return hold_break(true); }
+
+Result<void> TtyLine::end_break() { return hold_break(false); }
+
+Result<void> TtyLine::hold_break(bool on) {
     if (!capabilities_.send_break)
         return unsupported(path_, "send_break", "is a pseudo terminal, which carries no break");
     if (::ioctl(fd_.get(), on ? TIOCSBRK : TIOCCBRK) != 0) {

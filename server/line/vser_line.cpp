@@ -122,12 +122,14 @@ Result<Signals> VserLine::set_signals(const SignalChange& change) {
     return signals();
 }
 
-Result<void> VserLine::set_break(bool on) {
-    // The driver times a break itself and has no request to end one.
-    if (!on) return {};
-    __u32 length_ms = VS_BREAK_MS_DEFAULT;
+Result<void> VserLine::begin_break(std::chrono::milliseconds duration) {
+    auto length_ms = static_cast<__u32>(duration.count());
     if (::ioctl(fd_.get(), VS_SEND_BREAK, &length_ms) != 0) return errno_error(path_ + ": VS_SEND_BREAK");
     return {};
+}
+
+Result<void> VserLine::end_break() {
+    return {};  // the driver timed it
 }
 
 Result<void> VserLine::flush(FlushDirection direction) {

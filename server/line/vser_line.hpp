@@ -20,7 +20,8 @@ public:
     Result<Settings> read_back() override;
     Result<LineStatus> status() override;
     Result<Signals> set_signals(const SignalChange& change) override;
-    Result<void> set_break(bool on) override;
+    Result<void> begin_break(std::chrono::milliseconds duration) override;
+    Result<void> end_break() override;
     Result<void> flush(FlushDirection direction) override;
     Result<std::uint64_t> output_pending_bytes() override;
 

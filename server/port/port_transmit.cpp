@@ -210,18 +210,18 @@ void Port::Impl::apply_settings(const line::SettingsChange& change) {
 }
 
 void Port::Impl::start_break() {
-    call_line<void>([](line::Line& line) { return line.set_break(true); },
+    const auto duration = std::get<milliseconds>(queue.front_command()->action);
+    call_line<void>([duration](line::Line& line) { return line.begin_break(duration); },
                     [this](const Result<void>& started) {
                         if (phase_ != Phase::online) return;
                         if (!started) return finish_command(started.error());
-                        const auto* command = queue.front_command();
-                        after(wire_timer_, std::get<milliseconds>(command->action), &Impl::end_break);
+                        after(wire_timer_, std::get<milliseconds>(queue.front_command()->action), &Impl::end_break);
                     });
 }
 
 void Port::Impl::end_break() {
     if (phase_ != Phase::online) return;
-    call_line<void>([](line::Line& line) { return line.set_break(false); },
+    call_line<void>([](line::Line& line) { return line.end_break(); },
                     [this](const Result<void>& ended) {
                         if (phase_ != Phase::online) return;
                         if (!ended) return finish_command(ended.error());

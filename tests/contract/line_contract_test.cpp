@@ -159,7 +159,7 @@ TEST_P(LineContract, HasModemSignalsOrSaysThatItHasNot) {
 }
 
 TEST_P(LineContract, SendsABreakOrSaysThatItCannot) {
-    const auto began = line_->set_break(true);
+    const auto began = line_->begin_break(std::chrono::milliseconds{20});
 
     ASSERT_EQ(began.has_value(), line_->capabilities().send_break);
     if (!began) {
@@ -167,7 +167,7 @@ TEST_P(LineContract, SendsABreakOrSaysThatItCannot) {
         EXPECT_EQ(began.error().subject, "send_break");
         return;
     }
-    EXPECT_TRUE(line_->set_break(false));
+    EXPECT_TRUE(line_->end_break());
     if (line_->capabilities().error_counters) {
         EXPECT_TRUE(wait_until([this] { return line_->status()->errors.breaks == 1; }));
     }

@@ -157,11 +157,11 @@ TEST(SimEcho, ObeysXonAndXoff) {
 
 TEST(SimEcho, HoldsItsBytesDuringABreak) {
     const auto line = open_sim("sim:echo?unpaced=1");
-    ASSERT_TRUE(line->set_break(true));
+    ASSERT_TRUE(line->begin_break(std::chrono::milliseconds{20}));
 
     test::write_all(line->fd(), "after");
     EXPECT_FALSE(test::wait_for(line->fd(), POLLIN, milliseconds(50)));
-    ASSERT_TRUE(line->set_break(false));
+    ASSERT_TRUE(line->end_break());
 
     EXPECT_EQ(test::read_exactly(line->fd(), 5), "after");
     EXPECT_EQ(line->status()->errors.breaks, 1U);
