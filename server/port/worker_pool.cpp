@@ -12,16 +12,16 @@ namespace {
 
 constexpr std::chrono::milliseconds end_wait{500};
 
-struct Work {
-    std::function<void()> job;
-    std::function<void()> done;
-};
-
 }  // namespace
 
 /// Everything here is protected by `mutex`. Shared with the threads, which outlive the pool when a driver hangs them.
 struct WorkerPool::Shared {
     Shared(io::Loop& host, std::size_t limit) : loop(&host), threads_max(limit) {}
+
+    struct Work {
+        std::function<void()> job;
+        std::function<void()> done;
+    };
 
     std::mutex mutex;
     std::condition_variable changed;
@@ -55,7 +55,7 @@ WorkerPool::WorkerPool(io::Loop& loop, std::size_t threads_max)
     : shared_(std::make_shared<Shared>(loop, threads_max)) {}
 
 WorkerPool::~WorkerPool() {
-    std::deque<Work> dropped;  // destroyed without the lock
+    std::deque<Shared::Work> dropped;  // destroyed without the lock
     std::unique_lock lock{shared_->mutex};
     shared_->loop = nullptr;
     dropped.swap(shared_->queue);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 namespace vserd::rpc {
 
 /// What a tag of the completion queue points to. Each operation of a call has its own.
@@ -15,13 +17,13 @@ protected:
 };
 
 /// A completion that calls a member function of its owner on the io thread, and perhaps another one on arrival.
-template <class Owner, void (Owner::*complete)(bool), void (Owner::*arrive)(bool) = nullptr>
+template <class Owner, void (Owner::*complete)(bool), auto arrive = nullptr>
 class MemberCompletion final : public Completion {
 public:
     explicit MemberCompletion(Owner& owner) : owner_(owner) {}
 
     void on_arrival(bool ok) override {
-        if constexpr (arrive != nullptr) (owner_.*arrive)(ok);
+        if constexpr (!std::is_null_pointer_v<decltype(arrive)>) (owner_.*arrive)(ok);
     }
     void on_complete(bool ok) override { (owner_.*complete)(ok); }
 
