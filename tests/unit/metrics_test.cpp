@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -49,7 +50,10 @@ std::string get(int port, const std::string& path) {
     if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
         char buffer[4096];
         ssize_t got = 0;
-        while ((got = ::recv(fd, buffer, sizeof buffer, 0)) > 0) answer.append(buffer, static_cast<std::size_t>(got));
+        // The io_uring of this thread's loop interrupts system calls, and those with a time limit are not restarted.
+        while ((got = ::recv(fd, buffer, sizeof buffer, 0)) > 0 || (got < 0 && errno == EINTR)) {
+            if (got > 0) answer.append(buffer, static_cast<std::size_t>(got));
+        }
     }
     ::close(fd);
     return answer;
