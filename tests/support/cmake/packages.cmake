@@ -16,6 +16,11 @@ find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(uring REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
-pkg_check_modules(grpcpp REQUIRED IMPORTED_TARGET grpc++>=1.51)
-# pkg-config does not know of it; the linker drops it where nobody calls it. libgrpc++_error_details stays out: vserd_proto has its messages.
-target_link_libraries(PkgConfig::grpcpp INTERFACE grpc++_reflection protobuf::libprotobuf Threads::Threads)
+
+# Not by pkg-config: it needs 3 s for each question about gRPC and its forty abseil libraries.
+find_package(gRPC 1.51 REQUIRED CONFIG)                   # gRPC::grpc++, gRPC::grpc++_reflection
+find_package(absl REQUIRED CONFIG)                        # absl::synchronization
+# libgrpc++_error_details stays out: vserd_proto has its messages.
+add_library(vserd_grpc INTERFACE)
+target_link_libraries(vserd_grpc INTERFACE
+    gRPC::grpc++ gRPC::grpc++_reflection gRPC::gpr absl::synchronization protobuf::libprotobuf Threads::Threads)
