@@ -30,7 +30,7 @@ const char* const default_listen = "127.0.0.1:50051";
 const char* const runtime_folder = "/run/vserd";
 const char* const default_socket = "unix:/run/vserd/vserd.sock";
 /// What clients get to take their last status, after the drain.
-constexpr milliseconds goodbye_limit{1000};
+constexpr milliseconds goodbye_limit{300};
 /// Beyond the drain, the goodbye and this, something hangs (a driver in close, say) and the process ends regardless.
 constexpr milliseconds hang_limit{10'000};
 constexpr milliseconds strict_limit{15'000};

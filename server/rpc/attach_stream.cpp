@@ -107,7 +107,8 @@ void AttachStream::take_bytes(const std::string& bytes) {
     pending_.done = [this](const Result<void>& result) {
         if (ending()) return;
         if (result) return read_request();
-        finish(result.error(), {.port = port(), .bytes_taken = pending_.taken});
+        const bool removed = environment().hub.find(port()) == nullptr;
+        finish(removed ? port_removed(port()) : result.error(), {.port = port(), .bytes_taken = pending_.taken});
     };
     channel->submit(*writer_, pending_);
 }
@@ -166,7 +167,7 @@ void AttachStream::line_request_done(const Result<void>& result) {
                    channel->port().state() == port::PortState::offline) {
             take_line_request();  // the device went away meanwhile: wait for it
         } else {
-            finish(result.error(), {.port = port()});
+            finish(channel == nullptr ? port_removed(port()) : result.error(), {.port = port()});
         }
     }
     operation_ended();

@@ -19,6 +19,7 @@ private:
     void accepted() override;
     void begin() override { read_request(); }
     void release() override;
+    void start_headers(void* tag) override { stream_.SendInitialMetadata(tag); }
     void start_write(const grpc::ByteBuffer& message, void* tag) override { stream_.Write(message, tag); }
     void start_finish(const grpc::Status& status, void* tag) override { stream_.Finish(status, tag); }
     std::size_t bytes_wanted() override { return reply_payload_bytes_max; }

@@ -37,6 +37,12 @@ void ByteStream::send(const grpc::ByteBuffer& message) {
     start_write(message, &write_completion_);
 }
 
+void ByteStream::send_headers() {
+    writing_ = true;
+    operation_started();
+    start_headers(&write_completion_);
+}
+
 void ByteStream::write_completed(bool ok) {
     writing_ = false;
     if (ending_) {

@@ -53,6 +53,7 @@ protected:
     virtual void begin() = 0;     ///< the call may go on
     virtual void on_ready() = 0;  ///< the message in flight is out: there is room for one
     virtual void release() = 0;   ///< the call ends: let go of readers and writers; called once
+    virtual void start_headers(void* tag) = 0;
     virtual void start_write(const grpc::ByteBuffer& message, void* tag) = 0;
     virtual void start_finish(const grpc::Status& status, void* tag) = 0;
 
@@ -60,6 +61,8 @@ protected:
     bool ready() const noexcept { return !writing_ && !ending_; }
     bool ending() const noexcept { return ending_; }
     void send(const grpc::ByteBuffer& message);
+    /// In place of the first send(), where nothing may be there to send: tells the client that its call was accepted.
+    void send_headers();
 
     /// Bracket every operation that is the rpc's own (reads): the stream lives until as many ended as were started.
     void operation_started() noexcept { ++operations_; }

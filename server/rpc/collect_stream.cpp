@@ -30,7 +30,7 @@ void CollectStream::begin() {
     opened_ = std::chrono::steady_clock::now();
     end_of_turn_ = std::make_shared<CollectStream*>(this);
     if (const auto added = add_sources(); !added) return finish(added.error(), {.port = failed_port_});
-    gather();
+    send_headers();
 }
 
 Result<void> CollectStream::add_sources() {

@@ -38,6 +38,7 @@ private:
     void begin() override;
     void on_ready() override { gather(); }
     void release() override;
+    void start_headers(void* tag) override { writer_.SendInitialMetadata(tag); }
     void start_write(const grpc::ByteBuffer& message, void* tag) override { writer_.Write(message, tag); }
     void start_finish(const grpc::Status& status, void* tag) override { writer_.Finish(status, tag); }
 

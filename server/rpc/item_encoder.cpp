@@ -7,7 +7,8 @@ namespace vserd::rpc {
 void ItemEncoder::encode(const hub::Item& item, bool shared, Messages& messages) {
     if (const auto* data = std::get_if<hub::DataItem>(&item)) {
         if (text_) return encode_text(*data, messages);
-        messages.push_back(cache_.encode(*data, shared));
+        grpc::ByteBuffer message = cache_.encode(*data, shared);
+        messages.emplace_back().Swap(&message);  // a ByteBuffer cannot be moved
         return;
     }
     v1::ReadResponse response;

@@ -30,9 +30,8 @@ void LogStream::pump() {
     while (ready()) {
         if (outbox_.empty() && !fill_outbox()) return;
         if (outbox_.empty()) continue;
-        const grpc::ByteBuffer message = outbox_.front();
+        send(outbox_.front());
         outbox_.erase(outbox_.begin());
-        send(message);
     }
 }
 

@@ -18,7 +18,8 @@ protected:
     hub::Channel* open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding);
     /// Puts a message before those of the log.
     void queue(const grpc::ByteBuffer& message) { outbox_.push_back(message); }
-    /// Sends what there is, until one message is in flight or there is no more. Call it once after open().
+    /// Sends what there is, until one message is in flight or there is no more. After open(), call it or
+    /// send_headers().
     void pump();
     /// Ends the call with OK after what is left of a character.
     void complete();

@@ -25,7 +25,7 @@ void ReadStream::begin() {
     end_offset_ = channel->log().next_offset();
     began_ = std::chrono::system_clock::now();
     bytes_left_ = request_.max_bytes() == 0 ? std::numeric_limits<std::uint64_t>::max() : request_.max_bytes();
-    pump();
+    send_headers();
 }
 
 std::size_t ReadStream::bytes_wanted() {

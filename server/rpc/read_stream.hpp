@@ -13,6 +13,7 @@ public:
 private:
     void accepted() override;
     void begin() override;
+    void start_headers(void* tag) override { writer_.SendInitialMetadata(tag); }
     void start_write(const grpc::ByteBuffer& message, void* tag) override { writer_.Write(message, tag); }
     void start_finish(const grpc::Status& status, void* tag) override { writer_.Finish(status, tag); }
     std::size_t bytes_wanted() override;

@@ -93,6 +93,7 @@ TEST_F(RpcAbuse, TenThousandConnectionsLeaveNothingBehind) {
 
     EXPECT_TRUE(serves());
     EXPECT_TRUE(eventually([&] { return daemon.descriptors() <= descriptors_before + 5; })) << daemon.descriptors();
+    if (!memory_tells()) GTEST_SKIP() << "descriptors are fine; memory cannot be told";
     EXPECT_TRUE(eventually([&] { return daemon.resident_bytes() < memory_before + (std::size_t{8} << 20); }))
         << daemon.resident_bytes() << " after " << memory_before;
 }

@@ -1,6 +1,7 @@
 #include "integration/rpc_daemon.hpp"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -121,6 +122,8 @@ std::string vserd_program() {
     return other != nullptr ? other : VSERD_PROGRAM;
 }
 
+bool memory_tells() { return std::getenv("VSERD_PROGRAM") == nullptr; }
+
 std::string port_table(const std::string& name, const std::string& device, const std::string& more) {
     return "[[port]]\nname = \"" + name + "\"\ndevice = \"" + device + "\"\n" + more + "\n";
 }
@@ -135,9 +138,16 @@ Daemon::Daemon(const std::string& ports, const std::string& server)
     address_ = line.substr(begin, line.find_first_of(",;", begin) - begin);
 }
 
+Daemon::~Daemon() {
+    if (process_.pid() < 0) return;
+    process_.signal(SIGTERM);
+    EXPECT_EQ(process_.wait(), 0) << process_.errors();
+}
+
 std::string Daemon::text(const std::string& ports, const std::string& server) {
     const std::string listen = server.find("listen") == std::string::npos ? "listen = [\"127.0.0.1:0\"]\n" : "";
-    return "[server]\n" + listen + "metrics = \"\"\n" + server + "\n" + ports;
+    const std::string drain = server.find("drain_limit") == std::string::npos ? "drain_limit = \"200ms\"\n" : "";
+    return "[server]\n" + listen + drain + "metrics = \"\"\n" + server + "\n" + ports;
 }
 
 void Daemon::reload(const std::string& ports) {

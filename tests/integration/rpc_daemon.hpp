@@ -26,7 +26,7 @@ public:
     int wait(std::chrono::milliseconds limit = patience);
     /// All of its standard error; after wait().
     std::string errors() const;
-    pid_t pid() const noexcept { return pid_; }
+    pid_t pid() const noexcept { return pid_; }  ///< -1 after wait() told how it ended
 
 private:
     pid_t pid_ = -1;
@@ -55,6 +55,10 @@ class Daemon {
 public:
     /// `ports`: the [[port]] tables. `server`: more lines for [server].
     explicit Daemon(const std::string& ports, const std::string& server = {});
+    /// Ends it by SIGTERM where it still runs, and fails the test if it does not exit cleanly.
+    ~Daemon();
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
 
     const std::string& address() const noexcept { return address_; }  ///< "127.0.0.1:PORT"
     const std::string& config_file() const noexcept { return config_file_; }
@@ -79,6 +83,8 @@ private:
 
 /// The path of the vserd under test.
 std::string vserd_program();
+/// Whether its memory is its own: a sanitizer keeps what was freed.
+bool memory_tells();
 
 /// One [[port]] table.
 std::string port_table(const std::string& name, const std::string& device, const std::string& more = {});

@@ -44,7 +44,7 @@ protected:
 };
 
 TEST_F(RpcDrain, SigtermWritesWhatWasAcceptedEndsStreamsAndExitsWithZero) {
-    start("");
+    start("drain_limit = \"20s\"");
     v1::ReadRequest request;
     request.set_port("tty");
     request.set_follow(true);

@@ -238,7 +238,9 @@ TEST_F(RpcRead, AStoppedReaderStallsNobodyAndGetsAGapWhenItGoesOn) {
     for (auto& reader : readers) reader.join();
 
     EXPECT_EQ(intact, 7);
-    EXPECT_LT(daemon.resident_bytes(), memory_before + (std::size_t{12} << 20));
+    if (memory_tells()) {
+        EXPECT_LT(daemon.resident_bytes(), memory_before + (std::size_t{12} << 20));
+    }
     std::uint64_t at = 0;
     bool gap_seen = false;
     while (at < size && stopped->Read(&response)) {
