@@ -5,7 +5,9 @@
 build() {
     local preset=$1
     shift
-    if [ ! -f "build/$preset/build.ninja" ]; then step "$preset: configure" cmake --preset "$preset" || return 1; fi
+    if [ ! -f "build/$preset/build.ninja" ]; then
+        step "$preset: configure" cmake --preset "$preset" ${VSERD_UNITY:+"-DVSERD_UNITY=$VSERD_UNITY"} || return 1
+    fi
     step "$preset: build${1:+ $*}" cmake --build "build/$preset" ${1:+--target "$@"}
 }
 
