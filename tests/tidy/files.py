@@ -9,7 +9,7 @@ def walk(root, suffixes=None):
     for folder, folders, names in os.walk(root):
         top = os.path.samefile(folder, root)
         folders[:] = sorted(f for f in folders if f not in _SKIPPED and not (top and f.startswith("build")))
-        for name in sorted(names):
+        for name in sorted(set(names) - _SKIPPED):  # in a worktree, .git is a file
             path = os.path.relpath(os.path.join(folder, name), root)
             if suffixes is None or path.endswith(tuple(suffixes)):
                 yield path

@@ -4,6 +4,8 @@ set(Boost_NO_WARN_NEW_VERSIONS ON)
 find_package(Boost 1.81 REQUIRED CONFIG)                  # Boost::headers: Asio and system, header-only
 find_package(Threads REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)        # for tests that are scripts
+# Debian's own Python, which sees Debian's packages; the one in PATH may be another.
+find_program(SYSTEM_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 find_package(Protobuf 3.21 REQUIRED)                      # protobuf::libprotobuf, protobuf::protoc
 find_package(prometheus-cpp REQUIRED CONFIG)              # prometheus-cpp::core, prometheus-cpp::pull
 find_package(tomlplusplus 3.3 REQUIRED CONFIG)            # tomlplusplus::tomlplusplus

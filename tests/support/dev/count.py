@@ -2,7 +2,7 @@
 """count.py FOLDER: sums the test cases of one ctest run, as "N passed, N failed, N skipped", then one line for each
 reason why some were skipped.
 
-A GoogleTest program leaves NAME.xml with all of its cases; any other ctest entry counts as one. A program that ctest
+A GoogleTest program, or pytest, leaves NAME.xml with all of its cases; any other ctest entry counts as one. A program that ctest
 calls failed though its cases passed (it crashed on the way out, a sanitizer spoke up) counts as one failure more.
 """
 import collections
@@ -20,19 +20,19 @@ def reason_of(case):
 
 
 def cases(path, skips):
-    """[passed, failed, skipped] of a GoogleTest result, or None where there is none to be read."""
+    """[passed, failed, skipped] of a result file, or None where there is none to be read."""
     try:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError):
         return None
     found = [0, 0, 0]
     for case in root.iter("testcase"):
-        if case.find("failure") is not None:
+        if case.find("failure") is not None or case.find("error") is not None:
             found[1] += 1
         elif case.get("result") == "skipped" or case.find("skipped") is not None:
             found[2] += 1
             skips[reason_of(case)] += 1
-        elif case.get("status") == "run":
+        elif case.get("status", "run") == "run":
             found[0] += 1
     return found
 

@@ -105,8 +105,25 @@ setup_buf() {
     fi
 }
 
+# PyPI's current gRPC and the checkers of Python, beside Debian's. A changed list is another folder.
+python_venv=$cache/python-$(cksum <tests/client/requirements.txt | cut -d' ' -f1)
+
+make_python_venv() {
+    rm -rf "$python_venv.new"
+    /usr/bin/python3 -m venv "$python_venv.new" &&
+        "$python_venv.new/bin/python" -m pip install -q --disable-pip-version-check -r tests/client/requirements.txt &&
+        rm -rf "$python_venv" && mv "$python_venv.new" "$python_venv"
+}
+
+setup_python_venv() {
+    [ -x "$python_venv/bin/python" ] && return 0
+    once python-venv make_python_venv ||
+        warn 'no packages of PyPI (was it reached?): the Python client is tested with those of Debian only; ./dev setup tries again'
+}
+
 setup() {
     setup_packages
     setup_grpcurl
     setup_buf
+    setup_python_venv
 }

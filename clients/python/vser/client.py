@@ -1,0 +1,191 @@
+"""Calls to one server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from types import TracebackType
+from typing import overload
+from weakref import WeakSet
+
+from vser import convert
+from vser.connection import Connection, Tls
+from vser.console import Console, ConsoleOptions
+from vser.items import LogItem
+from vser.types import (
+    FlushDirection,
+    Format,
+    Mode,
+    Port,
+    PortChange,
+    Record,
+    ServerInfo,
+    Signals,
+    StartPoint,
+    Written,
+)
+from vser.v1 import admin_service_pb2 as admin_pb2
+from vser.v1 import console_service_pb2 as console_pb2
+from vser.v1 import port_service_pb2 as port_pb2
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+DEFAULT_TIMEOUT_SECONDS = 10.0
+_ADDRESS_VARIABLE = "VSERD_ADDRESS"
+
+
+def connect(address: str | None = None, *, tls: Tls | bool = False, timeout: float | None = DEFAULT_TIMEOUT_SECONDS) -> Client:
+    """Connects to a vserd and asks it whether it is one.
+
+    address: "HOST:PORT", "[IPV6]:PORT" or "unix:/PATH"; without it that of the variable VSERD_ADDRESS, or 127.0.0.1:50051.
+    tls: True for the system's certificates, or a Tls with files. timeout: seconds for each call, None for no limit.
+    Raises Unreachable where nobody answers.
+    """
+    where = address or os.environ.get(_ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+    connection = Connection(where, Tls() if tls is True else tls or None, timeout)
+    client = Client(connection)
+    try:
+        client.info()
+    except BaseException:
+        connection.close()
+        raise
+    return client
+
+
+class Client:
+    """A connection to one server; connect() makes it. Any thread. Calls raise VserError."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._consoles: WeakSet[Console] = WeakSet()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the consoles and streams that are still open, too."""
+        for console in list(self._consoles):
+            console.close()
+        self._connection.close()
+
+    # The server
+
+    def info(self) -> ServerInfo:
+        request = admin_pb2.GetServerInfoRequest()
+        reply = self._connection.call("AdminService/GetServerInfo", request, admin_pb2.GetServerInfoResponse)
+        return convert.server_info_of(reply)
+
+    # Ports and their lines
+
+    def ports(self) -> list[Port]:
+        """All ports, by name."""
+        reply = self._connection.call("PortService/ListPorts", port_pb2.ListPortsRequest(), port_pb2.ListPortsResponse)
+        return [convert.port_of(port) for port in reply.ports]
+
+    def port(self, name: str) -> Port:
+        request = port_pb2.GetPortRequest(port=name)
+        return convert.port_of(self._connection.call("PortService/GetPort", request, port_pb2.GetPortResponse).port)
+
+    def watch(self, *ports: str) -> Iterator[PortChange]:
+        """First how each port stands, then every change, until the loop is left. Without names: all ports."""
+        request = port_pb2.WatchPortsRequest(ports=ports)
+        with closing(self._connection.stream("PortService/WatchPorts", request, port_pb2.WatchPortsResponse)) as replies:
+            for reply in replies:
+                yield convert.change_of(reply.event)
+
+    def baud(self, port: str) -> int:
+        request = port_pb2.GetBaudRequest(port=port)
+        return self._connection.call("PortService/GetBaud", request, port_pb2.GetBaudResponse).baud
+
+    def set_baud(self, port: str, baud: int, timeout: float | None = None) -> int:
+        """The speed changes behind the bytes accepted before. Returns the one in force, which is the driver's."""
+        request = port_pb2.SetBaudRequest(port=port, baud=baud)
+        return self._connection.call("PortService/SetBaud", request, port_pb2.SetBaudResponse, timeout).baud
+
+    def format(self, port: str) -> Format:
+        request = port_pb2.GetFormatRequest(port=port)
+        return convert.format_of(self._connection.call("PortService/GetFormat", request, port_pb2.GetFormatResponse).format)
+
+    def set_format(self, port: str, value: Format | str, timeout: float | None = None) -> Format:
+        """`value`: a Format, or a text such as "8N1" or "7E2/rtscts". Returns the one in force."""
+        wanted = Format.parse(value) if isinstance(value, str) else value
+        request = port_pb2.SetFormatRequest(port=port, format=convert.format_to(wanted))
+        reply = self._connection.call("PortService/SetFormat", request, port_pb2.SetFormatResponse, timeout)
+        return convert.format_of(reply.format)
+
+    def signals(self, port: str) -> Signals:
+        request = port_pb2.GetSignalsRequest(port=port)
+        return convert.signals_of(self._connection.call("PortService/GetSignals", request, port_pb2.GetSignalsResponse).signals)
+
+    def set_signals(self, port: str, *, dtr: bool | None = None, rts: bool | None = None) -> Signals:
+        """Both change in one step; None keeps a wire. Returns all wires."""
+        request = port_pb2.SetSignalsRequest(port=port)
+        convert.set_wires(request, dtr, rts)
+        return convert.signals_of(self._connection.call("PortService/SetSignals", request, port_pb2.SetSignalsResponse).signals)
+
+    def send_break(self, port: str, seconds: float = 0.25) -> None:
+        """Returns when the break is over."""
+        request = port_pb2.SendBreakRequest(port=port, duration=convert.duration_of(seconds))
+        self._connection.call("PortService/SendBreak", request, port_pb2.SendBreakResponse)
+
+    def flush(self, port: str, direction: FlushDirection = FlushDirection.BOTH) -> int:
+        """Discards what is queued. Returns how many bytes accepted from clients never reached the device."""
+        request = port_pb2.FlushRequest(port=port, direction=f"FLUSH_DIRECTION_{direction.name}")
+        return self._connection.call("PortService/Flush", request, port_pb2.FlushResponse).output_bytes_discarded
+
+    # Bytes
+
+    def write(self, port: str, data: bytes | str, timeout: float | None = None) -> Written:
+        """Returns when the port's queue has taken all of it; on DEADLINE_EXCEEDED, metadata["bytes_taken"] says how much."""
+        payload = data.encode() if isinstance(data, str) else data
+        request = console_pb2.WriteRequest(port=port, data=payload)
+        reply = self._connection.call("ConsoleService/Write", request, console_pb2.WriteResponse, timeout)
+        return Written(reply.bytes_written, reply.tx_offset)
+
+    def read(self, port: str, start: StartPoint = "oldest", *, follow: bool = False, max_bytes: int = 0) -> Iterator[LogItem]:
+        """The log from `start` to its head, or on and on with `follow`. One call: attach() is what reconnects by itself."""
+        request = console_pb2.ReadRequest(port=port, follow=follow, max_bytes=max_bytes)
+        getattr(request, "from").CopyFrom(convert.start_point(start))
+        with closing(self._connection.stream("ConsoleService/Read", request, console_pb2.ReadResponse)) as replies:
+            for reply in replies:
+                item = convert.log_item_of(reply)
+                if item is not None:
+                    yield item
+
+    @overload
+    def collect(self, *, start: StartPoint = "live") -> Iterator[Record]: ...
+    @overload
+    def collect(self, starts: dict[str, StartPoint]) -> Iterator[Record]: ...
+    def collect(self, starts: dict[str, StartPoint] | None = None, *, start: StartPoint = "live") -> Iterator[Record]:
+        """Many ports in one stream, for log collectors: those of `starts`, each from its place, or all from `start`."""
+        request = console_pb2.CollectRequest(all=starts is None)
+        if starts is None:
+            getattr(request, "from").CopyFrom(convert.start_point(start))
+        for port, place in (starts or {}).items():
+            source = request.sources.add(port=port)
+            getattr(source, "from").CopyFrom(convert.start_point(place))
+        with closing(self._connection.stream("ConsoleService/Collect", request, console_pb2.CollectResponse)) as replies:
+            for reply in replies:
+                yield from convert.records_of(reply)
+
+    def attach(
+        self,
+        port: str,
+        start: StartPoint = "live",
+        *,
+        mode: Mode = Mode.READ_WRITE,
+        name: str = "",
+        reconnect: bool = True,
+    ) -> Console:
+        """A console: bytes both ways, which survives the loss of the connection. `name`: who this is, for others to see."""
+        console = Console(self._connection, port, ConsoleOptions(start=start, mode=mode, name=name, reconnect=reconnect))
+        self._consoles.add(console)
+        try:
+            console.wait_open()
+        except BaseException:
+            console.close()
+            raise
+        return console

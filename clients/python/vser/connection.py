@@ -1,0 +1,102 @@
+"""One channel to one server, and how calls are made on it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from vser.errors import Unreachable, error_of
+from vser.v1 import console_service_pb2 as console_pb2
+
+_Reply = TypeVar("_Reply", bound=Message)
+_Reply_co = TypeVar("_Reply_co", covariant=True)
+
+_OPTIONS = (
+    ("grpc.enable_retries", 0),
+    ("grpc.use_local_subchannel_pool", 1),  # a connection for each client, not one for the process
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.min_reconnect_backoff_ms", 5000),  # in fact the time limit of one attempt
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),  # a quiet console is the normal case
+    ("grpc.max_receive_message_length", -1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files. `ca`: whom to trust instead of the system's; `certificate` and `key`: what to show."""
+
+    ca: str | Path | None = None
+    certificate: str | Path | None = None
+    key: str | Path | None = None
+
+
+class Stream(Protocol[_Reply_co]):
+    """The replies of a call that runs; iterating raises grpc.RpcError."""
+
+    def __iter__(self) -> Iterator[_Reply_co]: ...
+    def cancel(self) -> bool: ...
+
+
+class Connection:
+    """Makes calls with a time limit, and raises VserError. Any thread."""
+
+    def __init__(self, address: str, tls: Tls | None, timeout: float | None) -> None:
+        self.timeout = timeout
+        self._address, self._tls = address, tls
+        if tls is None:
+            self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        else:
+            self._channel = grpc.secure_channel(address, _credentials(tls), options=_OPTIONS)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def another(self) -> Connection:
+        """A new one to the same server. A channel that has failed waits before it tries again, up to some seconds, and has no
+        way to be told that now is the time."""
+        return Connection(self._address, self._tls, self.timeout)
+
+    def call(self, method: str, request: Message, reply: type[_Reply], timeout: float | None = None) -> _Reply:
+        """One request, one reply. `timeout`: instead of the connection's."""
+        start = self._channel.unary_unary(_path(method), _serialize, reply.FromString)
+        try:
+            return start(request, timeout=self.timeout if timeout is None else timeout)
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+        except ValueError:  # what gRPC says of a closed channel
+            raise Unreachable(grpc.StatusCode.UNAVAILABLE, "the connection was closed") from None
+
+    def stream(self, method: str, request: Message, reply: type[_Reply]) -> Generator[_Reply, None, None]:
+        """One request, many replies, without a limit of time. Closing the generator ends the call."""
+        call = self._channel.unary_stream(_path(method), _serialize, reply.FromString)(request)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+        finally:
+            call.cancel()
+
+    def attach(self, requests: Iterable[console_pb2.AttachRequest]) -> Stream[console_pb2.AttachResponse]:
+        reply = console_pb2.AttachResponse
+        return self._channel.stream_stream(_path("ConsoleService/Attach"), _serialize, reply.FromString)(iter(requests))
+
+
+def _path(method: str) -> str:
+    return f"/vser.v1.{method}"
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def _credentials(tls: Tls) -> grpc.ChannelCredentials:
+    ca, certificate, key = (None if path is None else Path(path).read_bytes() for path in (tls.ca, tls.certificate, tls.key))
+    return grpc.ssl_channel_credentials(root_certificates=ca, private_key=key, certificate_chain=certificate)

@@ -1,0 +1,378 @@
+"""A console: bytes both ways to one port, over the loss of the connection."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import TracebackType
+
+import grpc
+
+from vser import convert
+from vser.connection import Connection, Stream
+from vser.cursor import LogCursor
+from vser.errors import Unreachable, VserError, error_of
+from vser.items import ConsoleItem, Data, Disconnected, Gap, LogRestarted, Reconnected
+from vser.outbox import Outbox
+from vser.types import Mode, Port, StartPoint
+from vser.v1 import admin_service_pb2 as admin_pb2
+from vser.v1 import console_service_pb2 as console_pb2
+from vser.v1 import port_service_pb2 as port_pb2
+from vser.v1 import types_pb2
+
+_BACKOFF_MIN_SECONDS = 0.1
+_BACKOFF_MAX_SECONDS = 2.0
+_SIDE_CALL_SECONDS = 5.0
+_DRAIN_POLL_SECONDS = 0.005
+_RX_BYTES_MAX = 1 << 20  # received and not yet taken; beyond it the server waits
+_ITEM_BYTES = 128  # what any item counts, so that a storm of events is bounded too
+_PORT_REMOVED = "PORT_REMOVED"  # by a reload, which may have put another one in its place
+_MAY_PASS = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOptions:
+    start: StartPoint = "live"
+    mode: Mode = Mode.READ_WRITE
+    name: str = ""
+    reconnect: bool = True
+
+
+class _After(Enum):
+    """What follows the end of a connection."""
+
+    END = auto()
+    RETRY = auto()
+    RESTART_LOG = auto()
+
+
+class _Attempt:
+    """One connection: its call, and whether it still matters."""
+
+    def __init__(self, from_oldest: bool) -> None:
+        self.from_oldest = from_oldest
+        self.opened = False
+        self.over = False
+        self.log_is_other = False
+        self.call: Stream[console_pb2.AttachResponse] | None = None
+
+
+class Console:
+    """Iterate it for what arrives (Data, Gap, Event, and what becomes of the connection); write to it from any thread.
+
+    A lost connection comes back by itself and goes on at the offset where it was: Disconnected and Reconnected tell. What was
+    sent and whose fate is unknown is not sent again.
+    """
+
+    def __init__(self, connection: Connection, port: str, options: ConsoleOptions) -> None:
+        self._connection = connection  # the client's at first; one of our own after it was lost
+        self._owns_connection = False
+        self._port_name = port
+        self._options = options
+        self._changed = threading.Condition()
+        self._cursor = LogCursor()
+        self._rx: deque[ConsoleItem] = deque()
+        self._rx_bytes = 0
+        self._tx = Outbox()
+        self._tx_base = 0  # the port's tx offset when the connection was opened
+        self._tx_sent = 0  # bytes given to the connection since
+        self._writing = False
+        self._attempt: _Attempt | None = None
+        self._attempts = 0
+        self._port: Port | None = None
+        self._taken_offset = 0
+        self._connected = False
+        self._closing = False
+        self._ended = False
+        self._error: VserError | None = None
+        self._last_contact = self._lost_at = time.monotonic()
+        self._server_restarted = False
+        self._log_may_be_other = False
+        self._thread = threading.Thread(target=self._run, name=f"vser console {port}", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[ConsoleItem]:
+        """Until the console is closed; raises VserError where it ends for another reason."""
+        while (item := self.next()) is not None:
+            yield item
+
+    @property
+    def port(self) -> Port:
+        """As it was when the console was opened."""
+        assert self._port is not None
+        return self._port
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the last byte taken from the console: where another one would go on from."""
+        with self._changed:
+            return self._taken_offset
+
+    def wait_open(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._port is not None or self._ended)
+            if self._error:
+                raise self._error
+
+    def next(self, timeout: float | None = None) -> ConsoleItem | None:
+        """The next item; None when the console was closed, or when `timeout` (seconds) is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._rx or self._ended, timeout)
+            if not self._rx:
+                if self._error:
+                    raise self._error
+                return None
+            item = self._rx.popleft()
+            self._rx_bytes -= _cost(item)
+            if isinstance(item, (Data, Gap)):
+                self._taken_offset = item.end
+            elif isinstance(item, LogRestarted):
+                self._taken_offset = item.offset
+            self._changed.notify_all()
+            return item
+
+    def write(self, data: bytes | str) -> None:
+        """Sends bytes in order with everything before; waits while too many are waiting, also for the connection."""
+        rest = memoryview(data.encode() if isinstance(data, str) else data)
+        with self._changed:
+            while rest:
+                self._check_alive()
+                taken = self._tx.add(rest)
+                rest = rest[taken:]
+                self._changed.notify_all()
+                if not taken:
+                    self._changed.wait()
+
+    def send_break(self, seconds: float = 0.25) -> None:
+        """In order with the bytes written before."""
+        request = console_pb2.AttachRequest()
+        getattr(request, "break").duration.CopyFrom(convert.duration_of(seconds))
+        self._command(request)
+
+    def set_signals(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        """In order with the bytes written before; None keeps a wire. An Event tells the wires after it."""
+        change = console_pb2.SignalChange()
+        convert.set_wires(change, dtr, rts)
+        self._command(console_pb2.AttachRequest(set_signals=change))
+
+    def drain(self, timeout: float) -> None:
+        """Waits until the server has taken everything written. Those of other writers count too, so it is exact in
+        Mode.EXCLUSIVE or where nobody else writes."""
+        deadline = time.monotonic() + timeout
+        request = port_pb2.GetPortRequest(port=self._port_name)
+        while True:
+            with self._changed:
+                sent = self._changed.wait_for(
+                    lambda: self._ended or self._closing or (self._connected and not self._tx and not self._writing),
+                    max(0.0, deadline - time.monotonic()),
+                )
+                self._check_alive()
+                if sent and self._tx_sent == 0:
+                    return
+                wanted = self._tx_base + self._tx_sent
+            if not sent or time.monotonic() >= deadline:
+                raise VserError(grpc.StatusCode.DEADLINE_EXCEEDED, "not everything could be sent in time")
+            with contextlib.suppress(Unreachable):  # then the console reconnects, and we wait for that
+                reply = self._connection.call("PortService/GetPort", request, port_pb2.GetPortResponse)
+                if reply.port.tx_offset >= wanted:
+                    return
+            time.sleep(_DRAIN_POLL_SECONDS)
+
+    def close(self) -> None:
+        """Ends the console; what was written and not sent is dropped. drain() before keeps it."""
+        with self._changed:
+            self._closing = True
+            if self._attempt is not None and self._attempt.call is not None:
+                self._attempt.call.cancel()
+            self._changed.notify_all()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    # What callers' threads use
+
+    def _check_alive(self) -> None:
+        if self._error:
+            raise self._error
+        if self._ended or self._closing:
+            raise VserError(grpc.StatusCode.CANCELLED, "the console is closed")
+
+    def _command(self, command: console_pb2.AttachRequest) -> None:
+        with self._changed:
+            self._check_alive()
+            if not self._tx.add_command(command):
+                raise VserError(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many commands wait to be sent; wait for the connection")
+            self._changed.notify_all()
+
+    # The thread of gRPC that sends
+
+    def _requests(self, attempt: _Attempt) -> Iterator[console_pb2.AttachRequest]:
+        """gRPC asks for the next message when the last one has left: what is written meanwhile leaves as one."""
+        yield self._open_request(attempt)
+        while True:
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: attempt.over or (attempt.opened and self._tx))
+                if attempt.over:
+                    return
+                message, size = self._tx.take()
+                self._tx_sent += size
+                self._writing = True
+                self._changed.notify_all()
+            yield message
+
+    def _open_request(self, attempt: _Attempt) -> console_pb2.AttachRequest:
+        options = self._options
+        opening = console_pb2.Open(port=self._port_name, client=options.name, mode=f"MODE_{options.mode.name}")
+        start: StartPoint = options.start if self._cursor.next_offset is None else self._cursor.next_offset
+        getattr(opening, "from").CopyFrom(convert.start_point("oldest" if attempt.from_oldest else start))
+        return console_pb2.AttachRequest(open=opening)
+
+    # The console's own thread
+
+    def _run(self) -> None:
+        after = self._run_connection(_Attempt(from_oldest=False))
+        while after is not _After.END and not self._closing:
+            if after is _After.RETRY and not (self._wait_backoff() and self._learn_server_age()):
+                continue
+            after = self._run_connection(_Attempt(from_oldest=after is _After.RESTART_LOG))
+        if self._owns_connection:
+            self._connection.close()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _run_connection(self, attempt: _Attempt) -> _After:
+        error: VserError | None = None
+        with self._changed:
+            if self._closing:
+                return _After.END
+            self._attempt = attempt
+            self._writing = False
+            attempt.call = self._connection.attach(self._requests(attempt))
+        try:
+            for message in attempt.call:
+                if not self._receive(attempt, message):
+                    break
+        except grpc.RpcError as failure:
+            error = error_of(failure)
+        attempt.call.cancel()
+        with self._changed:
+            attempt.over = True
+            self._attempt = None
+            self._writing = False
+            self._changed.notify_all()
+        return self._judge(attempt, error)
+
+    def _receive(self, attempt: _Attempt, message: console_pb2.AttachResponse) -> bool:
+        """False: this connection is of no use."""
+        self._last_contact = time.monotonic()
+        if message.HasField("opened"):
+            return self._opened(attempt, message.opened)
+        item = convert.log_item_of(message)
+        if item is not None:
+            for fresh in self._cursor.accept(item):
+                self._deliver(fresh)
+        return not self._closing
+
+    def _opened(self, attempt: _Attempt, message: types_pb2.Opened) -> bool:
+        port = convert.port_of(message.port)
+        expected = self._cursor.next_offset
+        # The offset at which this log began in the server's present life. A log that it took over from the one before goes on
+        # where we were; one that began anew has fewer bytes than we have seen.
+        log_begin = port.next_offset - min(port.next_offset, port.stats.rx_bytes)
+        if self._log_may_be_other and not attempt.from_oldest and expected is not None and log_begin < expected:
+            attempt.log_is_other = True
+            return False
+        if self._port is not None:
+            taken = max(0, port.tx_offset - self._tx_base)
+            lost = None if self._server_restarted else max(0, self._tx_sent - taken)
+            outage = time.monotonic() - self._lost_at
+            self._deliver(Reconnected(message.offset, self._attempts, outage, self._server_restarted, lost))
+        else:
+            self._taken_offset = message.offset
+        if attempt.from_oldest:
+            self._deliver(LogRestarted(expected or 0, message.offset))
+            self._cursor.restart(message.offset)
+        else:
+            self._cursor.resume(message.offset)
+        with self._changed:
+            self._port = self._port or port
+            self._connected = attempt.opened = True
+            self._server_restarted = self._log_may_be_other = False
+            self._attempts = 0
+            self._tx_base, self._tx_sent = port.tx_offset, 0
+            self._changed.notify_all()
+        return True
+
+    def _deliver(self, item: ConsoleItem) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._rx_bytes < _RX_BYTES_MAX or self._closing)
+            self._rx.append(item)
+            self._rx_bytes += _cost(item)
+            self._changed.notify_all()
+
+    def _judge(self, attempt: _Attempt, error: VserError | None) -> _After:
+        with self._changed:
+            self._connected = False
+            if self._closing:
+                return _After.END
+            if attempt.log_is_other:
+                return _After.RESTART_LOG
+            opened_once = self._port is not None
+            code = error.code if error else grpc.StatusCode.UNAVAILABLE
+            if opened_once and not attempt.opened and code is grpc.StatusCode.OUT_OF_RANGE:
+                return _After.RESTART_LOG
+            # Until the server notices that our old connection is dead, that one still holds the port.
+            held = self._options.mode is Mode.EXCLUSIVE and not attempt.opened and code is grpc.StatusCode.FAILED_PRECONDITION
+            outage = error or VserError(grpc.StatusCode.UNAVAILABLE, "the server ended the stream")
+            if not (opened_once and self._options.reconnect and (code in _MAY_PASS or held)):
+                self._error = outage
+                return _After.END
+            self._log_may_be_other = self._log_may_be_other or outage.reason == _PORT_REMOVED
+        if attempt.opened:
+            self._lost_at = time.monotonic()
+            self._deliver(Disconnected(outage))
+        return _After.RETRY
+
+    def _wait_backoff(self) -> bool:
+        limit = min(_BACKOFF_MIN_SECONDS * 2 ** min(self._attempts, 20), _BACKOFF_MAX_SECONDS)
+        self._attempts += 1
+        with self._changed:
+            # A server that comes back should not meet all its clients in one instant.
+            return not self._changed.wait_for(lambda: self._closing, random.uniform(0.75 * limit, limit))
+
+    def _learn_server_age(self) -> bool:
+        """Whether a server answers, and whether it is younger than what we heard last."""
+        asked = admin_pb2.GetServerInfoRequest()
+        with self._changed:
+            if self._closing:
+                return False
+            if self._owns_connection:
+                self._connection.close()
+            self._connection, self._owns_connection = self._connection.another(), True
+        try:
+            reply = self._connection.call(
+                "AdminService/GetServerInfo", asked, admin_pb2.GetServerInfoResponse, _SIDE_CALL_SECONDS
+            )
+        except VserError as error:
+            return error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+        self._server_restarted = convert.seconds(reply.uptime) < time.monotonic() - self._last_contact
+        self._log_may_be_other = self._log_may_be_other or self._server_restarted
+        return not self._closing
+
+
+def _cost(item: ConsoleItem) -> int:
+    return _ITEM_BYTES + (len(item.data) if isinstance(item, Data) else 0)

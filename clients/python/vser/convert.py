@@ -1,0 +1,200 @@
+"""Protos to the values of this library and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from vser import items, types
+from vser.v1 import admin_service_pb2 as admin_pb2
+from vser.v1 import console_service_pb2 as console_pb2
+from vser.v1 import port_service_pb2 as port_pb2
+from vser.v1 import types_pb2
+
+_NS = 1_000_000_000
+_STOP_BITS = ("STOP_BITS_UNSPECIFIED", "STOP_BITS_1", "STOP_BITS_1_5", "STOP_BITS_2")
+
+
+def time_ns(time: Timestamp) -> int:
+    return time.seconds * _NS + time.nanos
+
+
+def seconds(duration: Duration) -> float:
+    return duration.seconds + duration.nanos / _NS
+
+
+def duration_of(value: float) -> Duration:
+    whole, rest = divmod(round(value * _NS), _NS)
+    return Duration(seconds=whole, nanos=rest)
+
+
+def start_point(start: types.StartPoint) -> types_pb2.StartPoint:
+    if isinstance(start, types.Tail):
+        return types_pb2.StartPoint(tail_bytes=start.size)
+    if isinstance(start, datetime):
+        since = Timestamp()
+        since.FromDatetime(start)
+        return types_pb2.StartPoint(since=since)
+    if start == "oldest":
+        return types_pb2.StartPoint(oldest=True)
+    if start == "live":
+        return types_pb2.StartPoint(live=True)
+    if isinstance(start, int):
+        return types_pb2.StartPoint(offset=start)
+    raise ValueError(f"{start!r} is not a start: give 'live', 'oldest', an offset, vser.Tail(bytes) or a datetime")
+
+
+def format_to(value: types.Format) -> types_pb2.Format:
+    return types_pb2.Format(
+        data_bits=value.data_bits,
+        parity=f"PARITY_{value.parity.name}",
+        stop_bits=_STOP_BITS[value.stop_bits],
+        flow_control=f"FLOW_CONTROL_{value.flow_control.name}",
+    )
+
+
+def format_of(message: types_pb2.Format) -> types.Format:
+    return types.Format(
+        data_bits=message.data_bits,
+        parity=types.Parity(message.parity),
+        stop_bits=types.StopBits(message.stop_bits),
+        flow_control=types.FlowControl(message.flow_control),
+    )
+
+
+def signals_of(message: types_pb2.Signals) -> types.Signals:
+    return types.Signals(message.dtr, message.rts, message.cts, message.dsr, message.dcd, message.ri)
+
+
+def set_wires(request: port_pb2.SetSignalsRequest | console_pb2.SignalChange, dtr: bool | None, rts: bool | None) -> None:
+    """None keeps a wire."""
+    if dtr is not None:
+        request.dtr = dtr
+    if rts is not None:
+        request.rts = rts
+
+
+def _line_errors_of(message: types_pb2.LineError) -> types.LineErrors:
+    return types.LineErrors(message.frame, message.parity, message.overrun, message.breaks)
+
+
+def _capabilities_of(message: types_pb2.Capabilities) -> types.Capabilities:
+    return types.Capabilities(
+        baud=message.baud,
+        format=message.format,
+        flow_control=message.flow_control,
+        modem_signals=message.modem_signals,
+        send_break=message.send_break,
+        flush=message.flush,
+        error_counters=message.error_counters,
+    )
+
+
+def _stats_of(message: types_pb2.PortStats) -> types.PortStats:
+    return types.PortStats(
+        rx_bytes=message.rx_bytes,
+        tx_bytes=message.tx_bytes,
+        gap_bytes=message.gap_bytes,
+        reopens=message.reopens,
+        io_errors=message.io_errors,
+        line_errors=_line_errors_of(message.line_errors),
+        tx_queue_bytes=message.tx_queue_bytes,
+    )
+
+
+def port_of(message: types_pb2.Port) -> types.Port:
+    return types.Port(
+        name=message.name,
+        description=message.description,
+        device=message.device,
+        kind=types.Kind(message.kind),
+        state=types.State(message.state),
+        offline_reason=message.offline_reason,
+        baud=message.baud,
+        format=format_of(message.format),
+        signals=signals_of(message.signals) if message.HasField("signals") else None,
+        capabilities=_capabilities_of(message.capabilities) if message.HasField("capabilities") else None,
+        engine=message.engine,
+        oldest_offset=message.oldest_offset,
+        next_offset=message.next_offset,
+        tx_offset=message.tx_offset,
+        readers=message.readers,
+        stats=_stats_of(message.stats),
+    )
+
+
+def data_of(message: types_pb2.Data) -> items.Data:
+    return items.Data(message.offset, message.bytes, time_ns(message.receive_time))
+
+
+def gap_of(message: types_pb2.Gap) -> items.Gap:
+    # "from" is a word of the language, so the generated class does not have it as a name.
+    return items.Gap(int(getattr(message, "from")), message.to, message.events_lost)
+
+
+def _what_of(message: types_pb2.Event) -> items.EventKind | None:
+    match message.WhichOneof("event"):
+        case "settings":
+            return items.SettingsChanged(message.settings.baud, format_of(message.settings.format))
+        case "signals":
+            return signals_of(message.signals)
+        case "line_error":
+            return _line_errors_of(message.line_error)
+        case "offline":
+            return items.Offline(message.offline.reason)
+        case "online":
+            return items.Online(message.online.device)
+        case "break":
+            sent: types_pb2.BreakSent = getattr(message, "break")
+            return items.BreakSent(seconds(sent.duration))
+        case "writer":
+            return items.WriterChanged(message.writer.client)
+    return None
+
+
+def event_of(message: types_pb2.Event) -> items.Event:
+    return items.Event(message.offset, time_ns(message.time), _what_of(message))
+
+
+def log_item_of(message: console_pb2.ReadResponse | console_pb2.AttachResponse) -> items.LogItem | None:
+    """None for what is newer than this library."""
+    match message.WhichOneof("item"):
+        case "data":
+            return data_of(message.data)
+        case "gap":
+            return gap_of(message.gap)
+        case "event":
+            return event_of(message.event)
+    return None
+
+
+def records_of(message: console_pb2.CollectResponse) -> Iterator[types.Record]:
+    for record in message.records:
+        match record.WhichOneof("item"):
+            case "data":
+                # A record has no time of its own.
+                yield types.Record(record.port, items.Data(record.offset, record.data, 0))
+            case "gap":
+                yield types.Record(record.port, gap_of(record.gap))
+            case "event":
+                yield types.Record(record.port, event_of(record.event))
+
+
+def change_of(message: port_pb2.PortEvent) -> types.PortChange:
+    event = event_of(message.event) if message.HasField("event") else None
+    return types.PortChange(port_of(message.port), event, message.events_lost, message.removed)
+
+
+def server_info_of(message: admin_pb2.GetServerInfoResponse) -> types.ServerInfo:
+    return types.ServerInfo(
+        version=message.version,
+        engine=message.engine,
+        refusals=tuple(types.EngineRefusal(refusal.engine, refusal.reason) for refusal in message.refusals),
+        uptime_seconds=seconds(message.uptime),
+        ports_up=message.ports_up,
+        ports_total=message.ports_total,
+        readers=message.readers,
+    )

@@ -1,0 +1,61 @@
+"""Where a reader is in a log, over the loss of its connections: nothing twice, and what is missing is told."""
+
+from __future__ import annotations
+
+from vser.items import Data, Event, Gap, LogItem
+
+
+class LogCursor:
+    """Takes what the server sends and gives what its reader has not had yet."""
+
+    def __init__(self) -> None:
+        self.next_offset: int | None = None
+        self._at_start = True
+        self._last_event_ns: int | None = None
+        self._events_may_repeat = False
+
+    def resume(self, offset: int) -> None:
+        """A connection was opened; `offset` is the first it can deliver."""
+        if self.next_offset is None:
+            self.next_offset = offset
+        self._events_may_repeat = True
+
+    def restart(self, offset: int) -> None:
+        """The log is another one, which begins at `offset`."""
+        self.next_offset = offset
+        self._last_event_ns = None
+        self._events_may_repeat = False
+
+    def accept(self, item: LogItem) -> list[LogItem]:
+        if isinstance(item, Data):
+            return self._accept_data(item)
+        if isinstance(item, Gap):
+            return self._accept_gap(item)
+        return self._accept_event(item)
+
+    def _accept_data(self, item: Data) -> list[LogItem]:
+        expected = item.offset if self.next_offset is None else self.next_offset
+        if item.end <= expected:
+            return []
+        self.next_offset = item.end
+        self._at_start = False
+        if item.offset > expected:
+            return [Gap(expected, item.offset), item]
+        if item.offset < expected:
+            return [Data(expected, item.data[expected - item.offset :], item.receive_time_ns)]
+        return [item]
+
+    def _accept_gap(self, item: Gap) -> list[LogItem]:
+        expected = item.start if self._at_start or self.next_offset is None else self.next_offset
+        start = min(max(item.start, expected), item.end)
+        self.next_offset = max(self.next_offset or 0, item.end)
+        self._at_start = False
+        return [Gap(start, item.end, item.events_lost)] if item.end > start or item.events_lost else []
+
+    def _accept_event(self, item: Event) -> list[LogItem]:
+        # Events have no number of their own, but their times only rise within a log.
+        if self._events_may_repeat and self._last_event_ns is not None and item.time_ns <= self._last_event_ns:
+            return []
+        self._events_may_repeat = False
+        self._last_event_ns = item.time_ns
+        return [item]

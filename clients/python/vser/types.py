@@ -1,0 +1,240 @@
+"""The values that calls take and give. Field by field they are those of proto/vser/v1, in Python's types."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from vser.items import Event, LogItem
+
+
+class _Enum(IntEnum):
+    """Numbers of the proto; one that a newer server sends reads as UNSPECIFIED."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> _Enum:
+        return cls(0)
+
+
+class Kind(_Enum):
+    UNSPECIFIED = 0
+    VSER = 1
+    TTY = 2
+    SIMULATED = 3
+
+
+class State(_Enum):
+    UNSPECIFIED = 0
+    ONLINE = 1
+    OFFLINE = 2
+
+
+class Parity(_Enum):
+    UNSPECIFIED = 0
+    NONE = 1
+    ODD = 2
+    EVEN = 3
+    MARK = 4
+    SPACE = 5
+
+
+class StopBits(_Enum):
+    UNSPECIFIED = 0
+    ONE = 1
+    ONE_AND_HALF = 2
+    TWO = 3
+
+
+class FlowControl(_Enum):
+    UNSPECIFIED = 0
+    NONE = 1
+    RTS_CTS = 2
+    XON_XOFF = 3
+
+
+class Mode(_Enum):
+    """What an attached console may do."""
+
+    READ_ONLY = 1
+    READ_WRITE = 2
+    EXCLUSIVE = 3
+
+
+class FlushDirection(_Enum):
+    INPUT = 1
+    OUTPUT = 2
+    BOTH = 3
+
+
+_PARITY_LETTERS = "?NOEMS"
+_STOP_BITS = ("?", "1", "1.5", "2")
+_FLOW = ("?", "none", "rtscts", "xonxoff")
+_FORMAT = re.compile(r"([5-8])([NOEMS])(1|1\.5|2)(?:/(none|rtscts|xonxoff))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The frame of a character. What is unspecified (data_bits: 0) is kept as it is by set_format()."""
+
+    data_bits: int = 0
+    parity: Parity = Parity.UNSPECIFIED
+    stop_bits: StopBits = StopBits.UNSPECIFIED
+    flow_control: FlowControl = FlowControl.UNSPECIFIED
+
+    @staticmethod
+    def parse(text: str) -> Format:
+        """Of "8N1", "7E2", "5N1.5", with "/none", "/rtscts" or "/xonxoff" behind it where flow control shall change."""
+        match = _FORMAT.fullmatch(text)
+        if not match:
+            raise ValueError(
+                f"{text!r} is not a format: write data bits (5-8), parity (N, O, E, M, S) and stop bits (1, 1.5, 2), "
+                "then /none, /rtscts or /xonxoff if flow control shall change; for example 8N1 or 7E2/rtscts"
+            )
+        bits, parity, stop, flow = match.groups()
+        return Format(
+            data_bits=int(bits),
+            parity=Parity(_PARITY_LETTERS.index(parity.upper())),
+            stop_bits=StopBits(_STOP_BITS.index(stop)),
+            flow_control=FlowControl(_FLOW.index(flow.lower()) if flow else 0),
+        )
+
+    def __str__(self) -> str:
+        flow = f"/{_FLOW[self.flow_control]}" if self.flow_control > FlowControl.NONE else ""
+        return f"{self.data_bits or '?'}{_PARITY_LETTERS[self.parity]}{_STOP_BITS[self.stop_bits]}{flow}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """The modem wires; dtr and rts are outputs."""
+
+    dtr: bool = False
+    rts: bool = False
+    cts: bool = False
+    dsr: bool = False
+    dcd: bool = False
+    ri: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LineErrors:
+    """Errors that the driver counted."""
+
+    frame: int = 0
+    parity: int = 0
+    overrun: int = 0
+    breaks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a device can do; what it cannot is refused with FAILED_PRECONDITION and the field's name."""
+
+    baud: bool = False
+    format: bool = False
+    flow_control: bool = False
+    modem_signals: bool = False
+    send_break: bool = False
+    flush: bool = False
+    error_counters: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PortStats:
+    """Counters since the daemon started."""
+
+    rx_bytes: int = 0
+    tx_bytes: int = 0
+    gap_bytes: int = 0
+    reopens: int = 0
+    io_errors: int = 0
+    line_errors: LineErrors = field(default_factory=LineErrors)
+    tx_queue_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A configured name, and the device behind it while there is one."""
+
+    name: str
+    description: str
+    device: str
+    kind: Kind
+    state: State
+    offline_reason: str
+    baud: int
+    format: Format
+    signals: Signals | None
+    capabilities: Capabilities | None
+    engine: str
+    oldest_offset: int
+    next_offset: int
+    tx_offset: int
+    readers: int
+    stats: PortStats
+
+    @property
+    def online(self) -> bool:
+        return self.state is State.ONLINE
+
+
+@dataclass(frozen=True, slots=True)
+class PortChange:
+    """What watch() gives: the port after the change, and what happened (None: this is how it stood at the start)."""
+
+    port: Port
+    event: Event | None
+    events_lost: int
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What collect() gives: one item of one port."""
+
+    port: str
+    item: LogItem
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What write() gives: how many bytes the port's queue took, and its tx offset after the last of them."""
+
+    bytes_written: int
+    tx_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRefusal:
+    """An engine that is preferred over the one in use, and why it was refused."""
+
+    engine: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """The daemon."""
+
+    version: str
+    engine: str
+    refusals: tuple[EngineRefusal, ...]
+    uptime_seconds: float
+    ports_up: int
+    ports_total: int
+    readers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """A start point: the last so many bytes."""
+
+    size: int
+
+
+# Where in a port's log to start: at its head, at the oldest byte held, at an absolute offset, at the last so many bytes, or at
+# what was received since a time.
+StartPoint: TypeAlias = Literal["live", "oldest"] | int | Tail | datetime

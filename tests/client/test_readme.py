@@ -1,0 +1,39 @@
+"""Every example of the client's README, run as it stands against `vserd --demo`."""
+import pathlib
+import re
+import socket
+import subprocess
+
+import pytest
+from conftest import BIN, PATIENCE_SECONDS
+
+README = pathlib.Path(__file__).resolve().parents[2] / "clients" / "python" / "README.md"
+EXAMPLES = re.findall(r"^```python example\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+
+@pytest.fixture(scope="module")
+def demo():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = "127.0.0.1:%d" % probe.getsockname()[1]
+    command = [BIN / "vserd", "--demo", "--listen", address, "--metrics", ""]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert "serving" in process.stdout.readline()
+    yield address
+    process.terminate()
+    assert process.wait(PATIENCE_SECONDS) == 0
+    process.stdout.close()
+
+
+def test_the_examples_of_the_readme_work(demo, capsys):
+    assert len(EXAMPLES) >= 4
+    names = {}
+    for example in EXAMPLES:
+        exec(compile(example.replace(DEFAULT_ADDRESS, demo), str(README), "exec"), names)
+
+    output = capsys.readouterr().out
+    assert b"fault none" in names["text"]
+    assert names["log"] == b"one two three"
+    assert "NOT_FOUND PORT_NOT_FOUND konsole\n" in output
+    assert 'did you mean "console"' in output
