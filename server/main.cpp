@@ -7,6 +7,7 @@
 
 #include "config/config.hpp"
 #include "daemon.hpp"
+#include "io/engine_signals.hpp"
 #include "options.hpp"
 
 namespace {
@@ -23,12 +24,13 @@ void raise_descriptor_limit() {
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Before any thread starts, so that all inherit it: the loop takes them from a signalfd.
+/// Before any thread starts, so that all inherit it: the loop and its engines take them from signalfds.
 void block_signals() {
     sigset_t signals;
     sigemptyset(&signals);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    io::block_engine_signals();
     std::signal(SIGPIPE, SIG_IGN);
 }
 

@@ -5,6 +5,7 @@
 
 #include "io/epoll_engine.hpp"
 #include "io/probe.hpp"
+#include "io/sigio_engine.hpp"
 #include "io/uring_engine.hpp"
 
 namespace vserd::io {
@@ -18,6 +19,7 @@ struct Candidate {
 /// In order of preference; README.md has the figures behind it.
 constexpr std::array candidates{
     Candidate{"io_uring", [] { return UringEngine::create(); }},
+    Candidate{"sigio", [] { return SigioEngine::create(); }},
     Candidate{"epoll", [] { return EpollEngine::create(); }},
 };
 
@@ -26,6 +28,7 @@ Result<std::unique_ptr<Engine>> create_proven(const Candidate& candidate) {
     auto tried = candidate.create();
     if (!tried) return tried;
     if (auto proof = probe_engine(**tried); !proof) return proof.error();
+    tried->reset();  // of some there can be only one
     return candidate.create();
 }
 

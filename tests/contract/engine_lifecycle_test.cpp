@@ -1,7 +1,9 @@
 // What every engine does at the edges: cancel, hang-up, detach, reuse, and operations that die in their own completion.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -158,6 +160,48 @@ TEST_P(EngineLifecycle, HangUpEndsAWaitingWrite) {
     };
     ASSERT_TRUE(rig().run_until([&] { return write.done(); }));
     EXPECT_TRUE(write.result == -EIO || write.result == -EPIPE || write.result == -ECONNRESET) << *write.result;
+}
+
+TEST_P(EngineLifecycle, DeviceGoneInTheMiddleOfALongWriteEndsIt) {
+    Sender sender{rig(), rig().attach(link().out), pattern(8 << 20)};
+    rig().settle();
+    const std::string arrived = read_exactly(link().peer_in, 1000);
+    rig().settle();
+    ASSERT_FALSE(sender.done());
+
+    link().close_peer();
+
+    ASSERT_TRUE(rig().run_until([&] { return sender.done(); }));
+    const ssize_t failure = sender.failure.value_or(0);
+    EXPECT_TRUE(failure == -EIO || failure == -EPIPE || failure == -ECONNRESET) << failure;
+    EXPECT_EQ(arrived, pattern(8 << 20).substr(0, 1000));
+}
+
+TEST_P(EngineLifecycle, EndBehindTheLastBytesIsNoticedThoughBothCameBeforeTheRead) {
+    if (std::get<1>(GetParam()).name != "socket") GTEST_SKIP() << "only a socket ends and stays open";
+    Op read{rig(), OperationKind::read, rig().attach(link().in), 64};
+    rig().settle();
+    write_all(link().peer_out, "over");
+    ASSERT_EQ(::shutdown(link().peer_out, SHUT_WR), 0);
+
+    read.start();
+    ASSERT_TRUE(rig().run_until([&] { return read.done(); }));
+    EXPECT_EQ(read.text(), "over");
+    read.start();
+    ASSERT_TRUE(rig().run_until([&] { return read.done(); }));
+
+    EXPECT_EQ(read.result, 0);
+}
+
+TEST_P(EngineLifecycle, LeavesTheDescriptorsFlagsAsTheyWere) {
+    const int before = ::fcntl(link().in, F_GETFL);
+
+    const io::Slot slot = rig().attach(link().in);
+    const int meanwhile = ::fcntl(link().in, F_GETFL);
+    rig()->detach(slot);
+
+    EXPECT_EQ(meanwhile & O_NONBLOCK, O_NONBLOCK);
+    EXPECT_EQ(::fcntl(link().in, F_GETFL), before);
 }
 
 TEST_P(EngineLifecycle, DetachLetsGoOfTheDescriptorAtOnce) {

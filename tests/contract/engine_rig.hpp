@@ -1,6 +1,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -50,6 +51,18 @@ std::ostream& operator<<(std::ostream& out, const LinkKind& kind);
 /// The tty end of a pty, its master end, a stream socket and a pair of pipes.
 std::vector<LinkKind> link_kinds();
 
+/// A lower limit of this process, until the end of the scope.
+class ScopedLimit {
+public:
+    ScopedLimit(int resource, rlim_t limit);
+    ~ScopedLimit();
+    ScopedLimit(const ScopedLimit&) = delete;
+
+private:
+    int resource_;
+    rlimit before_{};
+};
+
 /// An engine with what a host does for it: drain, and sleep on its descriptor while nothing is pending.
 class Rig {
 public:
@@ -59,6 +72,7 @@ public:
     io::Engine* operator->() noexcept { return engine_.get(); }
     io::Slot attach(int fd);
     bool draining() const noexcept { return draining_; }
+    /// Fails the test where it takes longer than an io thread can spare.
     std::size_t drain();
     /// Runs until the condition holds; false at the deadline.
     bool run_until(const std::function<bool()>& condition, std::chrono::milliseconds timeout = patience);
@@ -68,6 +82,8 @@ public:
 private:
     std::unique_ptr<io::Engine> engine_;
     bool draining_ = false;
+    std::size_t drains_ = 0;
+    std::size_t drains_too_long_ = 0;
 };
 
 /// One operation with its buffer, and what became of it.

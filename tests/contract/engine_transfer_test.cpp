@@ -181,7 +181,7 @@ TEST_P(EngineTransfer, OneDrainIsBoundedAndSaysThatThereIsMore) {
 }
 
 TEST_P(EngineTransfer, ServesManyDescriptors) {
-    for (const std::size_t count : {std::size_t{64}, std::size_t{500}}) {
+    for (const std::size_t count : {std::size_t{1}, std::size_t{64}, std::size_t{1000}}) {
         std::vector<Link> links;
         std::vector<io::Slot> slots;
         std::vector<std::unique_ptr<Receiver>> receivers;
@@ -204,6 +204,42 @@ TEST_P(EngineTransfer, ServesManyDescriptors) {
             ASSERT_TRUE(receivers[i]->received == pattern(230, static_cast<unsigned>(i))) << i << " of " << count;
         }
         for (const io::Slot slot : slots) rig()->detach(slot);
+    }
+}
+
+TEST_P(EngineTransfer, LosesNothingWhereNoSignalCanBeQueued) {
+    const ScopedLimit few{RLIMIT_SIGPENDING, 1};
+    constexpr std::size_t count = 16;
+    constexpr std::size_t size = 20000;
+    std::vector<Link> links;
+    std::vector<std::unique_ptr<Receiver>> receivers;
+    std::vector<std::unique_ptr<Sender>> senders;
+    for (unsigned i = 0; i < count; ++i) {
+        links.push_back(std::get<1>(GetParam()).open());
+        const io::Slot in = rig().attach(links[i].in);
+        receivers.push_back(std::make_unique<Receiver>(rig(), in, size));
+        const io::Slot out = links[i].out == links[i].in ? in : rig().attach(links[i].out);
+        senders.push_back(std::make_unique<Sender>(rig(), out, pattern(size, i)));
+    }
+    rig().settle();
+
+    std::array<std::string, count> arrived;
+    std::thread peers{[&] {
+        for (std::size_t at = 0; at < size; at += 1000) {
+            for (unsigned i = 0; i < count; ++i) {
+                write_all(links[i].peer_out, pattern(size, 100 + i).substr(at, 1000));
+                arrived[i] += read_exactly(links[i].peer_in, 1000);
+            }
+        }
+    }};
+    for (unsigned i = 0; i < count; ++i) {
+        EXPECT_TRUE(rig().run_until([&] { return receivers[i]->done() && senders[i]->done(); })) << i;
+    }
+    peers.join();
+
+    for (unsigned i = 0; i < count; ++i) {
+        EXPECT_TRUE(receivers[i]->received == pattern(size, 100 + i)) << i;
+        EXPECT_TRUE(arrived[i] == pattern(size, i)) << i;
     }
 }
 

@@ -244,7 +244,7 @@ TEST_P(PortTest, RequestsInFlightAreAnsweredWhenTheDeviceGoes) {
     EXPECT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, PortTest, testing::Values("io_uring", "epoll"),
+INSTANTIATE_TEST_SUITE_P(Engines, PortTest, testing::Values("io_uring", "sigio", "epoll"),
                          [](const auto& param_info) { return param_info.param; });
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/epoll_engine.hpp"
+#include "io/sigio_engine.hpp"
 #include "io/uring_engine.hpp"
 #include "support/pty.hpp"
 
@@ -226,6 +227,7 @@ TEST_P(LoopTest, WorkThatNeverRanIsDestroyedWithTheLoop) {
 
 INSTANTIATE_TEST_SUITE_P(Engines, LoopTest,
                          testing::Values(LoopEngine{"io_uring", [] { return io::UringEngine::create(); }},
+                                         LoopEngine{"sigio", [] { return io::SigioEngine::create(); }},
                                          LoopEngine{"epoll", [] { return io::EpollEngine::create(); }}),
                          [](const auto& one) { return one.param.name; });
 
