@@ -18,12 +18,23 @@ std::optional<Item> Reader::next(std::size_t bytes_max) {
     if (channel_ == nullptr) return std::nullopt;
     auto item = channel_->log_.read(cursor_, bytes_max);
     if (!item) {
-        unlink();
-        channel_->waiting_readers_.push_back(*this);
+        wait();
     } else if (const auto* gap = std::get_if<GapItem>(&*item)) {
         port::add(channel_->port_.stats()->gap_bytes, gap->to - gap->from);
     }
     return item;
+}
+
+bool Reader::has_more() {
+    if (channel_ == nullptr) return false;
+    if (!channel_->log_.at_head(cursor_)) return true;
+    wait();
+    return false;
+}
+
+void Reader::wait() {
+    unlink();
+    channel_->waiting_readers_.push_back(*this);
 }
 
 Writer::Writer(Channel& channel, std::string client) : channel_(&channel), client_(std::move(client)) {

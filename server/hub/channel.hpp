@@ -40,12 +40,16 @@ public:
 
     /// The next item, data of at most `bytes_max` bytes; nothing: the sink will be told when there is more.
     std::optional<Item> next(std::size_t bytes_max);
+    /// Whether next() would return something; where not, the sink will be told when there is.
+    bool has_more();
     std::uint64_t offset() const noexcept { return cursor_.offset; }
     /// After the channel closed, null.
     Channel* channel() const noexcept { return channel_; }
 
 private:
     friend class Channel;
+    void wait();
+
     Channel* channel_;
     Cursor cursor_;
     Sink& sink_;

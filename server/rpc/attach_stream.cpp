@@ -33,22 +33,59 @@ void AttachStream::read_request() {
     stream_.Read(&request_buffer_, &read_completion_);
 }
 
-void AttachStream::request_arrived(bool ok) {
-    if (ok) request_valid_ = parse(request_buffer_, request_);
+bool AttachStream::request_arrived(bool ok) {
+    v1::AttachRequest request;
+    const bool valid = ok && parse(request_buffer_, request);
+    const std::size_t bytes = request_buffer_.Length();
     request_buffer_.Clear();
+    if (!valid) {
+        inbox_.put_end(ok ? RequestInbox::End::invalid : RequestInbox::End::ended);
+        return false;
+    }
+    if (!inbox_.put(std::move(request), bytes)) return false;
+    operation_started();  // here, where the stream is sure to be there still
+    return true;
 }
 
-void AttachStream::request_completed(bool ok) {
-    if (ok && !ending()) {
-        take_request();
-    } else if (!opened_ && !ending()) {
-        finish(invalid_field("open", "the first message must be `open`, and none came"));
-    }  // else half-closed: the replies go on
+void AttachStream::read_next() { stream_.Read(&request_buffer_, &read_completion_); }
+
+void AttachStream::request_completed(bool /*ok*/) {
+    take_requests();
     operation_ended();
 }
 
+void AttachStream::take_requests() {
+    if (taking_) return;  // whoever does goes on
+    taking_ = true;
+    while (!busy_ && !ending()) {
+        auto taken = inbox_.take();
+        if (taken.read_on) read_request();
+        if (!taken.request) {
+            take_end(taken.end);
+            break;
+        }
+        request_ = std::move(*taken.request);
+        busy_ = true;
+        take_request();
+    }
+    taking_ = false;
+}
+
+/// The port has what request_ asked for.
+void AttachStream::request_taken() {
+    busy_ = false;
+    take_requests();
+}
+
+void AttachStream::take_end(RequestInbox::End end) {
+    if (end == RequestInbox::End::invalid) {
+        finish(invalid_field("", "a message is not a vser.v1.AttachRequest"));
+    } else if (end == RequestInbox::End::ended && !opened_) {
+        finish(invalid_field("open", "the first message must be `open`, and none came"));
+    }  // else half-closed: the replies go on
+}
+
 void AttachStream::take_request() {
-    if (!request_valid_) return finish(invalid_field("", "a message is not a vser.v1.AttachRequest"));
     const auto item = request_.item_case();
     if (opened_ == (item == v1::AttachRequest::kOpen)) {
         return finish(invalid_field(
@@ -81,7 +118,7 @@ void AttachStream::take_open(const v1::Open& open) {
     opened.set_offset(std::max(offset(), channel->log().oldest_offset()));
     queue(to_buffer(response));
     pump();
-    read_request();
+    request_taken();
 }
 
 Result<void> AttachStream::acquire(hub::Channel& channel, const v1::Open& open) {
@@ -98,7 +135,7 @@ void AttachStream::take_bytes(const std::string& bytes) {
             Error{Failure::unsupported, 0, "mode", "this stream was opened read-only; open it with another mode"});
     }
     if (bytes.size() > request_payload_bytes_max) return finish(payload_too_large(bytes.size()));
-    if (bytes.empty()) return read_request();
+    if (bytes.empty()) return request_taken();
     hub::Channel* channel = environment().hub.find(port());
     if (channel == nullptr) return finish(port_removed(port()));
     pending_.bytes = std::as_bytes(std::span(bytes));  // of request_, which stays until the next read
@@ -106,7 +143,7 @@ void AttachStream::take_bytes(const std::string& bytes) {
     pending_.wait_while_offline = true;
     pending_.done = [this](const Result<void>& result) {
         if (ending()) return;
-        if (result) return read_request();
+        if (result) return request_taken();
         const bool removed = environment().hub.find(port()) == nullptr;
         finish(removed ? port_removed(port()) : result.error(), {.port = port(), .bytes_taken = pending_.taken});
     };
@@ -162,7 +199,7 @@ void AttachStream::line_request_done(const Result<void>& result) {
     if (!ending()) {
         const hub::Channel* channel = environment().hub.find(port());
         if (result) {
-            read_request();
+            request_taken();
         } else if (result.error().failure == Failure::unavailable && channel != nullptr &&
                    channel->port().state() == port::PortState::offline) {
             take_line_request();  // the device went away meanwhile: wait for it

@@ -3,12 +3,13 @@
 #include <optional>
 
 #include "rpc/log_stream.hpp"
+#include "rpc/request_inbox.hpp"
 
 namespace vserd::rpc {
 
 /// ConsoleService.Attach: the log one way, bytes and line requests the other.
 ///
-/// Requests are taken one at a time and in order: the next is read only when the port has taken the last one, so HTTP/2
+/// Requests are taken one at a time and in order. A few are read ahead while the port is busy with one, and no more: HTTP/2
 /// flow control holds back a client that is faster than the line.
 class AttachStream final : public LogStream, private hub::PortWatcher {
 public:
@@ -31,9 +32,13 @@ private:
     void on_port_removed(hub::Channel& /*channel*/) override {}  // the reader is told
 
     void read_request();
-    void request_arrived(bool ok);
+    bool request_arrived(bool ok);  ///< queue's thread; whether read_next() is to follow
+    void read_next();               ///< queue's thread
     void request_completed(bool ok);
+    void take_requests();
     void take_request();
+    void request_taken();
+    void take_end(RequestInbox::End end);
     void take_open(const v1::Open& open);
     void take_bytes(const std::string& bytes);
     void take_line_request();
@@ -43,11 +48,14 @@ private:
     Result<void> acquire(hub::Channel& channel, const v1::Open& open);
 
     grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&context()};
-    MemberCompletion<AttachStream, &AttachStream::request_completed, &AttachStream::request_arrived> read_completion_{
-        *this};
+    MemberCompletion<AttachStream, &AttachStream::request_completed, &AttachStream::request_arrived, nullptr,
+                     &AttachStream::read_next>
+        read_completion_{*this};
     grpc::ByteBuffer request_buffer_;
-    v1::AttachRequest request_;  ///< the queue's thread has it while a read is outstanding, the io thread otherwise
-    bool request_valid_ = false;
+    RequestInbox inbox_;
+    v1::AttachRequest request_;  ///< the one that is being taken
+    bool busy_ = false;          ///< with request_
+    bool taking_ = false;        ///< take_requests() runs
     bool opened_ = false;
     bool watching_ = false;  ///< for the device to come back
     v1::Mode mode_ = v1::MODE_UNSPECIFIED;

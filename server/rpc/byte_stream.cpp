@@ -33,14 +33,24 @@ void ByteStream::accept_completed(bool ok) {
 
 void ByteStream::send(const grpc::ByteBuffer& message) {
     writing_ = true;
+    flight_.store(Flight::underway, std::memory_order_relaxed);
     operation_started();
     start_write(message, &write_completion_);
 }
 
 void ByteStream::send_headers() {
     writing_ = true;
+    flight_.store(Flight::awaited, std::memory_order_relaxed);
     operation_started();
     start_headers(&write_completion_);
+}
+
+void ByteStream::want_room() {
+    if (writing_ && flight_.exchange(Flight::awaited, std::memory_order_acq_rel) == Flight::out) host().deliver_soon();
+}
+
+bool ByteStream::write_is_awaited() noexcept {
+    return flight_.exchange(Flight::out, std::memory_order_acq_rel) == Flight::awaited;
 }
 
 void ByteStream::write_completed(bool ok) {
@@ -58,7 +68,7 @@ void ByteStream::finish(const grpc::Status& status) {
     ending_ = true;
     status_ = status;
     release();
-    if (!writing_) end();
+    writing_ ? want_room() : end();
 }
 
 void ByteStream::end() {
@@ -85,7 +95,7 @@ void ByteStream::call_ended(bool /*ok*/) {
 }
 
 void ByteStream::operation_ended() {
-    if (--operations_ > 0) return;
+    if (operations_.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
     environment().counters.count(method_, status_.error_code());
     delete this;
 }

@@ -4,7 +4,9 @@
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <atomic>
 #include <boost/intrusive/list.hpp>
+#include <cstdint>
 #include <string>
 
 #include "rpc/completion.hpp"
@@ -60,13 +62,16 @@ protected:
     /// Whether send() may be called.
     bool ready() const noexcept { return !writing_ && !ending_; }
     bool ending() const noexcept { return ending_; }
+    /// There is more to send than the message in flight: on_ready() is called as soon as that is out. Without this it is
+    /// called when the io thread wakes next, for it is not woken to learn that there is nothing to do.
+    void want_room();
     void send(const grpc::ByteBuffer& message);
     /// In place of the first send(), where nothing may be there to send: tells the client that its call was accepted.
     void send_headers();
 
     /// Bracket every operation that is the rpc's own (reads): the stream lives until as many ended as were started.
-    void operation_started() noexcept { ++operations_; }
-    /// May destroy the stream; nothing may follow it.
+    void operation_started() noexcept { operations_.fetch_add(1, std::memory_order_relaxed); }
+    /// Io thread. May destroy the stream; nothing may follow it.
     void operation_ended();
 
     StreamHost& host() const noexcept { return presence_.host(); }
@@ -78,6 +83,7 @@ private:
     void accept_arrived(bool ok);
     void accept_completed(bool ok);
     void write_completed(bool ok);
+    bool write_is_awaited() noexcept;
     void finish_completed(bool ok);
     void call_ended(bool ok);
     void end();
@@ -86,12 +92,16 @@ private:
     const Method method_;
     grpc::ServerContext context_;
     MemberCompletion<ByteStream, &ByteStream::accept_completed, &ByteStream::accept_arrived> accept_completion_{*this};
-    MemberCompletion<ByteStream, &ByteStream::write_completed> write_completion_{*this};
+    MemberCompletion<ByteStream, &ByteStream::write_completed, nullptr, &ByteStream::write_is_awaited>
+        write_completion_{*this};
     MemberCompletion<ByteStream, &ByteStream::finish_completed> finish_completion_{*this};
     MemberCompletion<ByteStream, &ByteStream::call_ended> end_completion_{*this};
     grpc::Status status_{grpc::StatusCode::CANCELLED, "cancelled by the client"};
-    int operations_ = 1;  ///< outstanding ones; the first is the end of the call itself
+    std::atomic<int> operations_ = 1;  ///< outstanding ones; the first is the end of the call itself
     bool writing_ = false;
+    /// Of the message in flight, between the queue's thread, which sees it out, and the io thread, which wants to know.
+    enum class Flight : std::uint8_t { underway, awaited, out };
+    std::atomic<Flight> flight_ = Flight::underway;
     bool ending_ = false;  ///< finish() was called or the call is over
     bool over_ = false;    ///< the call is over
 };

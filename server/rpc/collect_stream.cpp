@@ -91,7 +91,8 @@ void CollectStream::on_port_added(hub::Channel& channel) {
 void CollectStream::available(Source& source) {
     const bool first = readable_.empty();
     readable_.push_back(source);
-    if (!first || !ready()) return;
+    if (!first) return;
+    if (!ready()) return want_room();
     // Other ports may have received in this turn too.
     environment().loop.at_end_of_turn([stream = std::weak_ptr<CollectStream*>(end_of_turn_)] {
         if (const auto alive = stream.lock()) (*alive)->gather();
@@ -105,7 +106,7 @@ void CollectStream::closed(Source& source) {
 }
 
 void CollectStream::gather() {
-    if (!ready()) return;
+    if (!ready()) return want_room();
     while (!readable_.empty() && builder_.size() < message_bytes_wanted) {
         Source& source = readable_.front();
         readable_.pop_front();
@@ -115,6 +116,7 @@ void CollectStream::gather() {
         append(source, *item);
     }
     if (builder_.size() > 0) send(builder_.take());
+    if (!readable_.empty()) want_room();
 }
 
 void CollectStream::append(const Source& source, const hub::Item& item) {

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <utility>
+
 namespace vserd::rpc {
 
 CompletionThread::CompletionThread(grpc::CompletionQueue& queue, io::Loop& loop)
@@ -20,8 +22,9 @@ void CompletionThread::poll() {
     bool ok = false;
     while (queue_.Next(&tag, &ok)) {
         auto* completion = static_cast<Completion*>(tag);
-        completion->on_arrival(ok);
+        const bool more = completion->on_arrival(ok);
         hand_over({completion, ok});
+        if (more) completion->go_on();
     }
 }
 
@@ -29,15 +32,25 @@ void CompletionThread::hand_over(Arrived arrived) {
     bool wake = false;
     {
         const std::lock_guard lock(mutex_);
-        wake = arrived_.empty();
         arrived_.push_back(arrived);
+        // Asked under the lock: once it is released, the io thread may have run the completion and destroyed it.
+        wake = arrived.completion->is_urgent() && !std::exchange(delivering_, true);
     }
     if (wake) loop_.post([this] { run_arrived(); });
+}
+
+void CompletionThread::deliver_soon() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(delivering_, true)) return;
+    }
+    loop_.post([this] { run_arrived(); });
 }
 
 void CompletionThread::run_arrived() {
     {
         const std::lock_guard lock(mutex_);
+        delivering_ = false;
         running_.swap(arrived_);
     }
     for (const Arrived& arrived : running_) arrived.completion->on_complete(arrived.ok);

@@ -14,7 +14,8 @@ namespace vserd::rpc {
 
 /// The one thread that polls the byte streams' completion queue and hands what completed to the io thread, in order.
 ///
-/// Completions gather while the io thread is busy, so it is woken once for many of them.
+/// Completions gather while the io thread is busy, and those that are not urgent until it wakes anyway, so it is woken once
+/// for many of them.
 class CompletionThread {
 public:
     /// The queue and the loop outlive this. The loop must run what was posted before this ends.
@@ -25,6 +26,8 @@ public:
     CompletionThread& operator=(const CompletionThread&) = delete;
 
     void join();  ///< requires: the queue was shut down
+    /// Wakes the io thread for what arrived so far. Any thread.
+    void deliver_soon();
 
 private:
     struct Arrived {
@@ -40,6 +43,7 @@ private:
     io::Loop& loop_;
     std::mutex mutex_;
     std::vector<Arrived> arrived_;  ///< guarded by mutex_; bounded by the operations outstanding, a few per stream
+    bool delivering_ = false;       ///< guarded by mutex_; run_arrived() is posted
     std::vector<Arrived> running_;  ///< io thread only
     std::thread thread_;
 };

@@ -33,6 +33,12 @@ void LogStream::pump() {
         send(outbox_.front());
         outbox_.erase(outbox_.begin());
     }
+    if (!ending() && !waits_at_head()) want_room();
+}
+
+/// Whether there is nothing to do when the message in flight is out.
+bool LogStream::waits_at_head() {
+    return outbox_.empty() && reader_ && bytes_wanted() > 0 && wait_at_head() && !reader_->has_more();
 }
 
 /// Whether pump() should look again: there are messages, or an item made none.

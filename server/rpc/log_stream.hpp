@@ -41,6 +41,7 @@ private:
     void on_available() override { pump(); }
     void on_closed() override;
     bool fill_outbox();
+    bool waits_at_head();
 
     std::string port_;
     std::unique_ptr<hub::Reader> reader_;

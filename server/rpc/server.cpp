@@ -186,6 +186,7 @@ Result<void> Server::Impl::start() {
     new ReadStream(*host_);
     new CollectStream(*host_);
     poller_.emplace(*queue_, environment_.loop);
+    host_->set_poller(*poller_);
     acceptor_.emplace(std::move(*listeners));
     return {};
 }

@@ -2,7 +2,11 @@
 
 #include <string>
 
+#include "rpc/completion_thread.hpp"
+
 namespace vserd::rpc {
+
+void StreamHost::deliver_soon() { poller_->deliver_soon(); }
 
 std::optional<Error> StreamHost::enter(ByteStream& stream) {
     if (refusal_) return refusal_;

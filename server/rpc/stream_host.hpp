@@ -10,6 +10,7 @@
 
 namespace vserd::rpc {
 
+class CompletionThread;
 class ConsoleService;
 
 /// Where the byte streams live: what they share, how many there are, and whether there may be more.
@@ -24,6 +25,9 @@ public:
     ConsoleService& service() noexcept { return service_; }
     grpc::ServerCompletionQueue& queue() noexcept { return queue_; }
     DataCache& data_cache() noexcept { return data_cache_; }
+    /// Who polls the queue. It outlives the calls.
+    void set_poller(CompletionThread& poller) noexcept { poller_ = &poller; }
+    void deliver_soon();  ///< of CompletionThread
 
     /// Takes a stream whose call began, or says why not. Io thread.
     std::optional<Error> enter(ByteStream& stream);
@@ -42,6 +46,7 @@ private:
     ConsoleService& service_;
     grpc::ServerCompletionQueue& queue_;
     const std::uint32_t streams_max_;
+    CompletionThread* poller_ = nullptr;
     DataCache data_cache_;
     List streams_;
     std::uint32_t streams_count_ = 0;

@@ -1,0 +1,44 @@
+#include "rpc/request_inbox.hpp"
+
+#include <utility>
+
+namespace vserd::rpc {
+namespace {
+
+constexpr std::size_t entries_max = 64;
+/// One more request than this may be held, of up to request_payload_bytes_max.
+constexpr std::size_t bytes_wanted = std::size_t{64} << 10;
+
+}  // namespace
+
+bool RequestInbox::put(v1::AttachRequest&& request, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    entries_.push_back({std::move(request), bytes});
+    bytes_ += bytes;
+    reading_ = has_room();
+    return reading_;
+}
+
+void RequestInbox::put_end(End end) {
+    const std::lock_guard lock(mutex_);
+    end_ = end;
+}
+
+RequestInbox::Taken RequestInbox::take() {
+    const std::lock_guard lock(mutex_);
+    Taken taken;
+    if (entries_.empty()) {
+        taken.end = end_;
+        return taken;
+    }
+    taken.request = std::move(entries_.front().request);
+    bytes_ -= entries_.front().bytes;
+    entries_.pop_front();
+    taken.read_on = !reading_ && has_room();
+    if (taken.read_on) reading_ = true;
+    return taken;
+}
+
+bool RequestInbox::has_room() const noexcept { return entries_.size() < entries_max && bytes_ < bytes_wanted; }
+
+}  // namespace vserd::rpc

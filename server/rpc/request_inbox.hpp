@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <optional>
+
+#include "rpc/convert.hpp"
+
+namespace vserd::rpc {
+
+/// Requests of one Attach call that were read ahead of the one which the port is busy with: many small ones then need one
+/// wake-up of the io thread, and what is not read ahead waits in HTTP/2's flow control.
+///
+/// The queue's thread puts, the io thread takes.
+class RequestInbox {
+public:
+    enum class End { open, ended, invalid };
+    struct Taken {
+        std::optional<v1::AttachRequest> request;  ///< none: nothing has come, or the end was reached
+        End end = End::open;                       ///< of a client's requests, once all were taken
+        bool read_on = false;                      ///< put() had no room and said so; now there is: start the next read
+    };
+
+    /// Whether to start the next read at once.
+    bool put(v1::AttachRequest&& request, std::size_t bytes);
+    /// Nothing follows: the client closed its side or sent what is no request.
+    void put_end(End end);
+    Taken take();
+
+private:
+    struct Entry {
+        v1::AttachRequest request;
+        std::size_t bytes;
+    };
+
+    bool has_room() const noexcept;
+
+    std::mutex mutex_;
+    std::deque<Entry> entries_;
+    std::size_t bytes_ = 0;
+    bool reading_ = true;
+    End end_ = End::open;
+};
+
+}  // namespace vserd::rpc
