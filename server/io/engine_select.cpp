@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "io/aio_engine.hpp"
+#include "io/engine_signals.hpp"
 #include "io/epoll_engine.hpp"
 #include "io/probe.hpp"
 #include "io/sigio_engine.hpp"
@@ -21,6 +23,7 @@ constexpr std::array candidates{
     Candidate{"io_uring", [] { return UringEngine::create(); }},
     Candidate{"sigio", [] { return SigioEngine::create(); }},
     Candidate{"epoll", [] { return EpollEngine::create(); }},
+    Candidate{"aio", [] { return AioEngine::create(); }},
 };
 
 /// The engine that is proven is thrown away: some mechanisms bind to the thread that used them first.
@@ -75,6 +78,7 @@ const std::vector<std::string_view>& engine_names() {
 }
 
 Result<EngineChoice> select_engine(std::string_view wanted) {
+    block_engine_signals();
     if (wanted == "auto") return select_best();
     const auto* const found =
         std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& one) { return one.name == wanted; });

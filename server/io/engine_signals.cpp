@@ -9,7 +9,7 @@ namespace vserd::io {
 void block_engine_signals() noexcept {
     sigset_t signals;
     sigemptyset(&signals);
-    for (const int signal : {sigio_signal(), sigio_overflow_signal}) sigaddset(&signals, signal);
+    for (const int signal : {sigio_signal(), sigio_overflow_signal, aio_signal}) sigaddset(&signals, signal);
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 

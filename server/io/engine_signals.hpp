@@ -11,6 +11,9 @@ namespace vserd::io {
 inline int sigio_signal() noexcept { return SIGRTMIN + 10; }
 /// What the kernel sends instead when that queue is full. It names nothing and is never lost.
 inline constexpr int sigio_overflow_signal = SIGIO;
+/// For POSIX AIO, sent to the process: something has completed. Not a real-time one, because those are lost when their queue
+/// is full.
+inline constexpr int aio_signal = SIGURG;
 
 /// Blocks them all in the calling thread and in those that it starts from now on. Call it before the first thread starts;
 /// an engine calls it for the thread that it serves.

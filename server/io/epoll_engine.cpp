@@ -5,6 +5,9 @@
 namespace vserd::io {
 namespace {
 
+/// Names what the engine watches for itself.
+constexpr std::uint64_t no_slot = ~std::uint64_t{0};
+
 constexpr std::uint32_t events_read = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
 static_assert(EPOLLIN == 0x001 && EPOLLOUT == 0x004 && EPOLLERR == 0x008 && EPOLLHUP == 0x010 && EPOLLRDHUP == 0x2000,
@@ -12,6 +15,7 @@ static_assert(EPOLLIN == 0x001 && EPOLLOUT == 0x004 && EPOLLERR == 0x008 && EPOL
 
 Error admission_error(int errno_value) {
     Error error = errno_error("epoll_ctl", errno_value);
+    error.failure = Failure::unsupported;
     if (errno_value == EPERM) error.message = "epoll_ctl: EPERM; the descriptor is not one that can be waited for";
     if (errno_value == ENOSPC) error.message = "epoll_ctl: ENOSPC; raise fs.epoll.max_user_watches";
     return error;
@@ -20,6 +24,12 @@ Error admission_error(int errno_value) {
 }  // namespace
 
 Result<std::unique_ptr<Engine>> EpollEngine::create() {
+    auto set = create_set();
+    if (!set) return set.error();
+    return std::unique_ptr<Engine>{new EpollEngine{std::move(*set)}};
+}
+
+Result<Fd> EpollEngine::create_set() {
     Fd epoll{::epoll_create1(EPOLL_CLOEXEC)};
     if (!epoll) {
         const int errno_value = errno;
@@ -28,7 +38,13 @@ Result<std::unique_ptr<Engine>> EpollEngine::create() {
         if (errno_value == EMFILE) error.message += "; raise RLIMIT_NOFILE (LimitNOFILE= in the systemd unit)";
         return error;
     }
-    return std::unique_ptr<Engine>{new EpollEngine{std::move(epoll)}};
+    return epoll;
+}
+
+Result<void> EpollEngine::host(int fd) noexcept {
+    epoll_event event{.events = EPOLLIN, .data = {.u64 = no_slot}};
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return admission_error(errno);
+    return {};
 }
 
 Result<void> EpollEngine::admit(Key key, int fd) {
@@ -57,6 +73,7 @@ void EpollEngine::collect() noexcept {
     for (int i = 0; i < count; ++i) {
         const epoll_event& event = events_[static_cast<std::size_t>(i)];
         const Key key = event.data.u64;
+        if (key == no_slot) continue;
         // EPOLLOUT stays on while writes keep waiting; the first report that nobody needed turns it off.
         Watch& watch = watches_[slot_of(key)];
         if ((event.events & EPOLLOUT) != 0 && !std::exchange(watch.write_waiting, false)) watch_writable(key, false);

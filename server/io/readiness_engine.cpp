@@ -6,16 +6,18 @@
 #include <cassert>
 #include <utility>
 
-#include "io/transfer.hpp"
-
 namespace vserd::io {
 namespace {
 
 // Operation::state, while the operation is ours.
 constexpr std::uint32_t idle = 0;
-constexpr std::uint32_t waiting = 1;   // for its descriptor
-constexpr std::uint32_t queued = 2;    // for an attempt in drain()
-constexpr std::uint32_t canceled = 3;  // queued, to be completed without an attempt
+constexpr std::uint32_t waiting = 1;     // for its descriptor
+constexpr std::uint32_t queued = 2;      // for an attempt in drain()
+constexpr std::uint32_t canceled = 3;    // queued, to be completed without an attempt
+constexpr std::uint32_t moving = 4;      // its transfer is under way
+constexpr std::uint32_t hastened = 5;    // the same, and it is canceled
+constexpr std::uint32_t moved_all = 6;   // queued: its transfer has ended with Operation::result
+constexpr std::uint32_t moved_last = 7;  // the same, and the descriptor was exhausted by it
 
 constexpr std::uint32_t generation_mask = (1U << 24) - 1;
 
@@ -63,12 +65,16 @@ void ReadinessEngine::start(Operation& op) noexcept {
     assert(entry.fd >= 0 && entry.outstanding[index(op.kind)] == nullptr);
     entry.outstanding[index(op.kind)] = &op;
     op.state = waiting;
-    if (entry.may_work[index(op.kind)]) enqueue(op);
+    if (entry.may_work[index(op.kind)]) enqueue(op, queued);
 }
 
 void ReadinessEngine::cancel(Operation& op) noexcept {
-    if (op.state == waiting) enqueue(op);
-    if (op.state == queued) op.state = canceled;
+    if (op.state == waiting) enqueue(op, canceled);
+    if (op.state == queued || (op.state == moved_last && op.result == -EAGAIN)) op.state = canceled;
+    if (op.state == moving) {
+        op.state = hastened;
+        hasten(key_of(op.slot), op.kind);
+    }
 }
 
 std::size_t ReadinessEngine::drain() noexcept {
@@ -116,11 +122,11 @@ bool ReadinessEngine::is_current(Key key) const noexcept {
 void ReadinessEngine::wake(Entry& entry, OperationKind kind) noexcept {
     entry.may_work[index(kind)] = true;
     Operation* op = entry.outstanding[index(kind)];
-    if (op != nullptr && op->state == waiting) enqueue(*op);
+    if (op != nullptr && op->state == waiting) enqueue(*op, queued);
 }
 
-void ReadinessEngine::enqueue(Operation& op) noexcept {
-    op.state = queued;
+void ReadinessEngine::enqueue(Operation& op, std::uint32_t state) noexcept {
+    op.state = state;
     op.next = nullptr;
     (last_ == nullptr ? first_ : last_->next) = &op;
     last_ = &op;
@@ -133,20 +139,30 @@ Operation& ReadinessEngine::dequeue() noexcept {
     return op;
 }
 
-/// Returns whether the operation is done; if not, it waits for its descriptor.
+/// Returns whether the operation is done; if not, it waits for its descriptor or its transfer.
 bool ReadinessEngine::attempt(Operation& op) noexcept {
     if (op.state == canceled) {
         op.result = -ECANCELED;
         return true;
     }
+    if (op.state == moved_all || op.state == moved_last) return judge(op, {op.result, op.state == moved_last});
     Entry& entry = entries_[op.slot];
-    const Transfer moved = op.kind == OperationKind::read ? read_gather(entry.fd, op.data, op.size, entry.stream)
-                                                          : write_once(entry.fd, op.data, op.size);
-    entry.may_work[index(op.kind)] = !moved.exhausted;
+    entry.may_work[index(op.kind)] = false;  // a report that comes from here on may be of what the transfer leaves
+    const auto moved = transfer(key_of(op.slot), entry.fd, op, entry.stream);
+    if (moved) return judge(op, *moved);
+    op.state = moving;
+    return false;
+}
+
+/// The same, of an operation that has been tried.
+bool ReadinessEngine::judge(Operation& op, Transfer moved) noexcept {
+    Entry& entry = entries_[op.slot];
+    bool& may_work = entry.may_work[index(op.kind)];
+    if (!moved.exhausted) may_work = true;
     op.result = moved.result;
     if (moved.result != -EAGAIN) {
         // Whoever reads on is told of the next byte only if the mechanism watches from here.
-        if (moved.exhausted) await(key_of(op.slot), entry.fd, op.kind);
+        if (!may_work) await(key_of(op.slot), entry.fd, op.kind);
         return true;
     }
     if (entry.unwatchable_errno != 0) {
@@ -157,9 +173,25 @@ bool ReadinessEngine::attempt(Operation& op) noexcept {
         op.result = -EIO;  // a full pty master whose other end has closed says EAGAIN and POLLHUP for ever
         return true;
     }
+    if (may_work) {
+        enqueue(op, queued);
+        return false;
+    }
     op.state = waiting;
     await(key_of(op.slot), entry.fd, op.kind);
     return false;
+}
+
+std::optional<Transfer> ReadinessEngine::transfer(Key /*key*/, int fd, const Operation& op, bool stream) noexcept {
+    return op.kind == OperationKind::read ? read_gather(fd, op.data, op.size, stream)
+                                          : write_once(fd, op.data, op.size);
+}
+
+void ReadinessEngine::transferred(Key key, OperationKind kind, Transfer moved) noexcept {
+    Operation& op = *entries_[slot_of(key)].outstanding[index(kind)];
+    op.result = moved.result;
+    const std::uint32_t ended = moved.exhausted ? moved_last : moved_all;
+    enqueue(op, op.state == hastened && moved.result == -EAGAIN ? canceled : ended);
 }
 
 void ReadinessEngine::finish(Operation& op) noexcept {

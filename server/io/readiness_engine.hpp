@@ -3,9 +3,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "io/engine.hpp"
+#include "io/transfer.hpp"
 
 namespace vserd::io {
 
@@ -51,10 +53,18 @@ protected:
     /// Whether collect() or submit() has work that wait_fd() will not announce, or already has.
     virtual bool can_collect() const noexcept { return false; }
 
+    /// Moves the bytes of one operation: by read(2) or write(2), unless the mechanism has a way of its own. Nothing: that is
+    /// under way, and transferred() tells how it ended.
+    virtual std::optional<Transfer> transfer(Key key, int fd, const Operation& op, bool stream) noexcept;
+    /// Nobody waits for what is under way any more: end it if it has not begun. transferred() is due all the same.
+    virtual void hasten(Key /*key*/, OperationKind /*kind*/) noexcept {}
+
     /// Whether the attachment that `key` names is still there.
     bool is_current(Key key) const noexcept;
     /// For collect(). `poll_events` as poll(2) has them.
     void became_ready(Key key, unsigned poll_events) noexcept;
+    /// For collect(): what transfer() began has ended.
+    void transferred(Key key, OperationKind kind, Transfer moved) noexcept;
     /// The mechanism cannot watch this descriptor: operations that would have to wait fail with this errno.
     void became_unwatchable(Key key, int errno_value) noexcept;
 
@@ -63,7 +73,7 @@ private:
         int fd = -1;
         std::uint32_t generation = 0;
         std::array<Operation*, 2> outstanding{};  // by OperationKind
-        std::array<bool, 2> may_work{};           // by OperationKind: it has not said EAGAIN since it was last ready
+        std::array<bool, 2> may_work{};           // by OperationKind: it has not been exhausted since it was last ready
         bool stream = false;                      // a short read leaves nothing behind
         bool hung_up = false;                     // as the last report had it
         int unwatchable_errno = 0;
@@ -72,9 +82,10 @@ private:
     static constexpr std::size_t index(OperationKind kind) noexcept { return static_cast<std::size_t>(kind); }
     Key key_of(Slot slot) const noexcept { return Key{entries_[slot].generation} << 32 | slot; }
     void wake(Entry& entry, OperationKind kind) noexcept;
-    void enqueue(Operation& op) noexcept;
+    void enqueue(Operation& op, std::uint32_t state) noexcept;
     Operation& dequeue() noexcept;
     bool attempt(Operation& op) noexcept;
+    bool judge(Operation& op, Transfer moved) noexcept;
     void finish(Operation& op) noexcept;
 
     std::vector<Entry> entries_;

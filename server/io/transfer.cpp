@@ -13,14 +13,13 @@
 namespace vserd::io {
 namespace {
 
-/// Bytes, 0 for the end, or a negative errno.
+/// Bytes or a negative errno.
 ssize_t read_once(int fd, std::byte* data, std::size_t size) noexcept {
     ssize_t got = 0;
     do {
         got = ::read(fd, data, size);
     } while (got < 0 && errno == EINTR);
-    if (got >= 0) return got;
-    return errno == EIO ? 0 : -errno;
+    return got >= 0 ? got : -errno;
 }
 
 bool means_later(ssize_t result) noexcept { return result == -EAGAIN || result == -EWOULDBLOCK; }
@@ -37,14 +36,23 @@ bool reads_as_stream(int fd) noexcept {
     return ::fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
+Transfer read_outcome(ssize_t result, std::size_t wanted, bool stream) noexcept {
+    if (means_later(result)) return {-EAGAIN, true};
+    if (result == -EIO) return {0, false};
+    const auto size = static_cast<std::size_t>(result);
+    return {result, stream && result > 0 && size < std::min(wanted, read_gather_threshold_bytes)};
+}
+
+Transfer write_outcome(ssize_t result) noexcept {
+    return result == 0 || means_later(result) ? Transfer{-EAGAIN, true} : Transfer{result, false};
+}
+
 Transfer read_gather(int fd, std::byte* data, std::size_t size, bool stream) noexcept {
     const std::size_t wanted = std::min(size, read_gather_bytes_max);
-    const ssize_t first = read_once(fd, data, wanted);
-    if (means_later(first)) return {-EAGAIN, true};
-    if (first <= 0) return {first, false};
+    const Transfer first = read_outcome(read_once(fd, data, wanted), wanted, stream);
+    if (first.result < static_cast<ssize_t>(read_gather_threshold_bytes)) return first;
 
-    auto total = static_cast<std::size_t>(first);
-    if (total < read_gather_threshold_bytes) return {first, stream && total < wanted};
+    auto total = static_cast<std::size_t>(first.result);
     while (total < wanted) {
         const ssize_t more = read_once(fd, data + total, wanted - total);
         // An error or the end is found again by the next read; the bytes go first.
@@ -59,9 +67,7 @@ Transfer write_once(int fd, const std::byte* data, std::size_t size) noexcept {
     do {
         put = ::write(fd, data, size);
     } while (put < 0 && errno == EINTR);
-    if (put > 0) return {put, false};
-    const ssize_t result = put == 0 ? -EAGAIN : -errno;
-    return means_later(result) ? Transfer{-EAGAIN, true} : Transfer{result, false};
+    return write_outcome(put >= 0 ? put : -errno);
 }
 
 }  // namespace vserd::io

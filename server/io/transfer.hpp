@@ -17,12 +17,17 @@ struct Transfer {
 /// tty in canonical mode ends a read at each line, and of other devices nothing is known.
 bool reads_as_stream(int fd) noexcept;
 
+/// What a read of at most `wanted` bytes, or a write, has moved that returned `result`: bytes or a negative errno. A read of
+/// less than read_gather_threshold_bytes from a stream has left nothing behind. EIO means hang-up (a pty master whose
+/// other end is closed says so) and is the end; a driver that takes nothing without saying why has no room.
+Transfer read_outcome(ssize_t result, std::size_t wanted, bool stream) noexcept;
+Transfer write_outcome(ssize_t result) noexcept;
+
 /// Reads what is there, up to min(size, read_gather_bytes_max). A first read of less than read_gather_threshold_bytes
-/// is returned at once; with `stream`, the attempt that would only bring EAGAIN is spared. EIO means hang-up (a pty
-/// master whose other end is closed says so) and is returned as the end.
+/// is returned at once; with `stream`, the attempt that would only bring EAGAIN is spared.
 Transfer read_gather(int fd, std::byte* data, std::size_t size, bool stream) noexcept;
 
-/// Writes once. A driver that takes nothing without saying why has no room.
+/// Writes once.
 Transfer write_once(int fd, const std::byte* data, std::size_t size) noexcept;
 
 }  // namespace vserd::io

@@ -205,7 +205,7 @@ TEST_P(ChannelTest, ShutdownWritesWhatWasAcceptedFirst) {
     EXPECT_EQ(received, 4096u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, ChannelTest, testing::Values("io_uring", "sigio", "epoll"),
+INSTANTIATE_TEST_SUITE_P(Engines, ChannelTest, testing::Values("io_uring", "sigio", "epoll", "aio"),
                          [](const auto& param_info) { return param_info.param; });
 
 }  // namespace

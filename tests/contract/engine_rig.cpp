@@ -12,6 +12,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "io/aio_engine.hpp"
 #include "io/epoll_engine.hpp"
 #include "io/sigio_engine.hpp"
 #include "io/uring_engine.hpp"
@@ -110,7 +111,8 @@ std::vector<EngineKind> engine_kinds() {
     return {{"io_uring", [] { return io::UringEngine::create(); }},
             {"io_uring_tiny", [] { return io::UringEngine::create({.submissions = 2, .completions = 4}); }},
             {"sigio", [] { return io::SigioEngine::create(); }},
-            {"epoll", [] { return io::EpollEngine::create(); }}};
+            {"epoll", [] { return io::EpollEngine::create(); }},
+            {"aio", [] { return io::AioEngine::create(); }}};
 }
 
 std::vector<LinkKind> link_kinds() {
@@ -167,10 +169,19 @@ bool Rig::run_until(const std::function<bool()>& condition, std::chrono::millise
     return true;
 }
 
+bool Rig::works_behind_our_back() const {
+    const auto* const aio = dynamic_cast<const io::AioEngine*>(engine_.get());
+    return aio != nullptr && aio->requests_under_way() > 0;
+}
+
 void Rig::settle() {
+    const auto announced = [&] {
+        const auto timeout = works_behind_our_back() ? patience : std::chrono::seconds{0};
+        return wait_for(engine_->wait_fd(), POLLIN, timeout);
+    };
     do {
         drain();
-    } while (engine_->pending() || wait_for(engine_->wait_fd(), POLLIN, std::chrono::milliseconds{0}));
+    } while (engine_->pending() || announced());
 }
 
 Op::Op(Rig& rig, io::OperationKind kind, io::Slot slot, std::size_t size) : buffer(size), rig_(rig) {

@@ -76,10 +76,12 @@ public:
     std::size_t drain();
     /// Runs until the condition holds; false at the deadline.
     bool run_until(const std::function<bool()>& condition, std::chrono::milliseconds timeout = patience);
-    /// Drains until nothing is pending and nothing is announced.
+    /// Drains until nothing is pending, nothing is announced and no other thread has something under way.
     void settle();
 
 private:
+    bool works_behind_our_back() const;
+
     std::unique_ptr<io::Engine> engine_;
     bool draining_ = false;
     std::size_t drains_ = 0;

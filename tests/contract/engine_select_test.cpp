@@ -80,15 +80,15 @@ TEST(EngineSelect, TakesIoUringWhereItWorks) {
 }
 
 TEST(EngineSelect, ForcedEngineIsTheOneThatServes) {
-    for (const char* name : {"sigio", "epoll"}) EXPECT_EQ(choose(name), name);
+    for (const char* name : {"sigio", "epoll", "aio"}) EXPECT_EQ(choose(name), name);
 }
 
 TEST(EngineSelect, UnknownNameIsAnErrorThatListsTheKnownOnes) {
-    EXPECT_EQ(choose("kqueue"), "error on engine: engine \"kqueue\" is unknown; use auto, io_uring, sigio, epoll");
+    EXPECT_EQ(choose("kqueue"), "error on engine: engine \"kqueue\" is unknown; use auto, io_uring, sigio, epoll, aio");
 }
 
 TEST(EngineSelect, NamesAreInOrderOfPreference) {
-    EXPECT_THAT(io::engine_names(), ElementsAre("io_uring", "sigio", "epoll"));
+    EXPECT_THAT(io::engine_names(), ElementsAre("io_uring", "sigio", "epoll", "aio"));
 }
 
 TEST(EngineSelect, FallsBackWhereSeccompDeniesIoUringWithEperm) {
