@@ -1,20 +1,12 @@
 """A real vserd for each test module, on free ports, and a network that can fail between it and the client."""
 import contextlib
-import os
-import pathlib
-import re
-import signal
 import socket
-import subprocess
 import threading
 
 import pytest
+from vserd_process import PATIENCE_SECONDS, Daemon
 
 import vser
-
-BIN = pathlib.Path(os.environ["VSERD_BUILD_DIR"]) / "bin"
-PATIENCE_SECONDS = 30
-SERVING = re.compile(r"serving \d+ ports on (?P<address>[^,;]+)")
 
 PORTS = """
 [[port]]
@@ -31,29 +23,6 @@ baud = 300
 name = "away"
 device = "/dev/vserd-test-no-such-device"
 """
-
-
-class Daemon:
-    """One vserd with a configuration of its own."""
-
-    def __init__(self, folder, ports=PORTS, server="", history="", listen="127.0.0.1:0"):
-        self.config = folder / "vserd.toml"
-        general = f'[server]\nlisten = ["{listen}"]\nmetrics = ""\ndrain_limit = "200ms"'
-        self.config.write_text("\n".join([general, server, history, ports]))
-        self.address = self.start()
-
-    def start(self):
-        self._process = subprocess.Popen([BIN / "vserd", "--config", self.config], stdout=subprocess.PIPE, text=True)
-        line = self._process.stdout.readline()  # a daemon that does not start ends, and this with it
-        match = SERVING.search(line)
-        assert match, f"vserd did not start: {line!r}"
-        return match["address"]
-
-    def stop(self, how=signal.SIGTERM):
-        self._process.send_signal(how)
-        status = self._process.wait(PATIENCE_SECONDS)
-        self._process.stdout.close()
-        assert status == (0 if how == signal.SIGTERM else -how)
 
 
 class Relay:
@@ -112,7 +81,7 @@ class Relay:
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
-    started = Daemon(tmp_path_factory.mktemp("vserd"))
+    started = Daemon(tmp_path_factory.mktemp("vserd"), PORTS)
     yield started
     started.stop()
 

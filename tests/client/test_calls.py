@@ -3,7 +3,7 @@ import datetime
 
 import grpc
 import pytest
-from conftest import PATIENCE_SECONDS
+from vserd_process import PATIENCE_SECONDS
 
 import vser
 

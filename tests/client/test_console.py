@@ -3,7 +3,8 @@ import signal
 
 import grpc
 import pytest
-from conftest import PATIENCE_SECONDS, Daemon, Relay, bytes_of, take_kind, take_until
+from conftest import Relay, bytes_of, take_kind, take_until
+from vserd_process import PATIENCE_SECONDS, Daemon
 
 import vser
 

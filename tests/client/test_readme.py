@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import BIN, PATIENCE_SECONDS
+from vserd_process import BIN, PATIENCE_SECONDS
 
 README = pathlib.Path(__file__).resolve().parents[2] / "clients" / "python" / "README.md"
 EXAMPLES = re.findall(r"^```python example\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

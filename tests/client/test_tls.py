@@ -2,7 +2,7 @@
 import subprocess
 
 import pytest
-from conftest import Daemon
+from vserd_process import Daemon
 
 import vser
 

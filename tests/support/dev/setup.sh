@@ -121,9 +121,25 @@ setup_python_venv() {
         warn 'no packages of PyPI (was it reached?): the Python client is tested with those of Debian only; ./dev setup tries again'
 }
 
+# Debian's Prometheus, unpacked beside the other tools: installed, it would start a service here.
+fetch_prometheus() {
+    rm -rf "$cache/prometheus.new"
+    mkdir -p "$cache/prometheus.new/debs"
+    (cd "$cache/prometheus.new/debs" && apt-get download -q -o APT::Sandbox::User=root prometheus) &&
+        dpkg-deb -x "$cache"/prometheus.new/debs/*.deb "$cache/prometheus.new" &&
+        rm -rf "$cache/prometheus.new/debs" "$cache/prometheus" && mv "$cache/prometheus.new" "$cache/prometheus"
+}
+
+setup_prometheus() {
+    [ -x "$cache/prometheus/usr/bin/promtool" ] && return 0
+    once prometheus fetch_prometheus ||
+        warn "no Prometheus (were Debian's packages reached?): its rules are not tested; ./dev setup tries again"
+}
+
 setup() {
     setup_packages
     setup_grpcurl
     setup_buf
     setup_python_venv
+    setup_prometheus
 }

@@ -55,9 +55,9 @@ test_kmod() {
     fi
 }
 
-# test_all [LABEL...]: with labels (unit, contract, integration, client, tidy), only these in the debug build.
+# test_all [LABEL...]: with labels (unit, contract, integration, client, deploy, tidy), only these in the debug build.
 test_all() {
-    local labels='unit|contract|integration|client|tidy'
+    local labels='unit|contract|integration|client|deploy|tidy'
     setup
     if [ $# -gt 0 ]; then
         build debug || tally 0 1 0
