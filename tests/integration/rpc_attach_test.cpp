@@ -141,6 +141,40 @@ TEST_F(RpcAttach, SignalsAndBreakTakeTheirPlaceBetweenTheBytes) {
     EXPECT_TRUE(broke);
 }
 
+TEST_F(RpcAttach, ManySmallMessagesArriveInOrderBehindOneThatWaits) {
+    Console console(client, open_of("console"));
+    Console watcher(client, open_of("console"));
+    v1::AttachResponse opened;
+    ASSERT_TRUE(watcher.read(opened));
+    ASSERT_TRUE(console.send("fault unplug 100ms\r"));
+    EXPECT_TRUE(watcher.read_event([](const v1::Event& event) { return event.has_offline(); }));
+
+    // More than is read ahead, while the device is away.
+    std::string numbers;
+    for (int i = 0; i < 60; ++i) numbers += std::to_string(i) + ",";
+    ASSERT_TRUE(console.send("echo "));
+    for (const char c : numbers) ASSERT_TRUE(console.send(std::string(1, c)));
+    ASSERT_TRUE(console.send("\r"));
+    console.half_close();
+
+    std::string text;
+    while (text.find("59,\r\n" + numbers) == std::string::npos) {
+        const std::string more = watcher.read_bytes(1);
+        ASSERT_FALSE(more.empty());
+        text += more;
+    }
+}
+
+TEST_F(RpcAttach, BytesBeforeAnInvalidRequestAreWritten) {
+    Console watcher(client, open_of("echo"));
+    Console console(client, open_of("echo"));
+    ASSERT_TRUE(console.send("kept"));
+    console.send(v1::AttachRequest{});
+
+    EXPECT_EQ(watcher.read_bytes(4), "kept");
+    EXPECT_TRUE(is_refused(console.finish(), grpc::StatusCode::INVALID_ARGUMENT, "INVALID_FIELD"));
+}
+
 TEST_F(RpcAttach, TextIsUtf8AndNoCharacterIsSplit) {
     v1::Open open = open_of("echo");
     open.set_encoding(v1::ENCODING_TEXT);

@@ -1,0 +1,54 @@
+#include "rpc/request_inbox.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace vserd::rpc {
+namespace {
+
+v1::AttachRequest request_of(std::string bytes) {
+    v1::AttachRequest request;
+    request.set_data(std::move(bytes));
+    return request;
+}
+
+TEST(RequestInbox, GivesRequestsInTheOrderTheyCame) {
+    RequestInbox inbox;
+    inbox.put(request_of("a"), 3);
+    inbox.put(request_of("b"), 3);
+
+    EXPECT_EQ(inbox.take().request->data(), "a");
+    EXPECT_EQ(inbox.take().request->data(), "b");
+    EXPECT_FALSE(inbox.take().request);
+}
+
+TEST(RequestInbox, StopsTheReadingWhenItHoldsEnoughAndResumesItOnce) {
+    RequestInbox inbox;
+    EXPECT_TRUE(inbox.put(request_of("small"), 7));
+    EXPECT_FALSE(inbox.put(request_of(std::string(64 << 10, 'x')), (64 << 10) + 4));
+
+    EXPECT_FALSE(inbox.take().read_on) << "the large one still fills it";
+    EXPECT_TRUE(inbox.take().read_on);
+    EXPECT_FALSE(inbox.take().read_on) << "a read is under way already";
+}
+
+TEST(RequestInbox, HoldsALimitedNumberOfEmptyRequests) {
+    RequestInbox inbox;
+    int held = 1;
+    while (inbox.put(request_of(""), 0)) ASSERT_LT(++held, 1000);
+
+    EXPECT_TRUE(inbox.take().read_on);
+}
+
+TEST(RequestInbox, TellsTheEndAfterWhatCameBeforeIt) {
+    RequestInbox inbox;
+    inbox.put(request_of("last"), 6);
+    inbox.put_end(RequestInbox::End::ended);
+
+    EXPECT_EQ(inbox.take().end, RequestInbox::End::open);
+    EXPECT_EQ(inbox.take().end, RequestInbox::End::ended);
+}
+
+}  // namespace
+}  // namespace vserd::rpc
