@@ -9,7 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds call_limit{5000};
-constexpr milliseconds deadline_check_interval{20};
+constexpr milliseconds deadline_check_interval{5};
 constexpr std::chrono::microseconds wire_wait_min{500};
 constexpr std::chrono::microseconds wire_wait_max{50'000};
 
