@@ -52,14 +52,15 @@ public:
     }
 
     std::size_t read(std::span<std::byte> space) override {
-        while (auto item = console_.next()) {
-            const auto* data = std::get_if<vser::client::Data>(&*item);
-            if (data == nullptr) continue;
-            const std::size_t size = std::min(space.size(), data->bytes.size());
-            std::memcpy(space.data(), data->bytes.data(), size);
-            return size;
+        while (rest_.empty()) {
+            auto item = console_.next();
+            if (!item) return 0;
+            if (auto* data = std::get_if<vser::client::Data>(&*item)) rest_ = std::move(data->bytes);
         }
-        return 0;
+        const std::size_t size = std::min(space.size(), rest_.size());
+        std::memcpy(space.data(), rest_.data(), size);
+        rest_.erase(0, size);
+        return size;
     }
 
     void cancel() override { console_.close(); }
@@ -79,6 +80,7 @@ private:
 
     vser::client::Client client_;
     vser::client::Console console_;
+    std::string rest_;  ///< of a message larger than the reader's space
 };
 
 }  // namespace
