@@ -7,6 +7,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
+BUILD = pathlib.Path(os.environ["VSERD_BUILD_DIR"])
 CACHE = pathlib.Path(os.environ.get("VSERD_CACHE") or pathlib.Path.home() / ".cache" / "vserd")
 
 
