@@ -1,0 +1,108 @@
+"""The unit files by systemd's own tools, and the daemon under the system-call filter of its unit."""
+import re
+import subprocess
+
+import pytest
+import seccomp
+from conftest import DEPLOY
+from vserd_process import BIN, PATIENCE_SECONDS, Daemon
+
+import vser
+
+UNITS = DEPLOY / "systemd"
+EXPOSURE_MAX = 2.0
+PORT = '[[port]]\nname = "echo"\ndevice = "sim:echo?unpaced=1"\n'
+
+
+def run(*command, **options):
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture
+def here(tmp_path):
+    """The units with the path of this build's vserd, which verify looks for."""
+    for unit in UNITS.glob("vserd.s*"):
+        (tmp_path / unit.name).write_text(unit.read_text(encoding="utf-8").replace("/usr/bin/vserd", str(BIN / "vserd")))
+    return tmp_path
+
+
+def test_verify_has_no_complaint(here):
+    assert run("systemd-analyze", "verify", "--man=no", here / "vserd.service", here / "vserd.socket") == ""
+
+
+def test_the_sandbox_is_tight():
+    report = run("systemd-analyze", "security", "--offline=yes", "--no-pager", UNITS / "vserd.service")
+    assert float(re.search(r"exposure level for vserd.service: ([\d.]+)", report)[1]) <= EXPOSURE_MAX
+
+
+def test_sysusers_makes_a_user_in_the_group_of_serial_lines(tmp_path):
+    (tmp_path / "etc").mkdir()
+    run("systemd-sysusers", f"--root={tmp_path}", UNITS / "vserd.sysusers")
+
+    assert re.search(r"^vserd:[^:]*:\d+:\d+:[^:]*:/:/usr/sbin/nologin$", (tmp_path / "etc/passwd").read_text(), re.MULTILINE)
+    assert re.search(r"^dialout:[^:]*:\d+:vserd$", (tmp_path / "etc/group").read_text(), re.MULTILINE)
+
+
+def test_the_unit_tells_systemd_what_the_daemon_does():
+    unit = (UNITS / "vserd.service").read_text(encoding="utf-8")
+    for line in ("Type=notify", "ExecReload=/bin/kill -HUP $MAINPID", "SupplementaryGroups=dialout", "DevicePolicy=closed",
+                 "NoNewPrivileges=yes"):
+        assert f"\n{line}\n" in unit
+
+
+def members(group):
+    """The calls of one of systemd's groups, and of those within it."""
+    calls = set()
+    for line in run("systemd-analyze", "--no-pager", "syscall-filter", group).splitlines()[1:]:
+        word = line.strip()
+        if word.startswith("@"):
+            calls |= members(word)
+        elif word and not word.startswith("#"):
+            calls.add(word)
+    return calls
+
+
+def allowed_calls():
+    """What the SystemCallFilter= lines of the unit leave, applied in order as systemd does."""
+    calls = members("@default")
+    for line in re.findall(r"^SystemCallFilter=(.*)$", (UNITS / "vserd.service").read_text(encoding="utf-8"), re.MULTILINE):
+        words = set()
+        for word in line.removeprefix("~").split():
+            words |= members(word) if word.startswith("@") else {word}
+        calls = calls - words if line.startswith("~") else calls | words
+    return calls
+
+
+def test_the_daemon_works_with_io_uring_under_the_filter_of_its_unit(tmp_path):
+    without = Daemon(tmp_path, PORT)
+    with vser.connect(without.address) as client:
+        engine = client.info().engine
+    without.stop()
+    calls = allowed_calls()
+    assert {"io_uring_setup", "io_uring_enter", "io_uring_register"} <= calls
+    assert not {"mount", "reboot", "bpf", "init_module", "ptrace"} & calls
+
+    def confine():
+        rules = seccomp.SyscallFilter(seccomp.ERRNO(1))
+        rules.add_rule(seccomp.ALLOW, "execve")  # systemd puts the filter in place just before its own
+        for call in calls:
+            try:
+                rules.add_rule(seccomp.ALLOW, call)
+            except (RuntimeError, OSError, ValueError):
+                pass  # a call of another architecture
+        rules.load()
+
+    daemon = Daemon(tmp_path, PORT, metrics="127.0.0.1:0", preexec_fn=confine)
+    try:
+        with vser.connect(daemon.address) as client, client.attach("echo") as console:
+            assert client.info().engine == engine
+            console.write(b"through the filter")
+            seen = b""
+            while seen != b"through the filter":
+                item = console.next(PATIENCE_SECONDS)
+                seen += item.data if isinstance(item, vser.Data) else b""
+            assert client.set_baud("echo", 9600) == 9600
+    finally:
+        daemon.stop()
