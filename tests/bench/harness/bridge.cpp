@@ -23,7 +23,7 @@ std::string ser2net_yaml(bool tuned, const std::vector<Line>& lines, int first_p
         text += "connection: &p" + std::to_string(i) + "\n";
         text += "    accepter: tcp" + std::string(tuned ? "(nodelay=true)" : "") + ",127.0.0.1," + number + "\n";
         text += "    connector: serialdev," + lines[i].path + ",115200n81,local\n";
-        text += "    options:\n      mdns: false\n      max-connections: 70\n";
+        text += "    options:\n      mdns: false\n      max-connections: 260\n";
         if (tuned) {
             text += "      chardelay: false\n      dev-to-net-bufsize: 65536\n      net-to-dev-bufsize: 65536\n";
         }

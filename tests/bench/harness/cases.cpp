@@ -7,7 +7,7 @@
 namespace vserd::bench {
 
 std::vector<std::string> case_names() {
-    return {"echo",    "read1",   "read8",    "read64",    "stopped", "write4k",
+    return {"echo",    "read1",   "read8",    "read64",    "read256", "stopped",  "write4k",
             "write64", "ports64", "ports512", "ports1000", "start1",  "start1000"};
 }
 
@@ -16,6 +16,7 @@ std::unique_ptr<Case> make_case(const std::string& name) {
     if (name == "read1") return read_case(1);
     if (name == "read8") return read_case(8);
     if (name == "read64") return read_case(64);
+    if (name == "read256") return read_case(256);
     if (name == "stopped") return stopped_case();
     if (name == "write4k") return write_case(4096);
     if (name == "write64") return write_case(64);

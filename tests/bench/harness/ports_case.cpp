@@ -42,12 +42,13 @@ public:
 
         const double delivered = finish(devices, *readers);
         if (!readers->all_intact()) throw std::runtime_error(contender + ": bytes were lost or changed");
+        const double less_history = face_of(contender) == Face::vserd ? std::max(resident - history, 0.0) : resident;
         return {{"cpu_us_kb", cpu_us / bytes * 1e3},
                 {"kb_s", bytes / 2e3 / environment.seconds},
                 {"delivered", delivered},
                 {"resident_mb", resident * 1e-6},
-                {"resident_less_history_mb",
-                 (face_of(contender) == Face::vserd ? std::max(resident - history, 0.0) : resident) * 1e-6}};
+                {"resident_less_history_mb", less_history * 1e-6},
+                {"port_kb", less_history * 1e-3 / static_cast<double>(ports_)}};
     }
 
 private:

@@ -14,6 +14,7 @@ Sample measure(const std::string& contender, const ReadPlan& plan, const Environ
     const std::vector<Line> lines = open_lines(1);
     std::unique_ptr<Bridge> bridge;
     if (contender != "direct") bridge = std::make_unique<Bridge>(face_of(contender), lines, environment.programs);
+    const std::uint64_t resident_before = bridge ? bridge->process().resident_bytes() : 0;
     const auto readers = bridge ? make_readers(*bridge, plan) : direct_readers(lines[0]);
     const SourceDevice device(
         lines[0], [&] { return readers->all_synced(); }, [&] { return readers->received_least(); });
@@ -30,7 +31,14 @@ Sample measure(const std::string& contender, const ReadPlan& plan, const Environ
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     if (!readers->all_intact()) throw std::runtime_error(contender + ": bytes were lost or changed");
     Sample sample{{"mb_s", megabytes / seconds}};
-    if (bridge) sample["cpu_ms_mb"] = cpu_ms / megabytes;
+    if (!bridge) return sample;
+    sample["cpu_ms_mb"] = cpu_ms / megabytes;
+    // The log fills up meanwhile, so that this is told of many readers only.
+    if (plan.readers_per_line >= 64) {
+        sample["reader_kb"] =
+            (static_cast<double>(bridge->process().resident_bytes()) - static_cast<double>(resident_before)) * 1e-3 /
+            static_cast<double>(plan.readers_per_line);
+    }
     return sample;
 }
 
@@ -40,6 +48,7 @@ public:
     explicit ReadCase(std::size_t readers) : readers_(readers) {}
 
     std::vector<std::string> contenders() const override {
+        if (readers_ > 64) return {"ser2net-tuned", "vserd"};
         if (readers_ > 1) return {"ser2net", "ser2net-tuned", "vserd"};
         return {"direct", "ser2net", "ser2net-tuned", "vserd"};
     }

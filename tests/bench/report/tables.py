@@ -6,6 +6,7 @@ TITLES = {
     "read1": "Device to client, one reader",
     "read8": "Device to client, 8 readers of one port, sum",
     "read64": "Device to client, 64 readers of one port, sum",
+    "read256": "Device to client, 256 readers of one port, sum",
     "stopped": "Seven readers, alone and beside one that stopped reading, sum of the seven",
     "write4k": "Client to device, writes of 4 kB",
     "write64": "Client to device, writes of 64 bytes",
@@ -18,6 +19,7 @@ TITLES = {
 METRICS = {
     "p50_us": "p50 us", "p99_us": "p99 us", "mb_s": "MB/s", "cpu_ms_mb": "CPU ms/MB", "cpu_us_kb": "CPU us/kB", "kb_s": "kB/s",
     "delivered": "delivered", "resident_mb": "resident MB", "resident_less_history_mb": "less history MB",
+    "reader_kb": "kB a reader", "port_kb": "kB a port",
     "serving_ms": "serving ms", "all_online_ms": "all ports online ms",
 }
 
