@@ -82,6 +82,9 @@ public:
     void on_port_event(hub::Channel& channel, const hub::EventItem& event) override {
         if (const auto* online = std::get_if<port::CameOnline>(&event.event)) {
             spdlog::info("port {}: online on {}", channel.name(), online->device);
+            if (online->engine_refusals.empty()) return;
+            spdlog::warn("port {}: served by engine {}: {}", channel.name(), channel.port().engine(),
+                         online->engine_refusals);
         } else if (const auto* offline = std::get_if<port::WentOffline>(&event.event)) {
             spdlog::warn("port {}: offline: {}", channel.name(), offline->reason);
         } else if (const auto* settings = std::get_if<port::SettingsChanged>(&event.event)) {
@@ -162,7 +165,9 @@ Result<void> Daemon::Impl::start() {
     rpc::ServerInfo info{VSERD_VERSION, std::string(choice->engine->name()), {}};
     for (const io::EngineRefusal& refusal : choice->refusals)
         info.engines_refused.emplace_back(refusal.engine, refusal.reason);
-    loop_ = std::make_unique<io::Loop>(std::move(choice->engine));
+    // Who names an engine wants no other.
+    const io::NextEngine next = options_.config.engine == "auto" ? io::next_engine : io::NextEngine{};
+    loop_ = std::make_unique<io::Loop>(std::move(choice->engine), next);
     hub_ = std::make_unique<hub::Hub>(*loop_);
     hub_->add_watcher(logger_);
     if (auto started = start_rpc(info); !started) return started;

@@ -16,12 +16,26 @@ using namespace vserd;
 
 constexpr int failure_exit_code = 1;
 
-/// Every port and every connection is a descriptor, and the soft limit is made for programs that use select().
-void raise_descriptor_limit() {
+/// Of a port: the device, and the far end of a simulated one.
+constexpr std::size_t descriptors_per_port = 2;
+/// Of all the rest: listeners, gRPC's pollers, and a few clients.
+constexpr std::size_t descriptors_besides = 64;
+
+/// Every port and every connection is a descriptor, and the soft limit is made for programs that use select(). Too low a
+/// hard limit would show when the ports have taken all and nobody can connect to be told.
+bool raise_descriptor_limit(std::size_t ports) {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return true;
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
+    const std::size_t needed = ports * descriptors_per_port + descriptors_besides;
+    if (limit.rlim_max >= needed) return true;
+    std::fprintf(
+        stderr,
+        "vserd: RLIMIT_NOFILE allows %llu descriptors and %zu ports need %zu: raise it (LimitNOFILE=%zu in the "
+        "systemd unit, `ulimit -n %zu` in a shell)\n",
+        static_cast<unsigned long long>(limit.rlim_max), ports, needed, needed, needed);
+    return false;
 }
 
 /// Before any thread starts, so that all inherit it: the loop and its engines take them from signalfds.
@@ -59,7 +73,7 @@ int run(const Options& options) {
     }
     if (!options.listen.empty()) daemon.config.listen = options.listen;
     if (options.metrics) daemon.config.metrics = *options.metrics;
-    raise_descriptor_limit();
+    if (!raise_descriptor_limit(daemon.config.ports.size())) return failure_exit_code;
     block_signals();
     return Daemon(std::move(daemon)).run();
 }

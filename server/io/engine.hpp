@@ -49,11 +49,12 @@ struct Operation {
 class Engine {
 public:
     virtual ~Engine() = default;
-    /// "io_uring", "epoll", ... as in the configuration.
+    /// "io_uring", "epoll", ... as in the configuration; a literal.
     virtual std::string_view name() const noexcept = 0;
     /// Readable: call drain().
     virtual int wait_fd() const noexcept = 0;
-    /// The descriptor is borrowed and non-blocking; the caller keeps it open until detach.
+    /// The descriptor is borrowed and non-blocking; the caller keeps it open until detach. Failure::unsupported means that the
+    /// mechanism does not work on this device and another one might.
     virtual Result<Slot> attach(int fd) = 0;
     /// Requires that no operation is outstanding on the slot. The engine has let go of the descriptor when this returns.
     virtual void detach(Slot slot) noexcept = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "io/aio_engine.hpp"
 #include "io/engine_signals.hpp"
@@ -51,10 +52,11 @@ Result<EngineChoice> select_named(const Candidate& candidate) {
     return error;
 }
 
-Result<EngineChoice> select_best() {
+/// The best of them that can serve.
+Result<EngineChoice> select_best(std::span<const Candidate> among) {
     EngineChoice choice;
     std::string reasons;
-    for (const Candidate& candidate : candidates) {
+    for (const Candidate& candidate : among) {
         auto engine = create_proven(candidate);
         if (engine) {
             choice.engine = std::move(*engine);
@@ -79,10 +81,16 @@ const std::vector<std::string_view>& engine_names() {
 
 Result<EngineChoice> select_engine(std::string_view wanted) {
     block_engine_signals();
-    if (wanted == "auto") return select_best();
-    const auto* const found =
-        std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& one) { return one.name == wanted; });
+    if (wanted == "auto") return select_best(candidates);
+    const auto* const found = std::ranges::find(candidates, wanted, &Candidate::name);
     return found == candidates.end() ? Result<EngineChoice>{unknown_engine(wanted)} : select_named(*found);
+}
+
+Result<std::unique_ptr<Engine>> next_engine(std::string_view than) {
+    const auto* const found = std::ranges::find(candidates, than, &Candidate::name);
+    auto choice = select_best({found == candidates.end() ? found : found + 1, candidates.end()});
+    if (!choice) return choice.error();
+    return std::move(choice->engine);
 }
 
 }  // namespace vserd::io

@@ -28,4 +28,8 @@ const std::vector<std::string_view>& engine_names();
 /// reason. Unknown names are Failure::invalid_argument with subject "engine".
 Result<EngineChoice> select_engine(std::string_view wanted);
 
+/// For a device that the engine of that name cannot serve: the best one behind it in the order of preference that proves
+/// itself here.
+Result<std::unique_ptr<Engine>> next_engine(std::string_view than);
+
 }  // namespace vserd::io

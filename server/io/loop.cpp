@@ -1,5 +1,6 @@
 #include "io/loop.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <thread>
@@ -11,38 +12,79 @@ namespace {
 /// Handlers run before the engine gets its turn again, however many are waiting.
 constexpr int handlers_per_turn_max = 64;
 
+/// Wakes the loop when an engine has something.
+class Doorbell {
+public:
+    Doorbell(boost::asio::io_context& context, const Engine& engine) : ready_(context, engine.wait_fd()) {}
+    // The engine owns the descriptor and outlives this.
+    ~Doorbell() { ready_.release(); }
+    Doorbell(const Doorbell&) = delete;
+
+    void await() {
+        if (awaited_) return;
+        // Asio asks the kernel anew at each wait, so readiness from before this line is not missed.
+        awaited_ = true;
+        ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                          [this](const boost::system::error_code& error) {
+                              if (!error) awaited_ = false;
+                          });
+    }
+    bool awaited() const noexcept { return awaited_; }
+
+private:
+    boost::asio::posix::stream_descriptor ready_;
+    bool awaited_ = false;
+};
+
+/// An engine for what the first cannot serve.
+struct Other {
+    std::unique_ptr<Engine> engine;
+    Doorbell doorbell;
+};
+
 }  // namespace
 
 struct Loop::Private {
-    explicit Private(boost::asio::io_context& context) : guard(context.get_executor()), engine_ready(context) {}
-    // The engine owns the descriptor and outlives this.
-    ~Private() { engine_ready.release(); }
-    Private(const Private&) = delete;
-    Private& operator=(const Private&) = delete;
+    Private(boost::asio::io_context& context, const Engine& engine)
+        : guard(context.get_executor()), doorbell(context, engine) {}
 
-    void await_engine() {
-        if (awaiting_engine) return;
-        // Asio asks the kernel anew at each wait, so readiness from before this line is not missed.
-        awaiting_engine = true;
-        engine_ready.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                                [this](const boost::system::error_code& error) {
-                                    if (!error) awaiting_engine = false;
-                                });
+    bool others_pending() const {
+        return std::ranges::any_of(others, [](const auto& other) { return other->engine->pending(); });
     }
 
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard;
-    boost::asio::posix::stream_descriptor engine_ready;
-    bool awaiting_engine = false;
+    Doorbell doorbell;
+    std::vector<std::unique_ptr<Other>> others;  // in order of preference
     std::vector<std::function<void()>> works;
     std::vector<std::function<void()>> works_running;  // kept for its memory
     std::atomic<std::thread::id> thread{};
 };
 
-Loop::Loop(std::unique_ptr<Engine> engine) : engine_(std::move(engine)), private_(std::make_unique<Private>(context_)) {
-    private_->engine_ready.assign(engine_->wait_fd());
-}
+Loop::Loop(std::unique_ptr<Engine> engine, NextEngine next)
+    : engine_(std::move(engine)), next_(std::move(next)), private_(std::make_unique<Private>(context_, *engine_)) {}
 
 Loop::~Loop() = default;
+
+Result<Attachment> Loop::attach(int fd) {
+    auto& others = private_->others;
+    Attachment attachment;
+    for (std::size_t i = 0;; ++i) {
+        attachment.engine = i == 0 ? engine_.get() : others[i - 1]->engine.get();
+        const auto slot = attachment.engine->attach(fd);
+        if (slot) {
+            attachment.slot = *slot;
+            return attachment;
+        }
+        if (slot.error().failure != Failure::unsupported) return slot.error();
+        attachment.refusals += (i == 0 ? "" : "; ") + slot.error().message;
+        if (i < others.size()) continue;
+        auto next = next_ ? next_(attachment.engine->name()) : Result<std::unique_ptr<Engine>>{slot.error()};
+        if (!next)
+            return Error{Failure::unsupported, slot.error().errno_value, "engine", std::move(attachment.refusals)};
+        const Engine& engine = **next;
+        others.emplace_back(new Other{std::move(*next), {context_, engine}});
+    }
+}
 
 void Loop::run() {
     while (!context_.stopped()) turn(true);
@@ -63,10 +105,11 @@ bool Loop::turn(bool may_sleep) {
     private_->thread.store(std::this_thread::get_id(), std::memory_order_relaxed);
     std::size_t ran = 0;
     bool woken_by_engine = false;
-    if (may_sleep && !engine_->pending() && private_->works.empty()) {
-        private_->await_engine();
+    if (may_sleep && !engine_->pending() && private_->works.empty() && !private_->others_pending()) {
+        private_->doorbell.await();
+        for (const auto& other : private_->others) other->doorbell.await();
         ran += context_.run_one();
-        woken_by_engine = !private_->awaiting_engine;
+        woken_by_engine = !private_->doorbell.awaited();
     }
     // Bytes that wait go first; other handlers are looked for, at the price of a system call, when they woke the loop.
     for (int handlers = 0; !woken_by_engine && handlers < handlers_per_turn_max; ++handlers) {
@@ -74,6 +117,7 @@ bool Loop::turn(bool may_sleep) {
         ++ran;
     }
     ran += engine_->drain();
+    for (const auto& other : private_->others) ran += other->engine->drain();
     private_->works_running.swap(private_->works);
     for (auto& work : private_->works_running) work();
     ran += private_->works_running.size();

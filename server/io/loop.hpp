@@ -5,24 +5,40 @@
 #include <boost/asio/post.hpp>
 #include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "io/engine.hpp"
 
 namespace vserd::io {
 
-/// The io thread's event loop: a Boost.Asio io_context (timers, posts, inotify) that also hosts one Engine.
+/// Gives an engine for descriptors that the named one cannot serve; an error where there is none.
+using NextEngine = std::function<Result<std::unique_ptr<Engine>>(std::string_view than)>;
+
+/// A descriptor with the engine that serves it.
+struct Attachment {
+    Engine* engine = nullptr;  ///< the loop's
+    Slot slot = 0;
+    std::string refusals;  ///< why no engine that is preferred over it does; empty for the first
+};
+
+/// The io thread's event loop: a Boost.Asio io_context (timers, posts, inotify) that also hosts an Engine, and
+/// more of them where there are descriptors that the first cannot serve.
 ///
 /// Everything under port/ and hub/ runs on the thread that calls run(). Only post() and stop() may be called from
 /// others.
 class Loop {
 public:
-    explicit Loop(std::unique_ptr<Engine> engine);
+    explicit Loop(std::unique_ptr<Engine> engine, NextEngine next = nullptr);
     ~Loop();
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 
+    /// The first, which serves whatever it can.
     Engine& engine() noexcept { return *engine_; }
+    /// Attaches to the first engine that does not say Failure::unsupported. The others are made when they are needed.
+    Result<Attachment> attach(int fd);
     boost::asio::io_context& context() noexcept { return context_; }
 
     /// Runs until stop(): handlers, then engine completions, then end-of-turn work, then sleep. A stop() from before makes it
@@ -51,6 +67,7 @@ private:
     bool turn(bool may_sleep);
 
     std::unique_ptr<Engine> engine_;
+    NextEngine next_;
     boost::asio::io_context context_{1};
     std::unique_ptr<Private> private_;
 };

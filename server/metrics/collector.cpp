@@ -88,6 +88,18 @@ void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
                           &PortStats::tx_queue_bytes));
 }
 
+/// Only the exceptions: vserd_engine_info tells the rule.
+MetricFamily engine_of_ports(const Sources& sources, const hub::StatsList& ports) {
+    MetricFamily result =
+        family(MetricType::Gauge, "vserd_port_engine_info",
+               "A port whose device the engine in use cannot serve, and the one that does; always 1.");
+    for (const auto& port : ports) {
+        const std::string engine = port->engine.load(std::memory_order_relaxed);
+        if (!engine.empty() && engine != sources.engine) add(result, {{"port", port->name}, {"engine", engine}}, 1);
+    }
+    return result;
+}
+
 MetricFamily delivery_family(const hub::DeliveryHistogram& histogram) {
     MetricFamily result =
         family(MetricType::Histogram, "vserd_delivery_seconds", "Time from the device read to the client write.");
@@ -155,6 +167,7 @@ std::vector<MetricFamily> Collector::Collect() const {
     append_server(families, sources_);
     const auto ports = sources_.hub.stats();
     append_ports(families, ports ? *ports : hub::StatsList{});
+    families.push_back(engine_of_ports(sources_, ports ? *ports : hub::StatsList{}));
     families.push_back(delivery_family(sources_.hub.delivery()));
     append_process(families);
     return families;

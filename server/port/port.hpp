@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "io/loop.hpp"
 #include "line/line.hpp"
@@ -67,6 +68,7 @@ public:
     std::optional<line::Signals> signals() const noexcept;            ///< as last seen; none without the capability
     std::optional<line::Capabilities> capabilities() const noexcept;  ///< none before it was first opened
     line::Kind kind() const noexcept;
+    std::string_view engine() const noexcept;  ///< that serves the device, or while offline the one to be tried first
     std::uint64_t tx_offset() const noexcept;  ///< bytes accepted since the port was made
     std::size_t tx_queue_bytes() const noexcept;
     const std::shared_ptr<PortStats>& stats() const noexcept;

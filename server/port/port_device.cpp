@@ -119,13 +119,13 @@ void Port::Impl::opened(Result<OpenedLine> result) {
         line_ = std::move(result->line);
         return begin_close();
     }
-    auto slot = environment_.loop.engine().attach(result->line->fd());
-    if (!slot) {
+    auto attached = environment_.loop.attach(result->line->fd());
+    if (!attached) {
         line_ = std::move(result->line);
-        note_open_failure(slot.error());
+        note_open_failure(attached.error());
         return begin_close();
     }
-    slot_ = *slot;
+    attached_ = std::move(*attached);
     go_online(std::move(*result));
 }
 
@@ -143,6 +143,10 @@ void Port::Impl::note_open_failure(const Error& error) {
     open_failure_ = error.message;
     if (!was_online_ || news) offline_reason = error.message;
     if (news && !stopping_) listener_.on_event(WentOffline{error.message});
+}
+
+std::string_view Port::Impl::engine() const noexcept {
+    return (attached_ ? *attached_->engine : environment_.loop.engine()).name();
 }
 
 void Port::Impl::retry_later() {
@@ -168,7 +172,8 @@ void Port::Impl::go_online(OpenedLine opened) {
     if (was_online_) add(stats->reopens, 1);
     was_online_ = true;
     online_since_ = std::chrono::steady_clock::now();
-    listener_.on_event(CameOnline{config.device});
+    stats->engine.store(attached_->engine->name().data(), std::memory_order_relaxed);
+    listener_.on_event(CameOnline{config.device, attached_->refusals});
     start_read();
     pump();
     announce_room();
@@ -199,16 +204,16 @@ void Port::Impl::begin_close() {
     abandon_calls(away);
     command_begun_ = false;
     for (auto& command : queue.take_expired({}, true, false)) command->reply(away);
-    if (rx_active_) environment_.loop.engine().cancel(rx_);
-    if (tx_active_) environment_.loop.engine().cancel(tx_);
+    if (rx_active_) attached_->engine->cancel(rx_);
+    if (tx_active_) attached_->engine->cancel(tx_);
     continue_close();
 }
 
 void Port::Impl::continue_close() {
     if (phase_ != Phase::closing || rx_active_ || tx_active_) return;
-    if (slot_) {
-        environment_.loop.engine().detach(*slot_);
-        slot_.reset();
+    if (attached_) {
+        attached_->engine->detach(attached_->slot);
+        attached_.reset();
     }
     if (call_running_ || close_running_) return;
     close_running_ = true;
@@ -245,11 +250,11 @@ void Port::Impl::finish_stop() {
 
 void Port::Impl::start_read() {
     const auto space = listener_.receive_space();
-    rx_.slot = *slot_;
+    rx_.slot = attached_->slot;
     rx_.data = space.data();
     rx_.size = std::min(space.size(), io::read_gather_bytes_max);
     rx_active_ = true;
-    environment_.loop.engine().start(rx_);
+    attached_->engine->start(rx_);
 }
 
 void Port::Impl::on_read(ssize_t result) {

@@ -27,6 +27,7 @@ public:
     void set_signals(const line::SignalChange& change, Reply<line::Signals> reply);
     void read_signals(Reply<line::Signals> reply);
     void flush(line::FlushDirection direction, Reply<std::uint64_t> reply);
+    std::string_view engine() const noexcept;
 
     const PortConfig config;
     const std::shared_ptr<PortStats> stats;  // with the scrape thread
@@ -114,7 +115,7 @@ private:
     line::Settings wanted_;  ///< as last asked for; applied at the next open
 
     Line line_;
-    std::optional<io::Slot> slot_;
+    std::optional<io::Attachment> attached_;
     io::Operation rx_;
     io::Operation tx_;
     bool rx_active_ = false;

@@ -79,11 +79,11 @@ void Port::Impl::pump() {
     if (queue.front_command() != nullptr) return begin_command();
     const auto bytes = queue.front_bytes();
     if (bytes.empty()) return;
-    tx_.slot = *slot_;
+    tx_.slot = attached_->slot;
     tx_.data = const_cast<std::byte*>(bytes.data());
     tx_.size = bytes.size();
     tx_active_ = true;
-    environment_.loop.engine().start(tx_);
+    attached_->engine->start(tx_);
 }
 
 void Port::Impl::on_written(ssize_t result) {
@@ -278,7 +278,7 @@ std::uint64_t Port::Impl::drop_queued_bytes() {
     queue.discard_bytes(tx_active_);
     if (tx_active_) {
         discard_in_flight_ = true;
-        environment_.loop.engine().cancel(tx_);
+        attached_->engine->cancel(tx_);
     }
     stats->tx_queue_bytes.store(queue.bytes(), std::memory_order_relaxed);
     return all;

@@ -12,6 +12,7 @@ struct PortStats {
 
     const std::string name;
     std::atomic<bool> up{false};
+    std::atomic<const char*> engine{""};  ///< a literal: that which served the device last
     std::atomic<std::uint32_t> baud{0};
     std::atomic<std::uint32_t> readers{0};
     std::atomic<std::uint64_t> rx_bytes{0};

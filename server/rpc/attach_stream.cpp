@@ -114,7 +114,7 @@ void AttachStream::take_open(const v1::Open& open) {
 
     v1::AttachResponse response;
     v1::Opened& opened = *response.mutable_opened();
-    to_proto(*channel, environment().info.engine, *opened.mutable_port());
+    to_proto(*channel, *opened.mutable_port());
     opened.set_offset(std::max(offset(), channel->log().oldest_offset()));
     queue(to_buffer(response));
     pump();

@@ -126,7 +126,7 @@ void to_proto(const hub::GapItem& item, v1::Gap& message) {
     message.set_events_lost(item.events_lost);
 }
 
-void to_proto(const hub::Channel& channel, std::string_view engine, v1::Port& message) {
+void to_proto(const hub::Channel& channel, v1::Port& message) {
     const port::Port& port = channel.port();
     message.set_name(port.config().name);
     message.set_description(port.config().description);
@@ -138,7 +138,7 @@ void to_proto(const hub::Channel& channel, std::string_view engine, v1::Port& me
     to_proto(port.settings().format, *message.mutable_format());
     if (const auto signals = port.signals()) to_proto(*signals, *message.mutable_signals());
     if (const auto capabilities = port.capabilities()) to_proto(*capabilities, *message.mutable_capabilities());
-    message.set_engine(engine.data(), engine.size());
+    message.set_engine(std::string(port.engine()));
     message.set_oldest_offset(channel.log().oldest_offset());
     message.set_next_offset(channel.log().next_offset());
     message.set_tx_offset(port.tx_offset());

@@ -18,7 +18,7 @@ void to_proto(const line::Format& format, v1::Format& message);
 void to_proto(const line::Signals& signals, v1::Signals& message);
 void to_proto(const hub::EventItem& item, v1::Event& message);
 void to_proto(const hub::GapItem& item, v1::Gap& message);
-void to_proto(const hub::Channel& channel, std::string_view engine, v1::Port& message);
+void to_proto(const hub::Channel& channel, v1::Port& message);
 void to_proto(hub::WallTime time, google::protobuf::Timestamp& message);
 
 /// Messages as our values. Failure::invalid_argument names the field as the client knows it: `field` is its path.

@@ -38,7 +38,7 @@ grpc::ServerUnaryReactor* PortService::ListPorts(Context* /*context*/, const v1:
     return UnaryCall::start(environment_, Method::list_ports, [response](UnaryCall& call) {
         const Environment& environment = call.environment();
         for (const auto& [name, channel] : environment.hub.channels()) {
-            to_proto(*channel, environment.info.engine, *response->add_ports());
+            to_proto(*channel, *response->add_ports());
         }
         call.succeed();
     });
@@ -48,7 +48,7 @@ grpc::ServerUnaryReactor* PortService::GetPort(Context* /*context*/, const v1::G
                                                v1::GetPortResponse* response) {
     return UnaryCall::start(environment_, Method::get_port, request->port(),
                             [response](UnaryCall& call, hub::Channel& channel) {
-                                to_proto(channel, call.environment().info.engine, *response->mutable_port());
+                                to_proto(channel, *response->mutable_port());
                                 call.succeed();
                             });
 }

@@ -69,7 +69,7 @@ bool PortsWatch::watches(const hub::Channel& channel) const {
 
 v1::PortEvent PortsWatch::port_event(const hub::Channel& channel) const {
     v1::PortEvent message;
-    to_proto(channel, environment_.info.engine, *message.mutable_port());
+    to_proto(channel, *message.mutable_port());
     to_proto(std::chrono::system_clock::now(), *message.mutable_time());
     return message;
 }

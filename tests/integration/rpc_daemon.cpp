@@ -128,10 +128,18 @@ std::string port_table(const std::string& name, const std::string& device, const
     return "[[port]]\nname = \"" + name + "\"\ndevice = \"" + device + "\"\n" + more + "\n";
 }
 
-Daemon::Daemon(const std::string& ports, const std::string& server)
+std::vector<std::string> sandboxed(const std::vector<std::string>& options, std::vector<std::string> command) {
+    if (options.empty()) return command;
+    std::vector<std::string> whole{SANDBOX_PROGRAM};
+    whole.insert(whole.end(), options.begin(), options.end());
+    whole.insert(whole.end(), command.begin(), command.end());
+    return whole;
+}
+
+Daemon::Daemon(const std::string& ports, const std::string& server, const std::vector<std::string>& sandbox)
     : server_(server),
       config_file_(folder_.write("vserd.toml", text(ports, server))),
-      process_({vserd_program(), "--config", config_file_}) {
+      process_(sandboxed(sandbox, {vserd_program(), "--config", config_file_})) {
     const std::string line = process_.read_line();
     const auto begin = line.find("127.0.0.1:");
     if (begin == std::string::npos) throw std::runtime_error("vserd did not start: " + line + process_.errors());

@@ -53,8 +53,9 @@ private:
 /// The real vserd, serving on a free port what a configuration says.
 class Daemon {
 public:
-    /// `ports`: the [[port]] tables. `server`: more lines for [server].
-    explicit Daemon(const std::string& ports, const std::string& server = {});
+    /// `ports`: the [[port]] tables. `server`: more lines for [server]. `sandbox`: options of the program of that name.
+    explicit Daemon(const std::string& ports, const std::string& server = {},
+                    const std::vector<std::string>& sandbox = {});
     /// Ends it by SIGTERM where it still runs, and fails the test if it does not exit cleanly.
     ~Daemon();
     Daemon(const Daemon&) = delete;
@@ -80,6 +81,9 @@ private:
     Process process_;
     std::string address_;
 };
+
+/// That command under the limits and denials of the options (see sandbox.cpp); with none, the command itself.
+std::vector<std::string> sandboxed(const std::vector<std::string>& options, std::vector<std::string> command);
 
 /// The path of the vserd under test.
 std::string vserd_program();

@@ -1,7 +1,10 @@
 #include "io/loop.hpp"
 
+#include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 
 #include <array>
 #include <atomic>
@@ -10,6 +13,7 @@
 #include <vector>
 
 #include "io/aio_engine.hpp"
+#include "io/engine_select.hpp"
 #include "io/epoll_engine.hpp"
 #include "io/sigio_engine.hpp"
 #include "io/uring_engine.hpp"
@@ -225,6 +229,74 @@ TEST_P(LoopTest, WorkThatNeverRanIsDestroyedWithTheLoop) {
     loop_.reset();
 
     EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST(LoopEngines, ADescriptorThatTheFirstCannotServeGoesToTheNextAndBothAreServed) {
+    io::Loop loop{io::SigioEngine::create().value(), io::next_engine};
+    const io::Fd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    io::Pty pty = open_pty();
+    struct Read {
+        io::Operation op;
+        std::array<std::byte, 8> buffer{};
+        ssize_t result = 0;
+        std::function<void()> then;
+    };
+    int waiting = 2;
+    const auto start = [&](Read& read, const io::Attachment& place) {
+        read.then = [&] {
+            if (--waiting == 0) loop.stop();
+        };
+        read.op = {io::OperationKind::read, place.slot, read.buffer.data(), read.buffer.size()};
+        read.op.owner = &read;
+        read.op.complete = [](io::Operation& op, ssize_t result) noexcept {
+            static_cast<Read*>(op.owner)->result = result;
+            static_cast<Read*>(op.owner)->then();
+        };
+        place.engine->start(read.op);
+    };
+
+    const auto odd = loop.attach(event.get());
+    const auto even = loop.attach(pty.slave.get());
+    ASSERT_TRUE(odd && even);
+    Read of_event;
+    Read of_pty;
+    start(of_event, *odd);
+    start(of_pty, *even);
+    std::thread peer{[&] {
+        ::eventfd_write(event.get(), 1);
+        write_all(pty.master.get(), "x");
+    }};
+    loop.run();
+    peer.join();
+
+    EXPECT_EQ(odd->engine->name(), "epoll");
+    EXPECT_EQ(odd->refusals, "sigio: FIOASYNC: ENOTTY; the device has no asynchronous notification");
+    EXPECT_EQ(even->engine, &loop.engine());
+    EXPECT_EQ(even->refusals, "");
+    EXPECT_EQ(of_event.result, 8);
+    EXPECT_EQ(of_pty.result, 1);
+}
+
+TEST(LoopEngines, WithoutASuccessorTheReasonIsTheError) {
+    io::Loop loop{io::SigioEngine::create().value()};
+    const io::Fd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+
+    const auto attached = loop.attach(event.get());
+
+    ASSERT_FALSE(attached);
+    EXPECT_EQ(attached.error().failure, Failure::unsupported);
+    EXPECT_EQ(attached.error().message, "sigio: FIOASYNC: ENOTTY; the device has no asynchronous notification");
+}
+
+TEST(LoopEngines, ADescriptorThatNoneCanServeIsRefusedWithEveryReason) {
+    io::Loop loop{io::SigioEngine::create().value(), io::next_engine};
+    const io::Fd file{::open("/proc/self/exe", O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+
+    const auto attached = loop.attach(file.get());
+
+    ASSERT_FALSE(attached);
+    EXPECT_THAT(attached.error().message, testing::AllOf(testing::HasSubstr("sigio: epoll_ctl: EPERM"),
+                                                         testing::HasSubstr("; epoll_ctl: EPERM")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, LoopTest,
