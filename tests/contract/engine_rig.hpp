@@ -67,12 +67,14 @@ private:
 class Rig {
 public:
     explicit Rig(std::unique_ptr<io::Engine> engine) : engine_(std::move(engine)) {}
+    /// Fails the test where drain() held the thread for longer than an io thread can spare.
+    ~Rig();
+    Rig(const Rig&) = delete;
 
     io::Engine& engine() noexcept { return *engine_; }
     io::Engine* operator->() noexcept { return engine_.get(); }
     io::Slot attach(int fd);
     bool draining() const noexcept { return draining_; }
-    /// Fails the test where it takes longer than an io thread can spare.
     std::size_t drain();
     /// Runs until the condition holds; false at the deadline.
     bool run_until(const std::function<bool()>& condition, std::chrono::milliseconds timeout = patience);
