@@ -1,6 +1,5 @@
 #include "daemon.hpp"
 
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -16,10 +15,11 @@
 #include "hub/hub.hpp"
 #include "io/engine_select.hpp"
 #include "io/loop.hpp"
+#include "log.hpp"
 #include "memory_trimmer.hpp"
 #include "metrics/exporter.hpp"
-#include "notify.hpp"
 #include "rpc/server.hpp"
+#include "supervision.hpp"
 
 namespace vserd {
 namespace {
@@ -35,18 +35,6 @@ constexpr milliseconds goodbye_limit{300};
 constexpr milliseconds hang_limit{10'000};
 constexpr milliseconds strict_limit{15'000};
 constexpr milliseconds strict_poll_interval{10};
-
-void set_up_log(const std::string& level) {
-    auto log = spdlog::stderr_color_mt("vserd");
-    log->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
-    log->set_level(spdlog::level::from_str(level));
-    spdlog::set_default_logger(std::move(log));
-    rpc::route_grpc_log([](rpc::GrpcSeverity severity, const char* message) {
-        // The library calls an error what a bad client did; nothing of it needs an operator.
-        spdlog::log(severity == rpc::GrpcSeverity::error ? spdlog::level::debug : spdlog::level::trace, "grpc: {}",
-                    message);
-    });
-}
 
 std::vector<std::string> listen_addresses(const config::Config& config) {
     if (!config.listen.empty()) return config.listen;
@@ -73,28 +61,6 @@ std::string joined(const std::vector<std::string>& words) {
     return text;
 }
 
-/// Tells the log when devices come and go.
-class PortLogger final : public hub::PortWatcher {
-public:
-    void on_port_added(hub::Channel& channel) override {
-        spdlog::debug("port {}: added, device {}", channel.name(), channel.port().config().device);
-    }
-    void on_port_event(hub::Channel& channel, const hub::EventItem& event) override {
-        if (const auto* online = std::get_if<port::CameOnline>(&event.event)) {
-            spdlog::info("port {}: online on {}", channel.name(), online->device);
-            if (online->engine_refusals.empty()) return;
-            spdlog::warn("port {}: served by engine {}: {}", channel.name(), channel.port().engine(),
-                         online->engine_refusals);
-        } else if (const auto* offline = std::get_if<port::WentOffline>(&event.event)) {
-            spdlog::warn("port {}: offline: {}", channel.name(), offline->reason);
-        } else if (const auto* settings = std::get_if<port::SettingsChanged>(&event.event)) {
-            spdlog::info("port {}: {} baud {}", channel.name(), settings->settings.baud,
-                         line::to_string(settings->settings.format));
-        }
-    }
-    void on_port_removed(hub::Channel& channel) override { spdlog::debug("port {}: removed", channel.name()); }
-};
-
 }  // namespace
 
 class Daemon::Impl {
@@ -113,7 +79,7 @@ private:
     Result<void> start_rpc(rpc::ServerInfo info);
     Result<void> start_metrics(const rpc::ServerInfo& info);
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
-    void announce(const rpc::ServerInfo& info) const;
+    void announce(const rpc::ServerInfo& info);
     void watch_signals();
     void take_signal();
     void reload();
@@ -127,6 +93,7 @@ private:
     bool stopping_ = false;
     std::unique_ptr<io::Loop> loop_;
     std::unique_ptr<hub::Hub> hub_;
+    std::optional<Supervision> supervision_;
     PortLogger logger_;
     std::unique_ptr<rpc::Server> server_;
     std::unique_ptr<metrics::Exporter> exporter_;
@@ -148,6 +115,7 @@ int Daemon::Impl::run() {
     signals_.reset();
     strict_timer_.reset();
     hang_timer_.reset();
+    supervision_.reset();
     exporter_.reset();
     server_.reset();
     if (reloader_.joinable()) reloader_.join();
@@ -170,6 +138,7 @@ Result<void> Daemon::Impl::start() {
     loop_ = std::make_unique<io::Loop>(std::move(choice->engine), next);
     hub_ = std::make_unique<hub::Hub>(*loop_);
     hub_->add_watcher(logger_);
+    supervision_.emplace(*hub_);
     if (auto started = start_rpc(info); !started) return started;
     if (auto started = start_metrics(info); !started) return started;
     watch_signals();
@@ -185,12 +154,13 @@ Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info) {
     if (auto checked = check_exposure(addresses); !checked) return checked;
     auto server =
         rpc::Server::start(*hub_, {.listen = addresses,
+                                   .inherited = inherited_sockets(),
                                    .tls = {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file},
                                    .streams_max = config.streams_max,
                                    .info = std::move(info)});
     if (!server) return server.error();
     server_ = std::move(*server);
-    return {};
+    return check_exposure(server_->addresses());
 }
 
 Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addresses) const {
@@ -222,7 +192,7 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
 }
 
 /// One line on standard output that says that clients may come and where to: tools wait for it.
-void Daemon::Impl::announce(const rpc::ServerInfo& info) const {
+void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     if (stopping_) return;
     const std::string addresses = joined(server_->addresses());
     std::string line =
@@ -246,7 +216,7 @@ void Daemon::Impl::announce(const rpc::ServerInfo& info) const {
     std::fflush(stdout);
     for (const auto& [engine, reason] : info.engines_refused)
         spdlog::info("engine {} is not in use: {}", engine, reason);
-    notify_ready("serving " + std::to_string(options_.config.ports.size()) + " ports on " + addresses);
+    supervision_->ready();
 }
 
 void Daemon::Impl::watch_signals() {
@@ -281,7 +251,7 @@ void Daemon::Impl::take_signal() {
 void Daemon::Impl::reload() {
     if (stopping_) return;
     if (options_.config_file.empty()) return spdlog::warn("SIGHUP: there is no configuration file to read again");
-    notify_reloading();
+    supervision_->reloading();
     if (reloader_.joinable()) reloader_.join();  // an earlier one, which has posted its result
     // The file may lie on a slow disk.
     reloader_ = std::thread([this] {
@@ -295,8 +265,7 @@ void Daemon::Impl::apply_reload(const config::ParseResult& loaded) {
     if (!loaded) {
         for (const config::Problem& problem : loaded.error()) spdlog::error("{}", to_string(problem));
         spdlog::error("the configuration in force stays as it was");
-        return notify_ready("reload failed, the configuration from before is in force: " +
-                            to_string(loaded.error().front()));
+        return supervision_->reload_failed(to_string(loaded.error().front()));
     }
     config::Config before = options_.config;
     config::Config after = *loaded;
@@ -309,7 +278,7 @@ void Daemon::Impl::apply_reload(const config::ParseResult& loaded) {
         spdlog::warn("only ports and history were reloaded; other changes of {} need a restart", options_.config_file);
     }
     spdlog::info("reloaded {}: {} ports", options_.config_file, after.ports.size());
-    notify_ready("serving " + std::to_string(after.ports.size()) + " ports on " + joined(server_->addresses()));
+    supervision_->ready();
 }
 
 /// --strict: waits until every device was opened, and ends the daemon when one could not be.
@@ -337,7 +306,7 @@ void Daemon::Impl::stop(int exit_code) {
     if (stopping_) return;
     stopping_ = true;
     exit_code_ = exit_code;
-    notify_stopping();
+    if (supervision_) supervision_->stopping();
     if (server_) server_->announce_stop();
     hang_timer_.emplace(loop_->context());
     hang_timer_->expires_after(options_.config.drain_limit + goodbye_limit + hang_limit);

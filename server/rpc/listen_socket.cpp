@@ -1,12 +1,15 @@
 #include "rpc/listen_socket.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <array>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 
@@ -79,13 +82,17 @@ void set_option(int fd, int level, int option, unsigned value) {
     ::setsockopt(fd, level, option, &value, sizeof value);
 }
 
+/// Connections inherit these from the socket that listens.
+void set_connection_options(int fd) {
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_limit_ms);
+}
+
 Result<io::Fd> listen_tcp(const std::string& address, const addrinfo& where) {
     io::Fd fd(::socket(where.ai_family, socket_flags, 0));
     if (!fd) return cannot_listen(address, errno);
     set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-    // Connections inherit these.
-    set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_limit_ms);
+    set_connection_options(fd.get());
     if (::bind(fd.get(), where.ai_addr, where.ai_addrlen) < 0 || ::listen(fd.get(), backlog) < 0) {
         return cannot_listen(address, errno);
     }
@@ -103,6 +110,24 @@ in_port_t picked_port(int fd) {
     socklen_t size = sizeof name;
     ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size);
     return port_of(reinterpret_cast<sockaddr&>(name));
+}
+
+/// As the configuration would write it; empty for what it could not.
+std::string address_of(const sockaddr_storage& name, socklen_t size) {
+    const auto* any = reinterpret_cast<const sockaddr*>(&name);
+    if (name.ss_family == AF_UNIX) {
+        const auto* path = reinterpret_cast<const sockaddr_un*>(any)->sun_path;
+        const bool has_path = size > offsetof(sockaddr_un, sun_path) && path[0] == '/';
+        return has_path ? std::string(unix_prefix) + path : std::string();
+    }
+    std::array<char, NI_MAXHOST> host{};
+    std::array<char, NI_MAXSERV> port{};
+    if (::getnameinfo(any, size, host.data(), host.size(), port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV) !=
+        0) {
+        return {};
+    }
+    const bool v6 = name.ss_family == AF_INET6;
+    return (v6 ? "[" : "") + std::string(host.data()) + (v6 ? "]:" : ":") + port.data();
 }
 
 }  // namespace
@@ -171,6 +196,33 @@ Result<std::vector<ListenSocket>> ListenSocket::open(const std::string& address)
         sockets.push_back(ListenSocket(std::move(*fd), with_port, {}));
     }
     return sockets;
+}
+
+Result<ListenSocket> ListenSocket::adopt(int fd) {
+    io::Fd owned(fd);
+    const auto unusable = [fd](const std::string& why) {
+        return Error{Failure::invalid_argument, 0, "listen",
+                     "the inherited descriptor " + std::to_string(fd) + " " + why};
+    };
+    int listens = 0;
+    int type = 0;
+    socklen_t size = sizeof listens;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || listens == 0) {
+        return unusable("is no socket that listens; vserd.socket needs ListenStream= and Accept=no");
+    }
+    size = sizeof type;
+    ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+    sockaddr_storage name{};
+    size = sizeof name;
+    if (type != SOCK_STREAM || ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) < 0) {
+        return unusable("is no stream socket; vserd.socket needs ListenStream=");
+    }
+    std::string address = address_of(name, size);
+    if (address.empty()) return unusable("is neither TCP nor a Unix socket with a path");
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+    if (name.ss_family != AF_UNIX) set_connection_options(fd);
+    return ListenSocket(std::move(owned), std::move(address), {});
 }
 
 ListenSocket::~ListenSocket() {

@@ -23,12 +23,15 @@ public:
     /// somebody does is not.
     static Result<std::vector<ListenSocket>> open(const std::string& address);
 
+    /// One that listens already, from who started us. Its file stays when it goes. A failure names the descriptor.
+    static Result<ListenSocket> adopt(int fd);
+
     ListenSocket(ListenSocket&&) noexcept = default;
     ListenSocket& operator=(ListenSocket&&) = delete;
     ~ListenSocket();
 
     int fd() const noexcept { return fd_.get(); }
-    /// As given, with the port that was picked.
+    /// As given, with the port that was picked; of an adopted one, as the system says it.
     const std::string& address() const noexcept { return address_; }
 
 private:

@@ -9,10 +9,13 @@
 #include <grpcpp/server_builder.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
+#include <list>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "rpc/acceptor.hpp"
 #include "rpc/admin_service.hpp"
@@ -114,6 +117,7 @@ public:
     std::uint64_t connections_refused() const noexcept { return acceptor_->refused(); }
 
 private:
+    Result<std::vector<std::vector<ListenSocket>>> open_sockets();
     Result<std::vector<Acceptor::Listener>> listen(grpc::ServerBuilder& builder);
     void shut_down(std::chrono::milliseconds grace);
 
@@ -133,19 +137,44 @@ private:
     std::thread stopper_;
 };
 
+/// The sockets of each address: those of `listen` in its order, then what was inherited besides.
+Result<std::vector<std::vector<ListenSocket>>> Server::Impl::open_sockets() {
+    std::list<ListenSocket> inherited;
+    for (const int fd : std::exchange(options_.inherited, {})) {
+        auto socket = ListenSocket::adopt(fd);
+        if (!socket) return socket.error();
+        inherited.push_back(std::move(*socket));
+    }
+    std::vector<std::vector<ListenSocket>> groups;
+    for (const std::string& address : options_.listen) {
+        const auto same = [&](const ListenSocket& socket) { return socket.address() == address; };
+        if (const auto found = std::ranges::find_if(inherited, same); found != inherited.end()) {
+            groups.emplace_back().push_back(std::move(*found));
+            inherited.erase(found);
+            continue;
+        }
+        auto sockets = ListenSocket::open(address);
+        if (!sockets) return sockets.error();
+        groups.push_back(std::move(*sockets));
+    }
+    for (ListenSocket& socket : inherited) groups.emplace_back().push_back(std::move(socket));
+    return groups;
+}
+
 /// Opens the sockets, and prepares the server for the connections that will come from them.
 Result<std::vector<Acceptor::Listener>> Server::Impl::listen(grpc::ServerBuilder& builder) {
     using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
     const auto secure = credentials(options_.tls);
     if (!secure) return secure.error();
+    auto groups = open_sockets();
+    if (!groups) return groups.error();
     std::vector<Acceptor::Listener> listeners;
-    for (const std::string& address : options_.listen) {
-        auto sockets = ListenSocket::open(address);
-        if (!sockets) return sockets.error();
-        addresses_.push_back(sockets->front().address());
+    for (auto& sockets : *groups) {
+        const std::string& address = sockets.front().address();
+        addresses_.push_back(address);
         const auto channel = is_unix(address) ? grpc::InsecureServerCredentials() : *secure;
         const std::shared_ptr target = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, channel);
-        for (ListenSocket& socket : *sockets) {
+        for (ListenSocket& socket : sockets) {
             listeners.push_back({std::move(socket), [target](int listener, io::Fd connection) {
                                      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
                                      parameters.listener_fd = listener;

@@ -21,7 +21,10 @@ struct TlsFiles {
 };
 
 struct ServerOptions {
-    std::vector<std::string> listen;   ///< "HOST:PORT" (port 0 picks a free one), "[::1]:PORT", "unix:/PATH"
+    std::vector<std::string> listen;  ///< "HOST:PORT" (port 0 picks a free one), "[::1]:PORT", "unix:/PATH"
+    /// Sockets that listen already (socket activation). One that has an address of `listen` is used for it; the others are
+    /// served besides. Owned by the server from start() on.
+    std::vector<int> inherited;
     TlsFiles tls;                      ///< not for Unix sockets
     std::uint32_t streams_max = 4096;  ///< byte streams at once, over all clients
     ServerInfo info;

@@ -13,8 +13,9 @@ SERVING = re.compile(r"serving \d+ ports on (?P<address>[^,;]+)(?:, [^;]+)?(?:; 
 class Daemon:
     """One vserd. `ports` are its [[port]] tables; `server` and `history` are more lines of the file. Further words go to Popen."""
 
-    def __init__(self, folder, ports, server="", history="", listen="127.0.0.1:0", metrics="", **popen):
-        self._popen = popen
+    def __init__(self, folder, ports, server="", history="", listen="127.0.0.1:0", metrics="", program=BIN / "vserd",
+                 **popen):
+        self._program, self._popen = program, popen
         self.config = folder / "vserd.toml"
         self.write(ports, f'listen = ["{listen}"]\nmetrics = "{metrics}"\ndrain_limit = "200ms"\n{server}', history)
         self.start()
@@ -29,7 +30,7 @@ class Daemon:
 
     def start(self):
         """Returns the address; `metrics` is that of the metrics, or None."""
-        self.process = subprocess.Popen([BIN / "vserd", "--config", self.config], stdout=subprocess.PIPE, text=True, **self._popen)
+        self.process = subprocess.Popen([self._program, "--config", self.config], stdout=subprocess.PIPE, text=True, **self._popen)
         line = self.process.stdout.readline()  # a daemon that does not start ends, and this with it
         match = SERVING.search(line)
         assert match, f"vserd did not start: {line!r}"

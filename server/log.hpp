@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "hub/hub.hpp"
+
+namespace vserd {
+
+/// Sends the log, gRPC's included, to standard error; to the journal itself, with fields, where that is connected to it.
+void set_up_log(const std::string& level);
+
+/// While it lives, what this thread logs carries the field in the journal: `journalctl PORT=board`. One for each name.
+class LogField {
+public:
+    LogField(const char* name, const std::string& value);
+    ~LogField();
+    LogField(const LogField&) = delete;
+    LogField& operator=(const LogField&) = delete;
+};
+
+/// Tells the log when devices come and go, and who takes a port for himself.
+class PortLogger final : public hub::PortWatcher {
+public:
+    void on_port_added(hub::Channel& channel) override;
+    void on_port_event(hub::Channel& channel, const hub::EventItem& event) override;
+    void on_port_removed(hub::Channel& channel) override;
+};
+
+}  // namespace vserd
