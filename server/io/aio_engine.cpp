@@ -37,7 +37,7 @@ void size_the_library() {
     });
 }
 
-Error refused(const std::string& what, int errno_value) {
+Error aio_refusal(const std::string& what, int errno_value) {
     return Error{Failure::unsupported, errno_value, "aio", "aio: " + what + ": " + errno_name(errno_value)};
 }
 
@@ -77,7 +77,7 @@ Result<std::unique_ptr<Engine>> AioEngine::create() {
     sigemptyset(&signals);
     sigaddset(&signals, aio_signal);
     Fd completions{::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)};
-    if (!completions) return refused("signalfd", errno);
+    if (!completions) return aio_refusal("signalfd", errno);
     std::unique_ptr<AioEngine> engine{new AioEngine{std::move(*set), std::move(completions)}};
     if (auto hosted = engine->host(engine->signals_.get()); !hosted) return hosted.error();
     return std::unique_ptr<Engine>{std::move(engine)};

@@ -12,39 +12,39 @@ namespace {
 /// Handlers run before the engine gets its turn again, however many are waiting.
 constexpr int handlers_per_turn_max = 64;
 
-/// Wakes the loop when an engine has something.
-class Doorbell {
-public:
-    Doorbell(boost::asio::io_context& context, const Engine& engine) : ready_(context, engine.wait_fd()) {}
-    // The engine owns the descriptor and outlives this.
-    ~Doorbell() { ready_.release(); }
-    Doorbell(const Doorbell&) = delete;
-
-    void await() {
-        if (awaited_) return;
-        // Asio asks the kernel anew at each wait, so readiness from before this line is not missed.
-        awaited_ = true;
-        ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                          [this](const boost::system::error_code& error) {
-                              if (!error) awaited_ = false;
-                          });
-    }
-    bool awaited() const noexcept { return awaited_; }
-
-private:
-    boost::asio::posix::stream_descriptor ready_;
-    bool awaited_ = false;
-};
-
-/// An engine for what the first cannot serve.
-struct Other {
-    std::unique_ptr<Engine> engine;
-    Doorbell doorbell;
-};
-
 }  // namespace
 
 struct Loop::Private {
+    /// Wakes the loop when an engine has something.
+    class Doorbell {
+    public:
+        Doorbell(boost::asio::io_context& context, const Engine& engine) : ready_(context, engine.wait_fd()) {}
+        // The engine owns the descriptor and outlives this.
+        ~Doorbell() { ready_.release(); }
+        Doorbell(const Doorbell&) = delete;
+
+        void await() {
+            if (awaited_) return;
+            // Asio asks the kernel anew at each wait, so readiness from before this line is not missed.
+            awaited_ = true;
+            ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                              [this](const boost::system::error_code& error) {
+                                  if (!error) awaited_ = false;
+                              });
+        }
+        bool awaited() const noexcept { return awaited_; }
+
+    private:
+        boost::asio::posix::stream_descriptor ready_;
+        bool awaited_ = false;
+    };
+
+    /// An engine for what the first cannot serve.
+    struct Other {
+        std::unique_ptr<Engine> engine;
+        Doorbell doorbell;
+    };
+
     Private(boost::asio::io_context& context, const Engine& engine)
         : guard(context.get_executor()), doorbell(context, engine) {}
 
@@ -82,7 +82,7 @@ Result<Attachment> Loop::attach(int fd) {
         if (!next)
             return Error{Failure::unsupported, slot.error().errno_value, "engine", std::move(attachment.refusals)};
         const Engine& engine = **next;
-        others.emplace_back(new Other{std::move(*next), {context_, engine}});
+        others.emplace_back(new Private::Other{std::move(*next), {context_, engine}});
     }
 }
 

@@ -29,7 +29,7 @@ thread_local std::uint64_t tenant = 0;
 thread_local std::weak_ptr<void> tenant_life;
 std::atomic<std::uint64_t> tenancies{0};
 
-Error refused(std::string what, int errno_value) {
+Error sigio_refusal(std::string what, int errno_value) {
     Error error{Failure::unsupported, errno_value, "sigio",
                 "sigio: " + std::move(what) + ": " + errno_name(errno_value)};
     if (errno_value == ENOTTY) error.message += "; the device has no asynchronous notification";
@@ -59,11 +59,12 @@ Result<std::unique_ptr<Engine>> SigioEngine::create() {
     sigaddset(&set, sigio_signal());
     sigaddset(&set, sigio_overflow_signal);
     Fd signals{::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
-    if (!signals) return refused("signalfd", errno);
+    if (!signals) return sigio_refusal("signalfd", errno);
     Fd hang_ups{::epoll_create1(EPOLL_CLOEXEC)};
-    if (!hang_ups) return refused("epoll_create1", errno);
+    if (!hang_ups) return sigio_refusal("epoll_create1", errno);
     epoll_event event{.events = EPOLLIN, .data = {.u64 = signals_key}};
-    if (::epoll_ctl(hang_ups.get(), EPOLL_CTL_ADD, signals.get(), &event) != 0) return refused("epoll_ctl", errno);
+    if (::epoll_ctl(hang_ups.get(), EPOLL_CTL_ADD, signals.get(), &event) != 0)
+        return sigio_refusal("epoll_ctl", errno);
     return std::unique_ptr<Engine>{new SigioEngine{std::move(signals), std::move(hang_ups)}};
 }
 
@@ -101,12 +102,12 @@ Result<void> SigioEngine::admit(Key key, int fd) {
     if (number >= slots_.size()) slots_.resize(number + 1);
 
     epoll_event event{.events = EPOLLRDHUP | EPOLLET, .data = {.u64 = key}};
-    if (::epoll_ctl(hang_ups_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return refused("epoll_ctl", errno);
+    if (::epoll_ctl(hang_ups_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return sigio_refusal("epoll_ctl", errno);
     const bool told = set_owner(fd, thread_) && ::fcntl(fd, F_SETSIG, sigio_signal()) == 0;
     if (!told || !set_async(fd, 1)) {
         const int errno_value = errno;
         ::epoll_ctl(hang_ups_.get(), EPOLL_CTL_DEL, fd, nullptr);
-        return refused(told ? "FIOASYNC" : "F_SETSIG", errno_value);
+        return sigio_refusal(told ? "FIOASYNC" : "F_SETSIG", errno_value);
     }
     watches_[slot] = Watch{.key = key, .fd = fd};
     slots_[number] = slot;
