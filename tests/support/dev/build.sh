@@ -38,6 +38,8 @@ run_demo() {
 
 bench() {
     setup
-    build release vserd vserctl bridge_bench || return 1
+    local programs=(vserd vserctl bridge_bench)
+    if [ "${1:-}" = engines ]; then programs=(engine_bench); fi
+    build release "${programs[@]}" || return 1
     exec tests/bench/run "$@"
 }
