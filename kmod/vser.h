@@ -177,15 +177,24 @@ extern const struct attribute_group *vser_groups[];
 unsigned long vser_lock(struct vser_port *port) __acquires(&port->link->lock);
 void vser_unlock(struct vser_port *port, unsigned long flags) __releases(&port->link->lock);
 struct vser_port *vser_peer(const struct vser_port *port);
+bool vser_link_down(const struct vser_port *port);
 u32 vser_readable(const struct vser_port *port);
 u32 vser_room(const struct vser_port *port);
 size_t vser_take(struct vser_port *port, struct iov_iter *to);
 size_t vser_put(struct vser_port *port, struct iov_iter *from);
 void vser_advance(struct vser_port *port);
-void vser_settle_timer(struct vser_port *port);
-void vser_signals_changed(struct vser_port *port);
+void vser_change_line(struct vser_port *port, struct vser_line line);
 void vser_receive_break(struct vser_port *port, unsigned int milliseconds);
 enum hrtimer_restart vser_timer(struct hrtimer *timer);
+
+static inline void vser_note(struct vser_port *port, __poll_t events)
+{
+	port->wake_events |= events;
+}
+
+/* vser_signals.c: wires and who is told of their changes. Want the link lock. */
+void vser_signals_changed(struct vser_port *port);
+void vser_signals_pulsed(struct vser_port *port, u32 changed);
 
 /* vser_line.c: the requests behind ioctl, uring_cmd and sysfs. They take the link lock. */
 bool vser_baud_valid(u32 baud);

@@ -136,18 +136,25 @@ static int vser_wait(struct vser_file *file, __poll_t events)
 
 /* ---- Reading and writing ---- */
 
-/* One attempt, under the lock: the count moved, -EAGAIN when nothing can, -ENODEV. */
-static ssize_t vser_attempt(struct vser_port *port, struct iov_iter *iter, bool is_write)
+/*
+ * One attempt, under the lock: the count moved, -EAGAIN when nothing can, -ENODEV. @faulted: the
+ * copy stopped although neither the ring nor the iterator had run out.
+ */
+static ssize_t vser_attempt(struct vser_port *port, struct iov_iter *iter, bool is_write,
+			    bool *faulted)
 {
 	unsigned long flags = vser_lock(port);
+	size_t wanted = min_t(size_t, iov_iter_count(iter),
+			      is_write ? vser_room(port) : vser_readable(port));
 	ssize_t result;
 
 	if (port->dead)
 		result = -ENODEV;
-	else if (is_write)
-		result = vser_room(port) ? vser_put(port, iter) : -EAGAIN;
+	else if (!wanted)
+		result = -EAGAIN;
 	else
-		result = vser_readable(port) ? vser_take(port, iter) : -EAGAIN;
+		result = is_write ? vser_put(port, iter) : vser_take(port, iter);
+	*faulted = result >= 0 && result < wanted;
 	vser_unlock(port, flags);
 	return result;
 }
@@ -163,21 +170,18 @@ static ssize_t vser_transfer(struct vser_port *port, struct iov_iter *iter, bool
 	ssize_t total = 0;
 
 	while (iov_iter_count(iter)) {
-		size_t wanted = iov_iter_count(iter);
-		ssize_t moved = vser_attempt(port, iter, is_write);
-		size_t bad;
+		bool faulted;
+		ssize_t moved = vser_attempt(port, iter, is_write, &faulted);
+		size_t wanted, bad;
 
 		if (moved < 0)
 			return total ?: moved;
 		total += moved;
-		if (!iov_iter_count(iter))
+		if (!faulted)
 			break;
-		/* Short because the ring ran out, or because of a fault? The next attempt tells. */
-		if (moved) {
+		if (moved)
 			tries = 0;
-			continue;
-		}
-		wanted = min_t(size_t, wanted, port->ring.size);
+		wanted = min_t(size_t, iov_iter_count(iter), port->ring.size);
 		bad = is_write ? fault_in_iov_iter_readable(iter, wanted) :
 				 fault_in_iov_iter_writeable(iter, wanted);
 		if (bad == wanted || ++tries > VSER_FAULT_TRIES_MAX)
@@ -211,7 +215,10 @@ static ssize_t vser_read(struct kiocb *iocb, struct iov_iter *to)
 	}
 }
 
-/* Blocks until everything is written, as a terminal does; a signal leaves a short count. */
+/*
+ * Blocks until everything is written, as a terminal does; a signal leaves a short count, also
+ * when a reader takes the bytes as fast as they come.
+ */
 static ssize_t vser_write(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct vser_file *file = iocb->ki_filp->private_data;
@@ -221,14 +228,18 @@ static ssize_t vser_write(struct kiocb *iocb, struct iov_iter *from)
 		result = vser_transfer(file->port, from, true);
 		if (result > 0)
 			total += result;
-		if (result < 0 && result != -EAGAIN)
+		else if (result != -EAGAIN)
 			return total ?: result;
 		if (!iov_iter_count(from))
 			return total;
-		if (result >= 0)
-			continue;
 		if (!vser_may_block(iocb))
 			return total ?: result;
+		if (result > 0) {
+			if (signal_pending(current))
+				return total;
+			cond_resched();
+			continue;
+		}
 		if (vser_aio_wanted(iocb))
 			return total ?: vser_aio_submit(file->port, iocb, from, true);
 		result = vser_wait(file, EPOLLOUT);

@@ -34,30 +34,21 @@ struct vser_line vser_get_line(struct vser_port *port)
 	return line;
 }
 
-/* Bytes already on the wire keep the time they had; the rest leaves with the new settings. */
+/* Changes baud or format; the other stays. */
 static int vser_set_line(struct vser_port *port, const u32 *baud, const struct vs_ffmt *format)
 {
-	struct vser_port *peer;
-	unsigned long flags;
+	unsigned long flags = vser_lock(port);
+	struct vser_line line = port->line;
+	int error = port->dead ? -ENODEV : 0;
 
-	flags = vser_lock(port);
-	if (port->dead) {
-		vser_unlock(port, flags);
-		return -ENODEV;
-	}
-	peer = vser_peer(port);
-	vser_advance(port);
-	if (peer)
-		vser_advance(peer);
 	if (baud)
-		port->line.baud = *baud;
+		line.baud = *baud;
 	if (format)
-		port->line.format = *format;
-	vser_settle_timer(port);
-	if (peer)
-		vser_settle_timer(peer);
+		line.format = *format;
+	if (!error)
+		vser_change_line(port, line);
 	vser_unlock(port, flags);
-	return 0;
+	return error;
 }
 
 int vser_set_baud(struct vser_port *port, u32 baud)
@@ -173,7 +164,7 @@ static void vser_flush_input(struct vser_port *port)
 
 	ring->tail = ring->wire;
 	if (was_full && ring->head - ring->tail < ring->size && sender)
-		sender->wake_events |= EPOLLOUT | EPOLLWRNORM;
+		vser_note(sender, EPOLLOUT | EPOLLWRNORM);
 }
 
 static void vser_flush_output(struct vser_port *port)
@@ -187,7 +178,7 @@ static void vser_flush_output(struct vser_port *port)
 	was_full = peer->ring.head - peer->ring.tail == peer->ring.size;
 	peer->ring.head = peer->ring.wire;
 	if (was_full && peer->ring.head - peer->ring.tail < peer->ring.size)
-		port->wake_events |= EPOLLOUT | EPOLLWRNORM;
+		vser_note(port, EPOLLOUT | EPOLLWRNORM);
 }
 
 int vser_flush(struct vser_port *port, u32 what)
@@ -214,6 +205,7 @@ struct vs_queued vser_get_queued(struct vser_port *port)
 	struct vser_port *peer = vser_peer(port);
 	struct vs_queued queued = {};
 
+	vser_advance(port);
 	if (peer) {
 		vser_advance(peer);
 		queued.output = peer->ring.head - peer->ring.wire;
@@ -417,5 +409,7 @@ int vser_uring_cmd(struct io_uring_cmd *command, unsigned int issue_flags)
 	else
 		result = vser_uring_known(command->file, operation, &arg);
 	trace_vser_ioctl(file->port->index, operation, result);
-	return result;
+	/* Not as the return value: 6.1 takes a positive one for a failure and breaks the link. */
+	io_uring_cmd_done(command, result, 0, issue_flags);
+	return -EIOCBQUEUED;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vser: the wire. Rings, pacing, damage and signals of ports, all under the link lock.
+ * vser: the wire. Rings, pacing, damage and breaks of ports, all under the link lock.
  *
  * A ring belongs to the receiving port and holds, in order, bytes that arrived and bytes
  * that are still on the wire; "arrived" is an index that the timer moves on. So a byte is
@@ -48,11 +48,6 @@ u32 vser_room(const struct vser_port *port)
 	const struct vser_port *peer = vser_peer(port);
 
 	return peer ? vser_ring_free(&peer->ring) : U32_MAX;
-}
-
-static void vser_note(struct vser_port *port, __poll_t events)
-{
-	port->wake_events |= events;
 }
 
 /* Space appeared in @port's ring. Writers only ever wait for a full ring to have some. */
@@ -152,7 +147,7 @@ static bool vser_spend(u32 *count)
 	return true;
 }
 
-static bool vser_link_down(const struct vser_port *port)
+bool vser_link_down(const struct vser_port *port)
 {
 	const struct vser_port *peer = vser_peer(port);
 
@@ -295,7 +290,7 @@ void vser_advance(struct vser_port *port)
 }
 
 /* Starts the timer for the next thing that happens on the wire to @port. */
-void vser_settle_timer(struct vser_port *port)
+static void vser_settle_timer(struct vser_port *port)
 {
 	u32 in_flight = vser_in_flight(port);
 	ktime_t next;
@@ -314,6 +309,38 @@ void vser_settle_timer(struct vser_port *port)
 	}
 	port->timer_armed = true;
 	hrtimer_start(&port->timer, next, HRTIMER_MODE_ABS_SOFT);
+}
+
+/* The byte on the wire to @port takes another time now, and keeps the share of its way made. */
+static void vser_rescale_wire(struct vser_port *port, u64 byte_ns_before)
+{
+	ktime_t now = ktime_get();
+	u64 made;
+
+	if (!vser_pacing || !vser_in_flight(port) || port->break_until ||
+	    !ktime_after(now, port->wire_clock))
+		return;
+	made = min_t(u64, ktime_to_ns(ktime_sub(now, port->wire_clock)), byte_ns_before);
+	made = div64_u64(made * vser_byte_ns(port), byte_ns_before);
+	port->wire_clock = ktime_sub_ns(now, made);
+}
+
+/* Gives @port new settings: what has crossed did so with the old ones. */
+void vser_change_line(struct vser_port *port, struct vser_line line)
+{
+	struct vser_port *peer = vser_peer(port);
+	u64 byte_ns_before;
+
+	vser_advance(port);
+	if (!peer) {
+		port->line = line;
+		return;
+	}
+	vser_advance(peer);
+	byte_ns_before = vser_byte_ns(peer);
+	port->line = line;
+	vser_rescale_wire(peer, byte_ns_before);
+	vser_settle_timer(peer);
 }
 
 enum hrtimer_restart vser_timer(struct hrtimer *timer)
@@ -335,10 +362,13 @@ static void vser_sent(struct vser_port *port, u32 in_flight_before)
 		vser_cross(port, vser_in_flight(port));
 		return;
 	}
-	/* An idle wire starts now; a busy one goes on where it is. */
+	/*
+	 * An idle wire starts now, whatever the timer was armed for; a busy one goes on where it
+	 * is.
+	 */
 	if (!in_flight_before && ktime_before(port->wire_clock, ktime_get()))
 		port->wire_clock = ktime_get();
-	if (!port->timer_armed)
+	if (!in_flight_before || !port->timer_armed)
 		vser_settle_timer(port);
 }
 
@@ -411,58 +441,7 @@ size_t vser_put(struct vser_port *port, struct iov_iter *from)
 	return total;
 }
 
-/* ---- Signals ---- */
-
-static u32 vser_levels(const struct vser_port *port)
-{
-	const struct vser_port *peer = vser_peer(port);
-	u32 levels = port->outputs;
-
-	if (port->ring_wire)
-		levels |= VS_SIGNAL_RI;
-	if (port->break_until)
-		levels |= VS_SIGNAL_BREAK;
-	if (!peer || vser_link_down(port))
-		return levels;
-	if (peer->outputs & VS_SIGNAL_DTR)
-		levels |= VS_SIGNAL_DSR | VS_SIGNAL_DCD;
-	if (peer->outputs & VS_SIGNAL_RTS)
-		levels |= VS_SIGNAL_CTS;
-	return levels;
-}
-
-static void vser_publish_change(struct vser_port *port, u32 changed)
-{
-	unsigned int wire;
-
-	if (!changed)
-		return;
-	if (!++port->sequence)
-		port->sequence = 1;
-	for (wire = 0; wire < VSER_WIRES; wire++)
-		if (changed & BIT(wire))
-			port->changed_at[wire] = port->sequence;
-	vser_note(port, EPOLLPRI);
-}
-
-static void vser_publish_levels(struct vser_port *port)
-{
-	u32 levels = vser_levels(port);
-	u32 changed = levels ^ port->signals;
-
-	port->signals = levels;
-	vser_publish_change(port, changed);
-}
-
-/* Something that the wires at either end of @port's cable follow has changed. */
-void vser_signals_changed(struct vser_port *port)
-{
-	struct vser_port *peer = vser_peer(port);
-
-	vser_publish_levels(port);
-	if (peer && peer != port)
-		vser_publish_levels(peer);
-}
+/* ---- Breaks ---- */
 
 /* A break arrives at @port. On a wire without pacing it is over at once, yet it is seen. */
 void vser_receive_break(struct vser_port *port, unsigned int milliseconds)
@@ -473,7 +452,7 @@ void vser_receive_break(struct vser_port *port, unsigned int milliseconds)
 		return;
 	port->stats.break_errors++;
 	if (!vser_pacing) {
-		vser_publish_change(port, VS_SIGNAL_BREAK);
+		vser_signals_pulsed(port, VS_SIGNAL_BREAK);
 		return;
 	}
 	vser_advance(port);

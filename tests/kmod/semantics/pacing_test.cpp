@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <thread>
@@ -106,6 +107,39 @@ TEST_F(Pacing, NewBaudAppliesToBytesStillOnTheWire) {
     set_line(4000000);
 
     EXPECT_EQ(read_exactly(port_.get(), 1000), pattern(1000));
+}
+
+TEST_F(Pacing, NewBaudDoesNotCountTimeThatPassedAtTheOldOne) {
+    set_line(50);
+    constexpr std::size_t size = 40000;  // 0.1 s at 4 Mbaud
+    ASSERT_TRUE(write_all(port_.get(), pattern(size)));
+    const auto written = Clock::now();
+    ASSERT_TRUE(eventually([&] { return Clock::now() - written > std::chrono::milliseconds{150}; }));
+    const auto before = read_exactly(port_.get(), queued().input);
+
+    const auto start = Clock::now();
+    set_line(4000000);
+    EXPECT_EQ(before + read_exactly(port_.get(), size - before.size()), pattern(size));
+
+    EXPECT_GE(Clock::now() - start, std::chrono::milliseconds{99});
+}
+
+TEST_F(Pacing, ByteAfterAFlushDoesNotWaitForTheTimerOfFlushedOnes) {
+    std::chrono::duration<double> best{1};
+    for (int attempt = 0; attempt < 4 && best.count() > 0.1; ++attempt) {
+        set_line(50);
+        ASSERT_EQ(::write(port_.get(), "x", 1), 1);  // 0.2 s
+        __u32 output = VS_FLUSH_OUTPUT;
+        ASSERT_EQ(::ioctl(port_.get(), VS_FLUSH, &output), 0);
+        set_line(4000000);
+
+        const auto start = Clock::now();
+        ASSERT_EQ(::write(port_.get(), "y", 1), 1);
+        EXPECT_EQ(read_exactly(port_.get(), 1), "y");
+        best = std::min<std::chrono::duration<double>>(best, Clock::now() - start);
+    }
+
+    EXPECT_LT(best.count(), 0.1);
 }
 
 TEST_F(Pacing, BreakHoldsTheWireAndEndsByItself) {

@@ -98,6 +98,36 @@ TEST_F(Removal, PendingAioGetsEnodev) {
     EXPECT_EQ(events[0].res, -ENODEV);
 }
 
+TEST_F(Removal, PendingAioWriteGetsTheCountThatWasTaken) {
+    ASSERT_TRUE(write_all(port_.get(), pattern(4096)));
+    AioContext aio;
+    const auto sent = pattern(300);
+    auto request = aio_request(IOCB_CMD_PWRITE, port_.get(), sent.data(), sent.size());
+    ASSERT_EQ(aio.submit(request), 1);
+    ASSERT_EQ(read_exactly(port_.get(), 100).size(), 100u);
+
+    unbind(0);
+
+    const auto events = aio.events(1, deadline_seconds);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].res, 100);
+}
+
+TEST_F(Removal, LastCloseMayComeAfterTheRequestsOfADeadPort) {
+    AioContext aio;
+    std::array<char, 16> buffer{};
+    auto request = aio_request(IOCB_CMD_PREAD, port_.get(), buffer.data(), buffer.size());
+    ASSERT_EQ(aio.submit(request), 1);
+    port_.reset();
+
+    unbind(0);
+
+    const auto events = aio.events(1, deadline_seconds);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].res, -ENODEV);
+    EXPECT_TRUE(eventually([] { return Module::remove() == 0; }));
+}
+
 TEST_F(Removal, PendingUringReadGetsEnodev) {
     io_uring ring{};
     ASSERT_EQ(::io_uring_queue_init(8, &ring, 0), 0);

@@ -79,6 +79,18 @@ TEST_F(Sigio, RoomAfterFullTellsPollOut) {
     EXPECT_NE(info.si_band & POLLOUT, 0);
 }
 
+TEST_F(Sigio, ChangedWireTellsPollPri) {
+    ask_for_signals();
+
+    ASSERT_EQ(set_sysfs(0, "faults/ring", "1"), 0);
+    const auto info = next_signal(deadline_seconds);
+
+    ASSERT_EQ(info.si_signo, SIGRTMIN + 1);
+    EXPECT_EQ(info.si_code, POLL_PRI);
+    EXPECT_NE(info.si_band & POLLPRI, 0);
+    ASSERT_EQ(set_sysfs(0, "faults/ring", "0"), 0);
+}
+
 TEST_F(Sigio, TurnedOffMeansSilence) {
     ask_for_signals();
     ASSERT_EQ(::fcntl(port_.get(), F_SETFL, O_NONBLOCK), 0);

@@ -209,6 +209,30 @@ TEST_F(Uring, CommandsCoverSignalsBreakFlushVersionAndCancel) {
     EXPECT_EQ(command(VS_URING_CANCEL_ASYNC), 0);
 }
 
+TEST_F(Uring, CommandWithAResultKeepsTheLinkAndAFailedOneBreaksIt) {
+    const auto link_result = [&](__u32 operation) {
+        auto* first = sqe();
+        ::io_uring_prep_rw(IORING_OP_URING_CMD, first, port_.get(), nullptr, 0, 0);
+        first->cmd_op = operation;
+        std::memset(first->cmd, 0, sizeof(vs_uring_arg));
+        first->flags |= IOSQE_IO_LINK;
+        ::io_uring_sqe_set_data64(first, 1);
+        auto* second = sqe();
+        ::io_uring_prep_nop(second);
+        ::io_uring_sqe_set_data64(second, 2);
+        EXPECT_EQ(::io_uring_submit(&ring_), 2);
+        int result = 1;
+        for (int i = 0; i < 2; ++i) {
+            const auto completion = next();
+            if (completion.user_data == 2) result = completion.res;
+        }
+        return result;
+    };
+
+    EXPECT_EQ(link_result(VS_URING_GET_BAUD), 0);
+    EXPECT_EQ(link_result(VS_URING_SET_BAUD), -ECANCELED);  // 0 baud
+}
+
 TEST_F(Uring, UnknownCommandIsEnottyAndReservedFieldsMustBeZero) {
     EXPECT_EQ(command(0), -ENOTTY);
     EXPECT_EQ(command(12345), -ENOTTY);

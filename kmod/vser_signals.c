@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* vser: the wires beside the bytes, all under the link lock. */
+#include <linux/bits.h>
+
+#include "vser.h"
+
+static u32 vser_levels(const struct vser_port *port)
+{
+	const struct vser_port *peer = vser_peer(port);
+	u32 levels = port->outputs;
+
+	if (port->ring_wire)
+		levels |= VS_SIGNAL_RI;
+	if (port->break_until)
+		levels |= VS_SIGNAL_BREAK;
+	if (!peer || vser_link_down(port))
+		return levels;
+	if (peer->outputs & VS_SIGNAL_DTR)
+		levels |= VS_SIGNAL_DSR | VS_SIGNAL_DCD;
+	if (peer->outputs & VS_SIGNAL_RTS)
+		levels |= VS_SIGNAL_CTS;
+	return levels;
+}
+
+/* Wires of @port have changed, if only for a moment. */
+void vser_signals_pulsed(struct vser_port *port, u32 changed)
+{
+	unsigned int wire;
+
+	if (!changed)
+		return;
+	if (!++port->sequence)
+		port->sequence = 1;
+	for (wire = 0; wire < VSER_WIRES; wire++)
+		if (changed & BIT(wire))
+			port->changed_at[wire] = port->sequence;
+	vser_note(port, EPOLLPRI);
+}
+
+static void vser_publish_levels(struct vser_port *port)
+{
+	u32 levels = vser_levels(port);
+	u32 changed = levels ^ port->signals;
+
+	port->signals = levels;
+	vser_signals_pulsed(port, changed);
+}
+
+/* Something that the wires at either end of @port's cable follow has changed. */
+void vser_signals_changed(struct vser_port *port)
+{
+	struct vser_port *peer = vser_peer(port);
+
+	vser_publish_levels(port);
+	if (peer && peer != port)
+		vser_publish_levels(peer);
+}
