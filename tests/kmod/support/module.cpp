@@ -28,9 +28,13 @@ std::string module_path() {
 
 }  // namespace
 
-int Module::insert(const std::string& parameters) {
-    const Fd file{::open(module_path().c_str(), O_RDONLY | O_CLOEXEC)};
+Fd Module::file() {
+    Fd file{::open(module_path().c_str(), O_RDONLY | O_CLOEXEC)};
     if (file.get() < 0) fail(module_path());
+    return file;
+}
+
+int Module::insert(const Fd& file, const std::string& parameters) {
     return ::syscall(SYS_finit_module, file.get(), parameters.c_str(), 0) == 0 ? 0 : -errno;
 }
 

@@ -14,22 +14,6 @@ namespace vserd::kmodtest {
 /// How long a functional wait may take: emulated machines stall for seconds.
 constexpr int deadline_seconds = 30;
 
-/// Loads the module for the life of the object, with parameters as on insmod's command line; unloads one that was
-/// there.
-class Module {
-public:
-    explicit Module(const std::string& parameters = "pacing=0");
-    ~Module();
-    Module(const Module&) = delete;
-    Module& operator=(const Module&) = delete;
-
-    /// 0 or -errno, as insmod would report it.
-    static int insert(const std::string& parameters);
-    /// 0 or -errno: -EAGAIN while a descriptor is open.
-    static int remove();
-    static bool loaded();
-};
-
 /// An owned descriptor.
 class Fd {
 public:
@@ -45,6 +29,25 @@ public:
 
 private:
     int fd_ = -1;
+};
+
+/// Loads the module for the life of the object, with parameters as on insmod's command line; unloads one that was
+/// there.
+class Module {
+public:
+    explicit Module(const std::string& parameters = "pacing=0");
+    ~Module();
+    Module(const Module&) = delete;
+    Module& operator=(const Module&) = delete;
+
+    /// 0 or -errno, as insmod would report it.
+    static int insert(const std::string& parameters) { return insert(file(), parameters); }
+    static int insert(const Fd& file, const std::string& parameters);
+    /// vser.ko, open.
+    static Fd file();
+    /// 0 or -errno: -EAGAIN while a descriptor is open.
+    static int remove();
+    static bool loaded();
 };
 
 /// /dev/vser<port>; throws std::system_error. Waits for the node to appear, which follows insmod and bind.

@@ -4,6 +4,7 @@
  * unreported, a quiet log of the real driver proves nothing: see positive-control.
  */
 #include <linux/delay.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -49,9 +50,27 @@ static noinline void planted_use_after_free(void)
 	freed[3] = 1;
 }
 
+static unsigned long planted_shared;
+
+static int planted_race(void *unused)
+{
+	unsigned long i;
+
+	for (i = 0; i < 2000000; i++) {
+		planted_shared++;
+		barrier();
+		if (!(i % 1000))
+			cond_resched();
+	}
+	return 0;
+}
+
 static int __init planted_init(void)
 {
 	int i;
+
+	for (i = 0; i < 2; i++)
+		kthread_run(planted_race, NULL, "planted/%d", i);
 
 	/* More than one: a stale copy of the pointer on some stack hides a leak. */
 	for (i = 0; i < 16; i++)
