@@ -82,13 +82,13 @@ function(vserd_script_test)
     vserd_test_environment(${arg_NAME} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
-# vserd_pytest(NAME name FOLDER folder [LABELS label...] [TIMEOUT seconds])
-# A folder of pytest files, with Debian's Python, our Python client and tests/support; each case counts.
+# vserd_pytest(NAME name PATHS path... [LABELS label...] [TIMEOUT seconds])
+# Files or folders of pytest, with Debian's Python, our Python client and tests/support; each case counts.
 function(vserd_pytest)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;FOLDER;TIMEOUT" "LABELS")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "PATHS;LABELS")
     vserd_script_test(NAME ${arg_NAME} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT}
         COMMAND ${SYSTEM_PYTHON} -B -m pytest -q -p no:cacheprovider --junitxml=${CMAKE_BINARY_DIR}/results/${arg_NAME}.xml
-                ${arg_FOLDER})
+                ${arg_PATHS})
     set_property(TEST ${arg_NAME} APPEND PROPERTY ENVIRONMENT
         PYTHONPATH=${VSER_PYTHON_DIR}:${PROJECT_SOURCE_DIR}/tests/support PYTHONDONTWRITEBYTECODE=1)
 endfunction()

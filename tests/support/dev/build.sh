@@ -36,6 +36,16 @@ run_demo() {
     exec build/release/bin/vserd --demo "$@"
 }
 
+# The Debian packages of the release, in build/packages.
+package() {
+    setup
+    build release || return 1
+    rm -rf build/packages
+    step 'release: packages' cpack --config build/release/CPackConfig.cmake -B build/packages || return 1
+    rm -rf build/packages/_CPack_Packages
+    ls -1 build/packages/*.deb
+}
+
 bench() {
     setup
     local programs=(vserd vserctl bridge_bench)

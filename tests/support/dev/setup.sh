@@ -136,10 +136,29 @@ setup_prometheus() {
         warn "no Prometheus (were Debian's packages reached?): its rules are not tested; ./dev setup tries again"
 }
 
+# A clean Debian in which the packages are tried, as an archive. A changed list is another one.
+clean_root=$cache/root-$(cksum <tests/deploy/root-packages.txt | cut -d' ' -f1).tar
+
+make_clean_root() {
+    local mirror
+    # shellcheck disable=SC2016
+    mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
+        awk '$2 == "bookworm" {print $1; exit}')
+    [ -n "$mirror" ] && mmdebstrap --variant=minbase --include="$(sed 's/#.*//' tests/deploy/root-packages.txt | xargs | tr ' ' ,)" \
+        bookworm "$clean_root.new" "$mirror" && mv "$clean_root.new" "$clean_root"
+}
+
+setup_clean_root() {
+    [ -e "$clean_root" ] && return 0
+    once clean-root make_clean_root ||
+        warn "no clean root (root's rights and Debian's packages are needed): packages are not installed in one; ./dev setup tries again"
+}
+
 setup() {
     setup_packages
     setup_grpcurl
     setup_buf
     setup_python_venv
     setup_prometheus
+    setup_clean_root
 }

@@ -1,0 +1,191 @@
+"""The Debian packages: made by CPack from this build, and installed, upgraded, removed and purged in a clean root.
+
+Unpacking a Debian takes its time, so one root lives through all of it: the tests that take it are in the order of a life.
+"""
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from conftest import BUILD, CACHE, ROOT
+from vserd_process import PATIENCE_SECONDS
+
+PACKAGES = ("vserd", "vserctl", "vser-dkms", "python3-vser")
+CONFIGURATION = "/etc/vserd/vserd.toml"
+WANTED = "/etc/systemd/system/multi-user.target.wants/vserd.service"
+OURS = ("vserd", "vserctl", "python3-vser")
+# What dpkg and the user database keep of a package that is gone.
+KEPT = re.compile(r"^/(var/(lib/dpkg|log|cache|lib/systemd)|etc/(passwd|group|shadow|gshadow)-?|etc/\.pwd\.lock|etc/subuid-?|etc/subgid-?)")
+
+
+def cksum(data):
+    """As cksum(1), with which ./dev setup names the root."""
+    size, length = b"", len(data)
+    while length:
+        size, length = size + bytes([length & 0xFF]), length >> 8
+    crc = 0
+    for byte in data + size:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1) ^ (0x04C11DB7 if crc & 0x80000000 else 0)
+        crc &= 0xFFFFFFFF
+    return crc ^ 0xFFFFFFFF
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    """{name: file} of the packages of this build."""
+    folder = tmp_path_factory.mktemp("packages")
+    done = subprocess.run(["cpack", "--config", BUILD / "CPackConfig.cmake", "-B", folder, "-D", "CPACK_DEBIAN_COMPRESSION_TYPE=gzip"], cwd=BUILD, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    assert done.returncode == 0, done.stdout
+    yield {name: next(folder.glob(f"{name}_*.deb")) for name in PACKAGES}
+    shutil.rmtree(folder)
+
+
+class CleanRoot:
+    """A Debian with nothing of ours in it, in a folder."""
+
+    def __init__(self, folder):
+        archive = CACHE / f"root-{cksum((ROOT / 'tests/deploy/root-packages.txt').read_bytes())}.tar"
+        if not archive.exists():
+            pytest.skip("there is no clean root; ./dev setup makes one where Debian's packages are reached")
+        self.folder = folder
+        subprocess.run(["tar", "-xf", archive, "-C", folder], check=True)
+
+    def run(self, *command, fails=False):
+        """Runs it there, with processes and mounts of its own, and returns what it said."""
+        inside = ["unshare", "-mpf", "--kill-child", f"--mount-proc={self.folder}/proc", "chroot", self.folder, *command]
+        done = subprocess.run(inside, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"},
+                              timeout=2 * PATIENCE_SECONDS)
+        assert fails or done.returncode == 0, done.stdout
+        return done.stdout
+
+    def install(self, *files):
+        for file in files:
+            shutil.copy(file, self.folder / "root")
+        return self.run("dpkg", "-i", *(f"/root/{file.name}" for file in files))
+
+    def path(self, absolute):
+        return self.folder / absolute.lstrip("/")
+
+    def files(self):
+        found = set()
+        for top, folders, names in os.walk(self.folder):
+            inside = "/" + os.path.relpath(top, self.folder)
+            if inside in ("/proc", "/root", "/sys", "/dev", "/tmp", "/run"):
+                folders.clear()
+                continue
+            found |= {os.path.join(inside, name).replace("/./", "/") for name in (*folders, *names)}
+        return {path for path in found if not KEPT.match(path)}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("root")
+    made = CleanRoot(folder)
+    made.untouched = made.files()
+    yield made
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def repacked(package, folder, version, edit):
+    """The package as a later version, after `edit` changed what is in it."""
+    tree = folder / f"{version}.tree"
+    subprocess.run(["dpkg-deb", "-R", package, tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.MULTILINE))
+    edit(tree)
+    made = folder / f"later-{version}.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, made], check=True, stdout=subprocess.DEVNULL)
+    return made
+
+
+def contents(package):
+    listing = subprocess.run(["dpkg-deb", "-c", package], check=True, text=True, stdout=subprocess.PIPE).stdout
+    return {line.split(None, 5)[5].removeprefix(".") for line in listing.splitlines()}
+
+
+def test_each_package_says_what_it_is(packages):
+    for name, package in packages.items():
+        fields = subprocess.run(["dpkg-deb", "-f", package, "Package", "Version", "Description"], check=True, text=True,
+                                stdout=subprocess.PIPE).stdout
+        assert f"Package: {name}\n" in fields and "Version: 0.1.0\n" in fields
+        summary = re.search(r"^Description: (.*)$", fields, re.MULTILINE)[1]
+        assert 20 < len(summary) < 80
+        assert f"/usr/share/doc/{name}/copyright" in contents(package)
+
+
+def test_the_packages_hold_what_belongs_to_them(packages):
+    assert {"/usr/bin/vserd", CONFIGURATION, "/usr/lib/systemd/system/vserd.service", "/usr/lib/systemd/system/vserd.socket",
+            "/usr/lib/udev/rules.d/60-vserd.rules", "/usr/share/man/man8/vserd.8", "/usr/share/man/man5/vserd.toml.5",
+            "/usr/share/bash-completion/completions/vserd"} <= contents(packages["vserd"])
+    assert {"/usr/bin/vserctl", "/usr/share/man/man1/vserctl.1", "/usr/share/zsh/vendor-completions/_vserctl"} <= contents(packages["vserctl"])
+    assert {"/usr/lib/python3/dist-packages/vser/py.typed", "/usr/lib/python3/dist-packages/vser/v1/types_pb2.py"} <= contents(
+        packages["python3-vser"])
+    sources = {f"/usr/src/vser-1.0/{path.name}" for path in (ROOT / "kmod").iterdir() if path.suffix in (".c", ".h")}
+    assert sources | {"/usr/src/vser-1.0/dkms.conf", "/usr/src/vser-1.0/Kbuild"} <= contents(packages["vser-dkms"])
+    assert not any(path.startswith("/usr/local") for package in packages.values() for path in contents(package))
+
+
+def test_installed_in_a_clean_root_everything_works_together(packages, root):
+    root.install(packages["vserd"], packages["vserctl"], packages["python3-vser"])
+
+    assert re.search(r"^vserd:", root.path("/etc/passwd").read_text(), re.MULTILINE)
+    assert re.search(r"^dialout:.*vserd", root.path("/etc/group").read_text(), re.MULTILINE)
+    assert "right, with" in root.run("vserd", "check", CONFIGURATION)
+    assert os.path.lexists(root.path(WANTED))
+    script = """
+        mkdir -p /run/vserd && chown vserd /run/vserd
+        chroot --userspec=vserd / vserd --demo --listen unix:/run/vserd/vserd.sock --metrics '' > /run/said 2>/run/log &
+        for _ in $(seq 200); do grep -q serving /run/said && break; sleep 0.05; done
+        export VSERD_ADDRESS=unix:/run/vserd/vserd.sock
+        vserctl ports || cat /run/log
+        python3 -c 'import vser; print("by python:", vser.connect().port("console").name)'
+    """
+    told = root.run("sh", "-c", script)
+    assert re.search(r"^console +online", told, re.MULTILINE), told
+    assert "by python: console" in told
+
+
+def test_an_upgrade_keeps_what_the_operator_wrote_and_what_he_disabled(packages, root):
+    edited = root.path(CONFIGURATION)
+    ours = edited.read_text() + '\n[[port]]\nname = "mine"\ndevice = "sim:echo"\n'
+    edited.write_text(ours)
+    root.path(WANTED).unlink()
+
+    def change(tree):
+        (tree / "usr/share/doc/vserd/news").write_text("new\n")
+        with open(tree / CONFIGURATION.lstrip("/"), "a") as file:
+            file.write("# a newer default\n")
+    later = repacked(packages["vserd"], root.path("/root"), "0.2.0", change)
+    root.run("dpkg", "--force-confdef", "--force-confold", "-i", f"/root/{later.name}")
+
+    assert root.path("/usr/share/doc/vserd/news").exists()
+    assert edited.read_text() == ours
+    assert "newer default" in root.path(CONFIGURATION + ".dpkg-dist").read_text()
+    assert not os.path.lexists(root.path(WANTED))
+
+
+def test_remove_leaves_the_configuration_and_purge_leaves_nothing(root):
+    root.run("dpkg", "-r", *OURS)
+    assert root.path(CONFIGURATION).exists()
+    assert not root.path("/usr/bin/vserd").exists()
+
+    root.run("dpkg", "-P", *OURS)
+    left = root.files()
+    assert sorted(left - root.untouched) == []
+    assert sorted(root.untouched - left) == []
+
+
+def test_the_driver_is_unpacked_where_dkms_looks_and_goes_without_a_trace(packages, root):
+    """Without dkms, which would bring a compiler: only what this package does itself."""
+    shutil.copy(packages["vser-dkms"], root.path("/root"))
+    root.run("dpkg", "--force-depends", "-i", f"/root/{packages['vser-dkms'].name}")
+    conf = root.path("/usr/src/vser-1.0/dkms.conf").read_text()
+    assert 'PACKAGE_NAME="vser"' in conf and 'PACKAGE_VERSION="1.0"' in conf
+
+    root.run("dpkg", "-P", "vser-dkms")
+    assert sorted(root.files() - root.untouched) == []
