@@ -99,7 +99,6 @@ private:
     void finish_command(Result<line::Settings> result);
     Result<void> require_online() const;
     Result<void> check_supported(const TxCommand& command) const;
-    std::uint64_t drop_queued_bytes();
 
     PortEnvironment environment_;
     Listener& listener_;
@@ -120,7 +119,8 @@ private:
     io::Operation tx_;
     bool rx_active_ = false;
     bool tx_active_ = false;
-    bool discard_in_flight_ = false;  ///< a flush wants the bytes of tx_ gone when it completes
+    std::shared_ptr<std::uint64_t> discarded_in_flight_;  ///< a flush drops what tx_ leaves, and counts it here
+    unsigned output_flushes_ = 0;                         ///< under way; nothing is written meanwhile
     bool was_full_ = false;
     line::LineErrors errors_seen_;
 

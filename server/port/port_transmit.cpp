@@ -33,6 +33,7 @@ void Port::Impl::call_line(std::function<Result<T>(line::Line&)> work, std::func
 
 void Port::Impl::start_call() {
     if (call_running_ || calls_.empty() || phase_ != Phase::online) return;
+    if (discarded_in_flight_) return;  // the flush comes behind the last byte that the device takes of it
     call_running_ = true;
     running_ = std::move(calls_.front());
     calls_.pop_front();
@@ -75,7 +76,7 @@ std::size_t Port::Impl::transmit(std::span<const std::byte> bytes) {
 }
 
 void Port::Impl::pump() {
-    if (phase_ != Phase::online || tx_active_) return;
+    if (phase_ != Phase::online || tx_active_ || output_flushes_ > 0) return;
     if (queue.front_command() != nullptr) return begin_command();
     const auto bytes = queue.front_bytes();
     if (bytes.empty()) return;
@@ -93,7 +94,13 @@ void Port::Impl::on_written(ssize_t result) {
         queue.consume(static_cast<std::size_t>(result));
     }
     const bool unfinished = result < static_cast<ssize_t>(tx_.size);
-    if (std::exchange(discard_in_flight_, false) && unfinished) queue.consume(queue.front_bytes().size());
+    if (const auto discarded = std::exchange(discarded_in_flight_, nullptr)) {
+        if (unfinished) {
+            *discarded += queue.front_bytes().size();
+            queue.consume(queue.front_bytes().size());
+        }
+        start_call();
+    }
     stats->tx_queue_bytes.store(queue.bytes(), std::memory_order_relaxed);
     if (phase_ != Phase::online) return continue_close();
     if (result <= 0 && result != -ECANCELED) {
@@ -273,31 +280,28 @@ void Port::Impl::read_signals(Reply<line::Signals> reply) {
                                 });
 }
 
-std::uint64_t Port::Impl::drop_queued_bytes() {
-    const std::uint64_t all = queue.bytes();
-    queue.discard_bytes(tx_active_);
-    if (tx_active_) {
-        discard_in_flight_ = true;
-        attached_->engine->cancel(tx_);
-    }
-    stats->tx_queue_bytes.store(queue.bytes(), std::memory_order_relaxed);
-    return all;
-}
-
 void Port::Impl::flush(line::FlushDirection direction, Reply<std::uint64_t> reply) {
     if (const auto online = require_online(); !online) return reply(online.error());
     if (!capabilities->flush) {
         return reply(Error{Failure::unsupported, 0, "flush",
                            "the device of port \"" + config.name + "\" (" + config.device + ") cannot discard"});
     }
-    const std::uint64_t written_before = stats->tx_bytes.load(std::memory_order_relaxed);
-    const std::uint64_t accepted_before = direction == line::FlushDirection::input ? 0 : drop_queued_bytes();
+    const auto discarded = std::make_shared<std::uint64_t>(0);  // with the write in flight, which adds what it leaves
+    const bool output = direction != line::FlushDirection::input;
+    if (output) {
+        ++output_flushes_;  // what is written before the device has flushed would be gone too
+        *discarded = queue.discard_bytes(tx_active_);
+        if (tx_active_ && !discarded_in_flight_) {
+            discarded_in_flight_ = discarded;
+            attached_->engine->cancel(tx_);
+        }
+        stats->tx_queue_bytes.store(queue.bytes(), std::memory_order_relaxed);
+    }
     call_line<void>([direction](line::Line& line) { return line.flush(direction); },
-                    [this, reply = std::move(reply), accepted_before, written_before](const Result<void>& flushed) {
-                        if (!flushed) return reply(flushed.error());
-                        // The write in flight may have moved some before it was cancelled.
-                        const std::uint64_t written = stats->tx_bytes.load(std::memory_order_relaxed) - written_before;
-                        reply(accepted_before - std::min(accepted_before, written));
+                    [this, reply = std::move(reply), discarded, output](const Result<void>& flushed) {
+                        if (output) --output_flushes_;
+                        flushed ? reply(*discarded) : reply(flushed.error());
+                        pump();
                     });
     announce_room();
 }

@@ -168,6 +168,29 @@ TEST_P(PortTest, ASettingsChangeWaitsForTheBytesBeforeItAndGivesUpAtItsDeadline)
     EXPECT_EQ(channel.port().settings().baud, 9600u);
 }
 
+TEST_P(PortTest, FlushesAtOnceCountEachByteOnce) {
+    auto& port = online_port().port();
+    std::uint64_t dropped = 0;
+    int replies = 0;
+    const auto count = [&](const Result<std::uint64_t>& flushed) {
+        ASSERT_TRUE(flushed) << flushed.error().message;
+        dropped += *flushed;
+        ++replies;
+    };
+    // Nobody reads at the device, so that the last write of these is under way.
+    for (int turns_without_room = 0; turns_without_room < 100; ++turns_without_room) {
+        if (port.transmit(as_bytes(std::string(4096, 'x'))) > 0) turns_without_room = 0;
+        loop_->poll_once();
+    }
+
+    port.flush(line::FlushDirection::output, count);
+    port.flush(line::FlushDirection::both, count);
+
+    EXPECT_TRUE(until([&] { return replies == 2; }));
+    EXPECT_EQ(port.tx_queue_bytes(), 0u);
+    EXPECT_EQ(port.tx_offset(), port.stats()->tx_bytes + dropped);
+}
+
 TEST_P(PortTest, WiresBreakAndFlushWorkOnADeviceThatHasThem) {
     auto& channel = add_port("sim:echo?id=wires-" + GetParam());
     ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
