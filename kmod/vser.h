@@ -37,6 +37,8 @@
 
 /* A paced wire delivers in batches of this length, so that many busy ports stay cheap. */
 #define VSER_TICK_NS (4 * NSEC_PER_MSEC)
+/* So much later may a batch be, to share an interrupt with others; rates do not suffer. */
+#define VSER_SLACK_NS (1 * NSEC_PER_MSEC)
 
 #define VSER_WIRES 7
 

@@ -293,6 +293,7 @@ void vser_advance(struct vser_port *port)
 static void vser_settle_timer(struct vser_port *port)
 {
 	u32 in_flight = vser_in_flight(port);
+	u64 slack = 0;
 	ktime_t next;
 
 	if (!vser_pacing || port->dead)
@@ -304,11 +305,14 @@ static void vser_settle_timer(struct vser_port *port)
 		u64 batch = clamp_t(u64, div64_u64(VSER_TICK_NS, byte_ns), 1, in_flight);
 
 		next = ktime_add_ns(port->wire_clock, batch * byte_ns);
+		/* The middle of a long run may come together with that of other ports. */
+		if (batch < in_flight)
+			slack = min_t(u64, batch * byte_ns / 4, VSER_SLACK_NS);
 	} else {
 		return;
 	}
 	port->timer_armed = true;
-	hrtimer_start(&port->timer, next, HRTIMER_MODE_ABS_SOFT);
+	hrtimer_start_range_ns(&port->timer, next, slack, HRTIMER_MODE_ABS_SOFT);
 }
 
 /* The byte on the wire to @port takes another time now, and keeps the share of its way made. */
