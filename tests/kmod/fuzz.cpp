@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "fuzzer.hpp"
-#include "support/failures.hpp"
 #include "support/module.hpp"
 
 namespace vserd::kmodtest {
@@ -44,7 +43,6 @@ constexpr uid_t nobody = 65534;
     // A fuzzer's calls may hit its own memory; that is no reason to write a core file.
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
-    let_this_thread_fail();
     if (::setgid(nobody) != 0 || ::setuid(nobody) != 0) ::_exit(3);
     Fuzzer{seed, calls}.run();
 }
@@ -128,7 +126,6 @@ bool round(const char* parameters, unsigned& seed, std::chrono::milliseconds tim
 int run(int seconds, unsigned seed) {
     void* shared = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     auto& calls = *new (shared) std::atomic<unsigned long>{0};
-    if (enable_failures(1)) std::puts("fuzz: 1 % of allocations and copies will fail");
     const std::chrono::milliseconds each{seconds * 500};
     for (const auto* parameters : {"pacing=0", "pacing=1 topology=pair fifo_bytes=16"}) {
         if (!round(parameters, seed, each, calls)) return 1;

@@ -24,7 +24,7 @@ constexpr unsigned failures_max = 20000;
 class Allocation : public testing::Test {
 protected:
     void SetUp() override {
-        if (!enable_failures(0)) GTEST_SKIP() << "this kernel cannot make allocations fail";
+        if (!enable_failures()) GTEST_SKIP() << "this kernel cannot make allocations fail";
         ASSERT_TRUE(eventually([] { return !Module::loaded() || Module::remove() == 0; }));
     }
     void TearDown() override {
