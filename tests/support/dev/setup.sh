@@ -144,12 +144,12 @@ make_clean_root() {
     # shellcheck disable=SC2016
     mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
         awk '$2 == "bookworm" {print $1; exit}')
-    [ -n "$mirror" ] && mmdebstrap --variant=minbase --include="$(sed 's/#.*//' tests/deploy/root-packages.txt | xargs | tr ' ' ,)" \
+    [ -n "$mirror" ] && mmdebstrap --format=tar --variant=minbase --include="$(sed 's/#.*//' tests/deploy/root-packages.txt | xargs | tr ' ' ,)" \
         bookworm "$clean_root.new" "$mirror" && mv "$clean_root.new" "$clean_root"
 }
 
 setup_clean_root() {
-    [ -e "$clean_root" ] && return 0
+    [ -f "$clean_root" ] && return 0
     once clean-root make_clean_root ||
         warn "no clean root (root's rights and Debian's packages are needed): packages are not installed in one; ./dev setup tries again"
 }
