@@ -53,3 +53,15 @@ bench() {
     build release "${programs[@]}" || return 1
     exec tests/bench/run "$@"
 }
+
+# fuzz [SECONDS]: each target that long; the corpus grows in build/fuzz/corpus.
+fuzz() {
+    local target seconds=${1:-60}
+    setup
+    build fuzz vserd_fuzzers || return 1
+    for target in byte_log grammars; do
+        mkdir -p "build/fuzz/corpus/$target"
+        step "fuzz: $target" "build/fuzz/bin/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 \
+            -artifact_prefix="build/fuzz/corpus/$target/" "build/fuzz/corpus/$target" || return 1
+    done
+}
