@@ -37,7 +37,10 @@ int complain(const client::Error& error, bool json) {
         return exit_code(error);
     }
     std::string hint;
-    if (error.is_transport()) hint = "; is vserd running there? Name another server with -s ADDRESS or VSERD_ADDRESS; one with TLS needs --tls or --tls-ca";
+    if (error.is_transport())
+        hint =
+            "; is vserd running there? Name another server with -s ADDRESS or VSERD_ADDRESS; one with TLS needs --tls "
+            "or --tls-ca";
     const auto taken = error.metadata.find("bytes_taken");
     if (taken != error.metadata.end() && taken->second != "0")
         hint += "; " + taken->second + " bytes were taken before";
