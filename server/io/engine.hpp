@@ -62,6 +62,9 @@ public:
     virtual void start(Operation& op) noexcept = 0;
     /// The operation still completes: with -ECANCELED, or with its result if it was done. Again, or when idle: no effect.
     virtual void cancel(Operation& op) noexcept = 0;
+    /// Something happened to the descriptor that its kernel wakes nobody for (a flush, which makes room in a tty): try again
+    /// what waits on it, and what is started next.
+    virtual void retry(Slot slot) noexcept = 0;
     /// Never blocks; returns the completions it ran. Bounded: there may be more to do, and then pending() says so.
     virtual std::size_t drain() noexcept = 0;
     /// drain() has work now, without waiting for wait_fd().

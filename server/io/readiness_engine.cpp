@@ -68,7 +68,15 @@ void ReadinessEngine::start(Operation& op) noexcept {
     if (entry.may_work[index(op.kind)]) enqueue(op, queued);
 }
 
+void ReadinessEngine::retry(Slot slot) noexcept {
+    wake(entries_[slot], OperationKind::read);
+    wake(entries_[slot], OperationKind::write);
+}
+
 void ReadinessEngine::cancel(Operation& op) noexcept {
+    if (op.state == idle) return;
+    // A transfer that found nothing may have been the last to be told of what comes: the next operation looks for itself.
+    entries_[op.slot].may_work[index(op.kind)] = true;
     if (op.state == waiting) enqueue(op, canceled);
     if (op.state == queued || (op.state == moved_last && op.result == -EAGAIN)) op.state = canceled;
     if (op.state == moving) {

@@ -28,6 +28,7 @@ public:
     void detach(Slot slot) noexcept final;
     void start(Operation& op) noexcept final;
     void cancel(Operation& op) noexcept final;
+    void retry(Slot slot) noexcept final;
     std::size_t drain() noexcept final;
     bool pending() const noexcept final { return first_ != nullptr || can_collect(); }
 

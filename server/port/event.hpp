@@ -23,7 +23,7 @@ struct WentOffline {
 };
 struct CameOnline {
     std::string device;
-    std::string engine_refusals;  ///< why the device is served by another engine than the first; empty: it is not
+    std::string engine_refusals = {};  ///< why the device is served by another engine than the first; empty: it is not
 };
 struct BreakSent {
     std::chrono::milliseconds duration;

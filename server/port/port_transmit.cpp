@@ -300,6 +300,7 @@ void Port::Impl::flush(line::FlushDirection direction, Reply<std::uint64_t> repl
     call_line<void>([direction](line::Line& line) { return line.flush(direction); },
                     [this, reply = std::move(reply), discarded, output](const Result<void>& flushed) {
                         if (output) --output_flushes_;
+                        if (attached_) attached_->engine->retry(attached_->slot);
                         flushed ? reply(*discarded) : reply(flushed.error());
                         pump();
                     });

@@ -191,6 +191,24 @@ TEST_P(PortTest, FlushesAtOnceCountEachByteOnce) {
     EXPECT_EQ(port.tx_offset(), port.stats()->tx_bytes + dropped);
 }
 
+TEST_P(PortTest, WhatIsSentAfterAFlushOfAFullDeviceArrives) {
+    auto& port = online_port().port();
+    for (int round = 0; round < 5; ++round) {
+        for (int turns_without_room = 0; turns_without_room < 100; ++turns_without_room) {
+            if (port.transmit(as_bytes(std::string(4096, 'x'))) > 0) turns_without_room = 0;
+            loop_->poll_once();
+        }
+        // The flush makes room that no wake-up tells of: a tty wakes its writers when its reader has read.
+        const auto both = line::FlushDirection::both;
+        ASSERT_TRUE(reply_of<std::uint64_t>([&](auto reply) { port.flush(both, std::move(reply)); }));
+        const std::string behind = "behind " + std::to_string(round);
+        ASSERT_EQ(port.transmit(as_bytes(behind)), behind.size());
+
+        EXPECT_TRUE(until([&] { return device_received().find(behind) != std::string::npos; }))
+            << "after the flush " << round << ", " << port.tx_queue_bytes() << " bytes wait";
+    }
+}
+
 TEST_P(PortTest, WiresBreakAndFlushWorkOnADeviceThatHasThem) {
     auto& channel = add_port("sim:echo?id=wires-" + GetParam());
     ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));

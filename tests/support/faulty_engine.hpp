@@ -31,6 +31,7 @@ public:
     void detach(io::Slot slot) noexcept override;
     void start(io::Operation& op) noexcept override;
     void cancel(io::Operation& op) noexcept override;
+    void retry(io::Slot /*slot*/) noexcept override {}  // it tries everything in every turn
     std::size_t drain() noexcept override;
     bool pending() const noexcept override { return !outstanding_.empty(); }
 
