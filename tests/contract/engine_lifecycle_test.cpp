@@ -65,9 +65,9 @@ TEST_P(EngineLifecycle, WaitingWriteIsCanceledAndTheNextOneGoesOn) {
     rig().drain();
     ASSERT_EQ(write.result, -ECANCELED);
 
+    // It looks for itself, and a tty may have made room meanwhile.
     write.start();
     rig().settle();
-    EXPECT_FALSE(write.done());
     EXPECT_EQ(read_exactly(link().peer_in, taken).size(), taken);
     ASSERT_TRUE(rig().run_until([&] { return write.done(); }));
     EXPECT_GT(*write.result, 0);
