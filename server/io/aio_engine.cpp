@@ -65,6 +65,10 @@ struct AioEngine::Request {
 };
 
 Result<std::unique_ptr<Engine>> AioEngine::create() {
+#if defined(__SANITIZE_THREAD__)
+    return Error{Failure::unsupported, 0, "aio",
+                 "aio: ThreadSanitizer does not know the C library's threads and crashes"};
+#endif
     block_engine_signals();
     if (const std::string thread = thread_that_takes_the_signal(); !thread.empty()) {
         return Error{Failure::unsupported, 0, "aio",

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 
@@ -143,7 +144,11 @@ ScopedLimit::~ScopedLimit() { ::prlimit(0, static_cast<__rlimit_resource>(resour
 
 // A pty's locks are shared with its peer, who may be kept from the processor with them in its hand. That happens now and
 // then, and on a busy machine more often; an engine that blocks does so whenever there is nothing to do.
-Rig::~Rig() { EXPECT_LE(drains_too_long_, 10 + drains_ / 4) << "of " << drains_ << ": drain() takes more than 5 ms"; }
+// In an emulated machine (VSERD_EMULATED is set) nothing can be said of milliseconds.
+Rig::~Rig() {
+    if (std::getenv("VSERD_EMULATED") != nullptr) return;
+    EXPECT_LE(drains_too_long_, 10 + drains_ / 4) << "of " << drains_ << ": drain() takes more than 5 ms";
+}
 
 io::Slot Rig::attach(int fd) {
     const auto slot = engine_->attach(fd);
