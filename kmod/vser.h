@@ -37,6 +37,8 @@
 
 /* A paced wire delivers in batches of this length, so that many busy ports stay cheap. */
 #define VSER_TICK_NS (4 * NSEC_PER_MSEC)
+/* And of this one while bytes are unread: a read takes all that has arrived by then anyway. */
+#define VSER_UNREAD_TICK_NS (16 * NSEC_PER_MSEC)
 /* So much later may a batch be, to share an interrupt with others; rates do not suffer. */
 #define VSER_SLACK_NS (1 * NSEC_PER_MSEC)
 
@@ -185,6 +187,7 @@ u32 vser_room(const struct vser_port *port);
 size_t vser_take(struct vser_port *port, struct iov_iter *to);
 size_t vser_put(struct vser_port *port, struct iov_iter *from);
 void vser_advance(struct vser_port *port);
+void vser_settle_timer(struct vser_port *port);
 void vser_change_line(struct vser_port *port, struct vser_line line);
 void vser_receive_break(struct vser_port *port, unsigned int milliseconds);
 enum hrtimer_restart vser_timer(struct hrtimer *timer);

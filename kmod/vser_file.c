@@ -144,10 +144,14 @@ static ssize_t vser_attempt(struct vser_port *port, struct iov_iter *iter, bool 
 			    bool *faulted)
 {
 	unsigned long flags = vser_lock(port);
-	size_t wanted = min_t(size_t, iov_iter_count(iter),
-			      is_write ? vser_room(port) : vser_readable(port));
+	size_t wanted;
 	ssize_t result;
 
+	/* Requests that wait were first: what arrives now is theirs. */
+	if (!is_write && list_empty(&port->reads))
+		vser_advance(port);
+	wanted = min_t(size_t, iov_iter_count(iter),
+		       is_write ? vser_room(port) : vser_readable(port));
 	if (port->dead)
 		result = -ENODEV;
 	else if (!wanted)

@@ -163,6 +163,7 @@ static void vser_flush_input(struct vser_port *port)
 	struct vser_port *sender = vser_peer(port);
 
 	ring->tail = ring->wire;
+	vser_settle_timer(port);
 	if (was_full && ring->head - ring->tail < ring->size && sender)
 		vser_note(sender, EPOLLOUT | EPOLLWRNORM);
 }
@@ -218,8 +219,10 @@ struct vs_queued vser_get_queued(struct vser_port *port)
 struct vs_stats vser_get_stats(struct vser_port *port)
 {
 	unsigned long flags = vser_lock(port);
-	struct vs_stats stats = port->stats;
+	struct vs_stats stats;
 
+	vser_advance(port);
+	stats = port->stats;
 	vser_unlock(port, flags);
 	return stats;
 }

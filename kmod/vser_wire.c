@@ -84,6 +84,17 @@ static void vser_wake(struct vser_port *port, __poll_t events)
 		kill_fasync(&port->fasync, SIGIO, POLL_HUP);
 }
 
+/* What waiters at @port have to be told, once; not of bytes that somebody has taken already. */
+static __poll_t vser_news(struct vser_port *port)
+{
+	__poll_t events = port->wake_events;
+
+	port->wake_events = 0;
+	if (!vser_readable(port))
+		events &= ~(EPOLLIN | EPOLLRDNORM);
+	return events;
+}
+
 /*
  * Ends a critical section: first gives waiting requests what it made available, then releases
  * the lock and tells waiters. Nobody can change state and forget the wake-up.
@@ -105,12 +116,9 @@ void vser_unlock(struct vser_port *port, unsigned long flags) __releases(&port->
 			again |= vser_aio_serve(peer);
 	} while (again);
 
-	own = port->wake_events;
-	port->wake_events = 0;
-	if (peer) {
-		others = peer->wake_events;
-		peer->wake_events = 0;
-	}
+	own = vser_news(port);
+	if (peer)
+		others = vser_news(peer);
 
 	rcu_read_lock();
 	spin_unlock_irqrestore(&port->link->lock, flags);
@@ -290,7 +298,7 @@ void vser_advance(struct vser_port *port)
 }
 
 /* Starts the timer for the next thing that happens on the wire to @port. */
-static void vser_settle_timer(struct vser_port *port)
+void vser_settle_timer(struct vser_port *port)
 {
 	u32 in_flight = vser_in_flight(port);
 	u64 slack = 0;
@@ -301,8 +309,9 @@ static void vser_settle_timer(struct vser_port *port)
 	if (port->break_until) {
 		next = port->break_until;
 	} else if (in_flight) {
+		u64 tick = vser_readable(port) ? VSER_UNREAD_TICK_NS : VSER_TICK_NS;
 		u64 byte_ns = vser_byte_ns(port);
-		u64 batch = clamp_t(u64, div64_u64(VSER_TICK_NS, byte_ns), 1, in_flight);
+		u64 batch = clamp_t(u64, div64_u64(tick, byte_ns), 1, in_flight);
 
 		next = ktime_add_ns(port->wire_clock, batch * byte_ns);
 		/* The middle of a long run may come together with that of other ports. */
@@ -380,7 +389,10 @@ static void vser_sent(struct vser_port *port, u32 in_flight_before)
  * ---- means that the caller must fault the memory in, without the lock, and try again.
  */
 
-/* Takes what has arrived at @port, up to the iterator's size. */
+/*
+ * Takes what has arrived at @port, up to the iterator's size. Once nothing is unread, the next
+ * bytes are news: the timer may have been set too late for them.
+ */
 size_t vser_take(struct vser_port *port, struct iov_iter *to)
 {
 	struct vser_ring *ring = &port->ring;
@@ -401,8 +413,11 @@ size_t vser_take(struct vser_port *port, struct iov_iter *to)
 		if (copied < chunk)
 			break;
 	}
-	if (total)
+	if (total) {
 		vser_note_freed(port, free_before);
+		if (!vser_readable(port))
+			vser_settle_timer(port);
+	}
 	return total;
 }
 

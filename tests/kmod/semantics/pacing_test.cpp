@@ -100,6 +100,26 @@ TEST_F(Pacing, OneByteTakesItsTimeAndNotLess) {
     EXPECT_EQ(queued().output, 0u);
 }
 
+TEST_F(Pacing, ReadTakesAllThatHasHadTheTimeToArrive) {
+    set_line(115200);
+    constexpr double byte_time = 10.0 / 115200;
+    ASSERT_TRUE(write_all(port_.get(), pattern(2000)));
+    const auto start = Clock::now();
+    // From here on bytes are unread, and the wire has no need to hurry.
+    ASSERT_TRUE(eventually([&] { return queued().input > 0; }));
+    std::string taken;
+    for (int i = 1; i <= 5; ++i) {
+        while (Clock::now() - start < i * std::chrono::milliseconds{11}) {
+        }
+        const std::chrono::duration<double> passed = Clock::now() - start;
+
+        taken += drain(port_.get());
+
+        EXPECT_GE(static_cast<double>(taken.size()), std::min(passed.count() / byte_time - 1, 2000.0));
+    }
+    EXPECT_EQ(taken + read_exactly(port_.get(), 2000 - taken.size()), pattern(2000));
+}
+
 TEST_F(Pacing, NewBaudAppliesToBytesStillOnTheWire) {
     set_line(50);  // 0.2 s a byte: 1000 bytes would take 200 s
     ASSERT_TRUE(write_all(port_.get(), pattern(1000)));
