@@ -3,6 +3,7 @@
 Unpacking a Debian takes its time, so one root lives through all of it: the tests that take it are in the order of a life.
 """
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -189,3 +190,27 @@ def test_the_driver_is_unpacked_where_dkms_looks_and_goes_without_a_trace(packag
 
     root.run("dpkg", "-P", "vser-dkms")
     assert sorted(root.files() - root.untouched) == []
+
+
+@pytest.mark.parametrize("version", ("6.1", "6.12"))
+def test_dkms_builds_and_installs_the_module_of_the_package(packages, tmp_path, version):
+    if shutil.which("dkms") is None:
+        pytest.skip("there is no dkms; ./dev setup installs it")
+    found = subprocess.run([ROOT / "tests/kmod/vm/get-kernel", version], text=True, stdout=subprocess.PIPE, check=False)
+    if found.returncode == 77:
+        pytest.skip(f"the {version} kernel cannot be had")
+    kernel = pathlib.Path(found.stdout.strip())
+    release = (kernel / "release").read_text().strip()
+    subprocess.run(["dpkg-deb", "-x", packages["vser-dkms"], tmp_path / "package"], check=True)
+    for folder in ("tree", f"installed/{release}"):
+        (tmp_path / folder).mkdir(parents=True)
+
+    done = subprocess.run(["dkms", "install", "-m", "vser", "-v", "1.0", "-k", release, "--no-depmod", "--dkmstree", tmp_path / "tree",
+                           "--sourcetree", tmp_path / "package/usr/src", "--installtree", tmp_path / "installed",
+                           "--kernelsourcedir", kernel / "lib/modules" / release / "build"],
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=2 * PATIENCE_SECONDS)
+
+    assert done.returncode == 0, done.stdout
+    module = next((tmp_path / "installed").rglob("vser.ko*"))
+    told = subprocess.run(["/sbin/modinfo", "-F", "vermagic", module], text=True, stdout=subprocess.PIPE, check=True).stdout
+    assert told.startswith(f"{release} ")

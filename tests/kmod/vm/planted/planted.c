@@ -3,7 +3,6 @@
  * Bugs on purpose: one of each kind that the debug kernel is there to find. Loading this commits them all. If one goes
  * unreported, a quiet log of the real driver proves nothing: see positive-control.
  */
-#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -16,8 +15,10 @@ static DEFINE_MUTEX(planted_second);
 
 static void planted_sleep_in_atomic(void)
 {
+	/* Taken at once, so nothing sleeps: that it may is what has to be reported. */
 	spin_lock(&planted_lock);
-	usleep_range(10, 20);
+	mutex_lock(&planted_first);
+	mutex_unlock(&planted_first);
 	spin_unlock(&planted_lock);
 }
 
