@@ -1,6 +1,5 @@
 #include "line/device_node.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -15,55 +14,14 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <sstream>
-#include <vector>
+
+#include "io/holder.hpp"
 
 namespace vserd::line {
 namespace {
 
 constexpr std::array lock_directories = {"/run/lock", "/var/lock"};
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
-
-std::string describe_process(pid_t pid) {
-    std::string command;
-    std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
-    std::getline(comm, command);
-    std::string text = "pid " + std::to_string(pid);
-    if (!command.empty()) text += " (" + command + ")";
-    return text;
-}
-
-/// The numeric entries of a directory: processes of /proc, descriptors of /proc/N/fd.
-std::vector<int> numbers_in(const std::string& path) {
-    std::vector<int> numbers;
-    const Directory directory(::opendir(path.c_str()));
-    while (directory) {
-        const dirent* entry = ::readdir(directory.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
-        if (entry == nullptr) break;
-        char* end = nullptr;
-        const long number = std::strtol(entry->d_name, &end, 10);
-        if (end != entry->d_name && *end == '\0') numbers.push_back(static_cast<int>(number));
-    }
-    return numbers;
-}
-
-bool has_open(pid_t pid, dev_t device, int except_fd) {
-    const std::string fds = "/proc/" + std::to_string(pid) + "/fd";
-    for (const int fd : numbers_in(fds)) {
-        if (fd == except_fd) continue;
-        struct statx info {};
-        const std::string entry = fds + "/" + std::to_string(fd);
-        // The process may have files open on a file server that does not answer: ask for no more than is known here.
-        if (::statx(AT_FDCWD, entry.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &info) != 0) continue;
-        if (S_ISCHR(info.stx_mode) && makedev(info.stx_rdev_major, info.stx_rdev_minor) == device) return true;
-    }
-    return false;
-}
 
 /// Who holds an flock on the node: "1: FLOCK  ADVISORY  WRITE 812 00:05:94 0 EOF" (device in hex, then the inode).
 std::string find_flock_holder(const struct stat& node) {
@@ -80,7 +38,7 @@ std::string find_flock_holder(const struct stat& node) {
         std::string number, kind, mode, access, place;
         pid_t pid = 0;
         fields >> number >> kind >> mode >> access >> pid >> place;
-        if (kind == "FLOCK" && place == wanted.str() && pid > 0) return describe_process(pid);
+        if (kind == "FLOCK" && place == wanted.str() && pid > 0) return io::describe_process(pid);
     }
     return {};
 }
@@ -95,7 +53,7 @@ std::string find_lock_file_holder(const std::string& path) {
             pid_t pid = 0;
             if (!(file >> pid) || pid <= 0 || pid == ::getpid()) continue;
             const bool alive = ::kill(pid, 0) == 0 || errno == EPERM;
-            if (alive) return describe_process(pid);
+            if (alive) return io::describe_process(pid);
         }
     }
     return {};
@@ -160,14 +118,9 @@ Error not_a_serial_device(const std::string& path, std::string_view what) {
                  path + " is " + std::string(what) + ", not a serial device"};
 }
 
-std::string find_holder(dev_t device, int own_fd) {
-    for (const pid_t pid : numbers_in("/proc")) {
-        if (has_open(pid, device, pid == ::getpid() ? own_fd : -1)) return describe_process(pid);
-    }
-    return {};
+Error busy_error(const std::string& path, dev_t device, int own_fd) {
+    return busy(path, io::device_holder(device, own_fd));
 }
-
-Error busy_error(const std::string& path, dev_t device, int own_fd) { return busy(path, find_holder(device, own_fd)); }
 
 Result<io::Fd> open_device_node(const std::string& path) {
     struct stat node {};

@@ -21,10 +21,6 @@ Result<io::Fd> open_device_node(const std::string& path);
 /// The error for a device that somebody else holds, naming who, so far as /proc tells.
 Error busy_error(const std::string& path, dev_t device, int own_fd);
 
-/// "pid 812 (minicom)" for a process other than by `own_fd` of this one that has the device open; empty if none is
-/// seen.
-std::string find_holder(dev_t device, int own_fd);
-
 /// Failure::invalid_argument with subject "device": the path opens, but is nothing that we can drive.
 Error not_a_serial_device(const std::string& path, std::string_view what);
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "io/holder.hpp"
 #include "line/device_node.hpp"
 #include "line/termios_settings.hpp"
 
@@ -58,7 +59,8 @@ Result<void> TtyLine::take_exclusively() {
     // counts only while somebody else has the device open.
     int exclusive = 0;
     const dev_t device = device_number(fd_.get());
-    if (::ioctl(fd_.get(), TIOCGEXCL, &exclusive) == 0 && exclusive != 0 && !find_holder(device, fd_.get()).empty()) {
+    if (::ioctl(fd_.get(), TIOCGEXCL, &exclusive) == 0 && exclusive != 0 &&
+        !io::device_holder(device, fd_.get()).empty()) {
         auto error = busy_error(path_, device, fd_.get());
         fd_.reset();  // without clearing the other's mark
         return error;

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "io/holder.hpp"
 #include "metrics/collector.hpp"
 
 namespace vserd::metrics {
@@ -50,9 +51,13 @@ int bind_error(const addrinfo& target) {
     return error;
 }
 
-std::string advice(int error) {
+std::string advice(int error, const sockaddr& where) {
     switch (error) {
-        case EADDRINUSE: return "; another process listens there: stop it, or set another 'metrics' address";
+        case EADDRINUSE: {
+            const std::string holder = io::listener_at(where);
+            return "; " + (holder.empty() ? "another process" : holder) +
+                   " listens there: stop it, or set another 'metrics' address";
+        }
         case EADDRNOTAVAIL: return "; this machine has no such address";
         case EACCES: return "; ports below 1024 need CAP_NET_BIND_SERVICE";
         default: return {};
@@ -70,13 +75,14 @@ Error cannot_listen(const std::string& address, const std::string& why) {
         return {Failure::io, EINVAL, "metrics", what + "write \"HOST:PORT\" with a numeric host such as 127.0.0.1"};
     }
     const int error = bind_error(*found);
+    const std::string help = error != 0 ? std::strerror(error) + advice(error, *found->ai_addr) : why;
     const bool ipv6 = found->ai_family == AF_INET6;
     ::freeaddrinfo(found);
     if (error == 0 && ipv6) {
         return {Failure::io, EAFNOSUPPORT, "metrics",
                 what + "the HTTP library serves IPv4 only; write an IPv4 address"};
     }
-    return {Failure::io, error, "metrics", what + (error != 0 ? std::strerror(error) + advice(error) : why)};
+    return {Failure::io, error, "metrics", what + help};
 }
 
 /// The web server takes numbers only.

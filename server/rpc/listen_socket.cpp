@@ -13,6 +13,8 @@
 #include <cstring>
 #include <memory>
 
+#include "io/holder.hpp"
+
 namespace vserd::rpc {
 namespace {
 
@@ -43,11 +45,15 @@ std::string unix_path(std::string_view address) {
     return std::string(address);
 }
 
-Error cannot_listen(const std::string& address, int errno_value) {
+/// `where`: what could not be bound, if that is known.
+Error cannot_listen(const std::string& address, int errno_value, const sockaddr* where = nullptr) {
+    std::string holder;
     std::string message = "cannot listen on " + address + ": " + std::strerror(errno_value);
     switch (errno_value) {
         case EADDRINUSE:
-            message += "; another vserd or another program has it. Stop that one or change `listen` in [server]";
+            if (where != nullptr) holder = io::listener_at(*where);
+            if (holder.empty()) holder = "a process that cannot be seen from here (`ss -lxtp` as root names it)";
+            message += "; " + holder + " has it. Stop that one or change `listen` in [server]";
             break;
         case EACCES:
             message += "; ports below 1024 and other users' folders need privileges. Change `listen` in [server]";
@@ -72,7 +78,7 @@ Result<void> remove_stale(const std::string& address, const std::string& path, c
     }
     const io::Fd fd(::socket(AF_UNIX, socket_flags, 0));
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 || errno == EAGAIN) {
-        return cannot_listen(address, EADDRINUSE);
+        return cannot_listen(address, EADDRINUSE, reinterpret_cast<const sockaddr*>(&name));
     }
     ::unlink(path.c_str());
     return {};
@@ -94,7 +100,7 @@ Result<io::Fd> listen_tcp(const std::string& address, const addrinfo& where) {
     set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     set_connection_options(fd.get());
     if (::bind(fd.get(), where.ai_addr, where.ai_addrlen) < 0 || ::listen(fd.get(), backlog) < 0) {
-        return cannot_listen(address, errno);
+        return cannot_listen(address, errno, where.ai_addr);
     }
     return fd;
 }

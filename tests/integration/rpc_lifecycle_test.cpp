@@ -162,14 +162,15 @@ TEST(RpcLifecycle, AReloadThatFailsKeepsWhatIsInForce) {
     EXPECT_EQ(console.read_bytes(5), "still");
 }
 
-TEST(RpcLifecycle, ASecondInstanceOnTheSamePortFailsAndNamesTheAddress) {
+TEST(RpcLifecycle, ASecondInstanceOnTheSamePortFailsAndNamesTheAddressAndTheProcess) {
     Daemon daemon(echo_port);
     std::string errors;
 
     EXPECT_EQ(run({"--demo", "--metrics", "", "--listen", daemon.address()}, &errors), 1);
 
     EXPECT_THAT(errors, HasSubstr(daemon.address()));
-    EXPECT_THAT(errors, HasSubstr("Address already in use"));
+    EXPECT_THAT(errors,
+                HasSubstr("Address already in use; pid " + std::to_string(daemon.process().pid()) + " (vserd)"));
 }
 
 TEST(RpcLifecycle, AUnixSocketIsServedTakenOverWhenStaleAndNotWhenServed) {
@@ -187,7 +188,7 @@ TEST(RpcLifecycle, AUnixSocketIsServedTakenOverWhenStaleAndNotWhenServed) {
         EXPECT_EQ(status.st_mode & 0777U, 0660U);
 
         EXPECT_EQ(run({"--demo", "--metrics", "", "--listen", address}, &errors), 1);
-        EXPECT_THAT(errors, HasSubstr("already in use"));
+        EXPECT_THAT(errors, HasSubstr("already in use; pid " + std::to_string(first.pid()) + " (vserd)"));
         first.signal(SIGKILL);
         first.wait();
     }

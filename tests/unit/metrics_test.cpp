@@ -15,6 +15,7 @@
 
 #include "hub/hub.hpp"
 #include "io/engine_select.hpp"
+#include "io/holder.hpp"
 #include "io/loop.hpp"
 #include "metrics/exporter.hpp"
 #include "metrics/process_stats.hpp"
@@ -224,9 +225,9 @@ TEST_F(Metrics, AddressInUseSaysSoAndWhatToDo) {
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().failure, Failure::io);
     EXPECT_EQ(second.error().errno_value, EADDRINUSE);
-    EXPECT_EQ(second.error().message, "metrics cannot be served on '" + address +
-                                          "': Address already in use; another process listens there: stop it, or set "
-                                          "another 'metrics' address");
+    const std::string self = io::describe_process(::getpid());
+    EXPECT_EQ(second.error().message, "metrics cannot be served on '" + address + "': Address already in use; " + self +
+                                          " listens there: stop it, or set another 'metrics' address");
 }
 
 TEST_F(Metrics, AddressesThatCannotBeBoundSayWhy) {
