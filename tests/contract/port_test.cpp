@@ -209,6 +209,46 @@ TEST_P(PortTest, WhatIsSentAfterAFlushOfAFullDeviceArrives) {
     }
 }
 
+/// Passes everything on to another engine, and counts how often that is told to look again.
+class CountingEngine final : public io::Engine {
+public:
+    explicit CountingEngine(std::unique_ptr<io::Engine> engine) : engine_(std::move(engine)) {}
+    std::string_view name() const noexcept override { return engine_->name(); }
+    int wait_fd() const noexcept override { return engine_->wait_fd(); }
+    Result<io::Slot> attach(int fd) override { return engine_->attach(fd); }
+    void detach(io::Slot slot) noexcept override { engine_->detach(slot); }
+    void start(io::Operation& op) noexcept override { engine_->start(op); }
+    void cancel(io::Operation& op) noexcept override { engine_->cancel(op); }
+    void retry(io::Slot slot) noexcept override {
+        ++retries;
+        engine_->retry(slot);
+    }
+    std::size_t drain() noexcept override { return engine_->drain(); }
+    bool pending() const noexcept override { return engine_->pending(); }
+
+    int retries = 0;
+
+private:
+    std::unique_ptr<io::Engine> engine_;
+};
+
+TEST_P(PortTest, EveryFlushHasTheEngineLookAgain) {
+    hub_.reset();
+    loop_.reset();  // of some engines there can be only one
+    auto engine = std::make_unique<CountingEngine>(io::select_engine(GetParam()).value().engine);
+    const CountingEngine& counting = *engine;
+    loop_ = std::make_unique<io::Loop>(std::move(engine));
+    hub_ = std::make_unique<hub::Hub>(*loop_);
+    auto& port = online_port().port();
+
+    int flushes = 0;
+    for (const auto direction :
+         {line::FlushDirection::output, line::FlushDirection::input, line::FlushDirection::both}) {
+        ASSERT_TRUE(reply_of<std::uint64_t>([&](auto reply) { port.flush(direction, std::move(reply)); }));
+        EXPECT_EQ(counting.retries, ++flushes);
+    }
+}
+
 TEST_P(PortTest, WiresBreakAndFlushWorkOnADeviceThatHasThem) {
     auto& channel = add_port("sim:echo?id=wires-" + GetParam());
     ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
