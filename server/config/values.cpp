@@ -64,6 +64,8 @@ Result<Address> parse_unix(std::string_view text) {
         return invalid("the path of a Unix socket may have " + std::to_string(unix_path_bytes_max) +
                        " bytes, this one has " + std::to_string(path.size()));
     }
+    if (std::any_of(path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+        return invalid("the path of a Unix socket must not hold control characters");
     return Address{std::string(path), 0, true, true};
 }
 

@@ -137,9 +137,10 @@ bool Simulator::wait(Turns& turns) {
     const std::scoped_lock lock(mutex_);
     for (int i = 0; i < count; ++i) {
         const auto& event = events.at(static_cast<std::size_t>(i));
-        const auto entry = entries_.find(event.data.u64);
+        const std::uint64_t key = event.data.u64;  // epoll_event is packed: no reference to it is aligned
+        const auto entry = entries_.find(key);
         if (entry == entries_.end()) continue;  // the timer, a wake-up, or a device that has just gone
-        Turn& turn = turns[event.data.u64];
+        Turn& turn = turns[key];
         turn.device = entry->second.device;
         turn.readable = (event.events & EPOLLIN) != 0;
     }

@@ -147,7 +147,8 @@ bool is_local(std::string_view address) {
     in_addr v4{};
     if (::inet_pton(AF_INET, parts.host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24U) == 127;
     in6_addr v6{};
-    return ::inet_pton(AF_INET6, parts.host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    if (::inet_pton(AF_INET6, parts.host.c_str(), &v6) != 1) return false;
+    return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
 Result<ListenSocket> ListenSocket::open_unix(const std::string& address) {

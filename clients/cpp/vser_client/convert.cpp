@@ -1,9 +1,23 @@
 #include "vser_client/convert.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace vser::client {
 namespace {
+
+/// What 64 bits of nanoseconds cannot count becomes about the last that they can.
+std::chrono::nanoseconds nanoseconds(std::int64_t seconds, std::int32_t nanos) {
+    constexpr auto limit = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds::max()).count();
+    constexpr std::int64_t seconds_max = limit - 3;  // nanos may be any number, and so more than a second
+    return std::chrono::seconds(std::clamp(seconds, -seconds_max, seconds_max)) + std::chrono::nanoseconds(nanos);
+}
+
+/// A value that is newer than this library is none that it knows.
+template <class Enum>
+Enum enumerated(int value, Enum last) {
+    return value < 0 || value > static_cast<int>(last) ? Enum{} : static_cast<Enum>(value);
+}
 
 LineErrors from_proto(const v1::LineError& errors) {
     return {.frame = errors.frame(), .parity = errors.parity(), .overrun = errors.overrun(), .breaks = errors.breaks()};
@@ -31,19 +45,17 @@ PortStats from_proto(const v1::PortStats& stats) {
 
 }  // namespace
 
-Time from_proto(const google::protobuf::Timestamp& time) {
-    return Time(std::chrono::seconds(time.seconds()) + std::chrono::nanoseconds(time.nanos()));
-}
+Time from_proto(const google::protobuf::Timestamp& time) { return Time(nanoseconds(time.seconds(), time.nanos())); }
 
 std::chrono::nanoseconds from_proto(const google::protobuf::Duration& duration) {
-    return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
+    return nanoseconds(duration.seconds(), duration.nanos());
 }
 
 Format from_proto(const v1::Format& format) {
     return {.data_bits = format.data_bits(),
-            .parity = static_cast<Parity>(format.parity()),
-            .stop_bits = static_cast<StopBits>(format.stop_bits()),
-            .flow_control = static_cast<FlowControl>(format.flow_control())};
+            .parity = enumerated(format.parity(), Parity::space),
+            .stop_bits = enumerated(format.stop_bits(), StopBits::two),
+            .flow_control = enumerated(format.flow_control(), FlowControl::xon_xoff)};
 }
 
 Signals from_proto(const v1::Signals& signals) {
@@ -60,8 +72,8 @@ Port from_proto(const v1::Port& port) {
     out.name = port.name();
     out.description = port.description();
     out.device = port.device();
-    out.kind = static_cast<Kind>(port.kind());
-    out.state = static_cast<State>(port.state());
+    out.kind = enumerated(port.kind(), Kind::simulated);
+    out.state = enumerated(port.state(), State::offline);
     out.offline_reason = port.offline_reason();
     out.baud = port.baud();
     out.format = from_proto(port.format());

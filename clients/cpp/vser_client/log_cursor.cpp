@@ -19,7 +19,7 @@ void LogCursor::restart(std::uint64_t offset) noexcept {
 void LogCursor::accept(Data&& data, std::vector<ConsoleItem>& out) {
     const auto end = data.offset + data.bytes.size();
     const auto expected = next_offset_.value_or(data.offset);
-    if (end <= expected) return;
+    if (end <= expected || data.bytes.empty()) return;
     if (data.offset > expected) out.emplace_back(Gap{.from = expected, .to = data.offset, .events_lost = 0});
     if (data.offset < expected) {
         data.bytes.erase(0, static_cast<std::size_t>(expected - data.offset));

@@ -33,15 +33,17 @@ std::optional<Time> parse_rfc3339(const std::string& text) {
     tm parts{};
     const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
     if (rest == nullptr) return std::nullopt;
-    double fraction = 0;
+    std::chrono::nanoseconds fraction{0};
     if (*rest == '.') {
-        char* end = nullptr;
-        fraction = std::strtod(rest, &end);
-        rest = end;
+        std::chrono::nanoseconds unit{std::chrono::milliseconds{100}};
+        for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) fraction += unit * (*rest - '0');
     }
     if (*rest != 'Z' || rest[1] != '\0') return std::nullopt;
-    const auto whole = std::chrono::seconds(::timegm(&parts));
-    return Time(whole + std::chrono::nanoseconds(std::llround(fraction * 1e9)));
+    // A time_point of nanoseconds ends in the years 1677 and 2262.
+    constexpr auto seconds_max = std::chrono::duration_cast<std::chrono::seconds>(Time::duration::max()).count() - 1;
+    const std::int64_t whole = ::timegm(&parts);
+    if (whole < -seconds_max || whole > seconds_max) return std::nullopt;
+    return Time(std::chrono::seconds(whole) + fraction);
 }
 
 Result<StartPoint> parse_since(std::string_view text, Time now) {
@@ -82,7 +84,7 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
     };
     static constexpr std::array<Unit, 6> units{
         {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}}};
-    constexpr double longest_ms = 1e13;  // some 300 years; keeps the arithmetic on times in range
+    constexpr double longest_ms = 9e12;  // 285 years; keeps the arithmetic on nanoseconds in range
 
     const auto digits = text.substr(0, text.find_first_not_of("0123456789."));
     const auto unit = text.substr(digits.size());
