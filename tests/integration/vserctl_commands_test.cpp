@@ -97,11 +97,25 @@ TEST_F(VserctlCommands, AMebibyteFromStdinIsReadBackIntact) {
     EXPECT_TRUE(result.out == sent);
 }
 
+TEST_F(VserctlCommands, HealthIsTheServersOrAPortsAndItsStatusSaysWhich) {
+    const auto server = run({"health"});
+    const auto gone = run({"health", "gone"});
+    const auto unknown = run({"health", "nothing"});
+
+    EXPECT_EQ(server.status, 0);
+    EXPECT_EQ(server.out, "serving\n");
+    EXPECT_EQ(gone.status, 1);
+    EXPECT_EQ(gone.out, "not serving\n");
+    EXPECT_EQ(unknown.status, 1);
+    EXPECT_THAT(unknown.err, StartsWith("vserctl: "));
+}
+
 TEST_F(VserctlCommands, EveryReplyIsAvailableAsJson) {
     run({"write", "fast", "-e", "text \\xff \" and \\e[0m\\r\\n"});
     const std::vector<std::vector<std::string>> commands{{"ports"},
                                                          {"ports", "gone"},
                                                          {"info"},
+                                                         {"health"},
                                                          {"baud", "echo", "9600"},
                                                          {"format", "echo", "8N1"},
                                                          {"signals", "echo", "dtr=on"},

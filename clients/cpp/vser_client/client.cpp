@@ -66,7 +66,8 @@ Client::Impl::Impl(std::shared_ptr<grpc::Channel> a_channel, std::chrono::millis
       call_timeout(timeout),
       ports(v1::PortService::NewStub(channel)),
       console(v1::ConsoleService::NewStub(channel)),
-      admin(v1::AdminService::NewStub(channel)) {}
+      admin(v1::AdminService::NewStub(channel)),
+      health(grpc::health::v1::Health::NewStub(channel)) {}
 
 Client::Impl::~Impl() = default;
 
@@ -101,6 +102,14 @@ Result<Port> Client::get_port(const std::string& port) const {
 Result<ServerInfo> Client::server_info() const {
     return call(*impl_->admin, &v1::AdminService::Stub::GetServerInfo, {}, after(impl_->call_timeout),
                 [](const v1::GetServerInfoResponse& response) { return from_proto(response); });
+}
+
+Result<bool> Client::serving(const std::string& port) const {
+    using grpc::health::v1::HealthCheckResponse;
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(port);
+    return call(*impl_->health, &grpc::health::v1::Health::Stub::Check, request, after(impl_->call_timeout),
+                [](const HealthCheckResponse& response) { return response.status() == HealthCheckResponse::SERVING; });
 }
 
 Result<std::uint32_t> Client::baud(const std::string& port) const {

@@ -40,6 +40,8 @@ public:
     Result<std::vector<Port>> list_ports() const;
     Result<Port> get_port(const std::string& port) const;
     Result<ServerInfo> server_info() const;
+    /// What the health service says: of the server where `port` is empty, else whether that port's device is open.
+    Result<bool> serving(const std::string& port) const;
 
     Result<std::uint32_t> baud(const std::string& port) const;
     /// Returns the rate in force, which may differ from the one asked for.

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "vser/v1/admin_service.grpc.pb.h"
 #include "vser/v1/console_service.grpc.pb.h"
 #include "vser/v1/port_service.grpc.pb.h"
@@ -22,6 +23,7 @@ struct Client::Impl {
     std::unique_ptr<v1::PortService::Stub> ports;
     std::unique_ptr<v1::ConsoleService::Stub> console;
     std::unique_ptr<v1::AdminService::Stub> admin;
+    std::unique_ptr<grpc::health::v1::Health::Stub> health;
 };
 
 }  // namespace vser::client

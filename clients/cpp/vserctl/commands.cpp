@@ -119,6 +119,14 @@ int run_info(const client::Client& client, const Options& options) {
     return exit_ok;
 }
 
+int run_health(const client::Client& client, const HealthCommand& command, bool json) {
+    const auto serving = client.serving(command.port);
+    if (!serving) return complain(serving.error(), json);
+    show(json, JsonObject().field("port", command.port).field("serving", *serving),
+         *serving ? "serving" : "not serving");
+    return *serving ? exit_ok : exit_refused;
+}
+
 int run_write(const client::Client& client, const WriteCommand& command, const Options& options) {
     if (command.from_stdin) return write_stdin(client, command, options);
     const auto receipt = options.timeout ? client.write(command.port, command.bytes, *options.timeout)

@@ -8,6 +8,7 @@ namespace vserctl {
 
 int run_ports(const vser::client::Client& client, const PortsCommand& command, bool json);
 int run_info(const vser::client::Client& client, const Options& options);
+int run_health(const vser::client::Client& client, const HealthCommand& command, bool json);
 int run_watch(const vser::client::Client& client, const WatchCommand& command, bool json);
 int run_read(const vser::client::Client& client, const ReadCommand& command, bool json);
 int run_write(const vser::client::Client& client, const WriteCommand& command, const Options& options);

@@ -33,6 +33,7 @@ struct Run {
     int operator()(const SignalsCommand& command) const { return run_signals(client, command, options.json); }
     int operator()(const BreakCommand& command) const { return run_break(client, command, options.json); }
     int operator()(const FlushCommand& command) const { return run_flush(client, command, options.json); }
+    int operator()(const HealthCommand& command) const { return run_health(client, command, options.json); }
     int operator()(const InfoCommand&) const { return run_info(client, options); }
 };
 

@@ -150,6 +150,10 @@ void Parser::add_inventory_commands() {
     watch->add_option("PORT", words_.ports, "Only these")->type_name("");
     add("info", "Show the server's version, engine and summary", "  vserctl info\n  vserctl info --json",
         [](const Words&) -> Command { return InfoCommand{}; });
+    auto* health = add("health", "Ask the health service: of the server, or whether a port's device is open",
+                       "  vserctl health\n  vserctl health vser0",
+                       [](const Words& words) -> Command { return HealthCommand{words.port}; });
+    health->add_option("PORT", words_.port, "Of this port")->type_name("");
 }
 
 void Parser::add_attach() {

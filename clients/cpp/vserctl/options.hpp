@@ -62,9 +62,12 @@ struct FlushCommand {
     vser::client::FlushDirection direction = vser::client::FlushDirection::both;
 };
 struct InfoCommand {};
+struct HealthCommand {
+    std::string port;  ///< empty: the server as a whole
+};
 
 using Command = std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand,
-                             FormatCommand, SignalsCommand, BreakCommand, FlushCommand, InfoCommand>;
+                             FormatCommand, SignalsCommand, BreakCommand, FlushCommand, InfoCommand, HealthCommand>;
 
 struct Options {
     std::string server;
