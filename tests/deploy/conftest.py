@@ -4,11 +4,10 @@ import pathlib
 import shutil
 
 import pytest
+from debian import CACHE, ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 BUILD = pathlib.Path(os.environ["VSERD_BUILD_DIR"])
-CACHE = pathlib.Path(os.environ.get("VSERD_CACHE") or pathlib.Path.home() / ".cache" / "vserd")
 
 
 def prometheus_tool(name):

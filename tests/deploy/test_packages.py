@@ -8,100 +8,33 @@ import re
 import shutil
 import subprocess
 
+import debian
 import pytest
-from conftest import BUILD, CACHE, ROOT
+from conftest import BUILD, ROOT
 from vserd_process import PATIENCE_SECONDS
 
-PACKAGES = ("vserd", "vserctl", "vser-dkms", "python3-vser")
 CONFIGURATION = "/etc/vserd/vserd.toml"
 WANTED = "/etc/systemd/system/multi-user.target.wants/vserd.service"
 OURS = ("vserd", "vserctl", "python3-vser")
-# What dpkg and the user database keep of a package that is gone.
-KEPT = re.compile(r"^/(var/(lib/dpkg|log|cache|lib/systemd)|etc/(passwd|group|shadow|gshadow)-?|etc/\.pwd\.lock|etc/subuid-?|etc/subgid-?)")
-
-
-def cksum(data):
-    """As cksum(1), with which ./dev setup names the root."""
-    size, length = b"", len(data)
-    while length:
-        size, length = size + bytes([length & 0xFF]), length >> 8
-    crc = 0
-    for byte in data + size:
-        crc ^= byte << 24
-        for _ in range(8):
-            crc = (crc << 1) ^ (0x04C11DB7 if crc & 0x80000000 else 0)
-        crc &= 0xFFFFFFFF
-    return crc ^ 0xFFFFFFFF
 
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
     """{name: file} of the packages of this build."""
     folder = tmp_path_factory.mktemp("packages")
-    done = subprocess.run(["cpack", "--config", BUILD / "CPackConfig.cmake", "-B", folder, "-D", "CPACK_DEBIAN_COMPRESSION_TYPE=gzip"], cwd=BUILD, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    assert done.returncode == 0, done.stdout
-    yield {name: next(folder.glob(f"{name}_*.deb")) for name in PACKAGES}
+    yield debian.make_packages(BUILD, folder)
     shutil.rmtree(folder)
-
-
-class CleanRoot:
-    """A Debian with nothing of ours in it, in a folder."""
-
-    def __init__(self, folder):
-        archive = CACHE / f"root-{cksum((ROOT / 'tests/deploy/root-packages.txt').read_bytes())}.tar"
-        if not archive.is_file():
-            pytest.skip("there is no clean root; ./dev setup makes one where Debian's packages are reached")
-        self.folder = folder
-        subprocess.run(["tar", "-xf", archive, "-C", folder], check=True)
-
-    def run(self, *command, fails=False):
-        """Runs it there, with processes and mounts of its own, and returns what it said."""
-        inside = ["unshare", "-mpf", "--kill-child", f"--mount-proc={self.folder}/proc", "chroot", self.folder, *command]
-        done = subprocess.run(inside, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"},
-                              timeout=2 * PATIENCE_SECONDS)
-        assert fails or done.returncode == 0, done.stdout
-        return done.stdout
-
-    def install(self, *files):
-        for file in files:
-            shutil.copy(file, self.folder / "root")
-        return self.run("dpkg", "-i", *(f"/root/{file.name}" for file in files))
-
-    def path(self, absolute):
-        return self.folder / absolute.lstrip("/")
-
-    def files(self):
-        found = set()
-        for top, folders, names in os.walk(self.folder):
-            inside = "/" + os.path.relpath(top, self.folder)
-            if inside in ("/proc", "/root", "/sys", "/dev", "/tmp", "/run"):
-                folders.clear()
-                continue
-            found |= {os.path.join(inside, name).replace("/./", "/") for name in (*folders, *names)}
-        return {path for path in found if not KEPT.match(path)}
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
+    if not debian.CLEAN_ROOT.is_file():
+        pytest.skip("there is no clean root; ./dev setup makes one where Debian's packages are reached")
     folder = tmp_path_factory.mktemp("root")
-    made = CleanRoot(folder)
+    made = debian.CleanRoot(folder)
     made.untouched = made.files()
     yield made
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def repacked(package, folder, version, edit):
-    """The package as a later version, after `edit` changed what is in it."""
-    tree = folder / f"{version}.tree"
-    subprocess.run(["dpkg-deb", "-R", package, tree], check=True)
-    control = tree / "DEBIAN" / "control"
-    control.write_text(re.sub(r"^Version: .*$", f"Version: {version}", control.read_text(), flags=re.MULTILINE))
-    edit(tree)
-    made = folder / f"later-{version}.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, made], check=True, stdout=subprocess.DEVNULL)
-    return made
 
 
 def contents(package):
@@ -161,7 +94,7 @@ def test_an_upgrade_keeps_what_the_operator_wrote_and_what_he_disabled(packages,
         (tree / "usr/share/doc/vserd/news").write_text("new\n")
         with open(tree / CONFIGURATION.lstrip("/"), "a") as file:
             file.write("# a newer default\n")
-    later = repacked(packages["vserd"], root.path("/root"), "0.2.0", change)
+    later = debian.repacked(packages["vserd"], root.path("/root"), "0.2.0", change)
     root.run("dpkg", "--force-confdef", "--force-confold", "-i", f"/root/{later.name}")
 
     assert root.path("/usr/share/doc/vserd/news").exists()
