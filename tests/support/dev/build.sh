@@ -46,6 +46,13 @@ package() {
     ls -1 build/packages/*.deb
 }
 
+# The image of the Dockerfile, compiled within it: minutes. Where no registry is reached, VSERD_BASE names another Debian 12.
+container() {
+    setup
+    step 'container: image' buildah build --isolation chroot --format docker ${VSERD_BASE:+--build-arg "BASE=$VSERD_BASE"} -t vserd . || return 1
+    buildah images --filter reference=localhost/vserd
+}
+
 bench() {
     setup
     local programs=(vserd vserctl bridge_bench)
