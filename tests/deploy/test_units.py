@@ -47,7 +47,7 @@ def test_sysusers_makes_a_user_in_the_group_of_serial_lines(tmp_path):
 
 def test_the_unit_tells_systemd_what_the_daemon_does():
     unit = (UNITS / "vserd.service").read_text(encoding="utf-8")
-    for line in ("Type=notify", "ExecReload=/bin/kill -HUP $MAINPID", "SupplementaryGroups=dialout", "DevicePolicy=closed",
+    for line in ("Type=notify", "ExecReload=/bin/sh -c 'kill -HUP $$MAINPID'", "SupplementaryGroups=dialout", "DevicePolicy=closed",
                  "NoNewPrivileges=yes"):
         assert f"\n{line}\n" in unit
 
