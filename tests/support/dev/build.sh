@@ -72,3 +72,15 @@ fuzz() {
             -artifact_prefix="build/fuzz/corpus/$target/" "build/fuzz/corpus/$target" || return 1
     done
 }
+
+# soak [SECONDS] [OPTION...]; VSERD_PROGRAM is another vserd to soak, one built with a sanitizer, say.
+soak() {
+    local seconds=600
+    if [[ ${1:-} =~ ^[0-9]+$ ]]; then
+        seconds=$1
+        shift
+    fi
+    setup
+    build debug integration_soak || return 1
+    exec build/debug/bin/integration_soak --seconds "$seconds" "$@"
+}
