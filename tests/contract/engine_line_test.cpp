@@ -12,6 +12,7 @@
 #include "contract/engine_rig.hpp"
 #include "contract/line_rig.hpp"
 #include "line/line.hpp"
+#include "support/engines.hpp"
 
 namespace vserd::test {
 namespace {
@@ -63,8 +64,12 @@ private:
 class EngineLine : public testing::TestWithParam<std::tuple<EngineKind, std::string>> {
 protected:
     void SetUp() override {
-        auto engine = std::get<0>(GetParam()).create();
-        if (!engine) GTEST_SKIP() << engine.error().message;
+        const EngineKind& engine_kind = std::get<0>(GetParam());
+        auto engine = engine_kind.create();
+        if (!engine) {
+            ASSERT_FALSE(system_grants(engine_kind.name)) << engine.error().message;
+            GTEST_SKIP() << engine.error().message;
+        }
         rig_ = std::make_unique<Rig>(std::move(*engine));
     }
     const std::string& kind() const { return std::get<1>(GetParam()); }

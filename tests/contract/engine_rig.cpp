@@ -17,6 +17,7 @@
 #include "io/epoll_engine.hpp"
 #include "io/sigio_engine.hpp"
 #include "io/uring_engine.hpp"
+#include "support/engines.hpp"
 
 namespace vserd::test {
 namespace {
@@ -257,7 +258,10 @@ void EngineTest::SetUp() {
     raise_descriptor_limit();
     const auto& [engine_kind, link_kind] = GetParam();
     auto engine = engine_kind.create();
-    if (!engine) GTEST_SKIP() << engine.error().message;
+    if (!engine) {
+        ASSERT_FALSE(system_grants(engine_kind.name)) << engine.error().message;
+        GTEST_SKIP() << engine.error().message;
+    }
     rig_ = std::make_unique<Rig>(std::move(*engine));
     link_ = link_kind.open();
 }

@@ -19,6 +19,7 @@
 #include "io/engine_select.hpp"
 #include "io/fd.hpp"
 #include "io/pty.hpp"
+#include "support/engines.hpp"
 
 namespace vserd::test {
 namespace {
@@ -74,6 +75,7 @@ std::string choose(std::string_view wanted) {
 
 TEST(EngineSelect, TakesIoUringWhereItWorks) {
     const auto named = io::select_engine("io_uring");
+    ASSERT_EQ(named.has_value(), system_grants("io_uring"));
     if (!named) GTEST_SKIP() << named.error().message;
 
     EXPECT_EQ(choose("auto"), "io_uring");
@@ -85,6 +87,7 @@ TEST(EngineSelect, ForcedEngineIsTheOneThatServes) {
 
 TEST(EngineSelect, AioServesWhereItIsForced) {
     const auto aio = io::select_engine("aio");
+    ASSERT_EQ(aio.has_value(), system_grants("aio"));
     if (!aio) GTEST_SKIP() << aio.error().message;
 
     EXPECT_EQ(aio->engine->name(), "aio");

@@ -14,6 +14,7 @@
 #include "hub/hub.hpp"
 #include "io/engine_select.hpp"
 #include "io/pty.hpp"
+#include "support/engines.hpp"
 
 namespace vserd {
 
@@ -35,7 +36,9 @@ protected:
     }
 
     void SetUp() override {
-        if (!skipped_.empty()) GTEST_SKIP() << skipped_;
+        if (skipped_.empty()) return;
+        ASSERT_FALSE(test::system_grants(GetParam())) << skipped_;
+        GTEST_SKIP() << skipped_;
     }
 
     ~HubTest() override {
