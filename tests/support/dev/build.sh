@@ -61,16 +61,30 @@ bench() {
     exec tests/bench/run "$@"
 }
 
-# fuzz [SECONDS]: each target that long; the corpus grows in build/fuzz/corpus.
+# fuzz_target TARGET SECONDS: what it finds out lies in build/fuzz/corpus, what breaks it in build/fuzz/found.
+fuzz_target() {
+    local target=$1 status=0 log=build/fuzz/$1.log
+    mkdir -p "build/fuzz/corpus/$target" build/fuzz/found
+    "build/fuzz/bin/fuzz_$target" -max_total_time="$2" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="build/fuzz/found/$target-" "build/fuzz/corpus/$target" "tests/fuzz/corpus/$target" >"$log" 2>&1 ||
+        status=$?
+    cat "$log"
+    printf '%s runs, %s edges\n' "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" \
+        "$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -1)" >"$step_note"
+    return $status
+}
+
+# fuzz [SECONDS [TARGET...]]: each target that long.
 fuzz() {
     local target seconds=${1:-60}
+    shift || true
     setup
     build fuzz vserd_fuzzers || return 1
-    for target in byte_log grammars; do
-        mkdir -p "build/fuzz/corpus/$target"
-        step "fuzz: $target" "build/fuzz/bin/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 \
-            -artifact_prefix="build/fuzz/corpus/$target/" "build/fuzz/corpus/$target" || return 1
+    if [ $# = 0 ]; then mapfile -t < <(basename -a tests/fuzz/corpus/*) && set -- "${MAPFILE[@]}"; fi
+    for target in "$@"; do
+        check "fuzz: $target" fuzz_target "$target" "$seconds" || true
     done
+    summary
 }
 
 # soak [SECONDS] [OPTION...]; VSERD_PROGRAM is another vserd to soak, one built with a sanitizer, say.
