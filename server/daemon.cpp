@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "hub/hub.hpp"
+#include "hub/keeper.hpp"
 #include "io/engine_select.hpp"
 #include "io/loop.hpp"
 #include "log.hpp"
@@ -76,7 +77,7 @@ public:
 
 private:
     Result<void> start();
-    Result<void> start_rpc(rpc::ServerInfo info);
+    Result<void> start_rpc(rpc::ServerInfo info, std::vector<int> sockets);
     Result<void> start_metrics(const rpc::ServerInfo& info);
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
     void announce(const rpc::ServerInfo& info);
@@ -86,12 +87,14 @@ private:
     void apply_reload(const config::ParseResult& loaded);
     void watch_strictly(std::chrono::steady_clock::time_point deadline);
     void stop(int exit_code);
+    void close();
 
     DaemonOptions options_;
     MemoryTrimmer trimmer_;
     int exit_code_ = 0;
     bool stopping_ = false;
     std::unique_ptr<io::Loop> loop_;
+    std::unique_ptr<hub::Keeper> keeper_;
     std::unique_ptr<hub::Hub> hub_;
     std::optional<Supervision> supervision_;
     PortLogger logger_;
@@ -121,6 +124,7 @@ int Daemon::Impl::run() {
     if (reloader_.joinable()) reloader_.join();
     while (loop_->poll_once()) continue;
     hub_.reset();
+    keeper_.reset();
     loop_.reset();
     spdlog::info("stopped");
     spdlog::shutdown();
@@ -136,25 +140,36 @@ Result<void> Daemon::Impl::start() {
     // Who names an engine wants no other.
     const io::NextEngine next = options_.config.engine == "auto" ? io::next_engine : io::NextEngine{};
     loop_ = std::make_unique<io::Loop>(std::move(choice->engine), next);
-    hub_ = std::make_unique<hub::Hub>(*loop_);
+    std::vector<int> sockets;
+    std::vector<hub::StoredFd> stored;
+    for (hub::StoredFd& inherited : inherited_descriptors()) {
+        if (hub::Keeper::owns(inherited.name)) {
+            stored.push_back(std::move(inherited));
+        } else {
+            sockets.push_back(inherited.fd.release());
+        }
+    }
+    keeper_ = std::make_unique<hub::Keeper>(options_.config.state_dir, fd_store(), std::move(stored));
+    hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get());
     hub_->add_watcher(logger_);
     supervision_.emplace(*hub_);
-    if (auto started = start_rpc(info); !started) return started;
+    if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
     if (auto started = start_metrics(info); !started) return started;
     watch_signals();
     hub_->apply(hub_config(options_.config));
+    for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
     if (options_.strict) watch_strictly(std::chrono::steady_clock::now() + strict_limit);
     loop_->post([this, info] { announce(info); });
     return {};
 }
 
-Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info) {
+Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sockets) {
     const config::Config& config = options_.config;
     const auto addresses = listen_addresses(config);
     if (auto checked = check_exposure(addresses); !checked) return checked;
     auto server =
         rpc::Server::start(*hub_, {.listen = addresses,
-                                   .inherited = inherited_sockets(),
+                                   .inherited = std::move(sockets),
                                    .tls = {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file},
                                    .streams_max = config.streams_max,
                                    .info = std::move(info)});
@@ -315,10 +330,15 @@ void Daemon::Impl::stop(int exit_code) {
         spdlog::critical("something did not stop in time; leaving without it");
         ::_exit(1);
     });
-    hub_->shut_down(options_.config.drain_limit, [this] {
-        if (!server_) return loop_->stop();
-        server_->stop(goodbye_limit, [this] { loop_->stop(); });
+    hub_->drain(options_.config.drain_limit, [this] {
+        if (!server_) return close();
+        server_->stop(goodbye_limit, [this] { close(); });
     });
+}
+
+/// Last of all, because what the devices send is received until then.
+void Daemon::Impl::close() {
+    hub_->shut_down(milliseconds{0}, [this] { loop_->stop(); });
 }
 
 Daemon::Daemon(DaemonOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}

@@ -81,12 +81,17 @@ LogField::~LogField() { fields.pop_back(); }
 void PortLogger::on_port_added(hub::Channel& channel) {
     const LogField port("PORT", channel.name());
     spdlog::debug("port {}: added, device {}", channel.name(), channel.port().config().device);
+    if (!channel.complaint().empty()) spdlog::warn("port {}: {}", channel.name(), channel.complaint());
+    if (channel.goes_on()) {
+        spdlog::info("port {}: the log goes on at offset {}", channel.name(), channel.log().next_offset());
+    }
 }
 
 void PortLogger::on_port_event(hub::Channel& channel, const hub::EventItem& event) {
     const LogField port("PORT", channel.name());
     if (const auto* online = std::get_if<port::CameOnline>(&event.event)) {
-        spdlog::info("port {}: online on {}", channel.name(), online->device);
+        spdlog::info("port {}: online on {}{}", channel.name(), online->device,
+                     online->taken_over ? ", which was never closed" : "");
         if (online->engine_refusals.empty()) return;
         spdlog::warn("port {}: served by engine {}: {}", channel.name(), channel.port().engine(),
                      online->engine_refusals);

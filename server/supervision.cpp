@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
-#include <numeric>
 
 namespace vserd {
 namespace {
@@ -28,10 +27,29 @@ microseconds watchdog_interval() {
 
 }  // namespace
 
-std::vector<int> inherited_sockets() {
-    std::vector<int> sockets(static_cast<std::size_t>(std::max(0, ::sd_listen_fds(1))));
-    std::iota(sockets.begin(), sockets.end(), SD_LISTEN_FDS_START);
-    return sockets;
+std::vector<hub::StoredFd> inherited_descriptors() {
+    char** names = nullptr;
+    const int count = ::sd_listen_fds_with_names(1, &names);
+    std::vector<hub::StoredFd> descriptors;
+    for (int i = 0; i < count; ++i) {
+        descriptors.push_back({names[i], io::Fd(SD_LISTEN_FDS_START + i)});
+        std::free(names[i]);  // NOLINT(cppcoreguidelines-no-malloc): so sd_listen_fds(3)
+    }
+    std::free(static_cast<void*>(names));  // NOLINT(cppcoreguidelines-no-malloc)
+    return descriptors;
+}
+
+std::optional<hub::FdStore> fd_store() {
+    if (std::getenv("NOTIFY_SOCKET") == nullptr) return std::nullopt;
+    return hub::FdStore{
+        // What hangs up is our business: the store is not to drop it by itself.
+        .put =
+            [](const std::string& name, int fd) {
+                const std::string state = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name;
+                static_cast<void>(::sd_pid_notify_with_fds(0, 0, state.c_str(), &fd, 1));
+            },
+        .remove = [](const std::string& name) { notify("FDSTOREREMOVE=1\nFDNAME=" + name); },
+    };
 }
 
 Supervision::Supervision(hub::Hub& hub) : hub_(hub), watchdog_(watchdog_interval()) {

@@ -10,8 +10,12 @@
 
 namespace vserd {
 
-/// The sockets that systemd listens on for us (vserd.socket); empty where it does not. Once: children do not get them.
-std::vector<int> inherited_sockets();
+/// What systemd hands over: sockets that it listens on for us (vserd.socket), and the descriptors that a process before
+/// this one gave it to keep. Empty where it does not. Once: children do not get them.
+std::vector<hub::StoredFd> inherited_descriptors();
+
+/// systemd's file descriptor store (FileDescriptorStoreMax=); nothing where no supervisor listens.
+std::optional<hub::FdStore> fd_store();
 
 /// Tells systemd (Type=notify or notify-reload) how the daemon is doing: READY, RELOADING, STOPPING, a STATUS line that
 /// follows the ports and readers, and WATCHDOG from the io thread's own loop, so that a loop that hangs is restarted. Does

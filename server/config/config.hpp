@@ -34,6 +34,7 @@ struct Config {
     std::string tls_client_ca_file;    ///< set: clients must show a certificate
     std::uint32_t streams_max = 4096;  ///< byte streams at once
     std::chrono::milliseconds drain_limit{5000};
+    std::string state_dir;  ///< where the logs are kept over a restart; empty: nowhere, unless systemd keeps them
     std::string log_level = "info";  ///< trace, debug, info, warn, error
     std::size_t history_bytes_per_port = std::size_t{1} << 20;
     std::vector<PortEntry> ports;

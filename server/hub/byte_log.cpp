@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "hub/log_events.hpp"
+
 namespace vserd::hub {
 namespace {
 
@@ -13,24 +15,37 @@ constexpr std::size_t space_bytes_min = 4096;
 
 }  // namespace
 
-ByteLog::ByteLog(std::size_t capacity_bytes) : capacity_bytes_(capacity_bytes) {}
+ByteLog::ByteLog(LogStoreRef store)
+    : store_(std::move(store)),
+      capacity_bytes_(store_->capacity_bytes()),
+      next_offset_(store_->found_head()),
+      marks_(store_->header(), store_->marks()) {
+    for (BlockRef& block : store_->take_found()) blocks_.push_back(std::move(block));
+    begin_offset_ = blocks_.empty() ? next_offset_ : blocks_.front()->first_offset;
+    marks_.take_over(next_offset_, Moment::now());
+    auto saved = saved_events(store_->events());
+    first_event_ = saved.first;
+    for (EventItem& event : saved.events) {
+        event.offset = std::min(event.offset, next_offset_);
+        events_.push_back(std::move(event));
+    }
+    trim();
+}
 
 std::span<std::byte> ByteLog::space() {
     if (blocks_.empty() || block_bytes - blocks_.back()->used < space_bytes_min) {
-        auto* block = new Block;
-        block->first_offset = next_offset_;
-        blocks_.emplace_back(block);
+        blocks_.push_back(store_->new_block(next_offset_));
     }
     Block& tail = *blocks_.back();
-    return std::span{tail.data}.subspan(tail.used);
+    return std::span{tail.data, block_bytes}.subspan(tail.used);
 }
 
 void ByteLog::commit(std::size_t size, Moment received) {
     if (size == 0) return;
     assert(!blocks_.empty() && size <= block_bytes - blocks_.back()->used);
-    blocks_.back()->used += size;
+    store_->fill(*blocks_.back(), blocks_.back()->used + size);
     next_offset_ += size;
-    mark_time(received);
+    marks_.add(next_offset_, received);
     trim();
 }
 
@@ -45,12 +60,13 @@ void ByteLog::append(std::span<const std::byte> bytes, Moment received) {
 }
 
 void ByteLog::append_event(port::Event event, WallTime time) {
-    events_.push_back({next_offset_, time, std::move(event)});
+    const std::uint64_t number = next_event();
+    save_event(store_->events(), number, events_.emplace_back(EventItem{next_offset_, time, std::move(event)}));
     trim();
 }
 
 std::uint64_t ByteLog::oldest_offset() const noexcept {
-    return next_offset_ > capacity_bytes_ ? next_offset_ - capacity_bytes_ : 0;
+    return std::max(begin_offset_, next_offset_ > capacity_bytes_ ? next_offset_ - capacity_bytes_ : 0);
 }
 
 void ByteLog::trim() {
@@ -60,33 +76,7 @@ void ByteLog::trim() {
         events_.pop_front();
         ++first_event_;
     }
-    while (marks_.size() > 1 && marks_.front().end_offset <= oldest) marks_.pop_front();
-}
-
-void ByteLog::mark_time(Moment received) {
-    if (!marks_.empty() && received.steady - marks_.back().started.steady < mark_interval_) {
-        marks_.back().end_offset = next_offset_;
-        marks_.back().received = received;
-        return;
-    }
-    marks_.push_back({next_offset_, received, received});
-    if (marks_.size() <= log_time_marks_max) return;
-    // Full: halve the resolution. Each pair becomes one mark that covers both.
-    std::deque<TimeMark> halved;
-    for (std::size_t i = 0; i + 1 < marks_.size(); i += 2) {
-        halved.push_back({marks_[i + 1].end_offset, marks_[i].started, marks_[i + 1].received});
-    }
-    if (marks_.size() % 2 != 0) halved.push_back(marks_.back());
-    marks_ = std::move(halved);
-    mark_interval_ *= 2;
-}
-
-Moment ByteLog::received_at(std::uint64_t last_byte) const {
-    assert(!marks_.empty());
-    if (last_byte + 1 == next_offset_) return marks_.back().received;
-    const auto mark = std::upper_bound(marks_.begin(), marks_.end(), last_byte,
-                                       [](std::uint64_t offset, const TimeMark& m) { return offset < m.end_offset; });
-    return mark == marks_.end() ? marks_.back().received : mark->received;
+    marks_.trim(oldest);
 }
 
 std::optional<Item> ByteLog::read(Cursor& cursor, std::size_t bytes_max) const {
@@ -124,13 +114,13 @@ DataItem ByteLog::read_data(std::uint64_t offset, std::size_t size) const {
     DataItem item;
     item.offset = offset;
     item.size = size;
-    item.received = received_at(offset + size - 1);
+    item.received = marks_.received_at(offset + size - 1);
     auto block = std::upper_bound(blocks_.begin(), blocks_.end(), offset,
                                   [](std::uint64_t at, const BlockRef& b) { return at < b->first_offset; });
     for (--block; size > 0; ++block) {
         const auto begin = static_cast<std::size_t>(offset - (*block)->first_offset);
         const std::size_t here = std::min(size, (*block)->used - begin);
-        item.slices.push_back({*block, (*block)->data.data() + begin, here});
+        item.slices.push_back({*block, (*block)->data + begin, here});
         offset += here;
         size -= here;
     }
@@ -144,12 +134,8 @@ Cursor ByteLog::at_offset(std::uint64_t offset) const {
 }
 
 Cursor ByteLog::at_time(WallTime time) const {
-    std::uint64_t begin = oldest_offset();
-    for (const TimeMark& mark : marks_) {
-        if (mark.received.wall >= time) return at_offset(begin);
-        begin = std::max(begin, mark.end_offset);
-    }
-    return head();
+    const std::uint64_t offset = marks_.offset_at(time, oldest_offset(), next_offset_);
+    return offset == next_offset_ ? head() : at_offset(offset);
 }
 
 }  // namespace vserd::hub

@@ -58,13 +58,44 @@ Result<void> Writer::acquire_exclusive() {
     return {};
 }
 
-Channel::Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook)
+Channel::Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook,
+                 Keeper* keeper)
     : limits_(limits),
       hook_(std::move(hook)),
-      log_(limits.history_bytes),
+      keeper_(keeper),
+      kept_(keeper != nullptr ? keeper->open(config, limits.history_bytes) : KeptPort{}),
+      log_(kept_.store ? std::move(kept_.store) : LogStore::in_memory(limits.history_bytes)),
       port_(environment, std::move(config), *this) {}
 
 Channel::~Channel() = default;
+
+void Channel::start() {
+    LogHeader& saved = log_.store().header();
+    const std::uint64_t configured = packed(port_.config().settings);
+    port::PortResume resume;
+    resume.device = std::move(kept_.device);
+    resume.tx_offset = saved.transmitted.load(std::memory_order_relaxed);
+    if (kept_.goes_on) {
+        resume.in_force = unpacked(saved.settings.load(std::memory_order_relaxed));
+        // What was set at run time stays, as over an unplug, unless the configuration asks for something else now.
+        if (saved.configured.load(std::memory_order_relaxed) == configured) resume.settings = resume.in_force;
+        end_what_was_left();
+    }
+    saved.configured.store(configured, std::memory_order_relaxed);
+    saved.settings.store(packed(resume.settings.value_or(port_.config().settings)), std::memory_order_relaxed);
+    port_.start(std::move(resume));
+}
+
+/// The clients of the process before are gone, and its device perhaps.
+void Channel::end_what_was_left() {
+    bool exclusive = false;
+    for (const EventItem& item : log_.events()) {
+        if (const auto* writer = std::get_if<port::WriterChanged>(&item.event)) exclusive = !writer->client.empty();
+        if (std::holds_alternative<port::CameOnline>(item.event)) left_online_ = true;
+        if (std::holds_alternative<port::WentOffline>(item.event)) left_online_ = false;
+    }
+    if (exclusive) record_event(port::WriterChanged{});
+}
 
 void Channel::stop(std::function<void()> done) {
     stopped_ = true;
@@ -173,7 +204,27 @@ void Channel::on_received(std::size_t size) {
     wake_readers();
 }
 
-void Channel::on_event(const port::Event& event) { record_event(event); }
+void Channel::on_event(const port::Event& event) {
+    if (const auto* online = std::get_if<port::CameOnline>(&event)) {
+        // To the log it never was away; who watches ports wants to know all the same.
+        if (online->taken_over) return announce({log_.next_offset(), std::chrono::system_clock::now(), event});
+        if (left_online_)
+            record_event(port::WentOffline{"vserd was not running; what the device sent meanwhile is lost"});
+    }
+    if (const auto* settings = std::get_if<port::SettingsChanged>(&event)) {
+        log_.store().header().settings.store(packed(settings->settings), std::memory_order_relaxed);
+    }
+    record_event(event);
+}
+
+void Channel::on_transmitted(std::uint64_t tx_offset) {
+    log_.store().header().transmitted.store(tx_offset, std::memory_order_relaxed);
+}
+
+void Channel::on_descriptor(int fd) {
+    if (keeper_ == nullptr || port_.kind() == line::Kind::simulated) return;
+    fd >= 0 ? keeper_->device_opened(name(), fd) : keeper_->device_lost(name());
+}
 
 void Channel::on_transmit_change() {
     if (port_.state() == port::PortState::offline) {
@@ -185,11 +236,17 @@ void Channel::on_transmit_change() {
 }
 
 void Channel::record_event(const port::Event& event) {
+    const bool online = std::holds_alternative<port::CameOnline>(event);
+    if (online || std::holds_alternative<port::WentOffline>(event)) left_online_ = false;
     const auto now = std::chrono::system_clock::now();
     const EventItem item{log_.next_offset(), now, event};
     log_.append_event(event, now);
-    if (hook_) hook_(*this, item);
+    announce(item);
     wake_readers();
+}
+
+void Channel::announce(const EventItem& item) {
+    if (hook_) hook_(*this, item);
 }
 
 void Channel::wake_readers() {

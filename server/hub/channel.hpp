@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "hub/byte_log.hpp"
+#include "hub/keeper.hpp"
 #include "hub/sink.hpp"
 #include "port/port.hpp"
 
@@ -97,12 +98,14 @@ public:
     /// Told of every event, after the log has it.
     using EventHook = std::function<void(Channel&, const EventItem&)>;
 
-    Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook);
+    /// `keeper` outlives the channel; null: nothing of it is kept over the end of the process.
+    Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook,
+            Keeper* keeper = nullptr);
     ~Channel() override;
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
 
-    void start() { port_.start(); }
+    void start();
     /// Fails pending writes, tells readers, closes the device, then calls `done`.
     void stop(std::function<void()> done);
     /// Refuses new writes from now on (server going down); readers go on.
@@ -113,6 +116,9 @@ public:
     const port::Port& port() const noexcept { return port_; }
     const ByteLog& log() const noexcept { return log_; }
     std::uint32_t readers() const noexcept { return readers_count_; }
+    /// What became of what a process before this one left.
+    bool goes_on() const noexcept { return kept_.goes_on; }
+    const std::string& complaint() const noexcept { return kept_.complaint; }
 
     /// Failures: out_of_range (an offset not yet reached), exhausted (readers_max).
     Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink);
@@ -133,8 +139,12 @@ private:
     void on_received(std::size_t size) override;
     void on_event(const port::Event& event) override;
     void on_transmit_change() override;
+    void on_transmitted(std::uint64_t tx_offset) override;
+    void on_descriptor(int fd) override;
 
     void record_event(const port::Event& event);
+    void announce(const EventItem& item);
+    void end_what_was_left();
     void wake_readers();
     void pump_writes();
     void fail_pending_writes(const Error& error, bool also_patient);
@@ -143,6 +153,8 @@ private:
 
     const ChannelLimits limits_;
     EventHook hook_;
+    Keeper* const keeper_;
+    KeptPort kept_;  ///< of which the store and the device are handed on
     ByteLog log_;
     port::Port port_;
     List<Reader> busy_readers_;     ///< with something to read, or not asking
@@ -151,6 +163,7 @@ private:
     List<PendingWrite> pending_writes_;
     List<Writer> writers_;
     Writer* exclusive_ = nullptr;
+    bool left_online_ = false;  ///< the log was taken over from a process that had the device open
     bool writes_refused_ = false;
     bool stopped_ = false;
 };

@@ -29,8 +29,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-Hub::Hub(io::Loop& loop)
-    : loop_(loop), workers_(loop), device_watch_(loop), stats_(std::make_shared<const StatsList>()) {}
+Hub::Hub(io::Loop& loop, Keeper* keeper)
+    : loop_(loop), keeper_(keeper), workers_(loop), device_watch_(loop), stats_(std::make_shared<const StatsList>()) {}
 
 Hub::~Hub() = default;
 
@@ -50,8 +50,8 @@ void Hub::apply(const HubConfig& config) {
         auto hook = [this](Channel& channel, const EventItem& event) {
             each_watcher([&](PortWatcher& watcher) { watcher.on_port_event(channel, event); });
         };
-        auto channel =
-            std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_}, wanted, limits_, hook);
+        auto channel = std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_}, wanted, limits_,
+                                                 hook, keeper_);
         Channel& added = *channel;
         channels_.emplace(wanted.name, std::move(channel));
         each_watcher([&](PortWatcher& watcher) { watcher.on_port_added(added); });
@@ -65,6 +65,7 @@ void Hub::remove(const std::string& name) {
     Channel& channel = *node.mapped();
     each_watcher([&](PortWatcher& watcher) { watcher.on_port_removed(channel); });
     leaving_.push_back(std::move(node.mapped()));
+    if (keeper_ != nullptr && !shutting_down_) keeper_->drop(name);
     channel.stop([this, &channel] {
         // Not from inside the channel's own call.
         loop_.post([this, &channel] {
@@ -121,6 +122,11 @@ std::shared_ptr<const StatsList> Hub::stats() const { return stats_.load(); }
 
 void Hub::shut_down(std::chrono::milliseconds drain_limit, std::function<void()> done) {
     shutdown_done_ = std::move(done);
+    drain(drain_limit, [this] { close_all(); });
+}
+
+void Hub::drain(std::chrono::milliseconds drain_limit, std::function<void()> done) {
+    drain_done_ = std::move(done);
     shutting_down_ = true;
     for (const auto& [name, channel] : channels_) channel->refuse_writes();
     drain_timer_ = std::make_unique<boost::asio::steady_timer>(loop_.context());
@@ -139,6 +145,10 @@ void Hub::wait_for_drain(std::chrono::steady_clock::time_point deadline) {
         });
         return;
     }
+    std::exchange(drain_done_, nullptr)();
+}
+
+void Hub::close_all() {
     std::vector<std::string> names;
     for (const auto& [name, channel] : channels_) names.push_back(name);
     for (const std::string& name : names) remove(name);

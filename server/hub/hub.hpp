@@ -38,7 +38,8 @@ using StatsList = std::vector<std::shared_ptr<const port::PortStats>>;
 /// All channels by name. Io thread only, but for stats().
 class Hub {
 public:
-    explicit Hub(io::Loop& loop);
+    /// `keeper` outlives the hub; null: nothing is kept over the end of the process.
+    explicit Hub(io::Loop& loop, Keeper* keeper = nullptr);
     ~Hub();  ///< requires: shut_down() called back, or apply() never ran
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
@@ -55,8 +56,10 @@ public:
     void add_watcher(PortWatcher& watcher);
     void remove_watcher(PortWatcher& watcher) noexcept;
 
-    /// Refuses writes, waits until what was accepted has been written or `drain_limit` passed, closes everything, then
-    /// calls `done`.
+    /// Refuses writes, waits until what was accepted has been written or `drain_limit` passed, then calls `done`. The ports
+    /// go on receiving.
+    void drain(std::chrono::milliseconds drain_limit, std::function<void()> done);
+    /// Drains, closes everything, then calls `done`.
     void shut_down(std::chrono::milliseconds drain_limit, std::function<void()> done);
     bool shutting_down() const noexcept { return shutting_down_; }
 
@@ -69,9 +72,11 @@ private:
     void each_watcher(const std::function<void(PortWatcher&)>& call);
     void publish_stats();
     void wait_for_drain(std::chrono::steady_clock::time_point deadline);
+    void close_all();
     void finish_shutdown();
 
     io::Loop& loop_;
+    Keeper* const keeper_;
     port::WorkerPool workers_;
     port::DeviceWatch device_watch_;
     DeliveryHistogram delivery_;
@@ -81,6 +86,7 @@ private:
     ChannelLimits limits_;
     std::atomic<std::shared_ptr<const StatsList>> stats_;
     std::unique_ptr<boost::asio::steady_timer> drain_timer_;
+    std::function<void()> drain_done_;
     std::function<void()> shutdown_done_;
     bool shutting_down_ = false;
 };

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -143,6 +144,25 @@ Result<io::Fd> open_device_node(const std::string& path) {
         return holder.empty() ? busy_error(path, node.st_rdev, fd.get()) : busy(path, std::move(holder));
     }
     return fd;
+}
+
+Result<void> check_held_node(const std::string& path, int fd) {
+    const auto unfit = [&path](std::string_view why) {
+        return Error{Failure::io, ENODEV, "device", "the descriptor held of " + path + " " + std::string(why)};
+    };
+    struct stat held {};
+    struct stat node {};
+    if (::fstat(fd, &held) != 0 || !S_ISCHR(held.st_mode)) return unfit("is no device");
+    if (::stat(path.c_str(), &node) != 0 || !S_ISCHR(node.st_mode)) return unfit("has no node any more");
+    if (held.st_rdev != node.st_rdev) return unfit("is another device than the node");
+    pollfd state{fd, 0, 0};
+    if (::poll(&state, 1, 0) < 0 || (state.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) return unfit("was hung up");
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) != O_RDWR || (flags & O_NONBLOCK) == 0) return unfit("was opened otherwise");
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    // The lock goes with the descriptor; this asks whether it is there.
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return unfit("is locked by another process");
+    return {};
 }
 
 }  // namespace vserd::line

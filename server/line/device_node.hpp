@@ -18,6 +18,9 @@ namespace vserd::line {
 /// join; a directory or a file Failure::invalid_argument with subject "device". May take as long as the driver does.
 Result<io::Fd> open_device_node(const std::string& path);
 
+/// Whether `fd`, which a process before us opened so, is still the node at `path` and has not been hung up.
+Result<void> check_held_node(const std::string& path, int fd);
+
 /// The error for a device that somebody else holds, naming who, so far as /proc tells.
 Error busy_error(const std::string& path, dev_t device, int own_fd);
 

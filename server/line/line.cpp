@@ -7,6 +7,7 @@
 #include <cctype>
 #include <filesystem>
 
+#include "line/device_node.hpp"
 #include "line/sim_line.hpp"
 #include "line/sim_spec.hpp"
 #include "line/tty_line.hpp"
@@ -52,6 +53,19 @@ Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings&
         case Kind::tty: break;
     }
     return TtyLine::open(std::string(device), settings);
+}
+
+Result<std::unique_ptr<Line>> adopt_line(std::string_view device, io::Fd held, const Settings& settings) {
+    if (const auto valid = check_device(device); !valid) return valid.error();
+    if (const auto valid = with_change(settings, {}); !valid) return valid.error();
+    const auto kind = kind_of(device);
+    if (kind == Kind::simulated) {
+        return Error{Failure::io, ENODEV, "device", std::string(device) + " does not outlive its process"};
+    }
+    const std::string path(device);
+    if (const auto same = check_held_node(path, held.get()); !same) return same.error();
+    return kind == Kind::vser ? VserLine::adopt(path, std::move(held), settings)
+                              : TtyLine::adopt(path, std::move(held), settings);
 }
 
 Result<void> check_device(std::string_view device) {

@@ -66,6 +66,10 @@ Kind kind_of(std::string_view device);
 /// that a path is a directory or no serial device.
 Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings& settings);
 
+/// Goes on with a device that a process before us had open, by its descriptor: neither opened nor closed, so no wire moves,
+/// and set to `settings` only where they differ. An error: it is not that device any more (and was closed); open it.
+Result<std::unique_ptr<Line>> adopt_line(std::string_view device, io::Fd held, const Settings& settings);
+
 /// Syntax check of a device string for the configuration (subject "device"): absolute path or a known simulator.
 Result<void> check_device(std::string_view device);
 

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <cstring>
+
 #include "io/holder.hpp"
 #include "line/device_node.hpp"
 #include "line/termios_settings.hpp"
@@ -46,6 +48,16 @@ Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const Setti
     if (const auto taken = line->take_exclusively(); !taken) return taken.error();
     line->probe_capabilities();
     if (const auto applied = line->apply(settings); !applied) return applied.error();
+    return std::unique_ptr<Line>(std::move(line));
+}
+
+Result<std::unique_ptr<Line>> TtyLine::adopt(const std::string& path, io::Fd fd, const Settings& settings) {
+    std::unique_ptr<TtyLine> line(new TtyLine(path, std::move(fd)));
+    if (::ioctl(line->fd_.get(), TIOCEXCL) != 0) return errno_error(path + ": exclusive use");
+    line->probe_capabilities();
+    // A break that was being sent ends here: the device was not closed, which would have ended it.
+    if (line->capabilities_.send_break) ::ioctl(line->fd_.get(), TIOCCBRK);
+    if (const auto applied = line->apply_if_other(settings); !applied) return applied.error();
     return std::unique_ptr<Line>(std::move(line));
 }
 
@@ -90,6 +102,17 @@ Result<Settings> TtyLine::apply(const Settings& wanted) {
     // Not before the characters in the UART's FIFO are out: output_pending_bytes() does not see those.
     if (::ioctl(fd_.get(), TCSETSW2, &raw) != 0) return errno_error(path_ + ": setting the line");
     return read_back();  // drivers round the speed and may ignore a part of the format
+}
+
+/// Setting what is set already would wait for the output all the same.
+Result<void> TtyLine::apply_if_other(const Settings& wanted) {
+    termios2 now{};
+    if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return errno_error(path_ + ": reading the settings");
+    termios2 raw = now;
+    if (const auto put = put_settings(wanted, raw); !put) return put.error();
+    if (std::memcmp(&now, &raw, sizeof now) == 0) return {};
+    const auto applied = apply(wanted);
+    return applied ? Result<void>{} : applied.error();
 }
 
 Result<Settings> TtyLine::read_back() {

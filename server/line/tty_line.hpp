@@ -15,6 +15,9 @@ public:
     /// Opens the node for this process alone, makes it raw and applies `settings`.
     static Result<std::unique_ptr<Line>> open(const std::string& path, const Settings& settings);
 
+    /// Goes on with a descriptor that is known to be of the node.
+    static Result<std::unique_ptr<Line>> adopt(const std::string& path, io::Fd fd, const Settings& settings);
+
     ~TtyLine() override;
 
     Kind kind() const noexcept override { return Kind::tty; }
@@ -34,6 +37,7 @@ private:
     TtyLine(std::string path, io::Fd fd) noexcept : path_(std::move(path)), fd_(std::move(fd)) {}
     Result<void> take_exclusively();
     void probe_capabilities();
+    Result<void> apply_if_other(const Settings& wanted);
     Result<Signals> signals() const;
     LineErrors errors_since_boot() const;
 

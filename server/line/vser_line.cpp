@@ -28,12 +28,20 @@ Result<void> check_baud(std::uint32_t baud) {
 Result<std::unique_ptr<Line>> VserLine::open(const std::string& path, const Settings& settings) {
     auto fd = open_device_node(path);
     if (!fd) return fd.error();
-    std::unique_ptr<VserLine> line(new VserLine(path, *std::move(fd)));
+    return adopt(path, *std::move(fd), settings);
+}
+
+Result<std::unique_ptr<Line>> VserLine::adopt(const std::string& path, io::Fd fd, const Settings& settings) {
+    std::unique_ptr<VserLine> line(new VserLine(path, std::move(fd)));
     if (const auto known = line->check_version(); !known) return known.error();
     const auto errors = line->errors_since_bind();
     if (!errors) return errors.error();
     line->errors_at_open_ = *errors;
-    if (const auto applied = line->apply(settings); !applied) return applied.error();
+    const auto in_force = line->read_back();
+    if (!in_force) return in_force.error();
+    if (*in_force != settings) {
+        if (const auto applied = line->apply(settings); !applied) return applied.error();
+    }
     return std::unique_ptr<Line>(std::move(line));
 }
 

@@ -13,6 +13,9 @@ public:
     /// Opens the node for this server alone, checks the driver's interface version and applies `settings`.
     static Result<std::unique_ptr<Line>> open(const std::string& path, const Settings& settings);
 
+    /// Goes on with a descriptor that is known to be of the node.
+    static Result<std::unique_ptr<Line>> adopt(const std::string& path, io::Fd fd, const Settings& settings);
+
     Kind kind() const noexcept override { return Kind::vser; }
     Capabilities capabilities() const noexcept override;
     int fd() const noexcept override { return fd_.get(); }

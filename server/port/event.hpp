@@ -24,6 +24,7 @@ struct WentOffline {
 struct CameOnline {
     std::string device;
     std::string engine_refusals = {};  ///< why the device is served by another engine than the first; empty: it is not
+    bool taken_over = false;           ///< it was never closed: a process before this one had it open
 };
 struct BreakSent {
     std::chrono::milliseconds duration;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "port/event.hpp"
@@ -19,6 +20,12 @@ public:
     virtual void on_event(const Event& event) = 0;
     /// The tx queue has room again after it was full, or the port went online or offline.
     virtual void on_transmit_change() = 0;
+
+    // For who keeps the port's state over the end of the process; nothing follows from them here.
+    /// The bytes before this tx offset have been written, or were discarded.
+    virtual void on_transmitted(std::uint64_t /*tx_offset*/) {}
+    /// The device was opened and has this descriptor; -1: it is closed, or is about to be.
+    virtual void on_descriptor(int /*fd*/) {}
 };
 
 }  // namespace vserd::port

@@ -11,7 +11,7 @@ Port::Port(PortEnvironment environment, PortConfig config, Listener& listener)
 
 Port::~Port() = default;
 
-void Port::start() { impl_->start(); }
+void Port::start(PortResume resume) { impl_->start(std::move(resume)); }
 void Port::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
 
 const PortConfig& Port::config() const noexcept { return impl_->config; }

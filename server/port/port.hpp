@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "io/fd.hpp"
 #include "io/loop.hpp"
 #include "line/line.hpp"
 #include "port/listener.hpp"
@@ -44,6 +45,14 @@ struct PortEnvironment {
     DeviceWatch& device_watch;
 };
 
+/// What a port goes on with after another process; as it is, for a port that begins.
+struct PortResume {
+    io::Fd device;                           ///< open since then; none: it is opened
+    std::optional<line::Settings> settings;  ///< to be used instead of the configured ones
+    std::optional<line::Settings> in_force;  ///< when that process ended
+    std::uint64_t tx_offset = 0;
+};
+
 template <class T>
 using Reply = std::function<void(Result<T>)>;  ///< called once, on the io thread
 
@@ -56,7 +65,7 @@ public:
     Port(const Port&) = delete;
     Port& operator=(const Port&) = delete;
 
-    void start();
+    void start(PortResume resume = {});
     /// Cancels, closes, then calls `done`. What is still queued for sending is dropped: drain first (see
     /// tx_queue_bytes()).
     void stop(std::function<void()> done);
@@ -69,7 +78,7 @@ public:
     std::optional<line::Capabilities> capabilities() const noexcept;  ///< none before it was first opened
     line::Kind kind() const noexcept;
     std::string_view engine() const noexcept;  ///< that serves the device, or while offline the one to be tried first
-    std::uint64_t tx_offset() const noexcept;  ///< bytes accepted since the port was made
+    std::uint64_t tx_offset() const noexcept;  ///< bytes accepted since the port was made, of this log
     std::size_t tx_queue_bytes() const noexcept;
     const std::shared_ptr<PortStats>& stats() const noexcept;
 

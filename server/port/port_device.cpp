@@ -65,7 +65,14 @@ void Port::Impl::after(Timer& timer, std::chrono::steady_clock::duration delay, 
     });
 }
 
-void Port::Impl::start() {
+void Port::Impl::start(PortResume resume) {
+    held_ = std::move(resume.device);
+    resumed_in_force_ = resume.in_force;
+    tx_offset = resume.tx_offset;
+    if (resume.settings) {
+        settings = wanted_ = *resume.settings;
+        stats->baud.store(settings.baud, std::memory_order_relaxed);
+    }
     if (config.device.starts_with('/')) {
         watch_ = environment_.device_watch.watch(config.device, [this] { node_changed(); });
     }
@@ -79,10 +86,16 @@ void Port::Impl::node_changed() {
     try_open();
 }
 
-Result<Port::Impl::OpenedLine> Port::Impl::open_device(const std::string& device, const line::Settings& settings) {
-    auto line = line::open_line(device, settings);
+Result<Port::Impl::OpenedLine> Port::Impl::open_device(const std::string& device, io::Fd held,
+                                                       const line::Settings& settings) {
+    bool taken_over = static_cast<bool>(held);
+    auto line = taken_over ? line::adopt_line(device, std::move(held), settings) : line::open_line(device, settings);
+    if (!line && taken_over) {
+        taken_over = false;
+        line = line::open_line(device, settings);
+    }
     if (!line) return line.error();
-    OpenedLine opened{std::move(*line), settings, {}};
+    OpenedLine opened{std::move(*line), settings, {}, taken_over};
     const auto in_force = opened.line->read_back();
     if (!in_force) return in_force.error();
     opened.settings = *in_force;
@@ -99,11 +112,17 @@ void Port::Impl::try_open() {
     reopen_timer_.cancel();
     after(open_timer_, open_warning_limit, &Impl::open_takes_long);
     const auto result = std::make_shared<std::optional<Result<OpenedLine>>>();  // with the worker, which may be stuck
-    environment_.workers.run(
-        [result, device = config.device, wanted = wanted_] { *result = open_device(device, wanted); },
-        [weak = weak_from_this(), result] {
-            if (const auto self = weak.lock()) self->opened(std::move(**result));
-        });
+    const auto held = std::make_shared<io::Fd>(std::move(held_));               // the worker takes it
+    const bool was_held = static_cast<bool>(*held);
+    environment_.workers.run([result, held, device = config.device,
+                              wanted = wanted_] { *result = open_device(device, std::move(*held), wanted); },
+                             [weak = weak_from_this(), result, was_held] {
+                                 const auto self = weak.lock();
+                                 if (!self) return;
+                                 Result<OpenedLine>& opened = **result;
+                                 if (was_held && !(opened && opened->taken_over)) self->listener_.on_descriptor(-1);
+                                 self->opened(std::move(opened));
+                             });
 }
 
 void Port::Impl::open_takes_long() {
@@ -173,7 +192,11 @@ void Port::Impl::go_online(OpenedLine opened) {
     was_online_ = true;
     online_since_ = std::chrono::steady_clock::now();
     stats->engine.store(attached_->engine->name().data(), std::memory_order_relaxed);
-    listener_.on_event(CameOnline{config.device, attached_->refusals});
+    if (!opened.taken_over) listener_.on_descriptor(line_->fd());
+    listener_.on_event(CameOnline{config.device, attached_->refusals, opened.taken_over});
+    if (const auto before = std::exchange(resumed_in_force_, std::nullopt); opened.taken_over && before != settings) {
+        listener_.on_event(SettingsChanged{settings});
+    }
     start_read();
     pump();
     announce_room();
@@ -190,6 +213,7 @@ void Port::Impl::go_offline(std::string reason) {
     // A device that hangs up right after each open is not worth opening fifty times a second.
     if (was_up && std::chrono::steady_clock::now() - online_since_ > backoff_max) backoff_ = backoff_min;
     if (stopping_) return;
+    listener_.on_descriptor(-1);
     listener_.on_event(WentOffline{offline_reason});
     listener_.on_transmit_change();
 }

@@ -19,7 +19,7 @@ class Port::Impl : public std::enable_shared_from_this<Port::Impl> {
 public:
     Impl(PortEnvironment environment, PortConfig config, Listener& listener);
 
-    void start();
+    void start(PortResume resume);
     void stop(std::function<void()> done);
 
     std::size_t transmit(std::span<const std::byte> bytes);
@@ -49,6 +49,7 @@ private:
         Line line;
         line::Settings settings;
         line::LineStatus status;
+        bool taken_over = false;
     };
     /// A call on the line, made on the worker pool, one at a time.
     struct LineCall {
@@ -60,7 +61,7 @@ private:
     void after(Timer& timer, std::chrono::steady_clock::duration delay, void (Impl::*call)());
 
     // port_device.cpp
-    static Result<OpenedLine> open_device(const std::string& device, const line::Settings& settings);
+    static Result<OpenedLine> open_device(const std::string& device, io::Fd held, const line::Settings& settings);
     void try_open();
     void opened(Result<OpenedLine> result);
     void open_failed(const Error& error);
@@ -106,6 +107,8 @@ private:
     bool stopping_ = false;
     std::function<void()> stop_done_;
     DeviceWatch::Registration watch_;
+    io::Fd held_;  ///< the device as a process before this one had it, until the first open
+    std::optional<line::Settings> resumed_in_force_;
     bool was_online_ = false;
     std::chrono::steady_clock::time_point online_since_;
     bool node_changed_while_busy_ = false;

@@ -102,6 +102,7 @@ void Port::Impl::on_written(ssize_t result) {
         start_call();
     }
     stats->tx_queue_bytes.store(queue.bytes(), std::memory_order_relaxed);
+    listener_.on_transmitted(tx_offset - queue.bytes());
     if (phase_ != Phase::online) return continue_close();
     if (result <= 0 && result != -ECANCELED) {
         add(stats->write_errors, 1);

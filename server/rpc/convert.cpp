@@ -143,6 +143,7 @@ void to_proto(const hub::Channel& channel, v1::Port& message) {
     message.set_next_offset(channel.log().next_offset());
     message.set_tx_offset(port.tx_offset());
     message.set_readers(channel.readers());
+    message.set_log_id(std::string(channel.log().id()));
     to_proto(*port.stats(), *message.mutable_stats());
 }
 

@@ -48,6 +48,7 @@ engine = "sigio"
 allow_insecure_remote = true
 streams_max = 7
 drain_limit = "250ms"
+state_dir = "/var/lib/vserd"
 log_level = "debug"
 [server.tls]
 certificate = "/c"
@@ -78,6 +79,7 @@ format = "5N1.5/xonxoff"
     want.allow_insecure_remote = true;
     want.streams_max = 7;
     want.drain_limit = std::chrono::milliseconds{250};
+    want.state_dir = "/var/lib/vserd";
     want.log_level = "debug";
     want.tls_certificate_file = "/c";
     want.tls_key_file = "/k";
@@ -181,6 +183,9 @@ const std::vector<Case> server_cases{
     {"drain_wrong_type",
      server("drain_limit = 5"),
      {"f:2:15: 'drain_limit' in [server] must be a string, not an integer"}},
+    {"state_dir_relative",
+     server("state_dir = \"state\""),
+     {"f:2:13: 'state_dir' in [server] must be the absolute path of a folder, or \"\" for none"}},
     {"tls_relative_path",
      "[server.tls]\ncertificate = \"c.pem\"\nkey = \"/k\"\n",
      {"f:2:15: 'certificate' in [server.tls] must be the absolute path of a PEM file"}},

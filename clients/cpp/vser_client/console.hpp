@@ -28,14 +28,13 @@ struct Reconnected {
     std::uint64_t offset = 0;
     std::uint32_t attempts = 0;
     std::chrono::milliseconds outage{0};
-    bool server_restarted = false;
     /// Sent bytes that the server never took (a lower bound when others write too). They are not sent again, because a
-    /// device may have acted on them. Unset where it cannot be known: the server restarted.
+    /// device may have acted on them. Unset where it cannot be known: the log is another one.
     std::optional<std::uint64_t> tx_bytes_lost;
 };
 
-/// The server's log is not the one that was being read: the server restarted and offsets began again. Everything
-/// the new log holds follows, from `offset`; what the old one had after `expected_offset` is lost.
+/// The server's log is not the one that was being read (Port::log_id tells): the server restarted without it, or a reload
+/// replaced the port, and offsets began again. Everything the new log holds follows, from `offset`; what the old one had after `expected_offset` is lost.
 struct LogRestarted {
     std::uint64_t expected_offset = 0;
     std::uint64_t offset = 0;

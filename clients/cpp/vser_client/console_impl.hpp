@@ -60,7 +60,7 @@ private:
     void deliver(std::vector<ConsoleItem>&& items);
     After judge(const grpc::Status& status);
     bool wait_backoff();
-    bool learn_server_age();
+    bool server_answers();
 
     // Any thread, with mutex_ held.
     void pump(std::unique_lock<std::mutex>& lock);
@@ -106,10 +106,8 @@ private:
     bool opened_once_ = false;
     bool log_is_other_ = false;  // found on this connection: the offsets are not those of our log
     bool from_oldest_ = false;   // the next connection is to read another log from its start
-    bool server_restarted_ = false;
-    bool log_may_be_other_ = false;  // the server restarted, or a reload replaced the port
+    std::string log_id_;
     std::uint32_t attempts_ = 0;
-    std::chrono::steady_clock::time_point last_contact_{};
     std::chrono::steady_clock::time_point lost_at_{};
 
     std::thread thread_;

@@ -12,8 +12,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds server_age_timeout{5};
-constexpr const char* port_removed_reason = "PORT_REMOVED";  // by a reload, which may have put another one in its place
+constexpr std::chrono::seconds answer_timeout{5};
 
 /// True for failures that a later attempt may not have.
 bool may_pass(const grpc::Status& status, bool exclusive) {
@@ -39,7 +38,7 @@ Error to_outage(const grpc::Status& status) {
 void Console::Impl::run() {
     auto after = After::retry;
     while (after != After::end) {
-        if (opened_once_ && after == After::retry && !(wait_backoff() && learn_server_age())) {
+        if (opened_once_ && after == After::retry && !(wait_backoff() && server_answers())) {
             const std::lock_guard lock(mutex_);
             if (closing_) break;
             continue;
@@ -67,10 +66,11 @@ bool Console::Impl::wait_backoff() {
     return !changed_.wait_for(lock, pause, [this] { return closing_; });
 }
 
-bool Console::Impl::learn_server_age() {
+/// Asks before a stream is opened, because that has no deadline.
+bool Console::Impl::server_answers() {
     grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + server_age_timeout);
+    context.set_deadline(std::chrono::system_clock::now() + answer_timeout);
     {
         const std::lock_guard lock(mutex_);
         if (closing_) return false;
@@ -80,8 +80,6 @@ bool Console::Impl::learn_server_age() {
     const auto status = admin_->GetServerInfo(&context, v1::GetServerInfoRequest(), &response);
     const std::lock_guard lock(mutex_);
     side_call_ = nullptr;
-    if (status.ok()) server_restarted_ = from_proto(response.uptime()) < Clock::now() - last_contact_;
-    log_may_be_other_ = log_may_be_other_ || server_restarted_;
     return status.error_code() != grpc::StatusCode::UNAVAILABLE &&
            status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED && !closing_;
 }
@@ -148,7 +146,6 @@ void Console::Impl::handle(AttachCall::Step step, bool ok) {
 void Console::Impl::receive() {
     v1::AttachResponse message;
     const bool understood = call_->take(message);
-    last_contact_ = Clock::now();
     {
         std::unique_lock lock(mutex_);
         reading_ = false;
@@ -174,13 +171,11 @@ void Console::Impl::receive() {
 void Console::Impl::opened(const v1::Opened& message) {
     const auto& port = message.port();
     const auto expected = cursor_.next_offset();
-    // The offset at which this log began in the server's present life. A log that it took over from the one before goes
-    // on where we were; one that began anew has fewer bytes than we have seen.
-    const auto log_begin = port.next_offset() - std::min(port.next_offset(), port.stats().rx_bytes());
+    const bool same_log = !opened_once_ || port.log_id() == log_id_;
     std::vector<ConsoleItem> items;
     {
         std::unique_lock lock(mutex_);
-        if (log_may_be_other_ && !from_oldest_ && expected && log_begin < *expected) {
+        if (!same_log && !from_oldest_) {
             log_is_other_ = true;
             call_->cancel();
             if (!reading_) finish_call();
@@ -190,11 +185,10 @@ void Console::Impl::opened(const v1::Opened& message) {
             Reconnected back{.offset = message.offset(),
                              .attempts = attempts_,
                              .outage = {},
-                             .server_restarted = server_restarted_,
                              .tx_bytes_lost = {}};
             back.outage = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - lost_at_);
             const auto taken = port.tx_offset() - std::min(port.tx_offset(), tx_base_);
-            if (!server_restarted_) back.tx_bytes_lost = tx_sent_ - std::min(tx_sent_, taken);
+            if (same_log) back.tx_bytes_lost = tx_sent_ - std::min(tx_sent_, taken);
             items.emplace_back(back);
         } else {
             port_ = from_proto(port);
@@ -207,7 +201,8 @@ void Console::Impl::opened(const v1::Opened& message) {
             cursor_.resume(message.offset());
         }
         opened_once_ = connected_ = true;
-        server_restarted_ = log_may_be_other_ = from_oldest_ = false;
+        from_oldest_ = false;
+        log_id_ = port.log_id();
         attempts_ = 0;
         tx_base_ = port.tx_offset();
         tx_sent_ = 0;

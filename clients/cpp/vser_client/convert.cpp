@@ -85,6 +85,7 @@ Port from_proto(const v1::Port& port) {
     out.tx_offset = port.tx_offset();
     out.readers = port.readers();
     out.stats = from_proto(port.stats());
+    out.log_id = port.log_id();
     return out;
 }
 

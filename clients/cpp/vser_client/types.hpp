@@ -102,6 +102,7 @@ struct Port {
     std::uint64_t tx_offset = 0;
     std::uint32_t readers = 0;
     PortStats stats;
+    std::string log_id;  ///< another one: another log, whose offsets have nothing to do with those before
 };
 
 /// Where in a port's log to start.

@@ -58,7 +58,6 @@ std::string describe(const client::Disconnected& lost) {
 
 std::string describe(const client::Reconnected& back) {
     auto text = "back after " + human_duration(back.outage) + ", going on at offset " + std::to_string(back.offset);
-    if (back.server_restarted) text += "; the server was restarted";
     if (back.tx_bytes_lost.value_or(0) > 0)
         text += "; " + std::to_string(*back.tx_bytes_lost) + " bytes sent before did not arrive";
     return text;

@@ -167,7 +167,7 @@ struct ItemFields {
     void operator()(const client::Reconnected& back) const {
         JsonObject object;
         object.field("offset", back.offset).field("attempts", std::uint64_t{back.attempts});
-        object.field("outage_ms", milliseconds(back.outage)).field("server_restarted", back.server_restarted);
+        object.field("outage_ms", milliseconds(back.outage));
         if (back.tx_bytes_lost) object.field("tx_bytes_lost", *back.tx_bytes_lost);
         out.field("reconnected", object);
     }
@@ -206,7 +206,7 @@ JsonObject to_json(const client::Port& port) {
     if (port.signals) out.field("signals", to_json(*port.signals));
     if (port.capabilities) out.field("capabilities", to_json(*port.capabilities));
     out.field("engine", port.engine).field("oldest_offset", port.oldest_offset).field("next_offset", port.next_offset);
-    out.field("tx_offset", port.tx_offset).field("readers", std::uint64_t{port.readers});
+    out.field("tx_offset", port.tx_offset).field("readers", std::uint64_t{port.readers}).field("log_id", port.log_id);
     return out.field("stats", to_json(port.stats));
 }
 

@@ -32,7 +32,6 @@ _SIDE_CALL_SECONDS = 5.0
 _DRAIN_POLL_SECONDS = 0.005
 _RX_BYTES_MAX = 1 << 20  # received and not yet taken; beyond it the server waits
 _ITEM_BYTES = 128  # what any item counts, so that a storm of events is bounded too
-_PORT_REMOVED = "PORT_REMOVED"  # by a reload, which may have put another one in its place
 _MAY_PASS = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
@@ -91,9 +90,8 @@ class Console:
         self._closing = False
         self._ended = False
         self._error: VserError | None = None
-        self._last_contact = self._lost_at = time.monotonic()
-        self._server_restarted = False
-        self._log_may_be_other = False
+        self._lost_at = time.monotonic()
+        self._log_id = ""
         self._thread = threading.Thread(target=self._run, name=f"vser console {port}", daemon=True)
         self._thread.start()
 
@@ -245,7 +243,7 @@ class Console:
     def _run(self) -> None:
         after = self._run_connection(_Attempt(from_oldest=False))
         while after is not _After.END and not self._closing:
-            if after is _After.RETRY and not (self._wait_backoff() and self._learn_server_age()):
+            if after is _After.RETRY and not (self._wait_backoff() and self._server_answers()):
                 continue
             after = self._run_connection(_Attempt(from_oldest=after is _After.RESTART_LOG))
         if self._owns_connection:
@@ -278,7 +276,6 @@ class Console:
 
     def _receive(self, attempt: _Attempt, message: console_pb2.AttachResponse) -> bool:
         """False: this connection is of no use."""
-        self._last_contact = time.monotonic()
         if message.HasField("opened"):
             return self._opened(attempt, message.opened)
         item = convert.log_item_of(message)
@@ -290,17 +287,15 @@ class Console:
     def _opened(self, attempt: _Attempt, message: types_pb2.Opened) -> bool:
         port = convert.port_of(message.port)
         expected = self._cursor.next_offset
-        # The offset at which this log began in the server's present life. A log that it took over from the one before goes on
-        # where we were; one that began anew has fewer bytes than we have seen.
-        log_begin = port.next_offset - min(port.next_offset, port.stats.rx_bytes)
-        if self._log_may_be_other and not attempt.from_oldest and expected is not None and log_begin < expected:
+        same_log = self._port is None or port.log_id == self._log_id
+        if not same_log and not attempt.from_oldest:
             attempt.log_is_other = True
             return False
         if self._port is not None:
             taken = max(0, port.tx_offset - self._tx_base)
-            lost = None if self._server_restarted else max(0, self._tx_sent - taken)
+            lost = max(0, self._tx_sent - taken) if same_log else None
             outage = time.monotonic() - self._lost_at
-            self._deliver(Reconnected(message.offset, self._attempts, outage, self._server_restarted, lost))
+            self._deliver(Reconnected(message.offset, self._attempts, outage, lost))
         else:
             self._taken_offset = message.offset
         if attempt.from_oldest:
@@ -311,7 +306,7 @@ class Console:
         with self._changed:
             self._port = self._port or port
             self._connected = attempt.opened = True
-            self._server_restarted = self._log_may_be_other = False
+            self._log_id = port.log_id
             self._attempts = 0
             self._tx_base, self._tx_sent = port.tx_offset, 0
             self._changed.notify_all()
@@ -341,7 +336,6 @@ class Console:
             if not (opened_once and self._options.reconnect and (code in _MAY_PASS or held)):
                 self._error = outage
                 return _After.END
-            self._log_may_be_other = self._log_may_be_other or outage.reason == _PORT_REMOVED
         if attempt.opened:
             self._lost_at = time.monotonic()
             self._deliver(Disconnected(outage))
@@ -354,8 +348,8 @@ class Console:
             # A server that comes back should not meet all its clients in one instant.
             return not self._changed.wait_for(lambda: self._closing, random.uniform(0.75 * limit, limit))
 
-    def _learn_server_age(self) -> bool:
-        """Whether a server answers, and whether it is younger than what we heard last."""
+    def _server_answers(self) -> bool:
+        """Asks before a stream is opened, because that has no deadline."""
         asked = admin_pb2.GetServerInfoRequest()
         with self._changed:
             if self._closing:
@@ -364,13 +358,9 @@ class Console:
                 self._connection.close()
             self._connection, self._owns_connection = self._connection.another(), True
         try:
-            reply = self._connection.call(
-                "AdminService/GetServerInfo", asked, admin_pb2.GetServerInfoResponse, _SIDE_CALL_SECONDS
-            )
+            self._connection.call("AdminService/GetServerInfo", asked, admin_pb2.GetServerInfoResponse, _SIDE_CALL_SECONDS)
         except VserError as error:
             return error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-        self._server_restarted = convert.seconds(reply.uptime) < time.monotonic() - self._last_contact
-        self._log_may_be_other = self._log_may_be_other or self._server_restarted
         return not self._closing
 
 

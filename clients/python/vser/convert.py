@@ -123,6 +123,7 @@ def port_of(message: types_pb2.Port) -> types.Port:
         tx_offset=message.tx_offset,
         readers=message.readers,
         stats=_stats_of(message.stats),
+        log_id=message.log_id,
     )
 
 

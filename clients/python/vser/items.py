@@ -108,20 +108,19 @@ class Reconnected:
     """The console goes on at `offset`: nothing is repeated, and nothing is missing but what a Gap or LogRestarted tells.
 
     `tx_bytes_lost`: sent bytes that the server never took (a lower bound where others write too). They are not sent again,
-    because a device may have acted on them. None where it cannot be known: the server restarted.
+    because a device may have acted on them. None where it cannot be known: the log is another one.
     """
 
     offset: int
     attempts: int
     outage_seconds: float
-    server_restarted: bool
     tx_bytes_lost: int | None = field(default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class LogRestarted:
-    """The server restarted without its log and offsets began again. Everything the new one holds follows from `offset`; what
-    the old one had after `expected_offset` is lost."""
+    """The log is another one (Port.log_id): the server restarted without it, or a reload replaced the port, and offsets began
+    again. Everything the new one holds follows from `offset`; what the old one had after `expected_offset` is lost."""
 
     expected_offset: int
     offset: int

@@ -175,6 +175,7 @@ class Port:
     tx_offset: int
     readers: int
     stats: PortStats
+    log_id: str
 
     @property
     def online(self) -> bool:

@@ -57,8 +57,18 @@ bench() {
     setup
     local programs=(vserd vserctl bridge_bench)
     if [ "${1:-}" = engines ]; then programs=(engine_bench); fi
+    if [ "${1:-}" = restart ]; then programs=(vserd vserctl vser_python); fi
     build release "${programs[@]}" || return 1
+    if [ "${1:-}" = restart ]; then bench_restart; fi
     exec tests/bench/run "$@"
+}
+
+# What 20 restarts and 20 kills lose of a stream, at two rates.
+bench_restart() {
+    echo '| baud | ends | bytes sent | lost | not taken by the kernel | nobody there, mean | worst |'
+    echo '| --- | --- | --- | --- | --- | --- | --- |'
+    VSERD_RESTART_ROUNDS=20 VSERD_BUILD_DIR=$PWD/build/release PYTHONPATH=build/release/python:tests/support \
+        exec /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider -k stream tests/integration/test_restart.py
 }
 
 # fuzz_target TARGET SECONDS: what it finds out lies in build/fuzz/corpus, what breaks it in build/fuzz/found.

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+
+#include "hub/block.hpp"
+#include "port/event.hpp"
+
+namespace vserd::hub {
+
+using WallTime = std::chrono::system_clock::time_point;
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+/// A moment by both clocks: one for people, one for measuring.
+struct Moment {
+    WallTime wall;
+    SteadyTime steady;
+
+    static Moment now() { return {std::chrono::system_clock::now(), std::chrono::steady_clock::now()}; }
+};
+
+/// Bytes of one port from `offset` on. The slices may lie in several blocks; together they hold `size` bytes.
+struct DataItem {
+    std::uint64_t offset = 0;
+    std::size_t size = 0;
+    boost::container::small_vector<Slice, 2> slices;
+    Moment received;  ///< of the last byte
+};
+
+/// [from, to) is not held any more, and `events_lost` events with it.
+struct GapItem {
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+    std::uint64_t events_lost = 0;
+};
+
+/// An event at its offset: it happened after the bytes before `offset` and before the one at it.
+struct EventItem {
+    std::uint64_t offset = 0;
+    WallTime time;
+    port::Event event;
+};
+
+using Item = std::variant<DataItem, GapItem, EventItem>;
+
+}  // namespace vserd::hub

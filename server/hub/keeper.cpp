@@ -1,0 +1,208 @@
+#include "hub/keeper.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <filesystem>
+#include <utility>
+
+namespace vserd::hub {
+namespace {
+
+// Numbers, not the ports' names: systemd passes all names in one string, which has an end.
+constexpr std::string_view log_prefix = "log-";
+constexpr std::string_view device_prefix = "device-";
+constexpr std::string_view file_suffix = ".vserlog";
+
+std::string log_name(unsigned number) { return std::string(log_prefix) + std::to_string(number); }
+std::string device_name(unsigned number) { return std::string(device_prefix) + std::to_string(number); }
+
+std::optional<unsigned> number_in(std::string_view name, std::string_view prefix) {
+    if (!name.starts_with(prefix)) return std::nullopt;
+    name.remove_prefix(prefix.size());
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
+    return number;
+}
+
+/// Newer kernels ask to say that nothing in it is ever executed, and may insist; older ones do not know that.
+io::Fd memory_file(const char* name) {
+    constexpr unsigned no_exec_seal = 0x0008;
+    const int fd = ::memfd_create(name, MFD_CLOEXEC | no_exec_seal);
+    return io::Fd(fd < 0 && errno == EINVAL ? ::memfd_create(name, MFD_CLOEXEC) : fd);
+}
+
+bool is_at(const std::string& path, int fd) {
+    struct stat here {};
+    struct stat there {};
+    return ::fstat(fd, &here) == 0 && ::stat(path.c_str(), &there) == 0 && here.st_dev == there.st_dev &&
+           here.st_ino == there.st_ino;
+}
+
+void complain(KeptPort& kept, const std::string& what) {
+    kept.complaint += (kept.complaint.empty() ? "" : "; ") + what;
+}
+
+}  // namespace
+
+bool Keeper::owns(std::string_view name) {
+    return number_in(name, log_prefix).has_value() || number_in(name, device_prefix).has_value();
+}
+
+Keeper::Keeper(std::string state_dir, std::optional<FdStore> fd_store, std::vector<StoredFd> stored)
+    : state_dir_(std::move(state_dir)), fd_store_(std::move(fd_store)) {
+    if (!state_dir_.empty()) ::mkdir(state_dir_.c_str(), 0700);  // what else is wrong with it shows at the first file
+    std::map<unsigned, Left> by_number;
+    for (StoredFd& entry : stored) {
+        if (const auto log = number_in(entry.name, log_prefix)) by_number[*log].log = std::move(entry.fd);
+        if (const auto device = number_in(entry.name, device_prefix)) by_number[*device].device = std::move(entry.fd);
+    }
+    for (auto& [number, left] : by_number) {
+        left.number = number;
+        const auto port = LogStore::port_of(left.log.get());
+        if (port && !left_.contains(*port)) {
+            numbers_.insert(number);
+            left_.emplace(*port, std::move(left));
+        } else {
+            refused_.push_back("the stored log " + log_name(number) + " " +
+                               (port ? "is one too many of port " + *port : port.error().message.substr(0, 200)));
+            remove_stored(number, true);
+        }
+    }
+}
+
+KeptPort Keeper::open(const port::PortConfig& config, std::size_t capacity_bytes) {
+    const LogIdentity identity{config.name, config.device, capacity_bytes};
+    KeptPort kept;
+    Entry& entry = ports_[config.name] = {};
+    kept.store = take_left(identity, kept, entry);
+    const bool stored_already = static_cast<bool>(kept.store);
+    if (!kept.store && !state_dir_.empty()) kept.store = open_file(identity, kept, entry);
+    if (!kept.store && fd_store_) kept.store = make_memory_file(identity, kept);
+    if (kept.store) store_log(entry, *kept.store, stored_already);
+    return kept;
+}
+
+LogStoreRef Keeper::take_left(const LogIdentity& identity, KeptPort& kept, Entry& entry) {
+    auto node = left_.extract(identity.port);
+    if (node.empty()) return nullptr;
+    Left& left = node.mapped();
+    auto store = LogStore::open(std::move(left.log), identity);
+    if (!store) {
+        complain(kept, "the stored log " + store.error().message + "; a new one begins");
+        remove_stored(left.number, static_cast<bool>(left.device));
+        return nullptr;
+    }
+    if (fd_store_) entry = {left.number, static_cast<bool>(left.device), {}};
+    if (!state_dir_.empty() && is_at(file_of(identity.port), (*store)->file())) entry.path = file_of(identity.port);
+    kept.goes_on = true;
+    kept.device = std::move(left.device);
+    return *store;
+}
+
+std::string Keeper::file_of(const std::string& port) const {
+    return state_dir_ + "/" + port + std::string(file_suffix);
+}
+
+/// A new one where the one that is there does not fit.
+LogStoreRef Keeper::open_file(const LogIdentity& identity, KeptPort& kept, Entry& entry) const {
+    const std::string path = file_of(identity.port);
+    const auto unkept = [&](const std::string& why) {
+        complain(kept, "the log is not kept: state_dir: " + path + " " + why);
+        return LogStoreRef{};
+    };
+    for (const bool anew : {false, true}) {
+        io::Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        struct stat status {};
+        if (!file || ::fstat(file.get(), &status) < 0) return unkept(errno_error("cannot be opened").message);
+        if (!S_ISREG(status.st_mode)) return unkept("is no file");
+        if (::flock(file.get(), LOCK_EX | LOCK_NB) < 0) return unkept("is in use by another vserd");
+        entry.path = path;
+        if (anew || status.st_size == 0) {
+            auto store = LogStore::create(std::move(file), identity, /*reserve=*/true);
+            if (store) return *store;
+            ::unlink(std::exchange(entry.path, {}).c_str());  // gives back what it had of the disk
+            return unkept(store.error().message);
+        }
+        auto store = LogStore::open(std::move(file), identity);
+        kept.goes_on = store.has_value();
+        if (store) return *store;
+        complain(kept, "the stored log " + store.error().message + "; a new one begins");
+    }
+    return nullptr;
+}
+
+LogStoreRef Keeper::make_memory_file(const LogIdentity& identity, KeptPort& kept) const {
+    io::Fd file = memory_file(identity.port.c_str());
+    auto store = file ? LogStore::create(std::move(file), identity, /*reserve=*/false)
+                      : Result<LogStoreRef>(errno_error("cannot be made"));
+    if (store) return *store;
+    complain(kept, "the log is not kept: its memory file " + store.error().message);
+    return nullptr;
+}
+
+/// Whoever has the file after this keeps it; a file in a folder stays ours, for the lock on it.
+void Keeper::store_log(Entry& entry, LogStore& store, bool stored_already) {
+    if (fd_store_ && !stored_already) {
+        unsigned number = 0;
+        while (numbers_.contains(number)) ++number;
+        numbers_.insert(number);
+        entry.number = number;
+        fd_store_->put(log_name(number), store.file());
+    }
+    if (entry.path.empty()) store.close_file();
+}
+
+void Keeper::device_opened(const std::string& port, int fd) {
+    device_lost(port);
+    const auto entry = ports_.find(port);
+    if (entry == ports_.end() || !entry->second.number) return;
+    entry->second.device = true;
+    fd_store_->put(device_name(*entry->second.number), fd);
+}
+
+void Keeper::device_lost(const std::string& port) {
+    const auto entry = ports_.find(port);
+    if (entry == ports_.end() || !std::exchange(entry->second.device, false)) return;
+    fd_store_->remove(device_name(*entry->second.number));
+}
+
+void Keeper::drop(const std::string& port) {
+    const auto node = ports_.extract(port);
+    if (node.empty()) return;
+    if (node.mapped().number) remove_stored(*node.mapped().number, node.mapped().device);
+    if (!node.mapped().path.empty()) ::unlink(node.mapped().path.c_str());
+}
+
+void Keeper::remove_stored(unsigned number, bool device) {
+    numbers_.erase(number);
+    if (!fd_store_) return;
+    fd_store_->remove(log_name(number));
+    if (device) fd_store_->remove(device_name(number));
+}
+
+std::vector<std::string> Keeper::drop_unclaimed() {
+    std::vector<std::string> dropped = std::exchange(refused_, {});
+    for (auto& [port, left] : std::exchange(left_, {})) {
+        dropped.push_back("the stored log of port " + port + ", which is not configured any more, was dropped");
+        remove_stored(left.number, static_cast<bool>(left.device));
+    }
+    if (state_dir_.empty()) return dropped;
+    std::error_code ignored;
+    for (const auto& file : std::filesystem::directory_iterator(state_dir_, ignored)) {
+        const std::string name = file.path().filename();
+        if (!name.ends_with(file_suffix) || ports_.contains(name.substr(0, name.size() - file_suffix.size()))) continue;
+        const io::Fd used(::open(file.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+        if (!used || ::flock(used.get(), LOCK_EX | LOCK_NB) < 0) continue;  // by another vserd
+        dropped.push_back(file.path().string() + " is of no configured port and was removed");
+        ::unlink(file.path().c_str());
+    }
+    return dropped;
+}
+
+}  // namespace vserd::hub

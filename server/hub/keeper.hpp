@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/log_store.hpp"
+#include "io/fd.hpp"
+#include "port/port.hpp"
+
+namespace vserd::hub {
+
+/// What a port begins with.
+struct KeptPort {
+    LogStoreRef store;      ///< null: nobody keeps its log
+    io::Fd device;          ///< open since the process before
+    bool goes_on = false;   ///< the log of the process before
+    std::string complaint;  ///< why not, where one was there, or why nothing is kept
+};
+
+/// Somebody who holds descriptors while this process does not run: systemd's file descriptor store.
+struct FdStore {
+    std::function<void(const std::string& name, int fd)> put;  ///< duplicates it
+    std::function<void(const std::string& name)> remove;
+};
+struct StoredFd {
+    std::string name;
+    io::Fd fd;
+};
+
+/// Keeps logs and open devices over the end of the process, however it comes: each log's memory is a file that the next
+/// process maps, in a folder (`state_dir`) or, held by the fd store, in no folder; and the fd store has the open devices.
+/// Io thread only.
+class Keeper {
+public:
+    /// Whether a descriptor of that name comes from a Keeper.
+    static bool owns(std::string_view name);
+
+    /// `state_dir`: empty for none. `stored`: what the fd store gave back.
+    Keeper(std::string state_dir, std::optional<FdStore> fd_store, std::vector<StoredFd> stored);
+
+    /// The log of a port, from before where there is one that fits.
+    KeptPort open(const port::PortConfig& config, std::size_t capacity_bytes);
+    void device_opened(const std::string& port, int fd);
+    void device_lost(const std::string& port);
+    /// The port was removed.
+    void drop(const std::string& port);
+    /// When all configured ports have been opened: lets go of what belongs to none of them, and says what that was.
+    std::vector<std::string> drop_unclaimed();
+
+private:
+    struct Left {
+        unsigned number = 0;
+        io::Fd log;
+        io::Fd device;
+    };
+    struct Entry {
+        std::optional<unsigned> number;  ///< in the fd store
+        bool device = false;             ///< is there, too
+        std::string path;                ///< of the log's file in the folder
+    };
+
+    std::string file_of(const std::string& port) const;
+    LogStoreRef take_left(const LogIdentity& identity, KeptPort& kept, Entry& entry);
+    LogStoreRef open_file(const LogIdentity& identity, KeptPort& kept, Entry& entry) const;
+    LogStoreRef make_memory_file(const LogIdentity& identity, KeptPort& kept) const;
+    void store_log(Entry& entry, LogStore& store, bool stored_already);
+    void remove_stored(unsigned number, bool device);
+
+    const std::string state_dir_;
+    const std::optional<FdStore> fd_store_;
+    std::map<std::string, Left> left_;  // by port
+    std::vector<std::string> refused_;  // of which the port is not known
+    std::set<unsigned> numbers_;        // in use in the fd store
+    std::map<std::string, Entry> ports_;
+};
+
+}  // namespace vserd::hub

@@ -1,0 +1,318 @@
+#include "hub/log_store.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace vserd::hub {
+namespace {
+
+constexpr std::size_t page_bytes = 4096;
+/// A block with less room than this is left as it is (see ByteLog::space()).
+constexpr std::size_t block_rest_max = 4096;
+
+/// Enough for the whole capacity, with the first block and the last filled in part, and one on its way out.
+std::size_t own_slots_for(std::size_t capacity_bytes) noexcept {
+    return capacity_bytes / (block_bytes - block_rest_max) + 3;
+}
+
+struct Layout {
+    explicit Layout(std::size_t slots)
+        : events((sizeof(LogHeader) + slots * sizeof(LogSlot) + 63) / 64 * 64),
+          marks(events + log_events_max * sizeof(EventRecord)),
+          data((marks + log_time_marks_max * sizeof(TimeMark) + page_bytes - 1) / page_bytes * page_bytes),
+          bytes(data + slots * block_bytes) {}
+
+    std::size_t events, marks, data, bytes;
+};
+
+std::size_t slots_for(std::size_t capacity_bytes) noexcept { return own_slots_for(capacity_bytes) + log_spare_slots; }
+
+std::uint32_t check_of(const LogHeader& header) noexcept {
+    const auto* from = reinterpret_cast<const std::byte*>(&header.capacity_bytes);
+    const auto* to = reinterpret_cast<const std::byte*>(&header.unsaved);
+    return static_cast<std::uint32_t>(hash_of(from, static_cast<std::size_t>(to - from), header.version));
+}
+
+Error unfit(std::string why) { return {Failure::io, 0, "log", std::move(why)}; }
+
+std::uint64_t device_hash(const std::string& device) noexcept { return hash_of(device.data(), device.size(), 0); }
+
+Result<void> check_header(const LogHeader& header) {
+    if (header.magic.load(std::memory_order_acquire) != log_magic) return unfit("is damaged, or was never finished");
+    if (header.version != log_version) {
+        return unfit("was left by another version of vserd (layout " + std::to_string(header.version) + ", not " +
+                     std::to_string(log_version) + ")");
+    }
+    if (header.check != check_of(header)) return unfit("is damaged: its header does not add up");
+    return {};
+}
+
+/// Until the slot is filled, it is free to whoever finds it.
+void begin_slot(LogSlot& slot, std::uint64_t first_offset) noexcept {
+    slot.filled.store(0, std::memory_order_release);
+    // Nothing of what follows may be seen before that.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    slot.first_offset.store(first_offset, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void Block::given_back(Block* block, LogStore* store) noexcept {
+    if (store != nullptr) return intrusive_ptr_release(store);
+    delete[] block->data;
+    delete block;
+}
+
+LogStore::LogStore(io::Fd file, std::byte* memory, std::size_t capacity_bytes)
+    : file_(std::move(file)),
+      memory_(memory),
+      bytes_(Layout(slots_for(capacity_bytes)).bytes),
+      own_slots_(own_slots_for(capacity_bytes)),
+      slots_count_(slots_for(capacity_bytes)),
+      blocks_(std::make_unique<Block[]>(slots_count_)) {
+    const Layout layout(slots_count_);
+    header_ = reinterpret_cast<LogHeader*>(memory_);
+    slots_ = reinterpret_cast<LogSlot*>(memory_ + sizeof(LogHeader));
+    events_ = reinterpret_cast<EventRecord*>(memory_ + layout.events);
+    marks_ = reinterpret_cast<TimeMark*>(memory_ + layout.marks);
+    data_ = memory_ + layout.data;
+    for (std::size_t i = 0; i < slots_count_; ++i) {
+        blocks_[i].store = this;
+        blocks_[i].slot = &slots_[i];
+        blocks_[i].data = data_ + i * block_bytes;
+    }
+}
+
+LogStore::~LogStore() { ::munmap(memory_, bytes_); }
+
+/// Without a file, memory of this process. Shared in both cases: a page that nobody wrote takes no memory either way.
+Result<std::byte*> LogStore::map(int file, std::size_t bytes) {
+    const int flags = MAP_SHARED | MAP_NORESERVE | (file < 0 ? MAP_ANONYMOUS : 0);
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
+    if (memory == MAP_FAILED) return errno_error("cannot be mapped");
+    return static_cast<std::byte*>(memory);
+}
+
+LogStoreRef LogStore::in_memory(std::size_t capacity_bytes) {
+    const auto memory = map(-1, Layout(slots_for(capacity_bytes)).bytes);
+    if (!memory) throw std::bad_alloc();
+    LogStoreRef store(new LogStore({}, *memory, capacity_bytes));
+    store->begin({{}, {}, capacity_bytes}, store->slots_count_);
+    return store;
+}
+
+Result<LogStoreRef> LogStore::create(io::Fd file, const LogIdentity& identity, bool reserve) {
+    const Layout layout(slots_for(identity.capacity_bytes));
+    const auto size = static_cast<off_t>(layout.bytes);
+    if (::ftruncate(file.get(), 0) < 0 || ::ftruncate(file.get(), size) < 0) return errno_error("cannot be made");
+    if (reserve) {
+        const auto own = layout.data + own_slots_for(identity.capacity_bytes) * block_bytes;
+        const int error = ::posix_fallocate(file.get(), 0, static_cast<off_t>(own));
+        if (error != 0) return errno_error("finds no room", error);
+    }
+    const auto memory = map(file.get(), layout.bytes);
+    if (!memory) return memory.error();
+    LogStoreRef store(new LogStore(std::move(file), *memory, identity.capacity_bytes));
+    store->begin(identity, reserve ? store->own_slots_ : store->slots_count_);
+    return store;
+}
+
+void LogStore::begin(const LogIdentity& identity, std::size_t reserved_slots) {
+    LogHeader& header = *header_;
+    std::array<unsigned char, 16> random{};
+    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+        const Word* const address = &header.magic;  // never on Linux once it has booted
+        std::memcpy(random.data(), &address, sizeof address);
+    }
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (std::size_t i = 0; i < random.size(); ++i) {
+        header.id[2 * i] = digits[random[i] / 16U];
+        header.id[2 * i + 1] = digits[random[i] % 16U];
+    }
+    std::memcpy(&header.salt, random.data(), sizeof header.salt);
+    header.version = log_version;
+    header.capacity_bytes = identity.capacity_bytes;
+    header.file_bytes = bytes_;
+    header.device_hash = device_hash(identity.device);
+    header.slots = static_cast<std::uint32_t>(slots_count_);
+    header.events = log_events_max;
+    header.marks = log_time_marks_max;
+    header.slot_bytes = block_bytes;
+    header.reserved_slots = static_cast<std::uint32_t>(reserved_slots);
+    identity.port.copy(header.port.data(), header.port.size() - 1);
+    header.check = check_of(header);
+    header.magic.store(log_magic, std::memory_order_release);
+}
+
+Result<std::string> LogStore::port_of(int file) {
+    alignas(LogHeader) std::array<std::byte, sizeof(LogHeader)> bytes{};
+    if (::pread(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+        return unfit("is damaged: it is too short");
+    }
+    const auto& header = *reinterpret_cast<const LogHeader*>(bytes.data());
+    if (const auto fits = check_header(header); !fits) return fits.error();
+    return std::string(header.port.data());
+}
+
+Result<LogStoreRef> LogStore::open(io::Fd file, const LogIdentity& identity) {
+    const auto port = port_of(file.get());
+    if (!port) return port.error();
+    const Layout layout(slots_for(identity.capacity_bytes));
+    struct stat status {};
+    if (::fstat(file.get(), &status) < 0) return errno_error("cannot be read");
+    if (static_cast<std::size_t>(status.st_size) != layout.bytes) return unfit("is of another bytes_per_port");
+    const auto memory = map(file.get(), layout.bytes);
+    if (!memory) return memory.error();
+    LogStoreRef store(new LogStore(std::move(file), *memory, identity.capacity_bytes));
+    if (const auto fits = store->check(identity); !fits) return fits.error();
+    if (const auto found = store->find_blocks(); !found) return found.error();
+    return store;
+}
+
+Result<void> LogStore::check(const LogIdentity& identity) const {
+    if (const auto fits = check_header(*header_); !fits) return fits;
+    if (header_->port.data() != identity.port)
+        return unfit("is that of port \"" + std::string(header_->port.data()) + "\"");
+    if (header_->device_hash != device_hash(identity.device)) return unfit("is that of another device");
+    const bool same = header_->capacity_bytes == identity.capacity_bytes && header_->file_bytes == bytes_ &&
+                      header_->slots == slots_count_ && header_->events == log_events_max &&
+                      header_->marks == log_time_marks_max && header_->slot_bytes == block_bytes;
+    if (!same) return unfit("is of another bytes_per_port");
+    return {};
+}
+
+std::uint64_t LogStore::filled_word(std::uint64_t first_offset, std::size_t used) const noexcept {
+    const std::uint64_t check = mixed(mixed(first_offset ^ header_->salt) + used) >> 32U;
+    return (std::max<std::uint64_t>(check, 1) << 32U) | used;
+}
+
+Result<void> LogStore::find_blocks() {
+    std::vector<Block*> filled;
+    for (std::size_t i = 0; i < slots_count_; ++i) {
+        const std::uint64_t word = slots_[i].filled.load(std::memory_order_acquire);
+        if (word == 0) continue;
+        Block& block = blocks_[i];
+        block.first_offset = slots_[i].first_offset.load(std::memory_order_relaxed);
+        block.used = word & 0xFFFF'FFFFU;
+        if (block.used > block_bytes || word != filled_word(block.first_offset, block.used)) {
+            return unfit("is damaged: block " + std::to_string(i) + " does not add up");
+        }
+        if (block.used > 0) filled.push_back(&block);
+    }
+    std::sort(filled.begin(), filled.end(), [](Block* a, Block* b) { return a->first_offset < b->first_offset; });
+    // Those before a hole are left from what was trimmed, or lie before bytes that found no slot.
+    auto first = filled.end();
+    while (first != filled.begin() &&
+           (first == filled.end() || (*(first - 1))->first_offset + (*(first - 1))->used == (*first)->first_offset)) {
+        --first;
+    }
+    found_head_ = filled.empty() ? 0 : filled.back()->first_offset + filled.back()->used;
+    const auto unsaved = unsaved_head();
+    if (!unsaved) return unsaved.error();
+    if (*unsaved > found_head_) {
+        found_head_ = *unsaved;
+        return {};
+    }
+    found_.assign(first, filled.end());
+    return {};
+}
+
+Result<std::uint64_t> LogStore::unsaved_head() const {
+    std::uint64_t head = 0;
+    for (const LogSlot& turn : header_->unsaved) {
+        const std::uint64_t word = turn.filled.load(std::memory_order_acquire);
+        const std::uint64_t offset = turn.first_offset.load(std::memory_order_relaxed);
+        if (word != 0 && word != filled_word(offset, 0)) return unfit("is damaged: its head does not add up");
+        if (word != 0) head = std::max(head, offset);
+    }
+    return head;
+}
+
+std::vector<BlockRef> LogStore::take_found() {
+    std::vector<BlockRef> blocks;
+    for (Block* block : std::exchange(found_, {})) {
+        intrusive_ptr_add_ref(this);
+        blocks.emplace_back(block);
+    }
+    return blocks;
+}
+
+/// Whether a slot that nobody holds may be written: those beyond the first ones of a file on a disk are made at need.
+bool LogStore::has_room(std::size_t slot) {
+    if (slot < header_->reserved_slots) return true;
+    const auto at = static_cast<off_t>(data_ - memory_) + static_cast<off_t>(slot * block_bytes);
+    return ::posix_fallocate(file_.get(), at, block_bytes) == 0;
+}
+
+BlockRef LogStore::new_block(std::uint64_t first_offset) {
+    const auto free = [this](std::size_t i) { return blocks_[i].references.load(std::memory_order_acquire) == 0; };
+    std::size_t slot = next_slot_;
+    for (std::size_t looked = 0; looked < own_slots_ && !free(slot); ++looked) slot = (slot + 1) % own_slots_;
+    if (free(slot)) {
+        next_slot_ = (slot + 1) % own_slots_;
+    } else {
+        slot = own_slots_;
+        while (slot < slots_count_ && !(free(slot) && has_room(slot))) ++slot;
+    }
+    if (slot == slots_count_) {
+        auto block = std::make_unique<Block>();
+        block->data = new std::byte[block_bytes];
+        block->first_offset = first_offset;
+        return BlockRef(block.release());
+    }
+    Block& block = blocks_[slot];
+    block.first_offset = first_offset;
+    block.used = 0;
+    begin_slot(*block.slot, first_offset);
+    intrusive_ptr_add_ref(this);
+    return BlockRef(&block);
+}
+
+void LogStore::fill(Block& block, std::size_t used) noexcept {
+    block.used = used;
+    if (block.slot != nullptr) {
+        block.slot->filled.store(filled_word(block.first_offset, used), std::memory_order_release);
+    } else {
+        LogSlot& turn = header_->unsaved[unsaved_turn_++ % 2];
+        begin_slot(turn, block.first_offset + used);
+        turn.filled.store(filled_word(block.first_offset + used, 0), std::memory_order_release);
+    }
+}
+
+namespace {
+
+constexpr unsigned settings_bits = 43;
+constexpr std::uint64_t settings_mask = (std::uint64_t{1} << settings_bits) - 1;
+
+}  // namespace
+
+std::uint64_t packed(const line::Settings& settings) noexcept {
+    const line::Format& format = settings.format;
+    const std::uint64_t bits = std::uint64_t{settings.baud} << 11U | std::uint64_t{format.data_bits & 0xFU} << 7U |
+                               static_cast<std::uint64_t>(format.parity) << 4U |
+                               static_cast<std::uint64_t>(format.stop_bits) << 2U |
+                               static_cast<std::uint64_t>(format.flow_control);
+    return bits | mixed(bits + 1) << settings_bits;
+}
+
+std::optional<line::Settings> unpacked(std::uint64_t word) noexcept {
+    const std::uint64_t bits = word & settings_mask;
+    if (word != (bits | mixed(bits + 1) << settings_bits)) return std::nullopt;
+    const auto field = [bits](unsigned shift, unsigned mask) {
+        return static_cast<std::uint8_t>(bits >> shift & mask);
+    };
+    return line::Settings{static_cast<std::uint32_t>(bits >> 11U),
+                          {field(7, 0xF), static_cast<line::Parity>(field(4, 7)),
+                           static_cast<line::StopBits>(field(2, 3)), static_cast<line::FlowControl>(field(0, 3))}};
+}
+
+}  // namespace vserd::hub

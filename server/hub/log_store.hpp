@@ -1,0 +1,110 @@
+#pragma once
+
+#include <atomic>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/log_layout.hpp"
+#include "io/fd.hpp"
+#include "io/result.hpp"
+#include "line/settings.hpp"
+
+namespace vserd::hub {
+
+/// Whose log a store is. One of another port, device or size is not taken over.
+struct LogIdentity {
+    std::string port;
+    std::string device;
+    std::size_t capacity_bytes = 0;
+};
+
+class LogStore;
+using LogStoreRef = boost::intrusive_ptr<LogStore>;
+
+/// The memory of one port's log (log_layout.hpp): of this process alone, or a mapped file that the next process goes on
+/// with. Io thread; blocks may be released on any, and keep the mapping.
+class LogStore {
+public:
+    /// A log that begins, in the memory of this process; throws std::bad_alloc.
+    static LogStoreRef in_memory(std::size_t capacity_bytes);
+    /// A log that begins, in a file whose content is lost. `reserve`: take the room from the disk now, because memory that
+    /// finds none later is a SIGBUS.
+    static Result<LogStoreRef> create(io::Fd file, const LogIdentity& identity, bool reserve);
+    /// The log that a process before left in the file. The message of a failure goes on after "the stored log ".
+    static Result<LogStoreRef> open(io::Fd file, const LogIdentity& identity);
+    /// Whose log is in there, as far as its header can be read; else as open().
+    static Result<std::string> port_of(int file);
+
+    ~LogStore();
+    LogStore(const LogStore&) = delete;
+    LogStore& operator=(const LogStore&) = delete;
+
+    std::string_view id() const noexcept { return header_->id.data(); }
+    std::size_t capacity_bytes() const noexcept { return header_->capacity_bytes; }
+    int file() const noexcept { return file_.get(); }
+    /// The mapping stays; whoever else has the file keeps it.
+    void close_file() noexcept { file_.reset(); }
+
+    /// What was found by open(): blocks one after the other up to the head.
+    std::vector<BlockRef> take_found();
+    std::uint64_t found_head() const noexcept { return found_head_; }
+
+    /// An empty block for the bytes from `first_offset` on.
+    BlockRef new_block(std::uint64_t first_offset);
+    /// `block` has `used` bytes now, the last of the log.
+    void fill(Block& block, std::size_t used) noexcept;
+
+    std::span<EventRecord> events() const noexcept { return {events_, log_events_max}; }
+    std::span<TimeMark, log_time_marks_max> marks() const noexcept {
+        return std::span<TimeMark, log_time_marks_max>{marks_, log_time_marks_max};
+    }
+    LogHeader& header() const noexcept { return *header_; }
+
+private:
+    friend struct Block;
+    friend void intrusive_ptr_add_ref(LogStore* store) noexcept {
+        store->references_.fetch_add(1, std::memory_order_relaxed);
+    }
+    friend void intrusive_ptr_release(LogStore* store) noexcept {
+        if (store->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete store;
+    }
+
+    LogStore(io::Fd file, std::byte* memory, std::size_t capacity_bytes);
+    static Result<std::byte*> map(int file, std::size_t bytes);
+    void begin(const LogIdentity& identity, std::size_t reserved_slots);
+    Result<void> check(const LogIdentity& identity) const;
+    Result<void> find_blocks();
+    Result<std::uint64_t> unsaved_head() const;
+    std::uint64_t filled_word(std::uint64_t first_offset, std::size_t used) const noexcept;
+    bool has_room(std::size_t slot);
+
+    std::atomic<std::uint32_t> references_{0};  // the log's, and one for each block in use
+    io::Fd file_;
+    std::byte* const memory_;
+    const std::size_t bytes_;
+    const std::size_t own_slots_;
+    const std::size_t slots_count_;
+    LogHeader* header_;
+    LogSlot* slots_;
+    EventRecord* events_;
+    TimeMark* marks_;
+    std::byte* data_;
+    std::unique_ptr<Block[]> blocks_;  // one for each slot
+    std::size_t next_slot_ = 0;        // where to look first
+    std::size_t unsaved_turn_ = 0;
+    std::vector<Block*> found_;
+    std::uint64_t found_head_ = 0;
+};
+
+/// Settings in a word of the store, with a check of it.
+std::uint64_t packed(const line::Settings& settings) noexcept;
+std::optional<line::Settings> unpacked(std::uint64_t word) noexcept;
+
+}  // namespace vserd::hub
