@@ -1,7 +1,6 @@
 #include "contract/fault_run.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,7 +15,7 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t history_bytes = 12'000;
 constexpr std::size_t tx_queue_bytes = 3000;
-constexpr std::chrono::seconds patience{20};
+constexpr std::chrono::seconds patience{60};
 
 }  // namespace
 
@@ -96,7 +95,7 @@ struct FaultRun::Write {
 };
 
 FaultRun::FaultRun(std::uint64_t seed, const std::filesystem::path& directory)
-    : seed_(seed), random_(seed), node_(directory / ("tty" + std::to_string(seed))) {
+    : seed_(seed), random_(seed), device_(directory / ("tty" + std::to_string(seed))) {
     const testing::ScopedTrace trace(__FILE__, __LINE__, "VSERD_FAULT_SEED=" + std::to_string(seed_));
     auto engine = std::make_unique<FaultyEngine>(random_());
     engine_ = engine.get();
@@ -109,17 +108,17 @@ FaultRun::FaultRun(std::uint64_t seed, const std::filesystem::path& directory)
     engine_->set_faults(faults_);
     settles_ = dice(3) != 0;
     actions_left_ = 10 + static_cast<unsigned>(dice(70));
-    if (!simulated_ && dice(4) != 0) plug();
+    if (!simulated_ && dice(4) != 0) device_.plug();
     hub::HubConfig config;
     config.limits = {history_bytes, /*readers_max=*/8, /*pending_writes_max=*/4};
-    config.ports.push_back({"p", "", simulated_ ? "sim:echo?unpaced=1" : node_.string(), {}, tx_queue_bytes});
+    config.ports.push_back({"p", "", simulated_ ? "sim:echo?unpaced=1" : device_.node().string(), {}, tx_queue_bytes});
     hub_->apply(config);
     channel_ = hub_->find("p");
     writer_ = std::make_unique<hub::Writer>(*channel_, "script");
     deadline_ = steady_clock::now() + patience;
 }
 
-FaultRun::~FaultRun() { std::filesystem::remove(node_); }
+FaultRun::~FaultRun() = default;
 
 std::string FaultRun::some_bytes(std::size_t size_max) {
     std::string bytes(1 + dice(size_max), '\0');
@@ -130,9 +129,9 @@ std::string FaultRun::some_bytes(std::size_t size_max) {
 bool FaultRun::turn() {
     const testing::ScopedTrace trace(__FILE__, __LINE__, "VSERD_FAULT_SEED=" + std::to_string(seed_));
     busy_ = loop_->poll_once();
-    device_sends();
-    if (phase_ != Phase::playing || dice(3) == 0) device_receives();
-    if (pty_ && phase_ != Phase::stopping && !is_online() && dice(8) == 0) announce_node();
+    if (device_.send()) busy_ = true;
+    if ((phase_ != Phase::playing || dice(3) == 0) && device_.receive()) busy_ = true;
+    if (phase_ != Phase::stopping && !is_online() && dice(8) == 0) device_.announce();
     if (phase_ == Phase::playing) play();
     if (phase_ == Phase::settling && settled()) stop();
     if (phase_ == Phase::stopping && hub_down_) check_end();
@@ -150,8 +149,8 @@ void FaultRun::play() {
     --actions_left_;
     busy_ = true;
     switch (dice(16)) {
-        case 0: return unplug();
-        case 1: return plug();
+        case 0: return device_.unplug();
+        case 1: return simulated_ ? void() : device_.plug();
         case 2: return add_reader();
         case 3: return touch_reader();
         case 4: return withdraw_write();
@@ -160,47 +159,12 @@ void FaultRun::play() {
         case 7: return flush();
         case 8:
         case 9:
-        case 10:
-            if (pty_) to_send_ += some_bytes(6000);
-            return;
+        case 10: return device_.say(some_bytes(6000));
         default: return submit_write();
     }
 }
 
-void FaultRun::plug() {
-    if (pty_ || simulated_) return;
-    pty_ = std::make_unique<io::Pty>(io::open_pty().value());
-    pty_->slave.reset();
-    announce_node();
-}
-
-/// As a device manager does; the port then does not wait to open it again.
-void FaultRun::announce_node() {
-    const auto made = node_.string() + ".new";
-    std::filesystem::create_symlink(pty_->path, made);
-    std::filesystem::rename(made, node_);
-}
-
 bool FaultRun::is_online() const { return channel_->port().state() == port::PortState::online; }
-
-void FaultRun::unplug() {
-    if (!pty_) return;
-    std::filesystem::remove(node_);
-    pty_.reset();
-    to_send_.clear();
-}
-
-void FaultRun::device_sends() {
-    if (!pty_ || to_send_.empty()) return;
-    const ssize_t size = ::write(pty_->master.get(), to_send_.data(), to_send_.size());
-    if (size > 0) to_send_.erase(0, static_cast<std::size_t>(size));
-    if (size > 0) busy_ = true;
-}
-
-void FaultRun::device_receives() {
-    std::array<char, 4096> bytes;
-    while (pty_ && ::read(pty_->master.get(), bytes.data(), bytes.size()) > 0) busy_ = true;
-}
 
 void FaultRun::submit_write() {
     auto& write = writes_.emplace_back(some_bytes(2 * tx_queue_bytes));
@@ -286,7 +250,7 @@ void FaultRun::flush() {
 void FaultRun::settle() {
     phase_ = Phase::settling;
     engine_->set_faults({.delay = 200, .split = 200});
-    plug();
+    if (!simulated_) device_.plug();
     for (auto& reader : readers_) {
         reader.patience_items = 0;
         reader.on_available();
@@ -295,7 +259,7 @@ void FaultRun::settle() {
 
 bool FaultRun::settled() const {
     const auto& port = channel_->port();
-    return is_online() && port.tx_queue_bytes() == 0 && replies_due_ == 0 && to_send_.empty() &&
+    return is_online() && port.tx_queue_bytes() == 0 && replies_due_ == 0 && device_.has_said_all() &&
            std::all_of(writes_.begin(), writes_.end(), [](const Write& write) { return write.over(); }) &&
            std::all_of(readers_.begin(), readers_.end(),
                        [](const CheckedReader& reader) { return !reader.attached() || reader.at_head(); });

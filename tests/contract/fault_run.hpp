@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "contract/fault_device.hpp"
 #include "hub/hub.hpp"
-#include "io/pty.hpp"
 #include "support/faulty_engine.hpp"
 
 namespace vserd {
@@ -46,11 +46,6 @@ private:
     std::string some_bytes(std::size_t size_max);
     void play();
     bool is_online() const;
-    void plug();
-    void announce_node();
-    void unplug();
-    void device_sends();
-    void device_receives();
     void submit_write();
     void withdraw_write();
     void add_reader();
@@ -73,10 +68,8 @@ private:
     std::unique_ptr<hub::Hub> hub_;
     hub::Channel* channel_;
     std::unique_ptr<hub::Writer> writer_;
-    const std::filesystem::path node_;
+    FaultDevice device_;  ///< not plugged where the port is simulated
     bool simulated_ = false;
-    std::unique_ptr<io::Pty> pty_;
-    std::string to_send_;  ///< by the device
 
     Phase phase_ = Phase::playing;
     bool settles_;

@@ -1,4 +1,4 @@
-// Ports and hubs on an engine that does its worst, thousands of times, each time another way.
+// Ports, hubs and the whole server on an engine that does its worst, thousands of times, each time another way.
 //
 // VSERD_FAULT_SEED=N repeats the run of that seed (in many schedules); VSERD_FAULT_RUNS=N makes that many runs.
 #include <gtest/gtest.h>
@@ -12,17 +12,32 @@
 #include <vector>
 
 #include "contract/fault_run.hpp"
+#include "contract/rpc_fault_run.hpp"
 
 namespace vserd {
 namespace {
 
-constexpr std::size_t runs_at_once = 64;       // each has an inotify descriptor, of which a user has 128
+template <class Run>
+constexpr std::size_t runs_at_once = 64;  // each has an inotify descriptor, of which a user has 128
+template <>
+constexpr std::size_t runs_at_once<RpcFaultRun> = 16;  // each has the threads of a server
+template <class Run>
 constexpr std::chrono::seconds time_limit{5};  // under a sanitizer not all runs fit
+template <>
+constexpr std::chrono::seconds time_limit<RpcFaultRun>{10};
 
 std::optional<std::uint64_t> number_from(const char* variable) {
     const char* text = std::getenv(variable);
     if (text == nullptr) return std::nullopt;
     return std::strtoull(text, nullptr, 0);
+}
+
+std::vector<std::uint64_t> some_seeds(std::size_t count) {
+    const auto only = number_from("VSERD_FAULT_SEED");
+    const std::uint64_t first = only.value_or(std::random_device{}());
+    std::vector<std::uint64_t> seeds(number_from("VSERD_FAULT_RUNS").value_or(count));
+    for (std::size_t i = 0; i < seeds.size(); ++i) seeds[i] = first + (only ? 0 : i);
+    return seeds;
 }
 
 std::size_t open_descriptors() {
@@ -37,12 +52,13 @@ protected:
     }
     ~FaultTest() override { std::filesystem::remove_all(directory_); }
 
+    template <class Run>
     void play(const std::vector<std::uint64_t>& seeds) {
-        std::vector<std::unique_ptr<FaultRun>> runs;
-        const auto deadline = std::chrono::steady_clock::now() + time_limit;
+        std::vector<std::unique_ptr<Run>> runs;
+        const auto deadline = std::chrono::steady_clock::now() + time_limit<Run>;
         for (auto seed = seeds.begin(); seed != seeds.end() || !runs.empty();) {
-            while (seed != seeds.end() && runs.size() < runs_at_once && !HasFailure()) {
-                runs.push_back(std::make_unique<FaultRun>(*seed++, directory_));
+            while (seed != seeds.end() && runs.size() < runs_at_once<Run> && !HasFailure()) {
+                runs.push_back(std::make_unique<Run>(*seed++, directory_));
             }
             if (HasFailure() || std::chrono::steady_clock::now() > deadline) seed = seeds.end();
             bool busy = false;
@@ -59,23 +75,18 @@ private:
     std::filesystem::path directory_;
 };
 
-TEST_F(FaultTest, EveryByteIsAccountedForWhateverTheEngineDoes) {
-    const auto only = number_from("VSERD_FAULT_SEED");
-    const std::uint64_t first = only.value_or(std::random_device{}());
-    std::vector<std::uint64_t> seeds(number_from("VSERD_FAULT_RUNS").value_or(2000));
-    for (std::size_t i = 0; i < seeds.size(); ++i) seeds[i] = first + (only ? 0 : i);
+TEST_F(FaultTest, EveryByteIsAccountedForWhateverTheEngineDoes) { play<FaultRun>(some_seeds(2000)); }
 
-    play(seeds);
-}
+TEST_F(FaultTest, EveryClientGetsEveryByteAndAStatusWhateverTheEngineDoes) { play<RpcFaultRun>(some_seeds(300)); }
 
 TEST_F(FaultTest, DescriptorsAndMemoryAreGivenBack) {
     std::vector<std::uint64_t> seeds(40);
     for (std::size_t i = 0; i < seeds.size(); ++i) seeds[i] = i;
-    play(seeds);
+    play<FaultRun>(seeds);
     const std::size_t descriptors = open_descriptors();
     const std::size_t memory = ::mallinfo2().uordblks;
 
-    play(seeds);
+    play<FaultRun>(seeds);
 
     EXPECT_EQ(open_descriptors(), descriptors);
     EXPECT_LT(::mallinfo2().uordblks, memory + 100'000);
