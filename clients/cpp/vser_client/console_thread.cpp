@@ -71,6 +71,8 @@ bool Console::Impl::server_answers() {
     grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + answer_timeout);
+    // A call that failed at once would leave the connection that is being made without anybody who polls, for seconds.
+    context.set_wait_for_ready(true);
     {
         const std::lock_guard lock(mutex_);
         if (closing_) return false;
