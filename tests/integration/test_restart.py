@@ -116,6 +116,20 @@ def events_of(items):
     return [type(item.what) for item in items if isinstance(item, vser.Event)]
 
 
+def holes(sent, got):
+    """The sizes of what is missing, where each piece that arrived begins with some bytes that are nowhere else."""
+    sizes, at = [], 0
+    while got:
+        whole = os.path.commonprefix([sent[at:], got])
+        at, got = at + len(whole), got[len(whole):]
+        if got:
+            found = sent.find(got[:2 * RECORD], at)
+            assert found > at, f"the log has {got[:2 * RECORD]!r}, which was not sent there"
+            sizes.append(found - at)
+            at = found
+    return sizes
+
+
 class Follower:
     """A console that collects what it gets, over all restarts."""
 
@@ -155,7 +169,12 @@ def test_a_stream_goes_on_through(start, how, baud, record_property):
         gaps.append(daemon.again(how))
         daemon.store.wait_for(NAMES)
     wire.stop()
-    follower.wait_for(len(wire.taken))
+    with vser.connect(daemon.address) as client:
+        size, settled = -1, time.monotonic() + 0.2  # the last bytes are on their way through the kernel
+        while size != client.port("line").next_offset or time.monotonic() < settled:
+            size = client.port("line").next_offset
+            time.sleep(0.02)
+    follower.wait_for(size)
     follower.close()
     log = log_of(daemon)
     got = bytes_of(log)
@@ -163,11 +182,14 @@ def test_a_stream_goes_on_through(start, how, baud, record_property):
     print(f"| {baud} | {len(gaps)} {'restarts' if how == signal.SIGTERM else 'kills'} | {len(wire.taken)} | {lost} | "
           f"{wire.refused} | {1000 * sum(gaps) / len(gaps):.0f} ms | {1000 * max(gaps):.0f} ms |")
 
-    assert got == bytes(wire.taken), f"{lost} bytes are lost"
+    if how == signal.SIGTERM:
+        assert got == bytes(wire.taken), f"{lost} bytes are lost"
+    else:  # what a kill met between the device and the log is nowhere: one read at most
+        assert len(holes(bytes(wire.taken), got)) <= ROUNDS
     if max(gaps) * baud / 10 < KERNEL_BYTES:
         assert wire.refused == 0
     after = online(daemon)
-    assert (after.log_id, after.next_offset) == (before.log_id, len(wire.taken))
+    assert (after.log_id, after.next_offset) == (before.log_id, len(got))
     assert after.stats.reopens == 0 and after.signals == before.signals
     assert events_of(log) == [vser.Online]  # to the log, the device never was away
     assert bytes_of(follower.items) == got
