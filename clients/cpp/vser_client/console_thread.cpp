@@ -184,10 +184,7 @@ void Console::Impl::opened(const v1::Opened& message) {
             return;
         }
         if (opened_once_) {
-            Reconnected back{.offset = message.offset(),
-                             .attempts = attempts_,
-                             .outage = {},
-                             .tx_bytes_lost = {}};
+            Reconnected back{.offset = message.offset(), .attempts = attempts_, .outage = {}, .tx_bytes_lost = {}};
             back.outage = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - lost_at_);
             const auto taken = port.tx_offset() - std::min(port.tx_offset(), tx_base_);
             if (same_log) back.tx_bytes_lost = tx_sent_ - std::min(tx_sent_, taken);
