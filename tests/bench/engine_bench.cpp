@@ -1,6 +1,7 @@
-// What each engine costs by itself: a process that reads many pseudo terminals through a Loop, and another that plays the
-// devices. One JSON line per run; `./dev bench engines` makes a table of them.
+// What each engine costs by itself: a process that reads many pseudo terminals, or vser ports, through a Loop, and another that
+// plays the devices. One JSON line per run; `./dev bench engines` makes a table of them.
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -30,7 +31,7 @@ using std::chrono::nanoseconds;
 
 /// 115200 baud: so many bytes each 10 ms.
 constexpr std::size_t piece_bytes = 115;
-constexpr std::chrono::milliseconds piece_interval{10};
+constexpr int piece_interval_ms = 10;
 constexpr std::chrono::milliseconds warm_up{300};
 
 struct Load {
@@ -48,6 +49,16 @@ struct Outcome {
     double p50_us = 0;
     double p99_us = 0;
 };
+
+/// The two ends of a null modem between ports 2n and 2n + 1 of vser (topology=pair).
+Result<io::Pty> open_vser_pair(std::size_t n) {
+    const auto open_port = [](std::size_t port) {
+        return io::Fd{::open(("/dev/vser" + std::to_string(port)).c_str(), O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+    };
+    io::Pty pair{open_port(2 * n), open_port(2 * n + 1), {}};
+    if (!pair.master || !pair.slave) return errno_error("vser pair " + std::to_string(n));
+    return pair;
+}
 
 nanoseconds cpu_time() {
     timespec time{};
@@ -121,10 +132,10 @@ private:
     std::vector<double> ages_;
 };
 
-/// Each port gets its piece every 10 ms, the ports spread over that time.
-void trickle(std::vector<io::Pty>& ptys, Clock::time_point end) {
+/// Each port gets its piece once in an interval, the ports spread over that time.
+void trickle(std::vector<io::Pty>& ptys, std::chrono::milliseconds interval, Clock::time_point end) {
     std::array<char, piece_bytes> piece{};
-    const auto step = nanoseconds{piece_interval} / static_cast<long>(ptys.size());
+    const auto step = nanoseconds{interval} / static_cast<long>(ptys.size());
     auto due = Clock::now();
     for (std::size_t at = 0; due < end; at = (at + 1) % ptys.size(), due += step) {
         const auto since = due.time_since_epoch();
@@ -150,14 +161,22 @@ void pour(std::vector<io::Pty>& ptys, Clock::time_point end) {
     }
 }
 
+struct Options {
+    int rounds = 5;
+    double seconds = 1;
+    int interval_ms = piece_interval_ms;
+    std::size_t vser_pairs = 0;
+};
+
 /// In a process of its own: what an engine leaves behind must not be the next one's.
-Outcome measure(const Load& load, const std::string& engine, std::chrono::duration<double> duration) {
+Outcome measure(const Load& load, const std::string& engine, const Options& options) {
     std::vector<io::Pty> ptys;
-    for (std::size_t i = 0; i < load.ports; ++i) ptys.push_back(io::open_pty().value());
+    for (std::size_t i = 0; i < load.ports; ++i)
+        ptys.push_back((options.vser_pairs > 0 ? open_vser_pair(i) : io::open_pty()).value());
     std::array<int, 2> ends{};
     if (::pipe(ends.data()) != 0) return {};
     const auto begin = Clock::now() + warm_up;
-    const auto end = begin + std::chrono::duration_cast<nanoseconds>(duration);
+    const auto end = begin + std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>{options.seconds});
     const pid_t server = ::fork();
     if (server == 0) {
         Outcome outcome;
@@ -169,7 +188,7 @@ Outcome measure(const Load& load, const std::string& engine, std::chrono::durati
         const bool told = ::write(ends[1], &outcome, sizeof outcome) == sizeof outcome;
         ::_exit(told ? 0 : 1);
     }
-    load.pours ? pour(ptys, end) : trickle(ptys, end);
+    load.pours ? pour(ptys, end) : trickle(ptys, std::chrono::milliseconds{options.interval_ms}, end);
     Outcome outcome;
     if (::read(ends[0], &outcome, sizeof outcome) != sizeof outcome) outcome = {};
     ::waitpid(server, nullptr, 0);
@@ -193,11 +212,13 @@ void print(const Load& load, const std::string& engine, int round, const Outcome
 
 int main(int argc, char** argv) {
     using namespace vserd;
-    int rounds = 5;
-    double seconds = 1;
+    bench::Options options;
     CLI::App app{"Measures every engine on pseudo terminals"};
-    app.add_option("--rounds", rounds, "Interleaved rounds");
-    app.add_option("--seconds", seconds, "How long each run measures");
+    app.add_option("--rounds", options.rounds, "Interleaved rounds");
+    app.add_option("--seconds", options.seconds, "How long each run measures");
+    app.add_option("--interval-ms", options.interval_ms,
+                   "Between two pieces of a port that trickles; 10 is 115200 baud");
+    app.add_option("--vser-pairs", options.vser_pairs, "On so many pairs of vser ports instead, which are the most");
     CLI11_PARSE(app, argc, argv);
 
     std::signal(SIGPIPE, SIG_IGN);
@@ -205,11 +226,12 @@ int main(int argc, char** argv) {
     ::getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
-    for (int round = 0; round < rounds; ++round) {
-        for (const bench::Load& load : bench::loads) {
+    for (int round = 0; round < options.rounds; ++round) {
+        for (bench::Load load : bench::loads) {
+            if (options.vser_pairs > 0) load.ports = std::min(load.ports, options.vser_pairs);
             for (const std::string_view engine : io::engine_names()) {
                 const std::string name{engine};
-                const auto outcome = bench::measure(load, name, std::chrono::duration<double>{seconds});
+                const auto outcome = bench::measure(load, name, options);
                 if (outcome.served) bench::print(load, name, round, outcome);
             }
         }
