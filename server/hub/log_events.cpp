@@ -25,7 +25,7 @@ std::string_view cut(std::string_view text) noexcept {
 }
 
 /// The kinds are numbered as in port::Event.
-struct Writer {
+struct RecordWriter {
     EventRecord& record;
 
     void put(std::string_view text) const {
@@ -82,7 +82,7 @@ void save_event(std::span<EventRecord> ring, std::uint64_t number, const EventIt
     record.text_bytes = 0;
     record.values = {};
     record.text = {};
-    std::visit(Writer{record}, event.event);
+    std::visit(RecordWriter{record}, event.event);
     record.check.store(check_of(record), std::memory_order_release);
 }
 
