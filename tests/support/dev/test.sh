@@ -35,42 +35,36 @@ sanitized() {
     fi
 }
 
-# What boots virtual machines: the driver, and the daemon on the driver, in a real kernel; the packages in a Debian that
-# boots. They keep one processor busy at most, so they run beside what compiles, one after the other.
-vm_suites=(kmod boot) vm_pid=''
-vm_log() { say "build/logs/$1-beside.log"; }
-start_vm_suites() {
-    local suite
+# The driver, and the daemon on the driver, in a real kernel. The virtual machine keeps one processor busy at most, so it
+# runs beside what compiles.
+kmod_log=build/logs/kmod-beside.log kmod_status=build/logs/kmod-beside.status kmod_pid=''
+start_kmod() {
     mkdir -p build/logs
-    for suite in "${vm_suites[@]}"; do rm -f "$(vm_log "$suite").status"; done
+    rm -f "$kmod_status"
     {
-        for suite in "${vm_suites[@]}"; do
-            local status=0
-            "tests/$suite/run" >"$(vm_log "$suite")" 2>&1 </dev/null || status=$?
-            echo $status >"$(vm_log "$suite").status"
-        done
+        local status=0
+        tests/kmod/run >"$kmod_log" 2>&1 </dev/null || status=$?
+        echo $status >"$kmod_status"
     } &
-    vm_pid=$!
-    trap 'pkill -TERM -P "$vm_pid" || true' EXIT
+    kmod_pid=$!
+    trap 'pkill -TERM -P "$kmod_pid" || true' EXIT
 }
 
-await_vm_suite() {
-    local log
-    log=$(vm_log "$1")
-    while [ ! -s "$log.status" ] && kill -0 "$vm_pid"; do sleep 0.5; done
-    cat "$log"
-    return "$(cat "$log.status" || echo 1)"
+await_kmod() {
+    while [ ! -s "$kmod_status" ] && kill -0 "$kmod_pid"; do sleep 0.5; done
+    cat "$kmod_log"
+    return "$(cat "$kmod_status" || echo 1)"
 }
 
 # Its last line tells its counts.
-test_in_vm() {
-    local suite=$1 status=0 counts
-    step "$suite: tests in a virtual machine" await_vm_suite "$suite" || status=$?
-    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "build/logs/$suite-tests-in-a-virtual-machine.log" | tail -1) || true
+test_kmod() {
+    local status=0 counts
+    step 'kmod: tests in a virtual machine' await_kmod || status=$?
+    trap - EXIT
+    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' build/logs/kmod-tests-in-a-virtual-machine.log | tail -1) || true
     if [ $status = 77 ]; then
-        local allowed=VSERD_ALLOW_SKIP_${suite^^}
-        if [ -n "${CI:-}" ] && [ "${!allowed:-}" != 1 ]; then
-            say "    counted as a failure, for this is CI; $allowed=1 allows it"
+        if [ -n "${CI:-}" ] && [ "${VSERD_ALLOW_SKIP_KMOD:-}" != 1 ]; then
+            say '    counted as a failure, for this is CI; VSERD_ALLOW_SKIP_KMOD=1 allows it'
             tally 0 1 0
         else
             tally 0 0 1
@@ -81,12 +75,6 @@ test_in_vm() {
     else
         tally $((status == 0)) $((status != 0)) 0
     fi
-}
-
-test_vm_suites() {
-    local suite
-    for suite in "${vm_suites[@]}"; do test_in_vm "$suite"; done
-    trap - EXIT
 }
 
 # test_all [LABEL...]: with labels (unit, contract, integration, client, deploy, tidy), only these in the debug build.
@@ -102,14 +90,14 @@ test_all() {
     lint_quick
     if build debug; then
         suite debug "$labels" || true
-        start_vm_suites
+        start_kmod
         sanitized asan
         sanitized tsan
         check 'lint: clang-tidy' check_tidy || true
     else
         tally 0 1 0
-        start_vm_suites
+        start_kmod
     fi
-    test_vm_suites
+    test_kmod
     summary
 }
