@@ -26,8 +26,8 @@ struct Block {
         block->references.fetch_add(1, std::memory_order_relaxed);
     }
     friend void intrusive_ptr_release(Block* block) noexcept {
-        LogStore* const store = block->store;  // whoever takes the block next may be faster than what follows
-        if (block->references.fetch_sub(1, std::memory_order_acq_rel) == 1) given_back(block, store);
+        LogStore* const owner = block->store;  // whoever takes the block next may be faster than what follows
+        if (block->references.fetch_sub(1, std::memory_order_acq_rel) == 1) given_back(block, owner);
     }
     static void given_back(Block* block, LogStore* store) noexcept;
 };
