@@ -20,6 +20,7 @@ ByteLog::ByteLog(LogStoreRef store)
       capacity_bytes_(store_->capacity_bytes()),
       next_offset_(store_->found_head()),
       marks_(store_->header(), store_->marks()) {
+    if (!store_->was_left()) return;
     for (BlockRef& block : store_->take_found()) blocks_.push_back(std::move(block));
     begin_offset_ = blocks_.empty() ? next_offset_ : blocks_.front()->first_offset;
     marks_.take_over(next_offset_, Moment::now());

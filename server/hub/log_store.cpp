@@ -175,6 +175,7 @@ Result<LogStoreRef> LogStore::open(io::Fd file, const LogIdentity& identity) {
     LogStoreRef store(new LogStore(std::move(file), *memory, identity.capacity_bytes));
     if (const auto fits = store->check(identity); !fits) return fits.error();
     if (const auto found = store->find_blocks(); !found) return found.error();
+    store->was_left_ = true;
     return store;
 }
 

@@ -55,6 +55,8 @@ public:
     /// What was found by open(): blocks one after the other up to the head.
     std::vector<BlockRef> take_found();
     std::uint64_t found_head() const noexcept { return found_head_; }
+    /// Whether it was left by a process before. Of one that begins nothing need be looked at, which would take memory.
+    bool was_left() const noexcept { return was_left_; }
 
     /// An empty block for the bytes from `first_offset` on.
     BlockRef new_block(std::uint64_t first_offset);
@@ -101,6 +103,7 @@ private:
     std::size_t unsaved_turn_ = 0;
     std::vector<Block*> found_;
     std::uint64_t found_head_ = 0;
+    bool was_left_ = false;
 };
 
 /// Settings in a word of the store, with a check of it.

@@ -102,6 +102,15 @@ TEST(LogStore, AnotherProcessGoesOnWhereTheLogWas) {
     EXPECT_EQ(content_of(next).bytes, pattern(next.oldest_offset(), identity.capacity_bytes));
 }
 
+TEST(LogStore, ALogThatBeginsTakesNoMemoryForWhatItDoesNotHold) {
+    const io::Fd file = memory_file();
+    const ByteLog log(created(file));
+
+    struct stat status {};
+    ASSERT_EQ(::fstat(file.get(), &status), 0);
+    EXPECT_LT(status.st_blocks * 512, 32 << 10);
+}
+
 TEST(LogStore, AllLogsHaveDifferentIds) { EXPECT_NE(ByteLog(4).id(), ByteLog(4).id()); }
 
 TEST(LogStore, TimesOfReceiptAreKept) {
