@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -88,7 +89,8 @@ def test_a_reload_is_announced_and_adds_a_port_without_touching_the_others(manag
 
 def test_a_configuration_that_fails_on_reload_leaves_the_old_one_in_force_and_the_status_says_why(manager, tmp_path):
     daemon = Daemon(tmp_path, PORT, env=manager.environment())
-    manager.wait_for("READY")
+    if not manager.wait_for("READY")["STATUS"].startswith("1 of 1 ports up"):
+        manager.wait_for("STATUS", "^1 of 1 ports up")
 
     daemon.rewrite(PORT + "[[port]]\nname = 7\n")
     daemon.process.send_signal(signal.SIGHUP)
@@ -228,11 +230,17 @@ def test_the_journal_gets_port_and_session_as_fields(tmp_path):
                tmp_path / "stderr", BIN / "vserd", "--config", daemon.config]
     journal = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
+    lines = []  # a port may be online before the daemon serves, so all that came is looked through
+
     def entry(*wanted):
-        for line in journal.stdout:
-            if all(field in line for field in wanted):
-                return line
-        raise AssertionError(f"the journal ended without {wanted}: {(tmp_path / 'stderr').read_text()}")
+        seen = 0
+        enough = threading.Timer(PATIENCE_SECONDS, journal.stdin.close)  # upon which the journal ends
+        enough.start()
+        while not any(all(field in line for field in wanted) for line in lines[seen:]):
+            seen = len(lines)
+            lines.append(journal.stdout.readline())
+            assert lines[-1], f"no entry with {wanted} in {lines}: {(tmp_path / 'stderr').read_text()}"
+        enough.cancel()
 
     entry("serving")
     entry("MESSAGE=port echo: online", "PRIORITY=6", "SYSLOG_IDENTIFIER=vserd", "PORT=echo")

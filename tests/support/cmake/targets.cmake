@@ -83,11 +83,12 @@ function(vserd_script_test)
 endfunction()
 
 # vserd_pytest(NAME name PATHS path... [LABELS label...] [TIMEOUT seconds])
-# Files or folders of pytest, with Debian's Python, our Python client and tests/support; each case counts.
+# Files or folders of pytest, with Debian's Python, our Python client and tests/support; each case counts, and one that
+# hangs shows where.
 function(vserd_pytest)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "PATHS;LABELS")
     vserd_script_test(NAME ${arg_NAME} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT}
-        COMMAND ${SYSTEM_PYTHON} -B -m pytest -q -p no:cacheprovider --junitxml=${CMAKE_BINARY_DIR}/results/${arg_NAME}.xml
+        COMMAND ${SYSTEM_PYTHON} -B -m pytest -q -p no:cacheprovider -o faulthandler_timeout=90 --junitxml=${CMAKE_BINARY_DIR}/results/${arg_NAME}.xml
                 ${arg_PATHS})
     set_property(TEST ${arg_NAME} APPEND PROPERTY ENVIRONMENT
         PYTHONPATH=${VSER_PYTHON_DIR}:${PROJECT_SOURCE_DIR}/tests/support PYTHONDONTWRITEBYTECODE=1)
