@@ -14,70 +14,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds break_duration_default{250};
 constexpr std::size_t client_name_bytes_max = 64;
 
-void to_proto(const line::LineErrors& errors, v1::LineError& message) {
-    message.set_frame(errors.frame);
-    message.set_parity(errors.parity);
-    message.set_overrun(errors.overrun);
-    message.set_breaks(errors.breaks);
-}
-
-void to_proto(milliseconds duration, google::protobuf::Duration& message) {
-    message.set_seconds(duration.count() / 1000);
-    message.set_nanos(static_cast<std::int32_t>(duration.count() % 1000 * 1'000'000));
-}
-
-/// Sets the member of Event's oneof that a port event is.
-struct EventVisitor {
-    v1::Event& message;
-
-    void operator()(const port::SettingsChanged& event) const {
-        message.mutable_settings()->set_baud(event.settings.baud);
-        rpc::to_proto(event.settings.format, *message.mutable_settings()->mutable_format());
-    }
-    void operator()(const port::SignalsChanged& event) const {
-        rpc::to_proto(event.signals, *message.mutable_signals());
-    }
-    void operator()(const port::LineErrorsCounted& event) const {
-        to_proto(event.errors, *message.mutable_line_error());
-    }
-    void operator()(const port::WentOffline& event) const { message.mutable_offline()->set_reason(event.reason); }
-    void operator()(const port::CameOnline& event) const { message.mutable_online()->set_device(event.device); }
-    void operator()(const port::BreakSent& event) const {
-        to_proto(event.duration, *message.mutable_break_()->mutable_duration());
-    }
-    void operator()(const port::WriterChanged& event) const { message.mutable_writer()->set_client(event.client); }
-};
-
-v1::Kind to_proto(line::Kind kind) {
-    switch (kind) {
-        case line::Kind::vser: return v1::KIND_VSER;
-        case line::Kind::tty: return v1::KIND_TTY;
-        case line::Kind::simulated: return v1::KIND_SIMULATED;
-    }
-    return v1::KIND_UNSPECIFIED;
-}
-
-void to_proto(const line::Capabilities& capabilities, v1::Capabilities& message) {
-    message.set_baud(capabilities.baud);
-    message.set_format(capabilities.format);
-    message.set_flow_control(capabilities.flow_control);
-    message.set_modem_signals(capabilities.modem_signals);
-    message.set_send_break(capabilities.send_break);
-    message.set_flush(capabilities.flush);
-    message.set_error_counters(capabilities.error_counters);
-}
-
-void to_proto(const port::PortStats& stats, v1::PortStats& message) {
-    message.set_rx_bytes(stats.rx_bytes);
-    message.set_tx_bytes(stats.tx_bytes);
-    message.set_gap_bytes(stats.gap_bytes);
-    message.set_reopens(stats.reopens);
-    message.set_io_errors(stats.read_errors + stats.write_errors);
-    message.set_tx_queue_bytes(stats.tx_queue_bytes);
-    to_proto({stats.line_frame_errors, stats.line_parity_errors, stats.line_overruns, stats.line_breaks},
-             *message.mutable_line_errors());
-}
-
 /// `number`, an enum of a request in which 0 keeps what is and 1 to `count` are our values in order, as our value.
 template <class Ours>
 Result<std::optional<Ours>> enumerated(int number, int count, const char* field) {
@@ -90,6 +26,72 @@ Result<std::optional<Ours>> enumerated(int number, int count, const char* field)
 }
 
 }  // namespace
+
+static void to_proto(const line::LineErrors& errors, v1::LineError& message) {
+    message.set_frame(errors.frame);
+    message.set_parity(errors.parity);
+    message.set_overrun(errors.overrun);
+    message.set_breaks(errors.breaks);
+}
+
+static void to_proto(milliseconds duration, google::protobuf::Duration& message) {
+    message.set_seconds(duration.count() / 1000);
+    message.set_nanos(static_cast<std::int32_t>(duration.count() % 1000 * 1'000'000));
+}
+
+namespace {
+
+/// Sets the member of Event's oneof that a port event is.
+struct EventVisitor {
+    v1::Event& message;
+
+    void operator()(const port::SettingsChanged& event) const {
+        message.mutable_settings()->set_baud(event.settings.baud);
+        to_proto(event.settings.format, *message.mutable_settings()->mutable_format());
+    }
+    void operator()(const port::SignalsChanged& event) const { to_proto(event.signals, *message.mutable_signals()); }
+    void operator()(const port::LineErrorsCounted& event) const {
+        to_proto(event.errors, *message.mutable_line_error());
+    }
+    void operator()(const port::WentOffline& event) const { message.mutable_offline()->set_reason(event.reason); }
+    void operator()(const port::CameOnline& event) const { message.mutable_online()->set_device(event.device); }
+    void operator()(const port::BreakSent& event) const {
+        to_proto(event.duration, *message.mutable_break_()->mutable_duration());
+    }
+    void operator()(const port::WriterChanged& event) const { message.mutable_writer()->set_client(event.client); }
+};
+
+}  // namespace
+
+static v1::Kind to_proto(line::Kind kind) {
+    switch (kind) {
+        case line::Kind::vser: return v1::KIND_VSER;
+        case line::Kind::tty: return v1::KIND_TTY;
+        case line::Kind::simulated: return v1::KIND_SIMULATED;
+    }
+    return v1::KIND_UNSPECIFIED;
+}
+
+static void to_proto(const line::Capabilities& capabilities, v1::Capabilities& message) {
+    message.set_baud(capabilities.baud);
+    message.set_format(capabilities.format);
+    message.set_flow_control(capabilities.flow_control);
+    message.set_modem_signals(capabilities.modem_signals);
+    message.set_send_break(capabilities.send_break);
+    message.set_flush(capabilities.flush);
+    message.set_error_counters(capabilities.error_counters);
+}
+
+static void to_proto(const port::PortStats& stats, v1::PortStats& message) {
+    message.set_rx_bytes(stats.rx_bytes);
+    message.set_tx_bytes(stats.tx_bytes);
+    message.set_gap_bytes(stats.gap_bytes);
+    message.set_reopens(stats.reopens);
+    message.set_io_errors(stats.read_errors + stats.write_errors);
+    message.set_tx_queue_bytes(stats.tx_queue_bytes);
+    to_proto({stats.line_frame_errors, stats.line_parity_errors, stats.line_overruns, stats.line_breaks},
+             *message.mutable_line_errors());
+}
 
 void to_proto(const line::Format& format, v1::Format& message) {
     // The values are ours in order, after _UNSPECIFIED; the static_asserts hold both ends of each list.

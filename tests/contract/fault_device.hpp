@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -7,6 +9,13 @@
 #include "io/pty.hpp"
 
 namespace vserd {
+
+/// What a run gives its port: small, so that it meets the limits; and its time.
+namespace fault {
+inline constexpr std::size_t history_bytes = 12'000;
+inline constexpr std::size_t tx_queue_bytes = 3000;
+inline constexpr std::chrono::seconds patience{60};
+}  // namespace fault
 
 /// The device of a run: ptys that are plugged and pulled under one name.
 class FaultDevice {

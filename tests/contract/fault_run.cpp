@@ -13,10 +13,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t history_bytes = 12'000;
-constexpr std::size_t tx_queue_bytes = 3000;
-constexpr std::chrono::seconds patience{60};
-
 }  // namespace
 
 /// Compares what it is given with what the engine has read.
@@ -110,12 +106,13 @@ FaultRun::FaultRun(std::uint64_t seed, const std::filesystem::path& directory)
     actions_left_ = 10 + static_cast<unsigned>(dice(70));
     if (!simulated_ && dice(4) != 0) device_.plug();
     hub::HubConfig config;
-    config.limits = {history_bytes, /*readers_max=*/8, /*pending_writes_max=*/4};
-    config.ports.push_back({"p", "", simulated_ ? "sim:echo?unpaced=1" : device_.node().string(), {}, tx_queue_bytes});
+    config.limits = {fault::history_bytes, /*readers_max=*/8, /*pending_writes_max=*/4};
+    config.ports.push_back(
+        {"p", "", simulated_ ? "sim:echo?unpaced=1" : device_.node().string(), {}, fault::tx_queue_bytes});
     hub_->apply(config);
     channel_ = hub_->find("p");
     writer_ = std::make_unique<hub::Writer>(*channel_, "script");
-    deadline_ = steady_clock::now() + patience;
+    deadline_ = steady_clock::now() + fault::patience;
 }
 
 FaultRun::~FaultRun() = default;
@@ -167,7 +164,7 @@ void FaultRun::play() {
 bool FaultRun::is_online() const { return channel_->port().state() == port::PortState::online; }
 
 void FaultRun::submit_write() {
-    auto& write = writes_.emplace_back(some_bytes(2 * tx_queue_bytes));
+    auto& write = writes_.emplace_back(some_bytes(2 * fault::tx_queue_bytes));
     write.pending.wait_while_offline = dice(2) == 0;
     channel_->submit(*writer_, write.pending);
     check_accepted();
@@ -184,9 +181,10 @@ void FaultRun::withdraw_write() {
 
 void FaultRun::add_reader() {
     const auto& log = channel_->log();
-    const std::array<hub::StartPoint, 5> starts{
-        hub::StartLive{}, hub::StartOldest{}, hub::StartOffset{dice(log.next_offset() + 2)},
-        hub::StartTail{dice(2 * history_bytes)}, hub::StartSince{hub::Moment::now().wall - milliseconds{dice(50)}}};
+    const std::array<hub::StartPoint, 5> starts{hub::StartLive{}, hub::StartOldest{},
+                                                hub::StartOffset{dice(log.next_offset() + 2)},
+                                                hub::StartTail{dice(2 * fault::history_bytes)},
+                                                hub::StartSince{hub::Moment::now().wall - milliseconds{dice(50)}}};
     auto& reader = readers_.emplace_back(*this);
     if (dice(3) == 0) reader.patience_items = 1 + dice(4);
     const auto& start = starts[dice(starts.size())];

@@ -17,11 +17,8 @@ namespace v1 = ::vser::v1;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t history_bytes = 12'000;
-constexpr std::size_t tx_queue_bytes = 3000;
 constexpr std::size_t write_bytes_max = 8000;
 constexpr std::size_t burst_bytes_max = 20'000;
-constexpr std::chrono::seconds patience{60};
 
 google::rpc::ErrorInfo info_of(const grpc::Status& status) {
     google::rpc::Status details;
@@ -46,8 +43,8 @@ RpcFaultRun::RpcFaultRun(std::uint64_t seed, const std::filesystem::path& direct
     actions_left_ = 10 + static_cast<unsigned>(dice(50));
     if (dice(4) != 0) device_.plug();
     hub::HubConfig config;
-    config.limits = {history_bytes, /*readers_max=*/6, /*pending_writes_max=*/3};
-    config.ports.push_back({"p", "", device_.node().string(), {}, tx_queue_bytes});
+    config.limits = {fault::history_bytes, /*readers_max=*/6, /*pending_writes_max=*/3};
+    config.ports.push_back({"p", "", device_.node().string(), {}, fault::tx_queue_bytes});
     hub_->apply(config);
     channel_ = hub_->find("p");
     const std::string address = "unix:" + (directory / ("socket" + std::to_string(seed))).string();
@@ -55,7 +52,7 @@ RpcFaultRun::RpcFaultRun(std::uint64_t seed, const std::filesystem::path& direct
         rpc::Server::start(*hub_, {.listen = {address}, .inherited = {}, .tls = {}, .streams_max = 12, .info = {}})
             .value();
     for (auto count = 1 + dice(2); count > 0; --count) clients_.emplace_back(address);
-    deadline_ = steady_clock::now() + patience;
+    deadline_ = steady_clock::now() + fault::patience;
 }
 
 RpcFaultRun::~RpcFaultRun() {
@@ -148,7 +145,7 @@ void RpcFaultRun::read() {
     *request.mutable_from() = some_start(next);
     const bool follows = dice(2) == 0;
     request.set_follow(follows);
-    if (!follows && dice(2) == 0) request.set_max_bytes(1 + dice(history_bytes));
+    if (!follows && dice(2) == 0) request.set_max_bytes(1 + dice(fault::history_bytes));
     RemoteClient& client = some_client();
     auto reader = std::make_unique<RemoteReader<v1::ReadResponse>>(
         engine_->bytes_read(), next, [&](grpc::ClientContext* context) {

@@ -19,11 +19,13 @@ Enum enumerated(int value, Enum last) {
     return value < 0 || value > static_cast<int>(last) ? Enum{} : static_cast<Enum>(value);
 }
 
-LineErrors from_proto(const v1::LineError& errors) {
+}  // namespace
+
+static LineErrors from_proto(const v1::LineError& errors) {
     return {.frame = errors.frame(), .parity = errors.parity(), .overrun = errors.overrun(), .breaks = errors.breaks()};
 }
 
-Capabilities from_proto(const v1::Capabilities& capabilities) {
+static Capabilities from_proto(const v1::Capabilities& capabilities) {
     return {.baud = capabilities.baud(),
             .format = capabilities.format(),
             .flow_control = capabilities.flow_control(),
@@ -33,7 +35,7 @@ Capabilities from_proto(const v1::Capabilities& capabilities) {
             .error_counters = capabilities.error_counters()};
 }
 
-PortStats from_proto(const v1::PortStats& stats) {
+static PortStats from_proto(const v1::PortStats& stats) {
     return {.rx_bytes = stats.rx_bytes(),
             .tx_bytes = stats.tx_bytes(),
             .gap_bytes = stats.gap_bytes(),
@@ -42,8 +44,6 @@ PortStats from_proto(const v1::PortStats& stats) {
             .line_errors = from_proto(stats.line_errors()),
             .tx_queue_bytes = stats.tx_queue_bytes()};
 }
-
-}  // namespace
 
 Time from_proto(const google::protobuf::Timestamp& time) { return Time(nanoseconds(time.seconds(), time.nanos())); }
 

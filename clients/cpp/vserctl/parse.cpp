@@ -19,7 +19,7 @@ using vser::client::Time;
 
 Error bad(std::string message) { return {.code = vser::client::Code::invalid_argument, .message = std::move(message)}; }
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
     std::uint64_t value = 0;
@@ -49,7 +49,7 @@ std::optional<Time> parse_rfc3339(const std::string& text) {
 Result<StartPoint> parse_since(std::string_view text, Time now) {
     if (const auto time = parse_rfc3339(std::string(text))) return StartPoint::since(*time);
     if (const auto age = parse_duration(text)) return StartPoint::since(now - *age);
-    return bad("--from since: " + quoted(text) +
+    return bad("--from since: " + in_quotes(text) +
                " is neither a time such as 2026-11-22T01:02:03Z nor an age such as 10m");
 }
 
@@ -72,7 +72,7 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
     if (unit == "M" || unit == "MiB") shift = 20;
     if (unit == "G" || unit == "GiB") shift = 30;
     if (!value || shift < 0 || *value > (UINT64_MAX >> shift)) {
-        return bad(quoted(text) + " is not a number of bytes: write 4096, 64K or 1M");
+        return bad(in_quotes(text) + " is not a number of bytes: write 4096, 64K or 1M");
     }
     return *value << shift;
 }
@@ -97,7 +97,7 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
             return std::chrono::milliseconds(std::llround(value));
         }
     }
-    return bad(quoted(text) + " is not a duration: write 250ms, 1.5s, 10m, 2h or 1d");
+    return bad(in_quotes(text) + " is not a duration: write 250ms, 1.5s, 10m, 2h or 1d");
 }
 
 Result<StartPoint> parse_from(std::string_view text, Time now) {
@@ -112,7 +112,7 @@ Result<StartPoint> parse_from(std::string_view text, Time now) {
         return StartPoint::tail_bytes(*bytes);
     }
     if (separator != std::string_view::npos && word == "since") return parse_since(text.substr(separator + 1), now);
-    return bad("--from: " + quoted(text) +
+    return bad("--from: " + in_quotes(text) +
                " is not a place in the log: write oldest, live, an offset, tail:BYTES or since:TIME");
 }
 
@@ -126,7 +126,7 @@ Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::st
         const bool off = value == "off" || value == "0" || value == "false";
         if ((wire != "dtr" && wire != "rts") || on == off) {
             return bad(
-                quoted(word) +
+                in_quotes(word) +
                 " is not a wire and its state: write dtr=on, dtr=off, rts=on or rts=off (the others are inputs)");
         }
         (wire == "dtr" ? change.dtr : change.rts) = on;
@@ -140,7 +140,7 @@ Result<int> parse_escape_key(std::string_view text) {
         const int key = std::toupper(static_cast<unsigned char>(text[1]));
         if (key >= '@' && key <= '_') return key & 0x1f;
     }
-    return bad("--escape: " + quoted(text) + " is not a control key: write ^], ^A and so on, or none");
+    return bad("--escape: " + in_quotes(text) + " is not a control key: write ^], ^A and so on, or none");
 }
 
 Result<std::string> unescape(std::string_view text) {
@@ -161,7 +161,7 @@ Result<std::string> unescape(std::string_view text) {
         const auto high = letter == 'x' && i + 3 < text.size() ? hex_digit(text[i + 2]) : std::nullopt;
         const auto low = high ? hex_digit(text[i + 3]) : std::nullopt;
         if (!low) {
-            return bad("-e: " + quoted(text.substr(i, 4)) +
+            return bad("-e: " + in_quotes(text.substr(i, 4)) +
                        " is not an escape: write \\r \\n \\t \\b \\a \\e \\0 \\\\ or \\xHH");
         }
         out += static_cast<char>(*high * 16 + *low);
