@@ -42,3 +42,10 @@ public:
 private:
     std::string_view left_;
 };
+
+/// Calls `work` with the message that these bytes are, where they are one.
+template <class Message, class Work>
+void with_message(std::string_view bytes, Work work) {
+    Message message;
+    if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) work(message);
+}

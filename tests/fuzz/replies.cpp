@@ -64,12 +64,6 @@ void item(v1::ReadResponse& message) {
     }
 }
 
-template <class Message, class Work>
-void with(std::string_view bytes, Work work) {
-    Message message;
-    if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) work(message);
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -77,14 +71,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::uint8_t kind = input.byte();
     const std::string_view bytes = input.rest();
     switch (kind) {
-        case 'p': with<v1::Port>(bytes, port); break;
-        case 'i': with<v1::ReadResponse>(bytes, item); break;
+        case 'p': with_message<v1::Port>(bytes, port); break;
+        case 'i': with_message<v1::ReadResponse>(bytes, item); break;
         case 's':
-            with<v1::GetServerInfoResponse>(
+            with_message<v1::GetServerInfoResponse>(
                 bytes, [](const auto& message) { require_json(vserctl::to_json(client::from_proto(message))); });
             break;
         case 'w':
-            with<v1::PortEvent>(
+            with_message<v1::PortEvent>(
                 bytes, [](const auto& message) { require_json(vserctl::to_json(client::from_proto(message))); });
             break;
         case 'e': {

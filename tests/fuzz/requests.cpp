@@ -96,12 +96,6 @@ void attach(const rpc::v1::AttachRequest& message) {
     if (message.has_break_()) duration(message.break_().has_duration(), message.break_().duration());
 }
 
-template <class Message, class Work>
-void with(std::string_view bytes, Work work) {
-    Message message;
-    if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) work(message);
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -110,33 +104,35 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::uint8_t kind = input.byte();
     const std::string_view bytes = input.rest();
     switch (kind) {
-        case 'a': with<v1::AttachRequest>(bytes, attach); break;
+        case 'a': with_message<v1::AttachRequest>(bytes, attach); break;
         case 'b':
-            with<v1::SetBaudRequest>(bytes, [](const auto& message) {
+            with_message<v1::SetBaudRequest>(bytes, [](const auto& message) {
                 line::SettingsChange change;
                 change.baud = message.baud();
                 settings(change, "baud");
             });
             break;
         case 'c':
-            with<v1::CollectRequest>(bytes, [](const auto& message) {
+            with_message<v1::CollectRequest>(bytes, [](const auto& message) {
                 start(message.from(), "from");
                 for (const auto& source : message.sources()) start(source.from(), "sources.from");
             });
             break;
         case 'd':
-            with<v1::FlushRequest>(bytes, [](const auto& message) {
+            with_message<v1::FlushRequest>(bytes, [](const auto& message) {
                 const auto direction = rpc::flush_direction(message.direction());
                 if (!direction) require_told(direction.error(), "direction");
             });
             break;
-        case 'f': with<v1::SetFormatRequest>(bytes, [](const auto& message) { format(message.format()); }); break;
+        case 'f':
+            with_message<v1::SetFormatRequest>(bytes, [](const auto& message) { format(message.format()); });
+            break;
         case 'k':
-            with<v1::SendBreakRequest>(
+            with_message<v1::SendBreakRequest>(
                 bytes, [](const auto& message) { duration(message.has_duration(), message.duration()); });
             break;
         case 'r':
-            with<v1::ReadRequest>(bytes, [](const auto& message) {
+            with_message<v1::ReadRequest>(bytes, [](const auto& message) {
                 start(message.from(), "from");
                 encoding(message.encoding());
             });

@@ -35,36 +35,45 @@ sanitized() {
     fi
 }
 
-# The driver, and the daemon on the driver, in a real kernel. The virtual machine keeps one processor busy at most, so it
-# runs beside what compiles.
-kmod_log=build/logs/kmod-beside.log kmod_status=build/logs/kmod-beside.status kmod_pid=''
-start_kmod() {
+# Whole systems in virtual machines: kmod is the driver, and the daemon on it; boot is the packages in a Debian with systemd.
+# Each keeps one processor busy at most, so they run one after another beside what compiles.
+machines_pid=''
+start_machines() {
     mkdir -p build/logs
-    rm -f "$kmod_status"
+    rm -f build/logs/machine-*.status
     {
-        local status=0
-        tests/kmod/run >"$kmod_log" 2>&1 </dev/null || status=$?
-        echo $status >"$kmod_status"
+        for machine in kmod boot; do
+            local status=0
+            "tests/$machine/run" >"build/logs/machine-$machine.log" 2>&1 </dev/null || status=$?
+            echo $status >"build/logs/machine-$machine.status"
+        done
     } &
-    kmod_pid=$!
-    trap 'pkill -TERM -P "$kmod_pid" || true' EXIT
+    machines_pid=$!
+    trap stop_machines EXIT
 }
 
-await_kmod() {
-    while [ ! -s "$kmod_status" ] && kill -0 "$kmod_pid"; do sleep 0.5; done
-    cat "$kmod_log"
-    return "$(cat "$kmod_status" || echo 1)"
+stop_machines() {
+    local children
+    children=$(pgrep -P "$machines_pid") || true
+    # shellcheck disable=SC2086 # none or one
+    kill "$machines_pid" $children 2>/dev/null || true
 }
 
-# Its last line tells its counts.
-test_kmod() {
+await_machine() {
+    local status=build/logs/machine-$1.status
+    while [ ! -s "$status" ] && kill -0 "$machines_pid"; do sleep 0.5; done
+    cat "build/logs/machine-$1.log"
+    return "$(cat "$status" || echo 1)"
+}
+
+# test_machine MACHINE TITLE. The last line of its log tells its counts.
+test_machine() {
     local status=0 counts
-    step 'kmod: tests in a virtual machine' await_kmod || status=$?
-    trap - EXIT
-    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' build/logs/kmod-tests-in-a-virtual-machine.log | tail -1) || true
+    step "$2" await_machine "$1" || status=$?
+    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "build/logs/machine-$1.log" | tail -1) || true
     if [ $status = 77 ]; then
-        if [ -n "${CI:-}" ] && [ "${VSERD_ALLOW_SKIP_KMOD:-}" != 1 ]; then
-            say '    counted as a failure, for this is CI; VSERD_ALLOW_SKIP_KMOD=1 allows it'
+        if [ -n "${CI:-}" ] && [ "${VSERD_ALLOW_SKIP_VM:-}" != 1 ]; then
+            say '    counted as a failure, for this is CI; VSERD_ALLOW_SKIP_VM=1 allows it'
             tally 0 1 0
         else
             tally 0 0 1
@@ -90,14 +99,16 @@ test_all() {
     lint_quick
     if build debug; then
         suite debug "$labels" || true
-        start_kmod
+        start_machines
         sanitized asan
         sanitized tsan
         check 'lint: clang-tidy' check_tidy || true
     else
         tally 0 1 0
-        start_kmod
+        start_machines
     fi
-    test_kmod
+    test_machine kmod 'kmod: the driver in a virtual machine'
+    test_machine boot 'boot: the packages in a virtual machine'
+    trap - EXIT
     summary
 }
