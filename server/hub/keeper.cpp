@@ -45,8 +45,23 @@ bool is_at(const std::string& path, int fd) {
 }
 
 void complain(KeptPort& kept, const std::string& what) {
+    if (kept.complaint.find(what) != std::string::npos) return;  // systemd's log and the folder's are the same one
     kept.complaint += (kept.complaint.empty() ? "" : "; ") + what;
 }
+
+/// A log's file in the folder, from now on ours alone.
+Result<io::Fd> locked_file(const std::string& path) {
+    io::Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    struct stat status {};
+    if (!file || ::fstat(file.get(), &status) < 0) return errno_error("cannot be opened");
+    if (!S_ISREG(status.st_mode)) return Error{Failure::io, 0, path, "is no file"};
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) < 0)
+        return Error{Failure::refused, 0, path, "is in use by another vserd"};
+    return file;
+}
+
+/// The fd store may hold a duplicate for a while yet, and with it the lock on a file in the folder.
+void unlock(int file) { ::flock(file, LOCK_UN); }
 
 }  // namespace
 
@@ -71,6 +86,7 @@ Keeper::Keeper(std::string state_dir, std::optional<FdStore> fd_store, std::vect
         } else {
             refused_.push_back("the stored log " + log_name(number) + " " +
                                (port ? "is one too many of port " + *port : port.error().message.substr(0, 200)));
+            unlock(left.log.get());
             remove_stored(number, true);
         }
     }
@@ -92,17 +108,44 @@ LogStoreRef Keeper::take_left(const LogIdentity& identity, KeptPort& kept, Entry
     auto node = left_.extract(identity.port);
     if (node.empty()) return nullptr;
     Left& left = node.mapped();
-    auto store = LogStore::open(std::move(left.log), identity);
+    auto store = LogStore::open(io::Fd(::fcntl(left.log.get(), F_DUPFD_CLOEXEC, 0)), identity);
     if (!store) {
+        unlock(left.log.get());
         complain(kept, "the stored log " + store.error().message + "; a new one begins");
         remove_stored(left.number, static_cast<bool>(left.device));
         return nullptr;
     }
     if (fd_store_) entry = {left.number, static_cast<bool>(left.device), {}};
-    if (!state_dir_.empty() && is_at(file_of(identity.port), (*store)->file())) entry.path = file_of(identity.port);
     kept.goes_on = true;
     kept.device = std::move(left.device);
-    return *store;
+    return state_dir_.empty() ? *store : in_folder(identity, *store, kept, entry);
+}
+
+/// A log of the fd store is somewhere else when the folder is new, or was moved or emptied.
+LogStoreRef Keeper::in_folder(const LogIdentity& identity, LogStoreRef store, KeptPort& kept, Entry& entry) {
+    const std::string path = file_of(identity.port);
+    if (is_at(path, store->file())) {
+        entry.path = path;
+        return store;
+    }
+    const auto unkept = [&](const Error& why) {
+        complain(kept, "the log is kept by the service manager alone: state_dir: " + path + " " + why.message);
+        return store;
+    };
+    auto file = locked_file(path);
+    if (!file) return unkept(file.error());
+    auto copy = store->copied_to(std::move(*file), identity);
+    if (!copy) {
+        ::unlink(path.c_str());  // gives back what it had of the disk
+        return unkept(copy.error());
+    }
+    entry.path = path;
+    unlock(store->file());
+    if (entry.number) {
+        fd_store_->remove(log_name(*entry.number));
+        fd_store_->put(log_name(*entry.number), (*copy)->file());
+    }
+    return *copy;
 }
 
 std::string Keeper::file_of(const std::string& port) const {
@@ -112,24 +155,21 @@ std::string Keeper::file_of(const std::string& port) const {
 /// A new one where the one that is there does not fit.
 LogStoreRef Keeper::open_file(const LogIdentity& identity, KeptPort& kept, Entry& entry) const {
     const std::string path = file_of(identity.port);
-    const auto unkept = [&](const std::string& why) {
-        complain(kept, "the log is not kept: state_dir: " + path + " " + why);
+    const auto unkept = [&](const Error& why) {
+        complain(kept, "the log is not kept: state_dir: " + path + " " + why.message);
         return LogStoreRef{};
     };
     for (const bool anew : {false, true}) {
-        io::Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-        struct stat status {};
-        if (!file || ::fstat(file.get(), &status) < 0) return unkept(errno_error("cannot be opened").message);
-        if (!S_ISREG(status.st_mode)) return unkept("is no file");
-        if (::flock(file.get(), LOCK_EX | LOCK_NB) < 0) return unkept("is in use by another vserd");
+        auto file = locked_file(path);
+        if (!file) return unkept(file.error());
         entry.path = path;
-        if (anew || status.st_size == 0) {
-            auto store = LogStore::create(std::move(file), identity, /*reserve=*/true);
+        if (anew || ::lseek(file->get(), 0, SEEK_END) == 0) {
+            auto store = LogStore::create(std::move(*file), identity, /*reserve=*/true);
             if (store) return *store;
             ::unlink(std::exchange(entry.path, {}).c_str());  // gives back what it had of the disk
-            return unkept(store.error().message);
+            return unkept(store.error());
         }
-        auto store = LogStore::open(std::move(file), identity);
+        auto store = LogStore::open(std::move(*file), identity);
         kept.goes_on = store.has_value();
         if (store) return *store;
         complain(kept, "the stored log " + store.error().message + "; a new one begins");
@@ -190,6 +230,7 @@ std::vector<std::string> Keeper::drop_unclaimed() {
     std::vector<std::string> dropped = std::exchange(refused_, {});
     for (auto& [port, left] : std::exchange(left_, {})) {
         dropped.push_back("the stored log of port " + port + ", which is not configured any more, was dropped");
+        unlock(left.log.get());
         remove_stored(left.number, static_cast<bool>(left.device));
     }
     if (state_dir_.empty()) return dropped;

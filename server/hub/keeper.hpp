@@ -67,6 +67,7 @@ private:
 
     std::string file_of(const std::string& port) const;
     LogStoreRef take_left(const LogIdentity& identity, KeptPort& kept, Entry& entry);
+    LogStoreRef in_folder(const LogIdentity& identity, LogStoreRef store, KeptPort& kept, Entry& entry);
     LogStoreRef open_file(const LogIdentity& identity, KeptPort& kept, Entry& entry) const;
     LogStoreRef make_memory_file(const LogIdentity& identity, KeptPort& kept) const;
     void store_log(Entry& entry, LogStore& store, bool stored_already);

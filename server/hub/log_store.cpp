@@ -56,6 +56,31 @@ Result<void> check_header(const LogHeader& header) {
     return {};
 }
 
+/// All zeros. `reserve`: on the disk is room for the slots of its own.
+Result<void> make_empty(int file, std::size_t capacity_bytes, bool reserve) {
+    const Layout layout(slots_for(capacity_bytes));
+    const auto size = static_cast<off_t>(layout.bytes);
+    if (::ftruncate(file, 0) < 0 || ::ftruncate(file, size) < 0) return errno_error("cannot be made");
+    if (!reserve) return {};
+    const auto own = layout.data + own_slots_for(capacity_bytes) * block_bytes;
+    const int error = ::posix_fallocate(file, 0, static_cast<off_t>(own));
+    if (error != 0) return errno_error("finds no room", error);
+    return {};
+}
+
+Result<void> write_at(int file, const void* data, std::size_t size, std::size_t at) {
+    const auto* from = static_cast<const std::byte*>(data);
+    while (size > 0) {
+        const ssize_t written = ::pwrite(file, from, size, static_cast<off_t>(at));
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return errno_error("cannot be written");
+        from += written;
+        at += static_cast<std::size_t>(written);
+        size -= static_cast<std::size_t>(written);
+    }
+    return {};
+}
+
 /// Until the slot is filled, it is free to whoever finds it.
 void begin_slot(LogSlot& slot, std::uint64_t first_offset) noexcept {
     slot.filled.store(0, std::memory_order_release);
@@ -112,13 +137,7 @@ LogStoreRef LogStore::in_memory(std::size_t capacity_bytes) {
 
 Result<LogStoreRef> LogStore::create(io::Fd file, const LogIdentity& identity, bool reserve) {
     const Layout layout(slots_for(identity.capacity_bytes));
-    const auto size = static_cast<off_t>(layout.bytes);
-    if (::ftruncate(file.get(), 0) < 0 || ::ftruncate(file.get(), size) < 0) return errno_error("cannot be made");
-    if (reserve) {
-        const auto own = layout.data + own_slots_for(identity.capacity_bytes) * block_bytes;
-        const int error = ::posix_fallocate(file.get(), 0, static_cast<off_t>(own));
-        if (error != 0) return errno_error("finds no room", error);
-    }
+    if (auto empty = make_empty(file.get(), identity.capacity_bytes, reserve); !empty) return empty.error();
     const auto memory = map(file.get(), layout.bytes);
     if (!memory) return memory.error();
     LogStoreRef store(new LogStore(std::move(file), *memory, identity.capacity_bytes));
@@ -189,6 +208,32 @@ Result<void> LogStore::check(const LogIdentity& identity) const {
                       header_->marks == log_time_marks_max && header_->slot_bytes == block_bytes;
     if (!same) return unfit("is of another bytes_per_port");
     return {};
+}
+
+Result<LogStoreRef> LogStore::copied_to(io::Fd file, const LogIdentity& identity) const {
+    if (auto empty = make_empty(file.get(), identity.capacity_bytes, /*reserve=*/true); !empty) return empty.error();
+    // Not the holes, of which a memory file is full.
+    off_t begin = sizeof(LogHeader);
+    while ((begin = ::lseek(file_.get(), begin, SEEK_DATA)) >= 0) {
+        const off_t end = ::lseek(file_.get(), begin, SEEK_HOLE);
+        if (end < 0) return errno_error("cannot be read");
+        const auto at = static_cast<std::size_t>(begin);
+        const auto size = static_cast<std::size_t>(end - begin);
+        if (auto done = write_at(file.get(), memory_ + at, size, at); !done) return done.error();
+        begin = end;
+    }
+    if (errno != ENXIO) return errno_error("cannot be read");  // else: no data after that
+    alignas(LogHeader) std::array<std::byte, sizeof(LogHeader)> bytes{};
+    std::memcpy(bytes.data(), memory_, bytes.size());
+    auto& header = *reinterpret_cast<LogHeader*>(bytes.data());
+    header.reserved_slots = static_cast<std::uint32_t>(own_slots_);
+    header.check = check_of(header);
+    // The magic comes last.
+    constexpr std::size_t magic_bytes = sizeof header.magic;
+    auto done = write_at(file.get(), bytes.data() + magic_bytes, bytes.size() - magic_bytes, magic_bytes);
+    if (done) done = write_at(file.get(), bytes.data(), magic_bytes, 0);
+    if (!done) return done.error();
+    return open(std::move(file), identity);
 }
 
 std::uint64_t LogStore::filled_word(std::uint64_t first_offset, std::size_t used) const noexcept {

@@ -39,6 +39,8 @@ public:
     static Result<LogStoreRef> create(io::Fd file, const LogIdentity& identity, bool reserve);
     /// The log that a process before left in the file. The message of a failure goes on after "the stored log ".
     static Result<LogStoreRef> open(io::Fd file, const LogIdentity& identity);
+    /// The same log in another file, which is reserved as by create(); for a store that open() gave and nobody used yet.
+    Result<LogStoreRef> copied_to(io::Fd file, const LogIdentity& identity) const;
     /// Whose log is in there, as far as its header can be read; else as open().
     static Result<std::string> port_of(int file);
 

@@ -349,3 +349,36 @@ def test_a_folder_that_cannot_be_used_is_said_and_the_port_works_without(tmp_pat
         time.sleep(0.01)
     daemon.stop()
     assert "port line: the log is not kept: state_dir: " in (tmp_path / "errors").read_text()
+
+
+def test_a_folder_that_is_named_later_takes_the_logs_over(start, wire, tmp_path):
+    daemon = start(port_table("line", wire.path))
+    before = online(daemon)
+    wire.send(b"in memory, ")
+    while bytes_of(log_of(daemon)) != b"in memory, ":
+        time.sleep(0.01)
+    state = f'state_dir = "{tmp_path}/state"'
+    daemon.write(port_table("line", wire.path), daemon._server + state)
+    daemon.again(signal.SIGKILL)
+
+    after = online(daemon)
+    assert after.log_id == before.log_id and after.stats.reopens == 0
+    file = os.stat(tmp_path / "state" / "line.vserlog")
+    daemon.store.wait_for(NAMES)
+    assert os.fstat(daemon.store.fd("log-0")).st_ino == file.st_ino
+    wire.send(b"on the disk")
+    daemon.again(signal.SIGKILL)
+    online(daemon)
+    while bytes_of(log_of(daemon)) != b"in memory, on the disk":
+        time.sleep(0.01)
+
+    daemon.write(port_table("line", wire.path), daemon._server, '[history]\nbytes_per_port = "2MiB"')
+    for _ in range(2):
+        daemon.again(signal.SIGTERM)
+        online(daemon)
+    assert daemon.errors().count("the stored log is of another bytes_per_port; a new one begins") == 1
+    assert "is in use" not in daemon.errors()
+    daemon.rewrite(port_table("another", wire.path))
+    daemon.again(signal.SIGTERM)
+    online(daemon, "another")
+    assert [file.name for file in (tmp_path / "state").glob("*.vserlog")] == ["another.vserlog"]
