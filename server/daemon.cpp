@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
@@ -34,8 +35,15 @@ const char* const default_socket = "unix:/run/vserd/vserd.sock";
 constexpr milliseconds goodbye_limit{300};
 /// Beyond the drain, the goodbye and this, something hangs (a driver in close, say) and the process ends regardless.
 constexpr milliseconds hang_limit{10'000};
+constexpr milliseconds first_open_limit{500};
+constexpr milliseconds first_open_poll_interval{1};
 constexpr milliseconds strict_limit{15'000};
 constexpr milliseconds strict_poll_interval{10};
+
+/// Whether the port is online or has once found that it cannot be.
+bool was_tried(const port::Port& port) {
+    return port.state() == port::PortState::online || port.stats()->open_errors.load() > 0;
+}
 
 std::vector<std::string> listen_addresses(const config::Config& config) {
     if (!config.listen.empty()) return config.listen;
@@ -80,6 +88,7 @@ private:
     Result<void> start_rpc(rpc::ServerInfo info, std::vector<int> sockets);
     Result<void> start_metrics(const rpc::ServerInfo& info);
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
+    void announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit);
     void announce(const rpc::ServerInfo& info);
     void watch_signals();
     void take_signal();
@@ -101,6 +110,7 @@ private:
     std::unique_ptr<rpc::Server> server_;
     std::unique_ptr<metrics::Exporter> exporter_;
     std::optional<boost::asio::posix::stream_descriptor> signals_;
+    std::optional<boost::asio::steady_timer> announce_timer_;
     std::optional<boost::asio::steady_timer> strict_timer_;
     std::optional<boost::asio::steady_timer> hang_timer_;
     std::thread reloader_;
@@ -116,6 +126,7 @@ int Daemon::Impl::run() {
     loop_->run();
     // In reverse. What the loop still holds must not outlive what it refers to.
     signals_.reset();
+    announce_timer_.reset();
     strict_timer_.reset();
     hang_timer_.reset();
     supervision_.reset();
@@ -159,7 +170,7 @@ Result<void> Daemon::Impl::start() {
     hub_->apply(hub_config(options_.config));
     for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
     if (options_.strict) watch_strictly(std::chrono::steady_clock::now() + strict_limit);
-    loop_->post([this, info] { announce(info); });
+    loop_->post([this, info] { announce_when_tried(info, std::chrono::steady_clock::now() + first_open_limit); });
     return {};
 }
 
@@ -204,6 +215,19 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
     if (!exporter) return exporter.error();
     exporter_ = std::move(*exporter);
     return {};
+}
+
+/// Who comes upon the announcement finds each port as it is, but for devices that take long to open.
+void Daemon::Impl::announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit) {
+    const auto& channels = hub_->channels();
+    const bool tried = std::all_of(channels.begin(), channels.end(),
+                                   [](const auto& entry) { return was_tried(entry.second->port()); });
+    if (tried || stopping_ || std::chrono::steady_clock::now() >= limit) return announce(info);
+    if (!announce_timer_) announce_timer_.emplace(loop_->context());
+    announce_timer_->expires_after(first_open_poll_interval);
+    announce_timer_->async_wait([this, info, limit](const boost::system::error_code& error) {
+        if (!error) announce_when_tried(info, limit);
+    });
 }
 
 /// One line on standard output that says that clients may come and where to: tools wait for it.
@@ -302,7 +326,7 @@ void Daemon::Impl::watch_strictly(std::chrono::steady_clock::time_point deadline
     for (const auto& [name, channel] : hub_->channels()) {
         const port::Port& port = channel->port();
         if (port.state() == port::PortState::online) continue;
-        const bool failed = port.stats()->open_errors.load() > 0 || std::chrono::steady_clock::now() >= deadline;
+        const bool failed = was_tried(port) || std::chrono::steady_clock::now() >= deadline;
         if (failed && !stopping_) {
             spdlog::critical("--strict: port {} is not online: {}", name, port.offline_reason());
             return stop(1);

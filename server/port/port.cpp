@@ -28,10 +28,9 @@ const std::shared_ptr<PortStats>& Port::stats() const noexcept { return impl_->s
 
 std::size_t Port::transmit(std::span<const std::byte> bytes) { return impl_->transmit(bytes); }
 
-void Port::change_settings(const line::SettingsChange& change, std::chrono::steady_clock::time_point deadline,
-                           Reply<line::Settings> reply) {
+void Port::change_settings(const line::SettingsChange& change, Deadline deadline, Reply<line::Settings> reply) {
     if (auto valid = line::with_change(impl_->settings, change); !valid) return reply(valid.error());
-    impl_->submit({change, deadline, std::move(reply)});
+    impl_->submit({change, std::move(deadline), std::move(reply)});
 }
 
 void Port::set_signals(const line::SignalChange& change, Reply<line::Signals> reply) {
@@ -40,13 +39,12 @@ void Port::set_signals(const line::SignalChange& change, Reply<line::Signals> re
 
 void Port::read_signals(Reply<line::Signals> reply) { impl_->read_signals(std::move(reply)); }
 
-void Port::send_break(std::chrono::milliseconds duration, std::chrono::steady_clock::time_point deadline,
-                      Reply<void> reply) {
+void Port::send_break(std::chrono::milliseconds duration, Deadline deadline, Reply<void> reply) {
     if (duration < break_duration_min || duration > break_duration_max) {
         return reply(Error{Failure::invalid_argument, 0, "duration",
                            "duration is " + std::to_string(duration.count()) + " ms; give 1 ms to 5000 ms"});
     }
-    impl_->submit({duration, deadline, [reply = std::move(reply)](const Result<line::Settings>& result) {
+    impl_->submit({duration, std::move(deadline), [reply = std::move(reply)](const Result<line::Settings>& result) {
                        result ? reply({}) : reply(result.error());
                    }});
 }

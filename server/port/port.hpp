@@ -12,6 +12,7 @@
 #include "io/fd.hpp"
 #include "io/loop.hpp"
 #include "line/line.hpp"
+#include "port/deadline.hpp"
 #include "port/listener.hpp"
 #include "port/stats.hpp"
 
@@ -87,14 +88,12 @@ public:
 
     /// Takes effect behind the bytes already accepted. Failures: invalid_argument, unavailable (device away),
     /// unsupported, timed_out (the bytes before it had not left by `deadline`; nothing was changed), exhausted.
-    void change_settings(const line::SettingsChange& change, std::chrono::steady_clock::time_point deadline,
-                         Reply<line::Settings> reply);
+    void change_settings(const line::SettingsChange& change, Deadline deadline, Reply<line::Settings> reply);
     /// At once, both wires in one step.
     void set_signals(const line::SignalChange& change, Reply<line::Signals> reply);
     void read_signals(Reply<line::Signals> reply);
     /// Behind the bytes already accepted; replies when the break is over. Failures as change_settings.
-    void send_break(std::chrono::milliseconds duration, std::chrono::steady_clock::time_point deadline,
-                    Reply<void> reply);
+    void send_break(std::chrono::milliseconds duration, Deadline deadline, Reply<void> reply);
     /// At once. Replies with how many accepted bytes were discarded before they reached the device.
     void flush(line::FlushDirection direction, Reply<std::uint64_t> reply);
 

@@ -132,6 +132,7 @@ private:
     bool call_running_ = false;
     bool close_running_ = false;
     bool command_begun_ = false;
+    std::uint64_t device_pending_ = 0;  ///< bytes in the device when a command last asked whether the wire is free
 
     Timer reopen_timer_;
     Timer open_timer_;

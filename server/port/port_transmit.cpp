@@ -162,7 +162,8 @@ void Port::Impl::check_deadlines() {
     for (auto& command : queue.take_expired(std::chrono::steady_clock::now(), false, command_begun_)) {
         command->reply(Error{Failure::timed_out, 0, "",
                              "the bytes accepted before this had not left when the deadline came (" +
-                                 std::to_string(queue.bytes()) + " wait); nothing was changed"});
+                                 std::to_string(queue.bytes()) + " wait here, " + std::to_string(device_pending_) +
+                                 " in the device); nothing was changed; flushing the output drops them"});
     }
     if (queue.commands() > 0) after(command_timer_, deadline_check_interval, &Impl::check_deadlines);
     pump();
@@ -178,9 +179,11 @@ void Port::Impl::begin_command() {
 void Port::Impl::wait_for_wire(Result<std::uint64_t> pending) {
     if (phase_ != Phase::online) return;
     command_begun_ = false;  // until the wire is free the deadline may still take it
+    device_pending_ = pending ? *pending : 0;
     if (!pending) return finish_command(pending.error());
     if (queue.front_command() == nullptr) return pump();
-    if (*pending > 0 && queue.front_command()->deadline > std::chrono::steady_clock::now()) {
+    if (queue.front_command()->deadline.passed(std::chrono::steady_clock::now())) return check_deadlines();
+    if (*pending > 0) {
         const auto wait = std::clamp(wire_time(*pending, settings), wire_wait_min, wire_wait_max);
         command_begun_ = true;
         wire_timer_.expires_after(wait);
@@ -192,7 +195,6 @@ void Port::Impl::wait_for_wire(Result<std::uint64_t> pending) {
         });
         return;
     }
-    if (*pending > 0) return check_deadlines();
     command_begun_ = true;
     if (const auto* change = std::get_if<line::SettingsChange>(&queue.front_command()->action)) {
         apply_settings(*change);

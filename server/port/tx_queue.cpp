@@ -82,7 +82,7 @@ std::vector<std::unique_ptr<TxCommand>> TxQueue::take_expired(std::chrono::stead
     std::vector<std::unique_ptr<TxCommand>> expired;
     for (auto entry = entries_.begin() + (front_busy && !entries_.empty() ? 1 : 0); entry != entries_.end();) {
         auto* command = std::get_if<std::unique_ptr<TxCommand>>(&*entry);
-        if (command != nullptr && (all || (*command)->deadline <= now)) {
+        if (command != nullptr && (all || (*command)->deadline.passed(now))) {
             expired.push_back(std::move(*command));
             entry = entries_.erase(entry);
             --commands_;

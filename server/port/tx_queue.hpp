@@ -11,13 +11,14 @@
 
 #include "io/result.hpp"
 #include "line/settings.hpp"
+#include "port/deadline.hpp"
 
 namespace vserd::port {
 
 /// Something that takes effect between two bytes: a change of settings or a break.
 struct TxCommand {
     std::variant<line::SettingsChange, std::chrono::milliseconds> action;
-    std::chrono::steady_clock::time_point deadline;
+    Deadline deadline;
     std::function<void(Result<line::Settings>)> reply;  ///< a break replies with the settings in force
 };
 

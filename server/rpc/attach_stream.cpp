@@ -24,6 +24,7 @@ void AttachStream::release() {
     if (watching_) environment().hub.remove_watcher(*this);
     watching_ = false;
     hub::Channel::withdraw(pending_);
+    if (break_deadline_) break_deadline_->let_pass();
     LogStream::release();  // before the writer, whose giving up exclusive access is an event of the log
     writer_.reset();
 }
@@ -191,7 +192,8 @@ void AttachStream::send_break(port::Port& port) {
     const auto duration = break_duration(request_.break_().has_duration(), request_.break_().duration());
     if (!duration) return finish(duration.error());
     operation_started();
-    port.send_break(*duration, std::chrono::steady_clock::now() + no_deadline,
+    break_deadline_ = std::chrono::steady_clock::now() + no_deadline;
+    port.send_break(*duration, *break_deadline_,
                     [this](const Result<void>& result) { line_request_done(result); });
 }
 

@@ -61,6 +61,7 @@ private:
     v1::Mode mode_ = v1::MODE_UNSPECIFIED;
     std::unique_ptr<hub::Writer> writer_;
     hub::PendingWrite pending_;
+    std::optional<port::Deadline> break_deadline_;  ///< of the break that waits for its turn, and ends with the call
 };
 
 }  // namespace vserd::rpc

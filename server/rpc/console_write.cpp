@@ -30,7 +30,7 @@ public:
         write_.done = [this](const Result<void>& result) { done(result); };
         channel.submit(writer_, write_);
         if (finished_) return;
-        call_.when_cancelled([this] { take_back(); });  // what was taken was taken
+        call_.when_cancelled([this] { expire(); });  // what was taken was taken
         timer_.expires_at(answer_by(deadline));
         timer_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
             const auto alive = self.lock();

@@ -10,11 +10,12 @@ namespace {
 /// Starts a change of settings, and tells what is in force after it through `answer`.
 template <class Answer>
 void change_settings(UnaryCall& call, hub::Channel& channel, const line::SettingsChange& change,
-                     std::chrono::system_clock::time_point deadline, Answer answer) {
+                     const port::Deadline& deadline, Answer answer) {
     port::Port& port = channel.port();
     // A wrong value is the caller's fault, whether or not the device is there to take it.
     if (const auto checked = line::with_change(port.settings(), change); !checked) return call.fail(checked.error());
-    port.change_settings(change, answer_by(deadline), [&call, answer](const Result<line::Settings>& settings) {
+    call.when_cancelled([deadline] { deadline.let_pass(); });
+    port.change_settings(change, deadline, [&call, answer](const Result<line::Settings>& settings) {
         if (!settings) return call.fail(settings.error());
         answer(*settings);
         call.succeed();
@@ -73,7 +74,7 @@ grpc::ServerUnaryReactor* PortService::SetBaud(Context* context, const v1::SetBa
         environment_, Method::set_baud, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
             line::SettingsChange change;
             change.baud = request->baud();
-            change_settings(call, channel, change, context->deadline(),
+            change_settings(call, channel, change, answer_by(context->deadline()),
                             [response](const line::Settings& settings) { response->set_baud(settings.baud); });
         });
 }
@@ -96,9 +97,9 @@ grpc::ServerUnaryReactor* PortService::SetFormat(Context* context, const v1::Set
             }
             const auto change = settings_change(request->format());
             if (!change) return call.fail(change.error());
-            change_settings(call, channel, *change, context->deadline(), [response](const line::Settings& settings) {
-                to_proto(settings.format, *response->mutable_format());
-            });
+            change_settings(
+                call, channel, *change, answer_by(context->deadline()),
+                [response](const line::Settings& settings) { to_proto(settings.format, *response->mutable_format()); });
         });
 }
 
@@ -126,15 +127,17 @@ grpc::ServerUnaryReactor* PortService::SetSignals(Context* /*context*/, const v1
 
 grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::SendBreakRequest* request,
                                                  v1::SendBreakResponse* /*response*/) {
-    return UnaryCall::start(
-        environment_, Method::send_break, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
-            const auto duration = break_duration(request->has_duration(), request->duration());
-            if (!duration) return call.fail(duration.error());
-            channel.port().send_break(*duration, answer_by(context->deadline()), [&call](const Result<void>& result) {
-                if (!result) return call.fail(result.error());
-                call.succeed();
-            });
-        });
+    return UnaryCall::start(environment_, Method::send_break, request->port(),
+                            [=](UnaryCall& call, hub::Channel& channel) {
+                                const auto duration = break_duration(request->has_duration(), request->duration());
+                                if (!duration) return call.fail(duration.error());
+                                const port::Deadline deadline = answer_by(context->deadline());
+                                call.when_cancelled([deadline] { deadline.let_pass(); });
+                                channel.port().send_break(*duration, deadline, [&call](const Result<void>& result) {
+                                    if (!result) return call.fail(result.error());
+                                    call.succeed();
+                                });
+                            });
 }
 
 grpc::ServerUnaryReactor* PortService::Flush(Context* /*context*/, const v1::FlushRequest* request,

@@ -23,7 +23,7 @@ void UnaryCall::succeed() { finish(grpc::Status::OK); }
 
 void UnaryCall::fail(const Error& error, ErrorContext context) {
     if (context.port.empty()) context.port = port_;
-    finish(environment_.status_of(error, context));
+    finish(client_is_gone_ ? grpc::Status::CANCELLED : environment_.status_of(error, context));
 }
 
 void UnaryCall::finish(const grpc::Status& status) {
@@ -36,10 +36,8 @@ void UnaryCall::finish(const grpc::Status& status) {
 
 void UnaryCall::OnCancel() {
     environment_.loop.post([this] {
-        if (finished_ || !cancelled_) return;
-        const auto action = std::exchange(cancelled_, nullptr);
-        action();
-        finish(grpc::Status::CANCELLED);
+        client_is_gone_ = true;
+        if (const auto action = std::exchange(cancelled_, nullptr)) action();
     });
 }
 

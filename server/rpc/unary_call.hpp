@@ -26,7 +26,7 @@ public:
     // Io thread, from here on.
     void succeed();
     void fail(const Error& error, ErrorContext context = {});
-    /// What to do when the client gives up; not called after succeed() or fail().
+    /// What to do when the client gives up; not called after succeed() or fail(), of which one must be called all the same.
     void when_cancelled(std::function<void()> action) { cancelled_ = std::move(action); }
     /// Keeps what the call needs until it is over.
     void hold(std::shared_ptr<void> held) { held_ = std::move(held); }
@@ -43,6 +43,7 @@ private:
     std::string port_;
     std::function<void()> cancelled_;
     std::shared_ptr<void> held_;  ///< of a type that only the rpc knows
+    bool client_is_gone_ = false;
     bool finished_ = false;
 };
 

@@ -158,6 +158,13 @@ TEST_P(PortTest, ASettingsChangeWaitsForTheBytesBeforeItAndGivesUpAtItsDeadline)
 
     ASSERT_FALSE(late);
     EXPECT_EQ(late.error().failure, Failure::timed_out);
+    std::optional<Result<line::Settings>> taken_back;
+    const port::Deadline far_off = soon();
+    channel.port().change_settings(change, far_off,
+                                   [&](Result<line::Settings> reply) { taken_back = std::move(reply); });
+    far_off.let_pass();
+    ASSERT_TRUE(until([&] { return taken_back.has_value(); }));
+    EXPECT_FALSE(*taken_back);
     EXPECT_EQ(channel.port().settings().baud, 1200u);
     const auto flushed =
         reply_of<std::uint64_t>([&](auto reply) { channel.port().flush(line::FlushDirection::output, reply); });

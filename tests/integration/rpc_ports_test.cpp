@@ -3,6 +3,8 @@
 #include <grpcpp/impl/codegen/client_unary_call.h>
 #include <sys/ioctl.h>
 
+#include <future>
+
 #include "grpc/health/v1/health.pb.h"
 #include "integration/rpc_client.hpp"
 #include "integration/rpc_daemon.hpp"
@@ -262,6 +264,56 @@ TEST_F(RpcPorts, FlushDiscardsWhatWasAcceptedAndWantsADirection) {
     Call call;
     ASSERT_TRUE(client.ports->Flush(&call, request, &response).ok());
     EXPECT_GT(response.output_bytes_discarded(), 10'000U);
+}
+
+TEST_F(RpcPorts, ABreakWhoseClientIsGoneIsNotSentLater) {
+    wait_online("sim");
+    v1::SetBaudResponse slow;
+    ASSERT_TRUE(set_baud("sim", 300, slow).ok());
+    ASSERT_TRUE(write_all(client, "sim", std::string(50'000, 'x')).ok());
+    v1::SendBreakRequest request;
+    request.set_port("sim");
+    Call given_up;
+    auto waiting = std::async(std::launch::async, [&] {
+        v1::SendBreakResponse response;
+        return client.ports->SendBreak(&given_up, request, &response);
+    });
+    ASSERT_EQ(waiting.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+    given_up.TryCancel();
+    EXPECT_EQ(waiting.get().error_code(), grpc::StatusCode::CANCELLED);
+    v1::Open open;
+    open.set_port("sim");
+    open.set_mode(v1::MODE_READ_WRITE);
+    open.mutable_from()->set_live(true);
+    {
+        Console console(client, open);
+        v1::AttachResponse opened;
+        ASSERT_TRUE(console.read(opened));
+        v1::AttachRequest another;
+        another.mutable_break_()->mutable_duration()->set_nanos(300'000'000);
+        ASSERT_TRUE(console.send(another));
+        console.cancel();
+    }
+    ASSERT_TRUE(eventually([&] { return get_port("sim").readers() == 0; }));
+    v1::FlushRequest flush;
+    flush.set_port("sim");
+    flush.set_direction(v1::FLUSH_DIRECTION_OUTPUT);
+    v1::FlushResponse flushed;
+    Call call;
+    ASSERT_TRUE(client.ports->Flush(&call, flush, &flushed).ok());
+
+    ASSERT_TRUE(send_break("sim", 0, 7'000'000).ok());
+    Console reader(client, [&] {
+        auto whole = open;
+        whole.mutable_from()->set_oldest(true);
+        return whole;
+    }());
+    std::int32_t first_break = 0;
+    ASSERT_TRUE(reader.read_event([&](const v1::Event& event) {
+        first_break = event.break_().duration().nanos();
+        return event.has_break_();
+    }));
+    EXPECT_EQ(first_break, 7'000'000);
 }
 
 TEST_F(RpcPorts, WatchPortsTellsTheStateFirstAndThenEachChange) {
