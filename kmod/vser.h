@@ -187,6 +187,7 @@ u32 vser_room(const struct vser_port *port);
 size_t vser_take(struct vser_port *port, struct iov_iter *to);
 size_t vser_put(struct vser_port *port, struct iov_iter *from);
 void vser_advance(struct vser_port *port);
+void vser_advance_cable(struct vser_port *port);
 void vser_settle_timer(struct vser_port *port);
 void vser_change_line(struct vser_port *port, struct vser_line line);
 void vser_receive_break(struct vser_port *port, unsigned int milliseconds);
@@ -221,7 +222,7 @@ int vser_uring_cmd(struct io_uring_cmd *command, unsigned int issue_flags);
 /* vser_aio.c: native AIO requests that wait in the driver. */
 bool vser_aio_wanted(struct kiocb *iocb);
 ssize_t vser_aio_submit(struct vser_port *port, struct kiocb *iocb, struct iov_iter *iter,
-			bool is_write);
+			bool is_write, ssize_t moved);
 bool vser_aio_serve(struct vser_port *port);
 int vser_aio_cancel_file(struct vser_port *port, const struct file *file);
 void vser_aio_abort(struct vser_port *port, int error);

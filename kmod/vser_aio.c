@@ -257,11 +257,13 @@ static int vser_reserve(struct vser_port *port, unsigned int pages)
 	return error;
 }
 
-static void vser_enqueue(struct vser_request *request)
+/* @reserved: pages that vser_reserve() counted for it; pinning may have ended before the last. */
+static void vser_enqueue(struct vser_request *request, unsigned int reserved)
 {
 	struct vser_port *port = request->port;
 	unsigned long flags = vser_lock(port);
 
+	port->pinned_pages -= reserved - request->pages;
 	list_add_tail(&request->entry, request->is_write ? &port->writes : &port->reads);
 	if (port->dead)
 		vser_finish(request, -ENODEV);
@@ -271,11 +273,11 @@ static void vser_enqueue(struct vser_request *request)
 }
 
 /*
- * Queues a request that could not be served at once. More than a ring's worth is cut to a
- * short count, which bounds what one request can pin.
+ * Queues what could not be served at once; @moved bytes were. More than a ring's worth is cut
+ * to a short count, which bounds what one request can pin.
  */
 ssize_t vser_aio_submit(struct vser_port *port, struct kiocb *iocb, struct iov_iter *iter,
-			bool is_write)
+			bool is_write, ssize_t moved)
 {
 	size_t bytes = min_t(size_t, iov_iter_count(iter), port->ring.size);
 	unsigned int pages = vser_count_pages(*iter, bytes);
@@ -284,27 +286,28 @@ ssize_t vser_aio_submit(struct vser_port *port, struct kiocb *iocb, struct iov_i
 
 	error = vser_reserve(port, pages);
 	if (error)
-		return error;
+		return moved ?: error;
 	request = kzalloc(struct_size(request, pieces, pages), GFP_KERNEL);
 	if (!request) {
 		vser_forget(port, pages);
-		return -ENOMEM;
+		return moved ?: -ENOMEM;
 	}
 	INIT_LIST_HEAD(&request->entry);
 	request->iocb = iocb;
 	request->port = port;
 	request->is_write = is_write;
+	request->moved = moved;
 	bytes = vser_pin(request, iter, bytes, pages);
 	if (!bytes) {
 		vser_forget(port, pages);
 		kfree(request);
-		return -EFAULT;
+		return moved ?: -EFAULT;
 	}
 	iov_iter_bvec(&request->iter, is_write ? ITER_SOURCE : ITER_DEST, request->pieces,
 		      request->pages, bytes);
 	iocb->private = request;
 	/* From here on a cancel may come; before, it could not find the request. */
 	kiocb_set_cancel_fn(iocb, vser_aio_cancel);
-	vser_enqueue(request);
+	vser_enqueue(request, pages);
 	return -EIOCBQUEUED;
 }

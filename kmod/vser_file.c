@@ -212,7 +212,7 @@ static ssize_t vser_read(struct kiocb *iocb, struct iov_iter *to)
 		if (result != -EAGAIN || !vser_may_block(iocb))
 			return result;
 		if (vser_aio_wanted(iocb))
-			return vser_aio_submit(file->port, iocb, to, false);
+			return vser_aio_submit(file->port, iocb, to, false, 0);
 		result = vser_wait(file, EPOLLIN);
 		if (result)
 			return result;
@@ -238,14 +238,15 @@ static ssize_t vser_write(struct kiocb *iocb, struct iov_iter *from)
 			return total;
 		if (!vser_may_block(iocb))
 			return total ?: result;
+		/* Also the rest of what fitted in part, or the next write would precede it. */
+		if (vser_aio_wanted(iocb))
+			return vser_aio_submit(file->port, iocb, from, true, total);
 		if (result > 0) {
 			if (signal_pending(current))
 				return total;
 			cond_resched();
 			continue;
 		}
-		if (vser_aio_wanted(iocb))
-			return total ?: vser_aio_submit(file->port, iocb, from, true);
 		result = vser_wait(file, EPOLLOUT);
 		if (result)
 			return total ?: result;

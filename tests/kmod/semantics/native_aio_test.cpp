@@ -133,6 +133,56 @@ TEST_F(NativeAio, WriteToFullRingCompletesWhenAllIsTaken) {
     EXPECT_EQ(read_exactly(nonblocking_.get(), 300), sent);
 }
 
+TEST_F(NativeAio, WriteThatFitsInPartIsWholeBeforeTheNextBegins) {
+    const auto before = pattern(4086);
+    ASSERT_TRUE(write_all(nonblocking_.get(), before));
+    const auto one = pattern(4096, 5);
+    const auto two = pattern(100, 6);
+    auto first = aio_request(IOCB_CMD_PWRITE, port_.get(), one.data(), one.size(), 1);
+    auto second = aio_request(IOCB_CMD_PWRITE, port_.get(), two.data(), two.size(), 2);
+    ASSERT_EQ(aio_.submit(first), 1);
+    ASSERT_EQ(aio_.submit(second), 1);
+
+    EXPECT_TRUE(nothing_yet());
+    EXPECT_EQ(read_exactly(nonblocking_.get(), 4086), before);
+    EXPECT_EQ(read_exactly(nonblocking_.get(), 4096), one);
+    EXPECT_EQ(read_exactly(nonblocking_.get(), 100), two);
+
+    const auto events = aio_.events(2, deadline_seconds);
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].data, 1u);
+    EXPECT_EQ(events[0].res, 4096);
+    EXPECT_EQ(events[1].data, 2u);
+    EXPECT_EQ(events[1].res, 100);
+}
+
+TEST_F(NativeAio, OfAWriteAtMostOneRingWaits) {
+    ASSERT_TRUE(write_all(nonblocking_.get(), pattern(4086)));
+    const auto sent = pattern(3 * 4096, 5);
+    auto request = aio_request(IOCB_CMD_PWRITE, port_.get(), sent.data(), sent.size());
+    ASSERT_EQ(aio_.submit(request), 1);
+
+    EXPECT_EQ(read_exactly(nonblocking_.get(), 4086).size(), 4086u);
+
+    EXPECT_EQ(read_exactly(nonblocking_.get(), 10 + 4096), sent.substr(0, 10 + 4096));
+    EXPECT_EQ(result(), 10 + 4096);
+    EXPECT_EQ(drain(nonblocking_.get()), "");
+}
+
+TEST_F(NativeAio, WriteThatMayNotWaitReportsWhatFitted) {
+    auto not_blocking = aio_request(IOCB_CMD_PWRITE, nonblocking_.get(), buffer_.data(), 100);
+    auto no_wait = aio_request(IOCB_CMD_PWRITE, port_.get(), buffer_.data(), 100);
+    no_wait.aio_rw_flags = RWF_NOWAIT;
+    for (auto* request : {&not_blocking, &no_wait}) {
+        ASSERT_TRUE(write_all(nonblocking_.get(), pattern(4086)));
+
+        ASSERT_EQ(aio_.submit(*request), 1);
+
+        EXPECT_EQ(result(), 10);
+        EXPECT_EQ(drain(nonblocking_.get()).size(), 4096u);
+    }
+}
+
 TEST_F(NativeAio, VectoredWriteIsOneRequest) {
     ASSERT_TRUE(write_all(nonblocking_.get(), pattern(4096)));
     const std::string words = "onetwothree";
@@ -179,6 +229,16 @@ TEST_F(NativeAio, CancelledWriteReportsTheBytesThatWereTaken) {
 
     EXPECT_EQ(result(), 100);
     EXPECT_EQ(drain(nonblocking_.get()).substr(3996), sent.substr(0, 100));
+}
+
+TEST_F(NativeAio, CancelledWriteCountsWhatFittedAtOnce) {
+    ASSERT_TRUE(write_all(nonblocking_.get(), pattern(4086)));
+    auto request = aio_request(IOCB_CMD_PWRITE, port_.get(), buffer_.data(), 100);
+    ASSERT_EQ(aio_.submit(request), 1);
+
+    EXPECT_EQ(aio_.cancel(request), -EINPROGRESS);
+
+    EXPECT_EQ(result(), 10);
 }
 
 TEST_F(NativeAio, CancelAsyncEndsTheRequestsOfThatDescriptorOnly) {
@@ -266,6 +326,43 @@ TEST_F(NativeAio, BufferThatEndsStopsTheRequestAtTheRightByte) {
     EXPECT_EQ(result(), 5);
     EXPECT_EQ(std::string(memory.before_hole(5), 5), "abcde");
     EXPECT_EQ(drain(nonblocking_.get()), "fgh");
+}
+
+TEST_F(NativeAio, BuffersThatEndHoldNoPageOnceTheyAreDone) {
+    const Unreadable memory;
+    for (int i = 0; i < 4200; ++i) {
+        auto request = aio_request(IOCB_CMD_PREAD, port_.get(), memory.before_hole(1), 2);
+        ASSERT_EQ(aio_.submit(request), 1);
+        if (i % 2 == 0) {
+            ASSERT_EQ(::ioctl(port_.get(), VS_CANCEL_ASYNC), 1) << "request " << i << ": " << result();
+            ASSERT_EQ(result(), -ECANCELED);
+        } else {
+            ASSERT_EQ(::write(nonblocking_.get(), "x", 1), 1);
+            ASSERT_EQ(result(), 1);
+        }
+    }
+
+    auto request = aio_request(IOCB_CMD_PREAD, port_.get(), buffer_.data(), 10);
+    ASSERT_EQ(aio_.submit(request), 1);
+    EXPECT_TRUE(nothing_yet());
+    ASSERT_EQ(::write(nonblocking_.get(), "fits", 4), 4);
+    EXPECT_EQ(result(), 4);
+}
+
+TEST_F(NativeAio, BufferInSharedMemoryMayWait) {
+    const Fd memory{::memfd_create("vser", 0)};
+    ASSERT_EQ(::ftruncate(memory.get(), 4096), 0);
+    auto* mapped = static_cast<char*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0));
+    auto request = aio_request(IOCB_CMD_PREAD, port_.get(), mapped + 10, 10);
+    ASSERT_EQ(aio_.submit(request), 1);
+
+    ASSERT_EQ(::write(nonblocking_.get(), "shared", 6), 6);
+
+    EXPECT_EQ(result(), 6);
+    char got[6] = {};
+    EXPECT_EQ(::pread(memory.get(), got, 6, 10), 6);
+    EXPECT_EQ(std::string(got, 6), "shared");
+    ::munmap(mapped, 4096);
 }
 
 TEST_F(NativeAio, PollRequestCompletesOnArrival) {
