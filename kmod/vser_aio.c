@@ -209,11 +209,14 @@ static unsigned int vser_count_pages(struct iov_iter iter, size_t bytes)
 	return pages;
 }
 
-/* Pins up to @bytes; a bad address ends the request before it. Returns the bytes pinned. */
+/*
+ * Pins up to @bytes; a bad address ends the request before it. Returns the bytes pinned.
+ * FOLL_LONGTERM, because nobody knows when the other end sends or reads.
+ */
 static size_t vser_pin(struct vser_request *request, struct iov_iter *iter, size_t bytes,
 		       unsigned int pages_max)
 {
-	unsigned int flags = request->is_write ? 0 : FOLL_WRITE;
+	unsigned int flags = FOLL_LONGTERM | (request->is_write ? 0 : FOLL_WRITE);
 	size_t pinned = 0;
 
 	while (pinned < bytes && request->pages < pages_max) {
