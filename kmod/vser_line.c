@@ -159,9 +159,11 @@ int vser_send_break(struct vser_port *port, u32 milliseconds)
 static void vser_flush_input(struct vser_port *port)
 {
 	struct vser_ring *ring = &port->ring;
-	bool was_full = ring->head - ring->tail == ring->size;
 	struct vser_port *sender = vser_peer(port);
+	bool was_full;
 
+	vser_advance(port);
+	was_full = ring->head - ring->tail == ring->size;
 	ring->tail = ring->wire;
 	vser_settle_timer(port);
 	if (was_full && ring->head - ring->tail < ring->size && sender)
@@ -206,11 +208,9 @@ struct vs_queued vser_get_queued(struct vser_port *port)
 	struct vser_port *peer = vser_peer(port);
 	struct vs_queued queued = {};
 
-	vser_advance(port);
-	if (peer) {
-		vser_advance(peer);
+	vser_advance_cable(port);
+	if (peer)
 		queued.output = peer->ring.head - peer->ring.wire;
-	}
 	queued.input = vser_readable(port);
 	vser_unlock(port, flags);
 	return queued;

@@ -118,6 +118,7 @@ static int vser_port_add(struct vser_port *port)
 {
 	unsigned long flags = vser_lock(port);
 
+	vser_advance_cable(port);
 	port->link->ends[port->end] = port;
 	vser_signals_changed(port);
 	vser_unlock(port, flags);
@@ -131,6 +132,7 @@ static void vser_port_hang_up(struct vser_port *port)
 	unsigned long flags;
 
 	flags = vser_lock(port);
+	vser_advance_cable(port);
 	WRITE_ONCE(port->dead, true);
 	port->link->ends[port->end] = NULL;
 	vser_aio_abort(port, -ENODEV);

@@ -142,6 +142,7 @@ static ssize_t vser_fault_store(struct device *dev, struct device_attribute *att
 	if (value > fault->maximum)
 		return -EINVAL;
 	flags = vser_lock(port);
+	vser_advance(port);
 	*vser_fault_field(port, attr) = value;
 	vser_unlock(port, flags);
 	return count;
@@ -200,6 +201,7 @@ static ssize_t vser_store_wire(struct vser_port *port, bool *field, const char *
 	if (error)
 		return error;
 	flags = vser_lock(port);
+	vser_advance_cable(port);
 	*field = value;
 	vser_signals_changed(port);
 	vser_unlock(port, flags);

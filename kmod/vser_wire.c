@@ -297,6 +297,19 @@ void vser_advance(struct vser_port *port)
 	vser_cross(port, count);
 }
 
+/*
+ * The same in both directions. Before anything changes that decides what crosses the cable, or
+ * how: what has had the time did so as the cable was.
+ */
+void vser_advance_cable(struct vser_port *port)
+{
+	struct vser_port *peer = vser_peer(port);
+
+	vser_advance(port);
+	if (peer && peer != port)
+		vser_advance(peer);
+}
+
 /* Starts the timer for the next thing that happens on the wire to @port. */
 void vser_settle_timer(struct vser_port *port)
 {
@@ -344,12 +357,11 @@ void vser_change_line(struct vser_port *port, struct vser_line line)
 	struct vser_port *peer = vser_peer(port);
 	u64 byte_ns_before;
 
-	vser_advance(port);
+	vser_advance_cable(port);
 	if (!peer) {
 		port->line = line;
 		return;
 	}
-	vser_advance(peer);
 	byte_ns_before = vser_byte_ns(peer);
 	port->line = line;
 	vser_rescale_wire(peer, byte_ns_before);
@@ -437,6 +449,8 @@ size_t vser_put(struct vser_port *port, struct iov_iter *from)
 		return total;
 	}
 
+	/* A wire that has gone idle since anybody looked starts with these bytes. */
+	vser_advance(peer);
 	ring = &peer->ring;
 	in_flight_before = vser_in_flight(peer);
 	while (vser_ring_free(ring) && iov_iter_count(from)) {

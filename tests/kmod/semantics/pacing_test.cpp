@@ -10,11 +10,10 @@
 #include <thread>
 
 #include "support/module.hpp"
+#include "support/paced.hpp"
 
 namespace vserd::kmodtest {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 class Pacing : public testing::Test {
 protected:
@@ -25,6 +24,8 @@ protected:
         module = nullptr;
     }
     void TearDown() override {
+        set_sysfs(0, "faults/link_down", "0");
+        set_sysfs(0, "faults/drop_ppm", "0");
         __u32 both = VS_FLUSH_BOTH;
         ::ioctl(port_.get(), VS_FLUSH, &both);
     }
@@ -102,7 +103,6 @@ TEST_F(Pacing, OneByteTakesItsTimeAndNotLess) {
 
 TEST_F(Pacing, ReadTakesAllThatHasHadTheTimeToArrive) {
     set_line(115200);
-    constexpr double byte_time = 10.0 / 115200;
     ASSERT_TRUE(write_all(port_.get(), pattern(2000)));
     const auto start = Clock::now();
     // From here on bytes are unread, and the wire has no need to hurry.
@@ -115,7 +115,7 @@ TEST_F(Pacing, ReadTakesAllThatHasHadTheTimeToArrive) {
 
         taken += drain(port_.get());
 
-        EXPECT_GE(static_cast<double>(taken.size()), std::min(passed.count() / byte_time - 1, 2000.0));
+        EXPECT_GE(static_cast<double>(taken.size()), std::min(passed.count() / byte_seconds - 1, 2000.0));
     }
     EXPECT_EQ(taken + read_exactly(port_.get(), 2000 - taken.size()), pattern(2000));
 }
@@ -189,6 +189,88 @@ TEST_F(Pacing, FlushOutputDiscardsWhatHasNotCrossed) {
     set_line(4000000);
     ASSERT_EQ(::write(port_.get(), "end", 3), 3);
     EXPECT_EQ(read_exactly(port_.get(), 3), "end");
+}
+
+TEST_F(Pacing, FlushInputDiscardsAllThatHasHadTheTimeToArrive) {
+    set_line(115200);
+    const auto sent = pattern(run_bytes);
+    for (int round = 0; round < 4; ++round) {
+        const auto start = Clock::now();
+        ASSERT_TRUE(write_all(port_.get(), sent));
+        const auto written = Clock::now();
+        pass_until(written + between_looks);
+        const auto arrived_least = std::min(bytes_in(Clock::now() - written), run_bytes);
+        __u32 input = VS_FLUSH_INPUT;
+
+        ASSERT_EQ(::ioctl(port_.get(), VS_FLUSH, &input), 0);
+
+        const auto arrived_most = bytes_in(Clock::now() - start);
+        ASSERT_TRUE(eventually([&] { return queued().output == 0; }));
+        const auto left = drain(port_.get());
+        EXPECT_LE(left.size() + arrived_least, run_bytes + 1);
+        EXPECT_GE(left.size() + arrived_most, run_bytes);
+        EXPECT_EQ(left, sent.substr(run_bytes - left.size()));
+    }
+}
+
+TEST_F(Pacing, NewFaultsTakeNothingThatHasArrived) {
+    set_line(115200);
+    const auto sent = pattern(run_bytes);
+    for (int round = 0; round < 8; ++round) {
+        const std::string fault = round % 2 == 0 ? "faults/link_down" : "faults/drop_ppm";
+        ASSERT_TRUE(write_all(port_.get(), sent));
+        const auto written = Clock::now();
+        pass_until(written + between_looks);
+        const auto arrived_least = std::min(bytes_in(Clock::now() - written), run_bytes);
+
+        ASSERT_EQ(set_sysfs(0, fault, round % 2 == 0 ? "1" : "1000000"), 0);
+
+        ASSERT_TRUE(eventually([&] { return queued().output == 0; }));
+        const auto kept = drain(port_.get());
+        EXPECT_GE(kept.size() + 1, arrived_least) << fault;
+        EXPECT_EQ(kept, sent.substr(0, kept.size())) << fault;
+        ASSERT_EQ(set_sysfs(0, fault, "0"), 0);
+    }
+}
+
+TEST_F(Pacing, OutageLosesTheBytesOfItsTime) {
+    set_line(115200);
+    ASSERT_TRUE(write_all(port_.get(), pattern(20000)));  // 1.7 s
+    for (int outage = 0; outage < 10; ++outage) {
+        const auto lost_before = stats(port_.get()).dropped_bytes;
+        const auto start = Clock::now();
+        ASSERT_EQ(set_sysfs(0, "faults/link_down", "1"), 0);
+        const auto down = Clock::now();
+        pass_until(down + std::chrono::milliseconds{5});
+        const auto least = bytes_in(Clock::now() - down);
+
+        ASSERT_EQ(set_sysfs(0, "faults/link_down", "0"), 0);
+
+        const auto most = bytes_in(Clock::now() - start);
+        const auto lost = stats(port_.get()).dropped_bytes - lost_before;
+        if (queued().output == 0) break;  // the machine stood still for longer than the run
+        EXPECT_GE(lost + 1, least);
+        EXPECT_LE(lost, most + 1);
+    }
+}
+
+TEST_F(Pacing, TimeInWhichTheWireWasIdleCarriesNoByte) {
+    set_line(4000000);
+    constexpr double each = 2.5e-6;
+    const auto sent = pattern(1000);
+    __u32 both = VS_FLUSH_BOTH;
+    for (int attempt = 0; attempt < 2000; ++attempt) {
+        // The end of this byte is told by an interrupt that may be late.
+        ASSERT_EQ(::write(port_.get(), "x", 1), 1);
+        pass_until(Clock::now() + std::chrono::microseconds{attempt % 100});
+        const auto start = Clock::now();
+
+        ASSERT_TRUE(write_all(port_.get(), sent));
+
+        const auto arrived = queued().input;
+        ASSERT_LE(arrived, 1 + bytes_in(Clock::now() - start, each) + 1) << "attempt " << attempt;
+        ASSERT_EQ(::ioctl(port_.get(), VS_FLUSH, &both), 0);
+    }
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "support/module.hpp"
+#include "support/paced.hpp"
 
 namespace vserd::kmodtest {
 namespace {
@@ -144,6 +146,55 @@ TEST_F(Pair, WithTheOtherEndUnboundBytesVanishAndAreCounted) {
     right_ = open_port(1, O_NONBLOCK);
     ASSERT_EQ(::write(left_.get(), "back", 4), 4);
     EXPECT_EQ(read_exactly(right_.get(), 4), "back");
+}
+
+class PacedPair : public testing::Test {
+protected:
+    /// Sends a run to the right and returns in the middle of it: so many bytes have arrived, or one less.
+    std::size_t send_part_of_a_run() {
+        EXPECT_TRUE(write_all(left_.get(), pattern(run_bytes)));
+        const auto written = Clock::now();
+        pass_until(written + between_looks);
+        return std::min(bytes_in(Clock::now() - written), run_bytes);
+    }
+
+    Module module_{"pacing=1 topology=pair ports=2"};
+    Fd left_ = open_port(0, O_NONBLOCK);
+    Fd right_ = open_port(1, O_NONBLOCK);
+};
+
+TEST_F(PacedPair, FlushingBothDiscardsWhatHasArrivedAndLetsTheRestCome) {
+    const __u32 both = VS_FLUSH_BOTH;
+    for (int round = 0; round < 8; ++round) {
+        const auto arrived = send_part_of_a_run();
+
+        ASSERT_EQ(::ioctl(right_.get(), VS_FLUSH, &both), 0);
+
+        ASSERT_TRUE(eventually([&] {
+            vs_queued queued{};
+            return ::ioctl(left_.get(), VS_GET_QUEUED, &queued) == 0 && queued.output == 0;
+        }));
+        const auto rest = drain(right_.get());
+        EXPECT_LE(rest.size() + arrived, run_bytes + 1);
+        EXPECT_EQ(rest, pattern(run_bytes).substr(run_bytes - rest.size()));
+    }
+}
+
+TEST_F(PacedPair, BytesThatCrossedBeforeTheSenderWasUnboundCrossedWithItsSettings) {
+    const __u32 baud = 9600;
+    const __u32 output = VS_FLUSH_OUTPUT;
+    ASSERT_EQ(::ioctl(right_.get(), VS_SET_BAUD, &baud), 0);
+    for (int round = 0; round < 8; ++round) {
+        const auto before = stats(right_.get()).frame_errors;
+        const auto arrived = send_part_of_a_run();
+
+        unbind(0);
+
+        EXPECT_GE(stats(right_.get()).frame_errors - before + 1, arrived);
+        bind(0);
+        left_ = open_port(0, O_NONBLOCK);
+        ASSERT_EQ(::ioctl(left_.get(), VS_FLUSH, &output), 0);
+    }
 }
 
 }  // namespace
