@@ -71,9 +71,12 @@ unsigned long vser_lock(struct vser_port *port) __acquires(&port->link->lock)
 
 static void vser_wake(struct vser_port *port, __poll_t events)
 {
+	/* Bytes and room are for one exclusive waiter (EPOLLEXCLUSIVE), a hang-up is for all. */
+	int exclusive = events & EPOLLHUP ? 0 : 1;
+
 	trace_vser_wake(port->index, (__force unsigned int)events);
 	if (wq_has_sleeper(&port->wait))
-		wake_up_interruptible_poll(&port->wait, events);
+		__wake_up(&port->wait, TASK_INTERRUPTIBLE, exclusive, poll_to_key(events));
 	if (events & EPOLLIN)
 		kill_fasync(&port->fasync, SIGIO, POLL_IN);
 	if (events & EPOLLOUT)

@@ -85,6 +85,34 @@ TEST_F(Removal, EdgeTriggeredEpollReportsHangUp) {
     EXPECT_NE(event.events & EPOLLHUP, 0u);
 }
 
+TEST(RemovalOfAnEnd, HangUpReachesEveryExclusiveWaiter) {
+    const Module module{"pacing=0 topology=pair ports=2"};
+    const Fd port = open_port(0, O_NONBLOCK);
+    ASSERT_TRUE(write_all(port.get(), pattern(4096)));  // until the other end reads, nothing can be done here
+    std::array<std::atomic<pid_t>, 2> ids{};
+    std::array<std::atomic<std::uint32_t>, 2> seen{};
+    const auto wait_for_it = [&](std::size_t which) {
+        const Fd set{::epoll_create1(0)};
+        epoll_event event{};
+        event.events = EPOLLOUT | EPOLLEXCLUSIVE;
+        EXPECT_EQ(::epoll_ctl(set.get(), EPOLL_CTL_ADD, port.get(), &event), 0);
+        ids[which] = thread_id();
+        if (::epoll_wait(set.get(), &event, 1, deadline_seconds * 1000) == 1) seen[which] = event.events;
+    };
+    std::thread first{wait_for_it, 0};
+    std::thread second{wait_for_it, 1};
+    for (const auto& id : ids) {
+        EXPECT_TRUE(eventually([&] { return id != 0; }));
+        EXPECT_TRUE(blocked(id));
+    }
+
+    unbind(0);
+
+    first.join();
+    second.join();
+    for (const auto& events : seen) EXPECT_NE(events & EPOLLHUP, 0u);
+}
+
 TEST_F(Removal, PendingAioGetsEnodev) {
     AioContext aio;
     std::array<char, 16> buffer{};
