@@ -34,6 +34,9 @@ void vser_signals_pulsed(struct vser_port *port, u32 changed)
 	for (wire = 0; wire < VSER_WIRES; wire++)
 		if (changed & BIT(wire))
 			port->changed_at[wire] = port->sequence;
+		else if (port->sequence - port->changed_at[wire] > S32_MAX)
+			/* Or long ago would be in the future. */
+			port->changed_at[wire] = port->sequence - S32_MAX;
 	vser_note(port, EPOLLPRI);
 }
 
