@@ -106,7 +106,7 @@ private:
     std::unique_ptr<hub::Keeper> keeper_;
     std::unique_ptr<hub::Hub> hub_;
     std::optional<Supervision> supervision_;
-    PortLogger logger_;
+    std::optional<PortLogger> logger_;
     std::unique_ptr<rpc::Server> server_;
     std::unique_ptr<metrics::Exporter> exporter_;
     std::optional<boost::asio::posix::stream_descriptor> signals_;
@@ -162,7 +162,7 @@ Result<void> Daemon::Impl::start() {
     }
     keeper_ = std::make_unique<hub::Keeper>(options_.config.state_dir, fd_store(), std::move(stored));
     hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get());
-    hub_->add_watcher(logger_);
+    hub_->add_watcher(logger_.emplace(*hub_));
     supervision_.emplace(*hub_);
     if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
     if (auto started = start_metrics(info); !started) return started;

@@ -109,7 +109,21 @@ void PortLogger::on_port_event(hub::Channel& channel, const hub::EventItem& even
 
 void PortLogger::on_port_removed(hub::Channel& channel) {
     const LogField port("PORT", channel.name());
-    spdlog::debug("port {}: removed", channel.name());
+    const std::size_t unwritten = channel.port().tx_queue_bytes();
+    if (hub_.shutting_down()) {
+        if (unwritten > 0)
+            spdlog::warn("port {}: {} accepted bytes were not written and are dropped", channel.name(), unwritten);
+        return;
+    }
+    const std::uint64_t history = channel.log().next_offset() - channel.log().oldest_offset();
+    if (unwritten == 0 && history == 0) return spdlog::debug("port {}: removed", channel.name());
+    spdlog::warn("port {}: removed; dropped with it: {} accepted bytes that were not written, {} bytes of history",
+                 channel.name(), unwritten, history);
+}
+
+void PortLogger::on_port_refused(hub::Channel& channel, const Error& error) {
+    const LogField port("PORT", channel.name());
+    spdlog::warn("port {}: goes on with its settings from before the reload: {}", channel.name(), error.message);
 }
 
 }  // namespace vserd

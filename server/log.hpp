@@ -18,12 +18,18 @@ public:
     LogField& operator=(const LogField&) = delete;
 };
 
-/// Tells the log when devices come and go, and who takes a port for himself.
+/// Tells the log when devices come and go, who takes a port for himself, and what is lost with a port. The hub outlives it.
 class PortLogger final : public hub::PortWatcher {
 public:
+    explicit PortLogger(const hub::Hub& hub) : hub_(hub) {}
+
     void on_port_added(hub::Channel& channel) override;
     void on_port_event(hub::Channel& channel, const hub::EventItem& event) override;
     void on_port_removed(hub::Channel& channel) override;
+    void on_port_refused(hub::Channel& channel, const Error& error) override;
+
+private:
+    const hub::Hub& hub_;
 };
 
 }  // namespace vserd

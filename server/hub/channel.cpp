@@ -114,6 +114,16 @@ void Channel::stop(std::function<void()> done) {
     port_.stop(std::move(done));
 }
 
+void Channel::reconfigure(const port::PortConfig& config, std::function<void(const Error&)> refused) {
+    port_.reconfigure(config, [this, refused = std::move(refused)](const Result<line::Settings>& result) {
+        if (result) {
+            log_.store().header().configured.store(packed(port_.config().settings), std::memory_order_relaxed);
+        } else if (result.error().failure != Failure::unavailable) {
+            refused(result.error());
+        }
+    });
+}
+
 void Channel::refuse_writes() {
     writes_refused_ = true;
     fail_pending_writes({Failure::unavailable, 0, "", "the server is going down"}, true);
@@ -211,10 +221,20 @@ void Channel::on_event(const port::Event& event) {
         if (left_online_)
             record_event(port::WentOffline{"vserd was not running; what the device sent meanwhile is lost"});
     }
+    if (std::holds_alternative<port::CameOnline>(event)) note_configured();
     if (const auto* settings = std::get_if<port::SettingsChanged>(&event)) {
         log_.store().header().settings.store(packed(settings->settings), std::memory_order_relaxed);
     }
     record_event(event);
+}
+
+/// A reload while the device was away is in force only now.
+void Channel::note_configured() {
+    LogHeader& saved = log_.store().header();
+    const std::uint64_t configured = packed(port_.config().settings);
+    if (saved.configured.load(std::memory_order_relaxed) == configured) return;
+    saved.configured.store(configured, std::memory_order_relaxed);
+    saved.settings.store(configured, std::memory_order_relaxed);
 }
 
 void Channel::on_transmitted(std::uint64_t tx_offset) {

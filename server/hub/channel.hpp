@@ -108,6 +108,8 @@ public:
     void start();
     /// Fails pending writes, tells readers, closes the device, then calls `done`.
     void stop(std::function<void()> done);
+    /// Goes on as `config` says, which has the same name and device. `refused`: the line does not take its settings.
+    void reconfigure(const port::PortConfig& config, std::function<void(const Error&)> refused);
     /// Refuses new writes from now on (server going down); readers go on.
     void refuse_writes();
 
@@ -143,6 +145,7 @@ private:
     void on_descriptor(int fd) override;
 
     void record_event(const port::Event& event);
+    void note_configured();
     void announce(const EventItem& item);
     void end_what_was_left();
     void wake_readers();

@@ -1,5 +1,8 @@
 #include "hub/hub.hpp"
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <numeric>
@@ -37,42 +40,79 @@ Hub::~Hub() = default;
 void Hub::apply(const HubConfig& config) {
     const bool limits_changed = !(limits_ == config.limits);
     limits_ = config.limits;
-    std::vector<std::string> gone;
+    std::map<std::string_view, const port::PortConfig*> wanted;
+    for (const port::PortConfig& port : config.ports) wanted.emplace(port.name, &port);
+    std::vector<std::string> others;
     for (const auto& [name, channel] : channels_) {
-        const port::PortConfig& current = channel->port().config();  // clang 14 captures no structured binding
-        const auto same = [&](const port::PortConfig& wanted) { return wanted == current; };
-        if (limits_changed || std::none_of(config.ports.begin(), config.ports.end(), same)) gone.push_back(name);
+        const auto stays = wanted.find(name);
+        const bool same = stays != wanted.end() && stays->second->device == channel->port().config().device;
+        if (limits_changed || !same) others.push_back(name);
     }
-    for (const std::string& name : gone) remove(name);
+    for (const std::string& name : others) remove(name);
 
-    for (const port::PortConfig& wanted : config.ports) {
-        if (channels_.contains(wanted.name)) continue;
-        auto hook = [this](Channel& channel, const EventItem& event) {
-            each_watcher([&](PortWatcher& watcher) { watcher.on_port_event(channel, event); });
-        };
-        auto channel = std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_}, wanted, limits_,
-                                                 hook, keeper_);
-        Channel& added = *channel;
-        channels_.emplace(wanted.name, std::move(channel));
-        each_watcher([&](PortWatcher& watcher) { watcher.on_port_added(added); });
-        added.start();
+    for (const port::PortConfig& port : config.ports) {
+        Channel* const channel = find(port.name);
+        if (channel == nullptr) {
+            add(port);
+        } else if (channel->port().config() != port) {
+            channel->reconfigure(port, [this, channel](const Error& error) {
+                each_watcher([&](PortWatcher& watcher) { watcher.on_port_refused(*channel, error); });
+            });
+            each_watcher([&](PortWatcher& watcher) { watcher.on_port_changed(*channel); });
+        }
     }
     publish_stats();
+}
+
+void Hub::add(const port::PortConfig& config) {
+    auto hook = [this](Channel& channel, const EventItem& event) {
+        each_watcher([&](PortWatcher& watcher) { watcher.on_port_event(channel, event); });
+    };
+    auto channel = std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_}, config, limits_,
+                                             hook, keeper_);
+    Channel& added = *channel;
+    channels_.emplace(config.name, std::move(channel));
+    each_watcher([&](PortWatcher& watcher) { watcher.on_port_added(added); });
+    start(added);
+}
+
+/// A device may have several names.
+std::string Hub::device_key(const Channel& channel) {
+    const std::string& device = channel.port().config().device;
+    struct stat node {};
+    if (::stat(device.c_str(), &node) != 0 || !S_ISCHR(node.st_mode)) return device;
+    return std::to_string(major(node.st_rdev)) + ":" + std::to_string(minor(node.st_rdev));
+}
+
+void Hub::start(Channel& channel) {
+    const std::string device = leaving_.empty() ? std::string{} : device_key(channel);
+    const bool held = std::ranges::any_of(leaving_, [&](const Leaving& leaving) { return leaving.device == device; });
+    if (!held) return channel.start();
+    not_started_.emplace(device, &channel);
 }
 
 void Hub::remove(const std::string& name) {
     auto node = channels_.extract(name);
     Channel& channel = *node.mapped();
     each_watcher([&](PortWatcher& watcher) { watcher.on_port_removed(channel); });
-    leaving_.push_back(std::move(node.mapped()));
+    std::erase_if(not_started_, [&](const auto& entry) { return entry.second == &channel; });
+    leaving_.push_back({std::move(node.mapped()), device_key(channel)});
     if (keeper_ != nullptr && !shutting_down_) keeper_->drop(name);
-    channel.stop([this, &channel] {
-        // Not from inside the channel's own call.
-        loop_.post([this, &channel] {
-            std::erase_if(leaving_, [&](const auto& leaving) { return leaving.get() == &channel; });
-            if (shutting_down_ && leaving_.empty()) finish_shutdown();
-        });
-    });
+    // Not from inside the channel's own call.
+    channel.stop([this, &channel] { loop_.post([this, &channel] { gone(channel); }); });
+}
+
+void Hub::gone(const Channel& channel) {
+    const auto here =
+        std::ranges::find_if(leaving_, [&](const Leaving& each) { return each.channel.get() == &channel; });
+    const std::string device = here->device;
+    leaving_.erase(here);
+    std::vector<Channel*> waited;
+    const auto [first, last] = not_started_.equal_range(device);
+    for (auto entry = first; entry != last; ++entry) waited.push_back(entry->second);
+    not_started_.erase(first, last);
+    for (Channel* next : waited) start(*next);
+    if (shutting_down_ && leaving_.empty()) finish_shutdown();
 }
 
 Channel* Hub::find(std::string_view name) noexcept {

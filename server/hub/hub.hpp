@@ -24,6 +24,10 @@ public:
     virtual void on_port_added(Channel& channel) = 0;
     virtual void on_port_event(Channel& channel, const EventItem& event) = 0;
     virtual void on_port_removed(Channel& channel) = 0;  ///< still valid during the call
+    /// A reload made it another in place. What of that is an event of the log comes besides, when it is in force.
+    virtual void on_port_changed(Channel& /*channel*/) {}
+    /// The line did not take the settings of a reload.
+    virtual void on_port_refused(Channel& /*channel*/, const Error& /*error*/) {}
 };
 
 struct HubConfig {
@@ -44,8 +48,9 @@ public:
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
 
-    /// Makes the ports be as `config` says: starts new ones, stops missing ones, replaces changed ones (their readers
-    /// are closed), and does not touch those that did not change.
+    /// Makes the ports be as `config` says: starts new ones, stops missing ones, and changes the others in place. Only one
+    /// with another device, or other limits, is replaced (its readers are closed), and opens its device when nobody who
+    /// leaves has it any more.
     void apply(const HubConfig& config);
 
     Channel* find(std::string_view name) noexcept;
@@ -68,7 +73,16 @@ public:
     io::Loop& loop() noexcept { return loop_; }
 
 private:
+    struct Leaving {
+        std::unique_ptr<Channel> channel;
+        std::string device;  ///< as device_key()
+    };
+
+    static std::string device_key(const Channel& channel);
+    void add(const port::PortConfig& config);
+    void start(Channel& channel);
     void remove(const std::string& name);
+    void gone(const Channel& channel);
     void each_watcher(const std::function<void(PortWatcher&)>& call);
     void publish_stats();
     void wait_for_drain(std::chrono::steady_clock::time_point deadline);
@@ -81,7 +95,8 @@ private:
     port::DeviceWatch device_watch_;
     DeliveryHistogram delivery_;
     std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
-    std::vector<std::unique_ptr<Channel>> leaving_;  ///< stopped, waiting for their devices to close
+    std::vector<Leaving> leaving_;                      ///< stopped, waiting for their devices to close
+    std::multimap<std::string, Channel*> not_started_;  ///< by the device, which one of those has
     std::vector<PortWatcher*> watchers_;
     ChannelLimits limits_;
     std::atomic<std::shared_ptr<const StatsList>> stats_;

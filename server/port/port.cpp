@@ -13,6 +13,9 @@ Port::~Port() = default;
 
 void Port::start(PortResume resume) { impl_->start(std::move(resume)); }
 void Port::stop(std::function<void()> done) { impl_->stop(std::move(done)); }
+void Port::reconfigure(const PortConfig& config, Reply<line::Settings> reply) {
+    impl_->reconfigure(config, std::move(reply));
+}
 
 const PortConfig& Port::config() const noexcept { return impl_->config; }
 PortState Port::state() const noexcept { return impl_->state; }

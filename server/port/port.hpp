@@ -71,6 +71,10 @@ public:
     /// tx_queue_bytes()).
     void stop(std::function<void()> done);
 
+    /// Goes on as `config` says, which has the same name and device. Other settings take effect as by change_settings, without
+    /// a deadline; while the device is away, when it is opened next. `reply` tells how that went where there was a device.
+    void reconfigure(const PortConfig& config, Reply<line::Settings> reply);
+
     const PortConfig& config() const noexcept;
     PortState state() const noexcept;
     const std::string& offline_reason() const noexcept;               ///< a sentence; empty while online

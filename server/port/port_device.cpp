@@ -95,7 +95,7 @@ Result<Port::Impl::OpenedLine> Port::Impl::open_device(const std::string& device
         line = line::open_line(device, settings);
     }
     if (!line) return line.error();
-    OpenedLine opened{std::move(*line), settings, {}, taken_over};
+    OpenedLine opened{std::move(*line), settings, {}, settings, taken_over};
     const auto in_force = opened.line->read_back();
     if (!in_force) return in_force.error();
     opened.settings = *in_force;
@@ -198,6 +198,7 @@ void Port::Impl::go_online(OpenedLine opened) {
         listener_.on_event(SettingsChanged{settings});
     }
     start_read();
+    if (opened.asked != wanted_) apply_configured();  // it was reconfigured meanwhile
     pump();
     announce_room();
     listener_.on_transmit_change();
@@ -265,6 +266,21 @@ void Port::Impl::stop(std::function<void()> done) {
     if (phase_ != Phase::online) return;
     go_offline("the port was closed");
     begin_close();
+}
+
+void Port::Impl::reconfigure(const PortConfig& wanted, Reply<line::Settings> reply) {
+    const bool same_settings = wanted.settings == config.settings;
+    config.description = wanted.description;
+    config.tx_queue_bytes_max = wanted.tx_queue_bytes_max;
+    config.settings = wanted.settings;
+    reconfigured_ = std::move(reply);
+    queue.set_bytes_max(config.tx_queue_bytes_max);
+    announce_room();
+    if (same_settings) return;
+    wanted_ = config.settings;
+    if (phase_ == Phase::online) return apply_configured();
+    settings = wanted_;
+    stats->baud.store(settings.baud, std::memory_order_relaxed);
 }
 
 void Port::Impl::finish_stop() {

@@ -21,6 +21,7 @@ public:
 
     void start(PortResume resume);
     void stop(std::function<void()> done);
+    void reconfigure(const PortConfig& wanted, Reply<line::Settings> reply);
 
     std::size_t transmit(std::span<const std::byte> bytes);
     void submit(TxCommand command);
@@ -29,7 +30,7 @@ public:
     void flush(line::FlushDirection direction, Reply<std::uint64_t> reply);
     std::string_view engine() const noexcept;
 
-    const PortConfig config;
+    PortConfig config;                       ///< name and device stay
     const std::shared_ptr<PortStats> stats;  // with the scrape thread
     PortState state = PortState::offline;
     std::string offline_reason;
@@ -49,6 +50,7 @@ private:
         Line line;
         line::Settings settings;
         line::LineStatus status;
+        line::Settings asked;  ///< for `settings`
         bool taken_over = false;
     };
     /// A call on the line, made on the worker pool, one at a time.
@@ -95,6 +97,7 @@ private:
     void begin_command();
     void wait_for_wire(Result<std::uint64_t> pending);
     void apply_settings(const line::SettingsChange& change);
+    void apply_configured();
     void start_break();
     void end_break();
     void finish_command(Result<line::Settings> result);
@@ -115,6 +118,7 @@ private:
     std::string open_failure_;  ///< the last one announced
     std::chrono::milliseconds backoff_;
     line::Settings wanted_;  ///< as last asked for; applied at the next open
+    Reply<line::Settings> reconfigured_;
 
     Line line_;
     std::optional<io::Attachment> attached_;

@@ -219,6 +219,17 @@ void Port::Impl::apply_settings(const line::SettingsChange& change) {
                               });
 }
 
+void Port::Impl::apply_configured() {
+    const line::Format& format = config.settings.format;
+    const line::SettingsChange all{config.settings.baud, format.data_bits, format.parity, format.stop_bits,
+                                   format.flow_control};
+    submit({all, std::chrono::steady_clock::time_point::max(), [this](Result<line::Settings> result) {
+                // Not before the next open: the device went away, perhaps after it took an earlier request.
+                if (state == PortState::offline) settings = wanted_ = config.settings;
+                reconfigured_(std::move(result));
+            }});
+}
+
 void Port::Impl::start_break() {
     const auto duration = std::get<milliseconds>(queue.front_command()->action);
     call_line<void>([duration](line::Line& line) { return line.begin_break(duration); },

@@ -27,6 +27,9 @@ class TxQueue {
 public:
     explicit TxQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
+    /// What is in it already stays.
+    void set_bytes_max(std::size_t bytes_max) noexcept { bytes_max_ = bytes_max; }
+
     /// Takes as many bytes as there is room for. `front_busy`: the front bytes are being written and stay in place.
     std::size_t append(std::span<const std::byte> bytes, bool front_busy);
     void push(std::unique_ptr<TxCommand> command);
@@ -51,7 +54,7 @@ private:
     using Bytes = std::vector<std::byte>;
     using Entry = std::variant<Bytes, std::unique_ptr<TxCommand>>;
 
-    const std::size_t bytes_max_;
+    std::size_t bytes_max_;
     std::size_t bytes_ = 0;
     std::size_t commands_ = 0;
     std::size_t front_consumed_ = 0;

@@ -40,6 +40,7 @@ private:
     void on_port_added(hub::Channel& channel) override;
     void on_port_event(hub::Channel& channel, const hub::EventItem& event) override;
     void on_port_removed(hub::Channel& channel) override;
+    void on_port_changed(hub::Channel& channel) override { on_port_added(channel); }  // how it is now
     bool watches(const hub::Channel& channel) const;
     ::vser::v1::PortEvent port_event(const hub::Channel& channel) const;
     void queue(::vser::v1::PortEvent event);

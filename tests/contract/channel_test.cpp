@@ -176,6 +176,107 @@ TEST_P(ChannelTest, AReloadTouchesOnlyWhatChanged) {
     EXPECT_TRUE(of_b.closed);
 }
 
+/// What a hub tells of its ports.
+struct Watcher : hub::PortWatcher {
+    void on_port_added(hub::Channel& /*channel*/) override {}
+    void on_port_event(hub::Channel& /*channel*/, const hub::EventItem& event) override {
+        if (const auto* offline = std::get_if<port::WentOffline>(&event.event))
+            offline_reasons += offline->reason + "\n";
+    }
+    void on_port_removed(hub::Channel& /*channel*/) override { ++removed; }
+    void on_port_changed(hub::Channel& channel) override { description = channel.port().config().description; }
+    void on_port_refused(hub::Channel& /*channel*/, const Error& error) override { refusal = error.message; }
+
+    std::string offline_reasons;
+    std::string description;
+    std::string refusal;
+    int removed = 0;
+};
+
+hub::HubConfig with_port(port::PortConfig port) {
+    hub::HubConfig config;
+    config.ports.push_back(std::move(port));
+    return config;
+}
+
+TEST_P(ChannelTest, AReloadChangesALivePortInPlace) {
+    auto& channel = online_port();
+    Watcher watcher;
+    hub_->add_watcher(watcher);
+    Recorder reader;
+    reader.start(channel, hub::StartLive{});
+    Writer writer{channel, "test"};
+    Write before(std::string(8192, 'x'));  // which neither the queue nor the pty takes whole
+    while (channel.port().transmit(as_bytes(std::string(4096, 'w'))) > 0) loop_->poll_once();
+    channel.submit(writer, before.pending);
+    ASSERT_FALSE(before.result);
+
+    hub_->apply(with_port({"p", "the new text", node(), {.baud = 9600, .format = {}}, 65536}));
+
+    ASSERT_EQ(hub_->find("p"), &channel);
+    EXPECT_EQ(watcher.description, "the new text");
+    EXPECT_TRUE(before.result && *before.result) << "there is room now";
+    EXPECT_EQ(channel.port().settings().baud, 115200u) << "not before the accepted bytes are out";
+    const std::uint64_t accepted = channel.port().tx_offset();
+    EXPECT_TRUE(until([&] {
+        device_received();
+        return channel.port().settings().baud == 9600;
+    }));
+    EXPECT_TRUE(until([&] { return device_received().size() == accepted; }));
+    EXPECT_EQ(reader.count<port::SettingsChanged>(), 1u);
+    EXPECT_EQ(reader.count<port::WentOffline>(), 0u);
+    EXPECT_FALSE(reader.closed);
+    EXPECT_EQ(watcher.removed, 0);
+    hub_->remove_watcher(watcher);
+}
+
+TEST_P(ChannelTest, AReloadWhileTheDeviceIsAwayIsInForceWhenItIsBack) {
+    auto& channel = online_port();
+    unplug();
+    ASSERT_TRUE(until([&] { return channel.port().state() == port::PortState::offline; }));
+
+    hub_->apply(with_port({"p", "", node(), {.baud = 9600, .format = {}}, 4096}));
+
+    EXPECT_EQ(channel.port().settings().baud, 9600u);
+    plug();
+    EXPECT_TRUE(until([&] { return channel.port().state() == port::PortState::online; }));
+    EXPECT_EQ(channel.port().settings().baud, 9600u);
+}
+
+TEST_P(ChannelTest, ALineThatDoesNotTakeTheSettingsOfAReloadGoesOnAndSaysSo) {
+    auto& channel = add_port("sim:echo");
+    ASSERT_TRUE(until([&] { return channel.port().state() == port::PortState::online; }));
+    Watcher watcher;
+    hub_->add_watcher(watcher);
+    for (std::size_t i = 0; i < port::line_requests_max; ++i) {  // more than may wait
+        channel.port().send_break(port::break_duration_max, std::chrono::steady_clock::time_point::max(),
+                                  [](const Result<void>&) {});
+    }
+
+    hub_->apply(with_port({"p", "", "sim:echo", {.baud = 9600, .format = {}}, 4096}));
+
+    EXPECT_NE(watcher.refusal.find("too many requests"), std::string::npos) << watcher.refusal;
+    EXPECT_EQ(channel.port().state(), port::PortState::online);
+    hub_->remove_watcher(watcher);
+}
+
+TEST_P(ChannelTest, AReplacedPortOpensTheSameDeviceWhenTheOldOneHasClosedIt) {
+    online_port(/*history_bytes=*/100'000);
+    Watcher watcher;
+    hub_->add_watcher(watcher);
+
+    auto& replaced = add_port(node(), /*history_bytes=*/200'000);
+    EXPECT_TRUE(until([&] { return replaced.port().state() == port::PortState::online; }));
+    hub_->apply(with_port({"other", "", pty_->path, {}, 4096}));  // the same device by another name
+    auto& renamed = *hub_->find("other");
+    EXPECT_TRUE(until([&] { return renamed.port().state() == port::PortState::online; }));
+
+    EXPECT_EQ(watcher.removed, 2);
+    EXPECT_EQ(watcher.offline_reasons, "");
+    EXPECT_EQ(renamed.port().stats()->open_errors, 0u);
+    hub_->remove_watcher(watcher);
+}
+
 TEST_P(ChannelTest, AnUnknownNameIsAnsweredWithTheClosestOne) {
     hub::HubConfig config;
     config.ports.push_back({"console", "", "sim:console", {}, 4096});

@@ -4,6 +4,7 @@ The devices are pseudo terminals that somebody writes to at the pace of a line, 
 VSERD_RESTART_ROUNDS=20 (./dev bench restart) there are as many restarts and kills, and a table of what was lost."""
 import os
 import pty
+import re
 import signal
 import subprocess
 import threading
@@ -255,6 +256,59 @@ def test_a_reload_that_removes_a_port_takes_it_out_of_the_store(start, wire):
     daemon.process.send_signal(signal.SIGHUP)
     daemon.store.wait_for(NAMES)
     other.close()
+
+
+def test_a_reload_keeps_what_a_restart_keeps(start, wire):
+    daemon = start(port_table("line", wire.path))
+    before = online(daemon)
+    follower = Follower(daemon)
+    wire.send(b"before,")
+    follower.wait_for(7)
+    with vser.connect(daemon.address) as client:
+        changes = client.watch("line")
+        next(changes)
+        client.write("line", b"accepted")
+        daemon.rewrite(port_table("line", wire.path, 'description = "new"\nbaud = 9600\ntx_queue_bytes = "8KiB"'))
+        daemon.process.send_signal(signal.SIGHUP)
+        while (port := next(changes).port).baud != 9600:
+            pass
+        assert (port.description, port.log_id, port.stats.reopens) == ("new", before.log_id, 0)
+        assert client.port("line").description == "new"
+    wire.send(b"after")
+    follower.wait_for(12)
+    follower.close()
+    daemon.store.wait_for(NAMES)
+    assert bytes_of(follower.items) == b"before,after"
+    assert events_of(log_of(daemon)) == [vser.Online, vser.SettingsChanged]
+
+    daemon.again(signal.SIGKILL)  # what the reload set is what the next process finds configured
+    assert online(daemon).baud == 9600
+    assert events_of(log_of(daemon)) == [vser.Online, vser.SettingsChanged]
+    assert "dropped" not in daemon.errors()
+
+
+def test_what_a_reload_or_an_end_drops_is_said(start, wire):
+    daemon = start(port_table("line", wire.path))
+    online(daemon)
+    wire.send(b"history")
+    while bytes_of(log_of(daemon)) != b"history":
+        time.sleep(0.01)
+    with vser.connect(daemon.address) as client:
+        client.write("line", bytes(100_000))  # the pseudo terminal takes a few of them
+    daemon.rewrite(port_table("other", wire.path))
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.store.wait_for(NAMES)
+    online(daemon, "other")
+    removed = re.search(r"port line: removed; dropped with it: (\d+) accepted bytes that were not written, 7 bytes of history",
+                        daemon.errors())
+    assert 50_000 < int(removed[1]) < 100_000
+    assert "is in use" not in daemon.errors()
+
+    with vser.connect(daemon.address) as client:
+        client.write("other", bytes(100_000))
+    daemon.stop(signal.SIGTERM)
+    dropped = re.search(r"port other: (\d+) accepted bytes were not written and are dropped", daemon.errors())
+    assert 50_000 < int(dropped[1]) <= 100_000
 
 
 def test_a_device_that_hangs_up_leaves_the_store_and_comes_back_to_it(start, wire):
