@@ -77,6 +77,7 @@ void Channel::start() {
     resume.tx_offset = saved.transmitted.load(std::memory_order_relaxed);
     if (kept_.goes_on) {
         resume.in_force = unpacked(saved.settings.load(std::memory_order_relaxed));
+        resume.status = saved_status(saved);
         // What was set at run time stays, as over an unplug, unless the configuration asks for something else now.
         if (saved.configured.load(std::memory_order_relaxed) == configured) resume.settings = resume.in_force;
         end_what_was_left();
@@ -240,6 +241,8 @@ void Channel::note_configured() {
 void Channel::on_transmitted(std::uint64_t tx_offset) {
     log_.store().header().transmitted.store(tx_offset, std::memory_order_relaxed);
 }
+
+void Channel::on_status(const line::LineStatus& status) { save_status(log_.store().header(), status); }
 
 void Channel::on_descriptor(int fd) {
     if (keeper_ == nullptr || port_.kind() == line::Kind::simulated) return;

@@ -143,6 +143,7 @@ private:
     void on_transmit_change() override;
     void on_transmitted(std::uint64_t tx_offset) override;
     void on_descriptor(int fd) override;
+    void on_status(const line::LineStatus& status) override;
 
     void record_event(const port::Event& event);
     void note_configured();

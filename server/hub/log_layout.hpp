@@ -16,7 +16,7 @@
 namespace vserd::hub {
 
 inline constexpr std::uint64_t log_magic = 0x676F'6C64'7265'7376;  // "vserdlog"
-inline constexpr std::uint32_t log_version = 1;
+inline constexpr std::uint32_t log_version = 2;
 
 inline constexpr std::size_t log_events_max = 1024;
 inline constexpr std::size_t log_time_marks_max = 4096;
@@ -56,6 +56,8 @@ struct LogHeader {
     Word settings;                               ///< settings in force
     Word marks_place;                            ///< of the ring: the first in the upper half, how many in the lower
     Word marks_changing;                         ///< not 0: the ring is being rewritten
+    Word signals;                                ///< the wires, as events have told of them
+    std::array<Word, 4> line_errors;             ///< the driver's counters likewise: frame, parity, overrun, breaks
 };
 
 struct TimeMark {

@@ -361,4 +361,35 @@ std::optional<line::Settings> unpacked(std::uint64_t word) noexcept {
                            static_cast<line::StopBits>(field(2, 3)), static_cast<line::FlowControl>(field(0, 3))}};
 }
 
+namespace {
+
+constexpr unsigned signals_bits = 8;
+
+std::uint64_t packed(const line::Signals& signals) noexcept {
+    const bool wires[] = {signals.dtr, signals.rts, signals.cts, signals.dsr, signals.dcd, signals.ri};
+    std::uint64_t bits = 0;
+    for (const bool wire : wires) bits = bits << 1U | (wire ? 1U : 0U);
+    return bits | mixed(bits + 1) << signals_bits;
+}
+
+}  // namespace
+
+void save_status(LogHeader& header, const line::LineStatus& status) noexcept {
+    const line::LineErrors& errors = status.errors;
+    const std::uint64_t counters[] = {errors.frame, errors.parity, errors.overrun, errors.breaks};
+    for (std::size_t i = 0; i < header.line_errors.size(); ++i) {
+        header.line_errors[i].store(counters[i], std::memory_order_relaxed);
+    }
+    header.signals.store(packed(status.signals), std::memory_order_relaxed);
+}
+
+std::optional<line::LineStatus> saved_status(const LogHeader& header) noexcept {
+    const std::uint64_t word = header.signals.load(std::memory_order_relaxed);
+    const auto wire = [word](unsigned place) { return (word >> place & 1U) != 0; };
+    const line::Signals signals{wire(5), wire(4), wire(3), wire(2), wire(1), wire(0)};
+    if (word != packed(signals)) return std::nullopt;
+    const auto counter = [&](std::size_t i) { return header.line_errors[i].load(std::memory_order_relaxed); };
+    return line::LineStatus{signals, {counter(0), counter(1), counter(2), counter(3)}};
+}
+
 }  // namespace vserd::hub

@@ -14,6 +14,7 @@
 #include "hub/log_layout.hpp"
 #include "io/fd.hpp"
 #include "io/result.hpp"
+#include "line/line.hpp"
 #include "line/settings.hpp"
 
 namespace vserd::hub {
@@ -111,5 +112,9 @@ private:
 /// Settings in a word of the store, with a check of it.
 std::uint64_t packed(const line::Settings& settings) noexcept;
 std::optional<line::Settings> unpacked(std::uint64_t word) noexcept;
+
+/// Wires and counters in the words of the store that are theirs.
+void save_status(LogHeader& header, const line::LineStatus& status) noexcept;
+std::optional<line::LineStatus> saved_status(const LogHeader& header) noexcept;
 
 }  // namespace vserd::hub

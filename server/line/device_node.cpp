@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -163,6 +164,11 @@ Result<void> check_held_node(const std::string& path, int fd) {
     // The lock goes with the descriptor; this asks whether it is there.
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return unfit("is locked by another process");
     return {};
+}
+
+void let_go_of_held(int fd) noexcept {
+    ::ioctl(fd, TIOCNXCL);
+    ::flock(fd, LOCK_UN);
 }
 
 }  // namespace vserd::line

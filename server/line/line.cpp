@@ -63,7 +63,10 @@ Result<std::unique_ptr<Line>> adopt_line(std::string_view device, io::Fd held, c
         return Error{Failure::io, ENODEV, "device", std::string(device) + " does not outlive its process"};
     }
     const std::string path(device);
-    if (const auto same = check_held_node(path, held.get()); !same) return same.error();
+    if (const auto same = check_held_node(path, held.get()); !same) {
+        let_go_of_held(held.get());
+        return same.error();
+    }
     return kind == Kind::vser ? VserLine::adopt(path, std::move(held), settings)
                               : TtyLine::adopt(path, std::move(held), settings);
 }

@@ -48,7 +48,7 @@ struct SignalChange {
     std::optional<bool> rts = std::nullopt;
 };
 
-/// Counted by the driver since the device was opened.
+/// Counted by the driver; since when is its own affair, so that only differences say something.
 struct LineErrors {
     std::uint64_t frame = 0;
     std::uint64_t parity = 0;

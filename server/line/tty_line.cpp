@@ -53,7 +53,7 @@ Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const Setti
 
 Result<std::unique_ptr<Line>> TtyLine::adopt(const std::string& path, io::Fd fd, const Settings& settings) {
     std::unique_ptr<TtyLine> line(new TtyLine(path, std::move(fd)));
-    if (::ioctl(line->fd_.get(), TIOCEXCL) != 0) return errno_error(path + ": exclusive use");
+    if (const auto marked = line->mark_exclusive(); !marked) return marked.error();
     line->probe_capabilities();
     // A break that was being sent ends here: the device was not closed, which would have ended it.
     if (line->capabilities_.send_break) ::ioctl(line->fd_.get(), TIOCCBRK);
@@ -62,7 +62,7 @@ Result<std::unique_ptr<Line>> TtyLine::adopt(const std::string& path, io::Fd fd,
 }
 
 TtyLine::~TtyLine() {
-    // A pseudo terminal's slave stays exclusive while its master lives, which would keep us out at the next open.
+    // Somebody else may still have it open, the fd store for instance: the mark would keep us out at the next open.
     if (fd_) ::ioctl(fd_.get(), TIOCNXCL);
 }
 
@@ -77,6 +77,13 @@ Result<void> TtyLine::take_exclusively() {
         fd_.reset();  // without clearing the other's mark
         return error;
     }
+    return mark_exclusive();
+}
+
+/// A pseudo terminal would stay exclusive for as long as its master lives: after a kill nobody but root could open it. There
+/// the lock has to do.
+Result<void> TtyLine::mark_exclusive() {
+    if (is_pseudo_terminal(device_number(fd_.get()))) return {};
     if (::ioctl(fd_.get(), TIOCEXCL) != 0) return errno_error(path_ + ": exclusive use");
     return {};
 }
@@ -91,7 +98,6 @@ void TtyLine::probe_capabilities() {
     capabilities_.send_break = !is_pseudo_terminal(device_number(fd_.get()));
     capabilities_.modem_signals = ::ioctl(fd_.get(), TIOCMGET, &wires) == 0;
     capabilities_.error_counters = ::ioctl(fd_.get(), TIOCGICOUNT, &counters) == 0;
-    errors_at_open_ = errors_since_boot();
 }
 
 Result<Settings> TtyLine::apply(const Settings& wanted) {
@@ -144,9 +150,7 @@ Result<LineStatus> TtyLine::status() {
         status.signals = *wires;
     }
     if (capabilities_.error_counters) {
-        const auto now = errors_since_boot();
-        status.errors = {now.frame - errors_at_open_.frame, now.parity - errors_at_open_.parity,
-                         now.overrun - errors_at_open_.overrun, now.breaks - errors_at_open_.breaks};
+        status.errors = errors_since_boot();
     }
     return status;
 }

@@ -36,6 +36,7 @@ private:
     Result<void> hold_break(bool on);
     TtyLine(std::string path, io::Fd fd) noexcept : path_(std::move(path)), fd_(std::move(fd)) {}
     Result<void> take_exclusively();
+    Result<void> mark_exclusive();
     void probe_capabilities();
     Result<void> apply_if_other(const Settings& wanted);
     Result<Signals> signals() const;
@@ -44,7 +45,6 @@ private:
     std::string path_;
     io::Fd fd_;
     Capabilities capabilities_;
-    LineErrors errors_at_open_;  ///< the driver counts since it was loaded
 };
 
 }  // namespace vserd::line

@@ -34,9 +34,6 @@ Result<std::unique_ptr<Line>> VserLine::open(const std::string& path, const Sett
 Result<std::unique_ptr<Line>> VserLine::adopt(const std::string& path, io::Fd fd, const Settings& settings) {
     std::unique_ptr<VserLine> line(new VserLine(path, std::move(fd)));
     if (const auto known = line->check_version(); !known) return known.error();
-    const auto errors = line->errors_since_bind();
-    if (!errors) return errors.error();
-    line->errors_at_open_ = *errors;
     const auto in_force = line->read_back();
     if (!in_force) return in_force.error();
     if (*in_force != settings) {
@@ -111,10 +108,9 @@ Result<LineErrors> VserLine::errors_since_bind() const {
 Result<LineStatus> VserLine::status() {
     const auto wires = signals();
     if (!wires) return wires.error();
-    const auto now = errors_since_bind();
-    if (!now) return now.error();
-    return LineStatus{*wires, LineErrors{now->frame - errors_at_open_.frame, now->parity - errors_at_open_.parity,
-                                         now->overrun - errors_at_open_.overrun, now->breaks - errors_at_open_.breaks}};
+    const auto errors = errors_since_bind();
+    if (!errors) return errors.error();
+    return LineStatus{*wires, *errors};
 }
 
 Result<Signals> VserLine::set_signals(const SignalChange& change) {

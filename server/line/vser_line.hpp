@@ -36,7 +36,6 @@ private:
 
     std::string path_;
     io::Fd fd_;
-    LineErrors errors_at_open_;  ///< the driver counts since the port was bound
 };
 
 }  // namespace vserd::line

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "line/line.hpp"
 #include "port/event.hpp"
 
 namespace vserd::port {
@@ -22,6 +23,8 @@ public:
     virtual void on_transmit_change() = 0;
 
     // For who keeps the port's state over the end of the process; nothing follows from them here.
+    /// The wires and counters that events have told of until now.
+    virtual void on_status(const line::LineStatus& /*status*/) {}
     /// The bytes before this tx offset have been written, or were discarded.
     virtual void on_transmitted(std::uint64_t /*tx_offset*/) {}
     /// The device was opened and has this descriptor; -1: it is closed, or is about to be.

@@ -51,6 +51,7 @@ struct PortResume {
     io::Fd device;                           ///< open since then; none: it is opened
     std::optional<line::Settings> settings;  ///< to be used instead of the configured ones
     std::optional<line::Settings> in_force;  ///< when that process ended
+    std::optional<line::LineStatus> status;  ///< that process had told of
     std::uint64_t tx_offset = 0;
 };
 

@@ -68,6 +68,7 @@ void Port::Impl::after(Timer& timer, std::chrono::steady_clock::duration delay, 
 void Port::Impl::start(PortResume resume) {
     held_ = std::move(resume.device);
     resumed_in_force_ = resume.in_force;
+    resumed_status_ = resume.status;
     tx_offset = resume.tx_offset;
     if (resume.settings) {
         settings = wanted_ = *resume.settings;
@@ -141,6 +142,7 @@ void Port::Impl::opened(Result<OpenedLine> result) {
     auto attached = environment_.loop.attach(result->line->fd());
     if (!attached) {
         line_ = std::move(result->line);
+        if (result->taken_over) listener_.on_descriptor(-1);  // or who keeps it would keep its lock too
         note_open_failure(attached.error());
         return begin_close();
     }
@@ -184,6 +186,10 @@ void Port::Impl::go_online(OpenedLine opened) {
     signals.reset();
     if (capabilities->modem_signals) signals = opened.status.signals;
     errors_seen_ = opened.status.errors;
+    if (const auto before = std::exchange(resumed_status_, std::nullopt); opened.taken_over && before) {
+        if (signals) signals = before->signals;
+        errors_seen_ = before->errors;
+    }
     offline_reason.clear();
     open_failure_.clear();
     stats->up.store(true, std::memory_order_relaxed);
@@ -197,6 +203,8 @@ void Port::Impl::go_online(OpenedLine opened) {
     if (const auto before = std::exchange(resumed_in_force_, std::nullopt); opened.taken_over && before != settings) {
         listener_.on_event(SettingsChanged{settings});
     }
+    told_status();
+    take_status(opened.status);  // what happened while nobody had it
     start_read();
     if (opened.asked != wanted_) apply_configured();  // it was reconfigured meanwhile
     pump();
@@ -336,19 +344,23 @@ void Port::Impl::poll_status() {
 
 void Port::Impl::take_status(const Result<line::LineStatus>& status) {
     if (!status || phase_ != Phase::online) return;  // a device that goes away is noticed by its read
-    const auto errors = since(status->errors, errors_seen_);
-    if (errors != line::LineErrors{}) {
+    if (status->errors != errors_seen_) {
+        const auto errors = since(status->errors, errors_seen_);
         errors_seen_ = status->errors;
         add(stats->line_frame_errors, errors.frame);
         add(stats->line_parity_errors, errors.parity);
         add(stats->line_overruns, errors.overrun);
         add(stats->line_breaks, errors.breaks);
-        listener_.on_event(LineErrorsCounted{errors});
+        if (errors != line::LineErrors{}) listener_.on_event(LineErrorsCounted{errors});
+        told_status();
     }
     if (signals && *signals != status->signals) {
         signals = status->signals;
         listener_.on_event(SignalsChanged{*signals});
+        told_status();
     }
 }
+
+void Port::Impl::told_status() { listener_.on_status({signals.value_or(line::Signals{}), errors_seen_}); }
 
 }  // namespace vserd::port

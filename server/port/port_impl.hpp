@@ -81,6 +81,7 @@ private:
     void on_read(ssize_t result);
     void poll_status();
     void take_status(const Result<line::LineStatus>& status);
+    void told_status();
     void schedule_status();
 
     // port_transmit.cpp
@@ -112,6 +113,7 @@ private:
     DeviceWatch::Registration watch_;
     io::Fd held_;  ///< the device as a process before this one had it, until the first open
     std::optional<line::Settings> resumed_in_force_;
+    std::optional<line::LineStatus> resumed_status_;
     bool was_online_ = false;
     std::chrono::steady_clock::time_point online_since_;
     bool node_changed_while_busy_ = false;

@@ -276,6 +276,7 @@ void Port::Impl::set_signals(const line::SignalChange& change, Reply<line::Signa
                                  if (result && phase_ == Phase::online && signals != *result) {
                                      signals = *result;
                                      listener_.on_event(SignalsChanged{*result});
+                                     told_status();
                                  }
                                  reply(std::move(result));
                              });

@@ -154,6 +154,47 @@ TEST(OpenLine, OpensADeviceWhoseExclusiveHolderDied) {
     EXPECT_TRUE(open_line(pty.path, {}));
 }
 
+TEST(OpenLine, OpensForAnybodyAPseudoTerminalWhoseServerWasKilled) {
+    auto pty = test::open_pty();
+    pty.slave.reset();
+    if (::geteuid() == 0) {
+        ASSERT_EQ(::chown(pty.path.c_str(), nobody, 0), 0);
+    }
+
+    const pid_t server = ::fork();
+    if (server == 0) {
+        const auto line = open_line(pty.path, {});
+        ::raise(line ? SIGKILL : SIGABRT);
+    }
+    int status = 0;
+    ::waitpid(server, &status, 0);
+    ASSERT_EQ(WTERMSIG(status), SIGKILL) << "it could not open it";
+
+    const AsNobody rights;
+    const auto line = open_line(pty.path, {});
+    EXPECT_TRUE(line) << line.error().message;
+}
+
+TEST(OpenLine, OpensADeviceWhoseHeldDescriptorWasRefused) {
+    auto pty = test::open_pty();
+    pty.slave.reset();
+    io::Fd held(::open(pty.path.c_str(), O_RDWR | O_NOCTTY));  // not as we open devices
+    ASSERT_EQ(::flock(held.get(), LOCK_EX | LOCK_NB), 0);
+    ASSERT_EQ(::ioctl(held.get(), TIOCEXCL), 0);
+    if (::geteuid() == 0) {
+        ASSERT_EQ(::chown(pty.path.c_str(), nobody, 0), 0);
+    }
+    const io::Fd of_the_store(::dup(held.get()));
+
+    const auto adopted = adopt_line(pty.path, std::move(held), {});
+
+    ASSERT_FALSE(adopted);
+    EXPECT_NE(adopted.error().message.find("was opened otherwise"), std::string::npos) << adopted.error().message;
+    const AsNobody rights;
+    const auto opened = open_line(pty.path, {});
+    EXPECT_TRUE(opened) << opened.error().message;
+}
+
 TEST(OpenLine, SaysSoWhenTheServerItselfHasTheDevice) {
     const auto pty = test::open_pty();
     const auto first = open_line(pty.path, {});

@@ -1,6 +1,9 @@
 // The port on real ptys and on the simulator: it opens, loses, reopens, sends in order, and changes the line in order.
 #include "port/port.hpp"
 
+#include <fcntl.h>
+#include <sys/eventfd.h>
+
 #include "contract/port_fixture.hpp"
 #include "line/sim_control.hpp"
 
@@ -23,6 +26,60 @@ protected:
         return reply ? *reply : Result<T>(Error{Failure::timed_out, 0, "", "no reply"});
     }
 };
+
+/// Serves no descriptor.
+class NoEngine final : public io::Engine {
+public:
+    std::string_view name() const noexcept override { return "none"; }
+    int wait_fd() const noexcept override { return ready_.get(); }
+    Result<io::Slot> attach(int /*fd*/) override { return Error{Failure::io, EIO, "", "it serves nothing"}; }
+    void detach(io::Slot /*slot*/) noexcept override {}
+    void start(io::Operation& /*op*/) noexcept override {}
+    void cancel(io::Operation& /*op*/) noexcept override {}
+    void retry(io::Slot /*slot*/) noexcept override {}
+    std::size_t drain() noexcept override { return 0; }
+    bool pending() const noexcept override { return false; }
+
+private:
+    const io::Fd ready_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+};
+
+/// What a port tells besides bytes.
+struct Told : port::Listener {
+    std::span<std::byte> receive_space() override { return space; }
+    void on_received(std::size_t /*size*/) override {}
+    void on_event(const port::Event& /*event*/) override {}
+    void on_transmit_change() override {}
+    void on_descriptor(int fd) override { descriptors.push_back(fd); }
+
+    std::array<std::byte, 64> space{};
+    std::vector<int> descriptors;
+};
+
+TEST(Port, ATakenOverDeviceThatCannotBeServedIsGivenUpByWhoKeepsIt) {
+    io::Loop loop(std::make_unique<NoEngine>());
+    port::WorkerPool workers(loop);
+    port::DeviceWatch watch(loop);
+    Told told;
+    io::Pty pty = io::open_pty().value();
+    ASSERT_EQ(::fcntl(pty.slave.get(), F_SETFL, O_RDWR | O_NONBLOCK), 0);
+    port::Port port({loop, workers, watch}, {"p", "", pty.path, {}, 4096}, told);
+    port::PortResume resume;
+    resume.device = std::move(pty.slave);
+    const auto until = [&loop](const std::function<bool()>& condition) {
+        const auto deadline = std::chrono::steady_clock::now() + 20s;
+        while (!condition() && std::chrono::steady_clock::now() < deadline) loop.poll_once();
+        return condition();
+    };
+
+    port.start(std::move(resume));
+
+    EXPECT_TRUE(until([&] { return port.stats()->open_errors > 0; }));
+    EXPECT_EQ(told.descriptors, std::vector{-1});
+    bool stopped = false;
+    port.stop([&] { stopped = true; });
+    EXPECT_TRUE(until([&] { return stopped; }));
+}
 
 TEST_P(PortTest, AMissingDeviceIsOfflineWithTheReasonUntilItComes) {
     auto& channel = add_port(node());

@@ -336,5 +336,19 @@ TEST(LogStore, SettingsFitIntoAWordAndADamagedOneIsFound) {
     EXPECT_FALSE(unpacked(0));
 }
 
+TEST(LogStore, WiresAndCountersComeBackAsTheyWereAndNotWhereNoneWere) {
+    const auto store = LogStore::in_memory(4096);
+    EXPECT_FALSE(saved_status(store->header()));
+    const line::LineStatus status{{.dtr = true, .rts = false, .cts = true, .dsr = false, .dcd = false, .ri = true},
+                                  {1, 20, 300, std::uint64_t{1} << 40U}};
+
+    save_status(store->header(), status);
+
+    const auto saved = saved_status(store->header());
+    ASSERT_TRUE(saved);
+    EXPECT_EQ(saved->signals, status.signals);
+    EXPECT_EQ(saved->errors, status.errors);
+}
+
 }  // namespace
 }  // namespace vserd::hub
