@@ -116,5 +116,8 @@ kill -TERM $vserd
 wait $vserd
 check 'SIGTERM ends it cleanly' 0 $?
 vserd=''
+"$(dirname "$(realpath "$0")")/restart_check.py" >"$scratch/restart" 2>&1
+check 'a restart tells what wires and counters did meanwhile' 0 $?
+[ $failed = 0 ] || cat "$scratch/restart"
 [ $failed = 0 ] || cat "$scratch/log" "$scratch/events"
 exit $failed
