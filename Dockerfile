@@ -5,7 +5,7 @@ ARG BASE=docker.io/library/debian:bookworm-slim
 FROM ${BASE} AS compile
 RUN apt-get update && apt-get install -y --no-install-recommends \
         cmake dpkg-dev file g++ make ninja-build pkg-config protobuf-compiler protobuf-compiler-grpc python3 \
-        libabsl-dev libboost1.81-dev libcli11-dev libgmock-dev libgrpc++-dev libgtest-dev libprotobuf-dev libspdlog-dev \
+        libabsl-dev libboost1.81-dev libcli11-dev libgmock-dev libgrpc++-dev libgtest-dev libprotobuf-dev libspdlog-dev libssl-dev \
         libsystemd-dev libtomlplusplus-dev liburing-dev prometheus-cpp-dev
 COPY . /source
 WORKDIR /source

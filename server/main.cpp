@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -9,6 +11,7 @@
 #include "daemon.hpp"
 #include "io/engine_signals.hpp"
 #include "options.hpp"
+#include "rpc/tls.hpp"
 
 namespace {
 
@@ -36,6 +39,14 @@ bool raise_descriptor_limit(std::size_t ports) {
         "systemd unit, `ulimit -n %zu` in a shell)\n",
         static_cast<unsigned long long>(limit.rlim_max), ports, needed, needed, needed);
     return false;
+}
+
+/// Else the first descriptors that we open would be taken for standard output and error.
+void open_missing_standard_descriptors() {
+    int fd = 0;
+    do fd = ::open("/dev/null", O_RDWR);  // NOLINT(android-cloexec-open)
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) ::close(fd);
 }
 
 /// Before any thread starts, so that all inherit it: the loop and its engines take them from signalfds.
@@ -68,6 +79,12 @@ int run(const Options& options) {
         return failure_exit_code;
     }
     if (options.command == Command::check) {
+        const config::Config& config = daemon.config;
+        const rpc::TlsFiles tls{config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file};
+        if (const auto usable = tls.certificate.empty() ? Result<rpc::TlsPems>{} : rpc::load_tls(tls); !usable) {
+            std::fprintf(stderr, "%s: [server.tls]: %s\n", options.config_file.c_str(), usable.error().message.c_str());
+            return failure_exit_code;
+        }
         std::printf("%s: right, with %zu ports\n", options.config_file.c_str(), daemon.config.ports.size());
         return 0;
     }
@@ -81,6 +98,7 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_missing_standard_descriptors();
     try {
         int exit_code = 0;
         const auto options = parse_options(argc, argv, exit_code);

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "config/values.hpp"
+
 namespace vserd {
 namespace {
 
@@ -16,6 +18,19 @@ Examples:
 Signals: SIGTERM and SIGINT write what was accepted and exit, a second one exits at once; SIGHUP reads the file again
 without touching ports that did not change.)";
 
+std::string address_problem(const std::string& text) {
+    const auto address = config::parse_address(text);
+    return address ? "" : address.error().message;
+}
+
+/// It is scraped over TCP; an empty one means none.
+std::string metrics_problem(const std::string& text) {
+    if (text.empty()) return {};
+    const auto address = config::parse_address(text);
+    if (!address) return address.error().message;
+    return address->unix_socket ? "must be HOST:PORT, or \"\" for none: metrics are scraped over TCP" : "";
+}
+
 }  // namespace
 
 std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
@@ -28,11 +43,13 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
     app.add_flag("--demo", options.demo, "Serve simulated ports, without a configuration");
     app.add_flag("--strict", options.strict, "Exit with an error when a device cannot be opened at the start");
     app.add_option("--listen", options.listen, "Listen here and not where the configuration says; may be given again")
-        ->type_name("HOST:PORT|unix:PATH");
+        ->type_name("HOST:PORT|unix:/PATH")
+        ->check(address_problem, "");
     auto* metrics_option =
         app.add_option("--metrics", metrics,
                        "Serve metrics here and not where the configuration says; \"\" for not at all")
-            ->type_name("HOST:PORT");
+            ->type_name("HOST:PORT")
+            ->check(metrics_problem, "");
     auto* check =
         app.add_subcommand("check", "Validate a configuration and exit: 0 when it is right, 1 when it is not");
     check->add_option("file", options.config_file, "Configuration in TOML")->required()->type_name("FILE");

@@ -37,7 +37,7 @@ std::vector<Listen> read_listen(Table& server) {
     return list;
 }
 
-void read_metrics(Table& server, Config& config) {
+void read_metrics(Table& server, const std::vector<Listen>& listen, Config& config) {
     const auto text = server.string("metrics");
     if (!text) return;
     config.metrics = text->value;
@@ -48,6 +48,9 @@ void read_metrics(Table& server, Config& config) {
     } else if (address->unix_socket) {
         server.problem(text->at,
                        "'metrics' in [server] must be \"HOST:PORT\", or \"\" for none: it is scraped over TCP");
+    } else if (address->port != 0 && std::any_of(listen.begin(), listen.end(),
+                                                 [&](const Listen& entry) { return entry.address == *address; })) {
+        server.problem(text->at, "'metrics' in [server] is an address of 'listen' too; give it a port of its own");
     }
 }
 
@@ -91,7 +94,7 @@ void read_server(Table& root, Problems& problems, Config& config) {
     if (!source) return;
     Table server(*source, "[server]", problems);
     const std::vector<Listen> listen = read_listen(server);
-    read_metrics(server, config);
+    read_metrics(server, listen, config);
     if (const auto engine = server.word("engine", engines)) config.engine = engine->value;
     if (const auto level = server.word("log_level", log_levels)) config.log_level = level->value;
     if (const auto allow = server.boolean("allow_insecure_remote")) config.allow_insecure_remote = allow->value;

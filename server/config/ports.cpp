@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "config/limits.hpp"
+#include "line/sim_spec.hpp"
 
 namespace vserd::config {
 namespace {
@@ -63,7 +64,11 @@ void read_device(Table& table, PortEntry& entry, Taken& taken) {
         return;
     }
     entry.device = path;
-    if (is_simulated(path)) return;
+    if (is_simulated(path)) {
+        const auto spec = line::parse_sim_spec(path);
+        if (!spec) table.problem(device->at, "'device' in [[port]]: " + spec.error().message);
+        return;
+    }
     const std::string normal = std::filesystem::path(path).lexically_normal().string();
     const auto [first, added] = taken.devices.emplace(normal, std::pair{entry.name, device->at.line});
     if (!added) {

@@ -52,6 +52,10 @@ Error cannot_listen(const std::string& address, int errno_value, const sockaddr*
     switch (errno_value) {
         case EADDRINUSE:
             if (where != nullptr) holder = io::listener_at(*where);
+            if (holder == io::describe_process(::getpid())) {
+                message += "; vserd itself has it: it stands twice in `listen`, or in `metrics` too";
+                break;
+            }
             if (holder.empty()) holder = "a process that cannot be seen from here (`ss -lxtp` as root names it)";
             message += "; " + holder + " has it. Stop that one or change `listen` in [server]";
             break;

@@ -11,9 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
 #include <list>
-#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -28,6 +26,7 @@
 #include "rpc/port_service.hpp"
 #include "rpc/read_stream.hpp"
 #include "rpc/stream_host.hpp"
+#include "rpc/tls.hpp"
 
 namespace vserd::rpc {
 namespace {
@@ -46,32 +45,16 @@ constexpr int stream_window_bytes = 256 * 1024;
 /// For the library's own synchronous service (reflection).
 constexpr int quota_threads_max = 16;
 
-Result<std::string> read_file(const std::string& path, const char* what) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream content;
-    content << file.rdbuf();
-    if (!file || content.str().empty()) {
-        return Error{Failure::io, errno, what,
-                     std::string("cannot read the ") + what + " file " + path +
-                         "; check that it exists, is not empty and that this user may read it"};
-    }
-    return content.str();
-}
-
 Result<std::shared_ptr<grpc::ServerCredentials>> credentials(const TlsFiles& files) {
     if (files.certificate.empty()) return grpc::InsecureServerCredentials();
-    auto certificate = read_file(files.certificate, "tls certificate");
-    if (!certificate) return certificate.error();
-    auto key = read_file(files.key, "tls key");
-    if (!key) return key.error();
+    auto pems = load_tls(files);
+    if (!pems) return pems.error();
     grpc::SslServerCredentialsOptions options;
     if (!files.client_ca.empty()) {
-        auto client_ca = read_file(files.client_ca, "tls client CA");
-        if (!client_ca) return client_ca.error();
-        options.pem_root_certs = std::move(*client_ca);
+        options.pem_root_certs = std::move(pems->client_ca);
         options.client_certificate_request = GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
     }
-    options.pem_key_cert_pairs.push_back({std::move(*key), std::move(*certificate)});
+    options.pem_key_cert_pairs.push_back({std::move(pems->key), std::move(pems->certificate)});
     return grpc::SslServerCredentials(options);
 }
 

@@ -227,6 +227,12 @@ TEST(RpcLifecycle, TheCommandLineSaysWhatIsWrongWithIt) {
     EXPECT_THAT(errors, HasSubstr("--demo"));
     EXPECT_EQ(run({"--demo", "--config", "x"}, &errors), 2);
     EXPECT_EQ(run({"--config"}, &errors), 2);
+    for (const char* address : {"", "foo", "127.0.0.1:70000", ":1", "unix:relative"}) {
+        EXPECT_EQ(run({"--demo", "--listen", address}, &errors), 2) << address;
+        EXPECT_THAT(errors, HasSubstr("--listen")) << address;
+    }
+    EXPECT_EQ(run({"--demo", "--metrics", "127.0.0.1:70000"}, &errors), 2);
+    EXPECT_THAT(errors, HasSubstr("--metrics"));
     std::string output;
     EXPECT_EQ(run({"--version"}, nullptr, &output), 0);
     EXPECT_EQ(output, "vserd " VSERD_VERSION);

@@ -85,12 +85,32 @@ TEST_F(VserctlTls, AClientWithoutACertificateIsRefusedWhereOneIsAskedFor) {
     EXPECT_THAT(good.out, HasSubstr("echo"));
 }
 
+TEST_F(VserctlTls, ACertificateAndAKeyThatDoNotFitAreRefusedByCheckAndAtTheStart) {
+    const TempFolder folder;
+    for (const auto& [certificate, key, told] : {std::tuple{"server.crt", "client.key", "does not belong"},
+                                                 {"server.key", "server.key", "no certificate"},
+                                                 {"server.crt", "server.crt", "no private key"},
+                                                 {"none.crt", "server.key", "none.crt"}}) {
+        const std::string file = folder.path() / "vserd.toml";
+        std::ofstream(file) << "[server]\nlisten = [\"127.0.0.1:0\"]\nmetrics = \"\"\n[server.tls]\ncertificate = \""
+                            << certificates.file(certificate) << "\"\nkey = \"" << certificates.file(key) << "\"\n"
+                            << port_table("echo", "sim:echo");
+        for (const auto& arguments : {std::vector<std::string>{"check", file}, {"--config", file}}) {
+            std::vector<std::string> command{VSERD_PROGRAM};
+            command.insert(command.end(), arguments.begin(), arguments.end());
+            rpc_test::Process process(command);
+            EXPECT_EQ(process.wait(), 1) << told;
+            EXPECT_THAT(process.errors(), HasSubstr(told));
+        }
+    }
+}
+
 TEST_F(VserctlTls, AFileThatIsNotThereIsNamed) {
     const rpc_test::Daemon daemon(port_table("echo", "sim:echo"), tls_table());
 
     const auto result = vserctl(daemon.address(), {"--tls-ca", "/no/such/ca.crt", "ports"});
 
-    EXPECT_NE(result.status, 0);
+    EXPECT_EQ(result.status, 2);
     EXPECT_THAT(result.err, HasSubstr("/no/such/ca.crt"));
 }
 

@@ -74,6 +74,12 @@ TEST(CommandLine, WhatIsWrongIsNamedAndStatusIsTwo) {
     EXPECT_THAT(complaint({"attach", "p", "--exclusive", "--read-only"}), HasSubstr("--read-only"));
     EXPECT_THAT(complaint({"write", "p"}), HasSubstr("TEXT is required"));
     EXPECT_THAT(complaint({"ports", "--nonsense"}), HasSubstr("--nonsense"));
+    EXPECT_THAT(complaint({"signals", "p", "dtr=on", "dtr=off"}), HasSubstr("twice"));
+    for (const char* address : {"", "foo", "127.0.0.1:99999", "host:0", ":1", "::1:5", "unix:"}) {
+        EXPECT_THAT(complaint({"-s", address, "ports"}), HasSubstr("HOST:PORT")) << address;
+    }
+    EXPECT_THAT(complaint({"--timeout", "0", "ports"}), HasSubstr("10s"));
+    EXPECT_THAT(complaint({"--tls-ca", "/no/such/ca.crt", "ports"}), HasSubstr("/no/such/ca.crt"));
 }
 
 TEST(CommandLine, HelpOfEveryCommandHasExamples) {
@@ -101,6 +107,16 @@ TEST(Parse, PlacesInTheLog) {
          {"", "-1", "18446744073709551616", "tail:", "tail:x", "since:noon", "since:2001-09-09T01:46:40"}) {
         EXPECT_FALSE(parse_from(bad, now).ok()) << bad;
     }
+}
+
+TEST(WriteError, CountsAreExactOnlyWhereTheServerAnswered) {
+    vser::client::Error answered{.reason = "DEADLINE", .metadata = {{"bytes_taken", "5"}}};
+    add_bytes_taken(answered, 7);
+    EXPECT_EQ(answered.metadata, (std::map<std::string, std::string>{{"bytes_taken", "12"}}));
+    vser::client::Error silent{.code = vser::client::Code::deadline_exceeded};
+    add_bytes_taken(silent, 7);
+    add_bytes_taken(silent, 1);
+    EXPECT_EQ(silent.metadata, (std::map<std::string, std::string>{{"bytes_taken_at_least", "8"}}));
 }
 
 TEST(Parse, Bytes) {

@@ -183,9 +183,7 @@ Result<WriteReceipt> Client::write(const std::string& port, std::string_view byt
                             });
         if (!written) {
             auto error = std::move(written).error();
-            auto& taken = error.metadata["bytes_taken"];
-            const auto of_this_request = taken.empty() ? 0 : std::strtoull(taken.c_str(), nullptr, 10);
-            taken = std::to_string(receipt.bytes_written + of_this_request);
+            add_bytes_taken(error, receipt.bytes_written);
             return error;
         }
         receipt = {receipt.bytes_written + written->bytes_written, written->tx_offset};

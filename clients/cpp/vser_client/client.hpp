@@ -59,7 +59,8 @@ public:
     Result<std::uint64_t> flush(const std::string& port, FlushDirection direction) const;
 
     /// Sends all of `bytes` and returns when the server's queue has taken them. `timeout` is for all of it. After an
-    /// error its metadata "bytes_taken" says how many were taken before.
+    /// error its metadata "bytes_taken" says how many were taken before; or, where no answer of the server came in time,
+    /// "bytes_taken_at_least".
     Result<WriteReceipt> write(const std::string& port, std::string_view bytes) const;
     Result<WriteReceipt> write(const std::string& port, std::string_view bytes,
                                std::chrono::milliseconds timeout) const;

@@ -44,6 +44,10 @@ struct Error {
     bool is_transport() const noexcept { return code == Code::unavailable && reason.empty(); }
 };
 
+/// For a write in pieces, of which one failed: adds `before`, what those before it took, to what the error's metadata says
+/// was taken. That is "bytes_taken" where the server answered, else "bytes_taken_at_least".
+void add_bytes_taken(Error& error, std::uint64_t before);
+
 /// "NOT_FOUND: no port named ...".
 std::string to_string(const Error& error);
 

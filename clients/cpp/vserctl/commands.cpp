@@ -61,8 +61,7 @@ int write_stdin(const client::Client& client, const WriteCommand& command, const
             client.write(command.port, std::string_view(buffer).substr(0, static_cast<std::size_t>(count)), timeout);
         if (!receipt) {
             auto error = receipt.error();
-            auto& taken = error.metadata["bytes_taken"];
-            taken = std::to_string(all.bytes_written + std::strtoull(taken.c_str(), nullptr, 10));
+            client::add_bytes_taken(error, all.bytes_written);
             return complain(error, options.json);
         }
         all = {all.bytes_written + receipt->bytes_written, receipt->tx_offset};

@@ -1,4 +1,6 @@
 #include <absl/synchronization/mutex.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -57,9 +59,18 @@ int run(std::vector<std::string> arguments) {
     return std::visit(Run{*client, options}, options.command);
 }
 
+/// Else the first descriptors that we open would be taken for standard input and output.
+void open_missing_standard_descriptors() {
+    int fd = 0;
+    do fd = ::open("/dev/null", O_RDWR);  // NOLINT(android-cloexec-open)
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) ::close(fd);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_missing_standard_descriptors();
     ::setenv("GRPC_VERBOSITY", "NONE", 0);  // its log lines would land in the middle of a console
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // Debian builds it on; it costs
     try {

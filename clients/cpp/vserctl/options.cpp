@@ -67,9 +67,15 @@ public:
                         "Give up a call after this long (10s); write - has no limit by default")
             ->type_name("DURATION");
         app_.add_flag("--tls", options_.tls, "Connect with TLS");
-        app_.add_option("--tls-ca", options_.tls_ca_file, "Trust this CA instead of the system's")->type_name("FILE");
-        app_.add_option("--tls-cert", options_.tls_certificate_file, "Show this certificate")->type_name("FILE");
-        app_.add_option("--tls-key", options_.tls_key_file, "The key of --tls-cert")->type_name("FILE");
+        app_.add_option("--tls-ca", options_.tls_ca_file, "Trust this CA instead of the system's")
+            ->type_name("FILE")
+            ->check(CLI::ExistingFile.description(""));
+        app_.add_option("--tls-cert", options_.tls_certificate_file, "Show this certificate")
+            ->type_name("FILE")
+            ->check(CLI::ExistingFile.description(""));
+        app_.add_option("--tls-key", options_.tls_key_file, "The key of --tls-cert")
+            ->type_name("FILE")
+            ->check(CLI::ExistingFile.description(""));
         app_.footer(
             "Examples:\n  vserctl ports\n  vserctl attach vser0\n  vserctl -s lab7:50051 read vser0 --follow\n"
             "Exit status: 0 ok, 1 the server said no, 2 usage, 3 could not connect.");
@@ -84,7 +90,13 @@ public:
             std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
             app_.parse(std::move(arguments));
             options_.tls = options_.tls || !options_.tls_ca_file.empty() || !options_.tls_certificate_file.empty();
+            options_.server = checked(parse_server(options_.server));
             if (!words_.timeout.empty()) options_.timeout = checked(parse_duration(words_.timeout));
+            if (options_.timeout == std::chrono::milliseconds{}) {
+                throw CLI::ValidationError(
+                    "--timeout: '" + words_.timeout + "' is no time at all: write 10s, for example",
+                    CLI::ExitCodes::ValidationError);
+            }
             for (auto& [subcommand, make] : makers_) {
                 if (subcommand->parsed()) options_.command = make(words_);
             }

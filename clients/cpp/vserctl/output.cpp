@@ -44,6 +44,9 @@ int complain(const client::Error& error, bool json) {
     const auto taken = error.metadata.find("bytes_taken");
     if (taken != error.metadata.end() && taken->second != "0")
         hint += "; " + taken->second + " bytes were taken before";
+    const auto least = error.metadata.find("bytes_taken_at_least");
+    if (least != error.metadata.end())
+        hint += "; " + least->second + " bytes or more were taken before: the server did not say in time";
     std::fprintf(stderr, "vserctl: %s (%s)%s\n", printable(error.message).c_str(), client::to_string(error.code),
                  hint.c_str());
     return exit_code(error);

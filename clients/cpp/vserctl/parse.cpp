@@ -116,6 +116,20 @@ Result<StartPoint> parse_from(std::string_view text, Time now) {
                " is not a place in the log: write oldest, live, an offset, tail:BYTES or since:TIME");
 }
 
+Result<std::string> parse_server(std::string_view text) {
+    const auto colon = text.rfind(':');
+    const bool is_unix = text.starts_with("unix:") && text.size() > 5;
+    if (!is_unix) {
+        const auto port = colon == std::string_view::npos ? std::nullopt : parse_number(text.substr(colon + 1));
+        const auto host = text.substr(0, colon);
+        const bool is_ipv6 = host.starts_with('[') && host.ends_with(']');
+        if (!port || *port == 0 || *port > 65535 || host.empty() || (!is_ipv6 && host.find(':') != host.npos)) {
+            return bad("the server " + in_quotes(text) + " is no address: write HOST:PORT, [IPV6]:PORT or unix:/PATH");
+        }
+    }
+    return std::string(text);
+}
+
 Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::string>& words) {
     vser::client::SignalChange change;
     for (const auto& word : words) {
@@ -129,7 +143,9 @@ Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::st
                 in_quotes(word) +
                 " is not a wire and its state: write dtr=on, dtr=off, rts=on or rts=off (the others are inputs)");
         }
-        (wire == "dtr" ? change.dtr : change.rts) = on;
+        auto& state = wire == "dtr" ? change.dtr : change.rts;
+        if (state) return bad(in_quotes(wire) + " is given twice; give it one state");
+        state = on;
     }
     return change;
 }

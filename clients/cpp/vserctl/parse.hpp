@@ -21,7 +21,9 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// "oldest", "live", "OFFSET", "tail:BYTES", "since:TIME" with an RFC 3339 time in UTC or an age such as "10m"
 /// (before `now`). A space may stand for the colon.
 Result<vser::client::StartPoint> parse_from(std::string_view text, vser::client::Time now);
-/// Words such as "dtr=on", "rts=off".
+/// "HOST:PORT", "[IPV6]:PORT" or "unix:PATH", as it is.
+Result<std::string> parse_server(std::string_view text);
+/// Words such as "dtr=on", "rts=off", each wire once.
 Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::string>& words);
 /// The key that begins commands of `attach`: "^]", "^A"; "none" is -1.
 Result<int> parse_escape_key(std::string_view text);

@@ -6,6 +6,7 @@ find_package(Threads REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)        # for tests that are scripts
 # Debian's own Python, which sees Debian's packages; the one in PATH may be another.
 find_program(SYSTEM_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)                        # OpenSSL::Crypto, with which gRPC is built
 find_package(Protobuf 3.21 REQUIRED)                      # protobuf::libprotobuf, protobuf::protoc
 find_package(prometheus-cpp REQUIRED CONFIG)              # prometheus-cpp::core, prometheus-cpp::pull
 find_package(tomlplusplus 3.3 REQUIRED CONFIG)            # tomlplusplus::tomlplusplus
