@@ -11,6 +11,7 @@
 #include "daemon.hpp"
 #include "io/engine_signals.hpp"
 #include "options.hpp"
+#include "rpc/acceptor.hpp"
 #include "rpc/tls.hpp"
 
 namespace {
@@ -19,19 +20,22 @@ using namespace vserd;
 
 constexpr int failure_exit_code = 1;
 
-/// Of a port: the device, and the far end of a simulated one.
+/// Of a port: the device, and the far end of a simulated one; and its log's file in a folder.
 constexpr std::size_t descriptors_per_port = 2;
+constexpr std::size_t descriptors_per_file = 1;
 /// Of all the rest: listeners, gRPC's pollers, and a few clients.
 constexpr std::size_t descriptors_besides = 64;
 
 /// Every port and every connection is a descriptor, and the soft limit is made for programs that use select(). Too low a
 /// hard limit would show when the ports have taken all and nobody can connect to be told.
-bool raise_descriptor_limit(std::size_t ports) {
+bool raise_descriptor_limit(const config::Config& config) {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return true;
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
-    const std::size_t needed = ports * descriptors_per_port + descriptors_besides;
+    const std::size_t ports = config.ports.size();
+    const std::size_t each = descriptors_per_port + (config.state_dir.empty() ? 0 : descriptors_per_file);
+    const std::size_t needed = rpc::descriptor_limit_for(ports * each + descriptors_besides);
     if (limit.rlim_max >= needed) return true;
     std::fprintf(
         stderr,
@@ -90,7 +94,7 @@ int run(const Options& options) {
     }
     if (!options.listen.empty()) daemon.config.listen = options.listen;
     if (options.metrics) daemon.config.metrics = *options.metrics;
-    if (!raise_descriptor_limit(daemon.config.ports.size())) return failure_exit_code;
+    if (!raise_descriptor_limit(daemon.config)) return failure_exit_code;
     block_signals();
     return Daemon(std::move(daemon)).run();
 }

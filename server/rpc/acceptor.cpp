@@ -21,7 +21,7 @@ std::uint64_t descriptors_for_connections() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return 1024;
     // Numbers are handed out from the lowest free one, so a number tells how many there are.
-    return limit.rlim_cur - std::min<rlim_t>(descriptors_reserved, limit.rlim_cur / 4);
+    return descriptors_usable(limit.rlim_cur);
 }
 
 }  // namespace

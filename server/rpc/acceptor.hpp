@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,15 @@ namespace vserd::rpc {
 
 /// Descriptors that connections may not use up, so that devices and files can still be opened.
 inline constexpr std::uint64_t descriptors_reserved = 512;
+
+/// Of so many, those that connections and everything else may use up.
+constexpr std::uint64_t descriptors_usable(std::uint64_t limit) {
+    return limit - std::min(descriptors_reserved, limit / 4);
+}
+/// The lowest limit of which so many are usable.
+constexpr std::uint64_t descriptor_limit_for(std::uint64_t usable) {
+    return std::min(usable + descriptors_reserved, usable + (usable + 2) / 3);
+}
 
 /// Accepts connections on a thread of its own and hands them on. gRPC's own listener stops accepting for good when
 /// descriptors run out (https://github.com/grpc/grpc/issues/20418); this one turns away what is too many and goes on.
