@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 #include <thread>
 
@@ -64,6 +65,12 @@ hub::HubConfig hub_config(const config::Config& config) {
     return result;
 }
 
+std::string absolute(const std::string& file) {
+    std::error_code error;
+    const auto path = std::filesystem::weakly_canonical(file, error);
+    return error || file.empty() ? file : path.string();
+}
+
 std::string joined(const std::vector<std::string>& words) {
     std::string text;
     for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
@@ -77,6 +84,7 @@ public:
     explicit Impl(DaemonOptions options) : options_(std::move(options)) {}
     ~Impl() {
         if (reloader_.joinable()) reloader_.join();
+        if (saver_.joinable()) saver_.join();
     }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -96,6 +104,7 @@ private:
     void apply_reload(const config::ParseResult& loaded);
     void watch_strictly(std::chrono::steady_clock::time_point deadline);
     void stop(int exit_code);
+    void save();
     void close();
 
     DaemonOptions options_;
@@ -114,6 +123,7 @@ private:
     std::optional<boost::asio::steady_timer> strict_timer_;
     std::optional<boost::asio::steady_timer> hang_timer_;
     std::thread reloader_;
+    std::thread saver_;
 };
 
 int Daemon::Impl::run() {
@@ -135,6 +145,7 @@ int Daemon::Impl::run() {
     if (reloader_.joinable()) reloader_.join();
     while (loop_->poll_once()) continue;
     hub_.reset();
+    if (const auto left = keeper_->folder().leave(); !left) spdlog::warn("state_dir: {}", left.error().message);
     keeper_.reset();
     loop_.reset();
     spdlog::info("stopped");
@@ -143,6 +154,8 @@ int Daemon::Impl::run() {
 }
 
 Result<void> Daemon::Impl::start() {
+    hub::StateFolder folder(options_.config.state_dir, absolute(options_.config_file));
+    if (folder.is_taken()) return Error{Failure::refused, 0, "state_dir", "state_dir: " + folder.problem()};
     auto choice = io::select_engine(options_.config.engine);
     if (!choice) return choice.error();
     rpc::ServerInfo info{VSERD_VERSION, std::string(choice->engine->name()), {}};
@@ -160,7 +173,7 @@ Result<void> Daemon::Impl::start() {
             sockets.push_back(inherited.fd.release());
         }
     }
-    keeper_ = std::make_unique<hub::Keeper>(options_.config.state_dir, fd_store(), std::move(stored));
+    keeper_ = std::make_unique<hub::Keeper>(std::move(folder), fd_store(), std::move(stored));
     hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get());
     hub_->add_watcher(logger_.emplace(*hub_));
     supervision_.emplace(*hub_);
@@ -355,8 +368,17 @@ void Daemon::Impl::stop(int exit_code) {
         ::_exit(1);
     });
     hub_->drain(options_.config.drain_limit, [this] {
-        if (!server_) return close();
-        server_->stop(goodbye_limit, [this] { close(); });
+        if (!server_) return save();
+        server_->stop(goodbye_limit, [this] { save(); });
+    });
+}
+
+/// What has gathered for the disk goes there while the devices are still read, so that little is left for the end.
+void Daemon::Impl::save() {
+    if (!keeper_->folder()) return close();
+    saver_ = std::thread([this] {
+        static_cast<void>(keeper_->folder().sync());  // the last one is the one that counts
+        loop_->post([this] { close(); });
     });
 }
 

@@ -60,6 +60,12 @@ Result<io::Fd> locked_file(const std::string& path) {
     return file;
 }
 
+Result<LogStoreRef> unsure() {
+    return Error{
+        Failure::io, 0, "log",
+        "was left by a machine that went down without a stop, and what of it had reached the disk is not known"};
+}
+
 /// The fd store may hold a duplicate for a while yet, and with it the lock on a file in the folder.
 void unlock(int file) { ::flock(file, LOCK_UN); }
 
@@ -69,9 +75,8 @@ bool Keeper::owns(std::string_view name) {
     return number_in(name, log_prefix).has_value() || number_in(name, device_prefix).has_value();
 }
 
-Keeper::Keeper(std::string state_dir, std::optional<FdStore> fd_store, std::vector<StoredFd> stored)
-    : state_dir_(std::move(state_dir)), fd_store_(std::move(fd_store)) {
-    if (!state_dir_.empty()) ::mkdir(state_dir_.c_str(), 0700);  // what else is wrong with it shows at the first file
+Keeper::Keeper(StateFolder folder, std::optional<FdStore> fd_store, std::vector<StoredFd> stored)
+    : folder_(std::move(folder)), fd_store_(std::move(fd_store)) {
     std::map<unsigned, Left> by_number;
     for (StoredFd& entry : stored) {
         if (const auto log = number_in(entry.name, log_prefix)) by_number[*log].log = std::move(entry.fd);
@@ -79,13 +84,14 @@ Keeper::Keeper(std::string state_dir, std::optional<FdStore> fd_store, std::vect
     }
     for (auto& [number, left] : by_number) {
         left.number = number;
-        const auto port = LogStore::port_of(left.log.get());
-        if (port && !left_.contains(*port)) {
+        const auto label = LogStore::label_of(left.log.get());
+        if (label && !left_.contains(label->port)) {
             numbers_.insert(number);
-            left_.emplace(*port, std::move(left));
+            left_.emplace(label->port, std::move(left));
         } else {
-            refused_.push_back("the stored log " + log_name(number) + " " +
-                               (port ? "is one too many of port " + *port : port.error().message.substr(0, 200)));
+            refused_.push_back(
+                "the stored log " + log_name(number) + " " +
+                (label ? "is one too many of port " + label->port : label.error().message.substr(0, 200)));
             unlock(left.log.get());
             remove_stored(number, true);
         }
@@ -98,8 +104,9 @@ KeptPort Keeper::open(const port::PortConfig& config, std::size_t capacity_bytes
     Entry& entry = ports_[config.name] = {};
     kept.store = take_left(identity, kept, entry);
     const bool stored_already = static_cast<bool>(kept.store);
-    if (!kept.store && !state_dir_.empty()) kept.store = open_file(identity, kept, entry);
+    if (!kept.store && folder_) kept.store = open_file(identity, kept, entry);
     if (!kept.store && fd_store_) kept.store = make_memory_file(identity, kept);
+    if (!entry.path.empty()) kept.store->header().owner.store(folder_.owner(), std::memory_order_relaxed);
     if (kept.store) store_log(entry, *kept.store, stored_already);
     return kept;
 }
@@ -118,7 +125,7 @@ LogStoreRef Keeper::take_left(const LogIdentity& identity, KeptPort& kept, Entry
     if (fd_store_) entry = {left.number, static_cast<bool>(left.device), {}};
     kept.goes_on = true;
     kept.device = std::move(left.device);
-    return state_dir_.empty() ? *store : in_folder(identity, *store, kept, entry);
+    return folder_ ? in_folder(identity, *store, kept, entry) : *store;
 }
 
 /// A log of the fd store is somewhere else when the folder is new, or was moved or emptied.
@@ -128,16 +135,17 @@ LogStoreRef Keeper::in_folder(const LogIdentity& identity, LogStoreRef store, Ke
         entry.path = path;
         return store;
     }
-    const auto unkept = [&](const Error& why) {
-        complain(kept, "the log is kept by the service manager alone: state_dir: " + path + " " + why.message);
+    const auto unkept = [&](const std::string& why) {
+        complain(kept, "the log is kept by the service manager alone: state_dir: " + why);
         return store;
     };
+    if (!folder_.problem().empty()) return unkept(folder_.problem());
     auto file = locked_file(path);
-    if (!file) return unkept(file.error());
+    if (!file) return unkept(path + " " + file.error().message);
     auto copy = store->copied_to(std::move(*file), identity);
     if (!copy) {
         ::unlink(path.c_str());  // gives back what it had of the disk
-        return unkept(copy.error());
+        return unkept(path + " " + copy.error().message);
     }
     entry.path = path;
     unlock(store->file());
@@ -149,27 +157,28 @@ LogStoreRef Keeper::in_folder(const LogIdentity& identity, LogStoreRef store, Ke
 }
 
 std::string Keeper::file_of(const std::string& port) const {
-    return state_dir_ + "/" + port + std::string(file_suffix);
+    return folder_.path() + "/" + port + std::string(file_suffix);
 }
 
 /// A new one where the one that is there does not fit.
 LogStoreRef Keeper::open_file(const LogIdentity& identity, KeptPort& kept, Entry& entry) const {
     const std::string path = file_of(identity.port);
-    const auto unkept = [&](const Error& why) {
-        complain(kept, "the log is not kept: state_dir: " + path + " " + why.message);
+    const auto unkept = [&](const std::string& why) {
+        complain(kept, "the log is not kept: state_dir: " + why);
         return LogStoreRef{};
     };
+    if (!folder_.problem().empty()) return unkept(folder_.problem());
     for (const bool anew : {false, true}) {
         auto file = locked_file(path);
-        if (!file) return unkept(file.error());
+        if (!file) return unkept(path + " " + file.error().message);
         entry.path = path;
         if (anew || ::lseek(file->get(), 0, SEEK_END) == 0) {
             auto store = LogStore::create(std::move(*file), identity, /*reserve=*/true);
             if (store) return *store;
             ::unlink(std::exchange(entry.path, {}).c_str());  // gives back what it had of the disk
-            return unkept(store.error());
+            return unkept(path + " " + store.error().message);
         }
-        auto store = LogStore::open(std::move(*file), identity);
+        auto store = folder_.is_whole() ? LogStore::open(std::move(*file), identity) : unsure();
         kept.goes_on = store.has_value();
         if (store) return *store;
         complain(kept, "the stored log " + store.error().message + "; a new one begins");
@@ -233,17 +242,26 @@ std::vector<std::string> Keeper::drop_unclaimed() {
         unlock(left.log.get());
         remove_stored(left.number, static_cast<bool>(left.device));
     }
-    if (state_dir_.empty()) return dropped;
+    if (folder_ && folder_.problem().empty()) drop_files(dropped);
+    return dropped;
+}
+
+/// Only those that this configuration had: the folder may have been another's before. Whosever they are, where they are
+/// not whole nobody can go on with them.
+void Keeper::drop_files(std::vector<std::string>& dropped) {
     std::error_code ignored;
-    for (const auto& file : std::filesystem::directory_iterator(state_dir_, ignored)) {
+    for (const auto& file : std::filesystem::directory_iterator(folder_.path(), ignored)) {
         const std::string name = file.path().filename();
         if (!name.ends_with(file_suffix) || ports_.contains(name.substr(0, name.size() - file_suffix.size()))) continue;
         const io::Fd used(::open(file.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
         if (!used || ::flock(used.get(), LOCK_EX | LOCK_NB) < 0) continue;  // by another vserd
-        dropped.push_back(file.path().string() + " is of no configured port and was removed");
-        ::unlink(file.path().c_str());
+        const auto label = LogStore::label_of(used.get());
+        const bool ours = label && label->owner == folder_.owner();
+        const bool removed = (ours || !folder_.is_whole()) && ::unlink(file.path().c_str()) == 0;
+        dropped.push_back(file.path().string() + " is of no configured port and " +
+                          (removed ? "was removed" : "not of this configuration: remove it if nobody needs it"));
     }
-    return dropped;
+    if (const auto whole = folder_.set_whole(); !whole) dropped.push_back("state_dir: " + whole.error().message);
 }
 
 }  // namespace vserd::hub

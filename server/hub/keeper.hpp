@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hub/log_store.hpp"
+#include "hub/state_folder.hpp"
 #include "io/fd.hpp"
 #include "port/port.hpp"
 
@@ -41,8 +42,8 @@ public:
     /// Whether a descriptor of that name comes from a Keeper.
     static bool owns(std::string_view name);
 
-    /// `state_dir`: empty for none. `stored`: what the fd store gave back.
-    Keeper(std::string state_dir, std::optional<FdStore> fd_store, std::vector<StoredFd> stored);
+    /// `stored`: what the fd store gave back.
+    Keeper(StateFolder folder, std::optional<FdStore> fd_store, std::vector<StoredFd> stored);
 
     /// The log of a port, from before where there is one that fits.
     KeptPort open(const port::PortConfig& config, std::size_t capacity_bytes);
@@ -52,6 +53,7 @@ public:
     void drop(const std::string& port);
     /// When all configured ports have been opened: lets go of what belongs to none of them, and says what that was.
     std::vector<std::string> drop_unclaimed();
+    StateFolder& folder() noexcept { return folder_; }
 
 private:
     struct Left {
@@ -71,9 +73,10 @@ private:
     LogStoreRef open_file(const LogIdentity& identity, KeptPort& kept, Entry& entry) const;
     LogStoreRef make_memory_file(const LogIdentity& identity, KeptPort& kept) const;
     void store_log(Entry& entry, LogStore& store, bool stored_already);
+    void drop_files(std::vector<std::string>& dropped);
     void remove_stored(unsigned number, bool device);
 
-    const std::string state_dir_;
+    StateFolder folder_;
     const std::optional<FdStore> fd_store_;
     std::map<std::string, Left> left_;  // by port
     std::vector<std::string> refused_;  // of which the port is not known

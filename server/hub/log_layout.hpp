@@ -58,6 +58,7 @@ struct LogHeader {
     Word marks_changing;                         ///< not 0: the ring is being rewritten
     Word signals;                                ///< the wires, as events have told of them
     std::array<Word, 4> line_errors;             ///< the driver's counters likewise: frame, parity, overrun, breaks
+    Word owner;                                  ///< a hash of the configuration whose port it is
 };
 
 struct TimeMark {

@@ -172,19 +172,19 @@ void LogStore::begin(const LogIdentity& identity, std::size_t reserved_slots) {
     header.magic.store(log_magic, std::memory_order_release);
 }
 
-Result<std::string> LogStore::port_of(int file) {
+Result<LogLabel> LogStore::label_of(int file) {
     alignas(LogHeader) std::array<std::byte, sizeof(LogHeader)> bytes{};
     if (::pread(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
         return unfit("is damaged: it is too short");
     }
     const auto& header = *reinterpret_cast<const LogHeader*>(bytes.data());
     if (const auto fits = check_header(header); !fits) return fits.error();
-    return std::string(header.port.data());
+    return LogLabel{header.port.data(), header.owner.load(std::memory_order_relaxed)};
 }
 
 Result<LogStoreRef> LogStore::open(io::Fd file, const LogIdentity& identity) {
-    const auto port = port_of(file.get());
-    if (!port) return port.error();
+    const auto label = label_of(file.get());
+    if (!label) return label.error();
     const Layout layout(slots_for(identity.capacity_bytes));
     struct stat status {};
     if (::fstat(file.get(), &status) < 0) return errno_error("cannot be read");

@@ -26,6 +26,12 @@ struct LogIdentity {
     std::size_t capacity_bytes = 0;
 };
 
+/// What a log says of itself.
+struct LogLabel {
+    std::string port;
+    std::uint64_t owner = 0;
+};
+
 class LogStore;
 using LogStoreRef = boost::intrusive_ptr<LogStore>;
 
@@ -43,7 +49,7 @@ public:
     /// The same log in another file, which is reserved as by create(); for a store that open() gave and nobody used yet.
     Result<LogStoreRef> copied_to(io::Fd file, const LogIdentity& identity) const;
     /// Whose log is in there, as far as its header can be read; else as open().
-    static Result<std::string> port_of(int file);
+    static Result<LogLabel> label_of(int file);
 
     ~LogStore();
     LogStore(const LogStore&) = delete;

@@ -389,8 +389,36 @@ def test_without_a_supervisor_a_folder_keeps_the_log(tmp_path, wire):
     daemon.stop(signal.SIGKILL)
     daemon.start()
     online(daemon, "another")
-    assert [file.name for file in (tmp_path / "state").iterdir()] == ["another.vserlog"]
+    assert [file.name for file in (tmp_path / "state").glob("*.vserlog")] == ["another.vserlog"]
     daemon.stop()
+
+
+def test_a_folder_is_of_one_vserd_and_a_reboot_after_a_stop_keeps_its_logs(tmp_path, wire):
+    state = f'state_dir = "{tmp_path}/state"'
+    errors = open(tmp_path / "errors", "wb")
+    environment = dict(os.environ, VSERD_BOOT_ID="one")
+    daemon = Daemon(tmp_path, port_table("line", wire.path), server=state, stderr=errors, env=environment)
+    before = online(daemon)
+    (tmp_path / "two.toml").write_text(f'[server]\nlisten = ["127.0.0.1:0"]\nmetrics = ""\n{state}\n')
+    second = subprocess.run([BIN / "vserd", "--config", tmp_path / "two.toml"], capture_output=True, text=True)
+    assert second.returncode == 1
+    assert f"state is in use by another vserd, that of {daemon.config}; give each" in second.stderr
+
+    for boot, how in (("two", signal.SIGKILL), ("three", None)):
+        daemon.stop()
+        environment["VSERD_BOOT_ID"] = boot
+        daemon.start()
+        assert online(daemon).log_id == before.log_id
+        if how is None:
+            break
+        daemon.stop(how)
+        environment["VSERD_BOOT_ID"] = "crashed"
+        daemon.start()
+        after = online(daemon)
+        assert after.log_id != before.log_id
+        before = after
+    daemon.stop()
+    assert (tmp_path / "errors").read_text().count("by a machine that went down without a stop") == 1
 
 
 def test_a_folder_that_cannot_be_used_is_said_and_the_port_works_without(tmp_path, wire):

@@ -54,7 +54,10 @@ protected:
         std::string name = (std::filesystem::temp_directory_path() / "keeper-XXXXXX").string();
         folder_ = ::mkdtemp(name.data());
     }
-    ~KeeperTest() override { std::filesystem::remove_all(folder_); }
+    ~KeeperTest() override {
+        ::unsetenv("VSERD_BOOT_ID");
+        std::filesystem::remove_all(folder_);
+    }
 
     std::string state_dir() const { return folder_ + "/state"; }
     std::string file_of(const std::string& port) const { return state_dir() + "/" + port + ".vserlog"; }
@@ -73,12 +76,13 @@ protected:
         std::vector<std::string> dropped;
         ByteLog log;
 
-        Life(std::string state_dir, std::optional<FdStore> manager, std::vector<StoredFd> stored,
-             const std::string& port, std::size_t bytes)
-            : keeper(std::move(state_dir), std::move(manager), std::move(stored)),
+        Life(const std::string& state_dir, std::optional<FdStore> manager, std::vector<StoredFd> stored,
+             const std::string& port, std::size_t bytes, const std::string& owner = "vserd.toml")
+            : keeper(StateFolder(state_dir, owner), std::move(manager), std::move(stored)),
               kept(keeper.open({port, {}, "/dev/ttyUSB0", {}}, bytes)),
               dropped(keeper.drop_unclaimed()),
               log(kept.store ? kept.store : LogStore::in_memory(bytes)) {}
+        void stop() { EXPECT_TRUE(keeper.folder().leave()); }
         void append(std::string_view text) { log.append(std::as_bytes(std::span{text})); }
         std::string text() const {
             std::string text;
@@ -99,6 +103,8 @@ protected:
         manager_ = {};
         return {state_dir(), std::nullopt, {}, port, bytes};
     }
+
+    static void boot(const char* id) { ::setenv("VSERD_BOOT_ID", id, 1); }
 
     std::string folder_;
     Manager manager_;
@@ -179,6 +185,86 @@ TEST_F(KeeperTest, TheFileOfAPortThatIsGoneGoesToo) {
     EXPECT_THAT(files(), ElementsAre("board.vserlog"));
     EXPECT_THAT(manager_.names(), ElementsAre("log-1"));
     EXPECT_EQ(next.dropped.size(), 2U);
+}
+
+TEST_F(KeeperTest, AfterACrashOfTheMachineANewLogBegins) {
+    boot("one");
+    std::string id;
+    {
+        Life before = alone();
+        before.append("what a client has seen");
+        id = before.log.id();
+    }
+    EXPECT_EQ(alone().log.id(), id);  // a kill alone
+    boot("two");
+    {
+        Life crashed = alone();
+        EXPECT_NE(crashed.log.id(), id);
+        EXPECT_EQ(crashed.text(), "");
+        EXPECT_THAT(crashed.kept.complaint, HasSubstr("the stored log was left by a machine that went down without a "
+                                                      "stop"));
+        crashed.append("new");
+        id = crashed.log.id();
+        crashed.stop();
+    }
+    boot("three");
+    {
+        const Life in_order = alone();
+        EXPECT_EQ(in_order.log.id(), id);
+        EXPECT_EQ(in_order.text(), "new");
+    }
+    boot("four");  // what was written in the third is not sure
+    EXPECT_NE(alone().log.id(), id);
+}
+
+TEST_F(KeeperTest, WhereTheBootIsNotKnownOnlyAnOrderlyStopKeepsTheFiles) {
+    boot("");
+    std::string id(alone().log.id());
+    EXPECT_NE(alone().log.id(), id);
+    {
+        Life next = alone();
+        id = next.log.id();
+        next.stop();
+    }
+    EXPECT_EQ(alone().log.id(), id);
+}
+
+TEST_F(KeeperTest, AStartThatFailsMakesNothingWhole) {
+    boot("one");
+    const std::string id(alone().log.id());
+    boot("two");
+    {
+        Keeper failed(StateFolder(state_dir(), "vserd.toml"), std::nullopt, {});
+        EXPECT_TRUE(failed.folder().leave());
+    }
+
+    EXPECT_NE(alone().log.id(), id);
+}
+
+TEST_F(KeeperTest, WhatTheManagerHeldIsWholeWhateverTheFolderSays) {
+    boot("");
+    supervised(state_dir()).append("bytes");
+
+    EXPECT_EQ(supervised(state_dir()).text(), "bytes");
+}
+
+TEST_F(KeeperTest, AFolderIsOfOneProcess) {
+    const Life first = alone();
+
+    const StateFolder second(state_dir(), "other.toml");
+
+    EXPECT_TRUE(second.is_taken());
+    EXPECT_EQ(second.problem(),
+              state_dir() + " is in use by another vserd, that of vserd.toml; give each a folder of its own");
+}
+
+TEST_F(KeeperTest, FilesOfAnotherConfigurationStay) {
+    const std::string id(alone("theirs").log.id());
+
+    Life ours(state_dir(), std::nullopt, {}, "ours", capacity, "other.toml");
+
+    EXPECT_THAT(files(), testing::UnorderedElementsAre("ours.vserlog", "theirs.vserlog"));
+    EXPECT_THAT(ours.dropped, ElementsAre(HasSubstr("not of this configuration")));
 }
 
 }  // namespace
