@@ -217,8 +217,9 @@ void Channel::on_received(std::size_t size) {
 
 void Channel::on_event(const port::Event& event) {
     if (const auto* online = std::get_if<port::CameOnline>(&event)) {
-        // To the log it never was away; who watches ports wants to know all the same.
-        if (online->taken_over) return announce({log_.next_offset(), std::chrono::system_clock::now(), event});
+        // To a log that goes on it never was away; who watches ports wants to know all the same.
+        if (online->taken_over && kept_.goes_on)
+            return announce({log_.next_offset(), std::chrono::system_clock::now(), event});
         if (left_online_)
             record_event(port::WentOffline{"vserd was not running; what the device sent meanwhile is lost"});
     }

@@ -60,7 +60,7 @@ Result<io::Fd> locked_file(const std::string& path) {
     return file;
 }
 
-Result<LogStoreRef> unsure() {
+Result<LogStoreRef> not_whole() {
     return Error{
         Failure::io, 0, "log",
         "was left by a machine that went down without a stop, and what of it had reached the disk is not known"};
@@ -119,7 +119,14 @@ LogStoreRef Keeper::take_left(const LogIdentity& identity, KeptPort& kept, Entry
     if (!store) {
         unlock(left.log.get());
         complain(kept, "the stored log " + store.error().message + "; a new one begins");
-        remove_stored(left.number, static_cast<bool>(left.device));
+        const auto label = LogStore::label_of(left.log.get());
+        if (fd_store_ && left.device && label && label->is_of(identity.device)) {
+            fd_store_->remove(log_name(left.number));
+            entry = {left.number, true, {}};
+            kept.device = std::move(left.device);
+        } else {
+            remove_stored(left.number, static_cast<bool>(left.device));
+        }
         return nullptr;
     }
     if (fd_store_) entry = {left.number, static_cast<bool>(left.device), {}};
@@ -178,7 +185,7 @@ LogStoreRef Keeper::open_file(const LogIdentity& identity, KeptPort& kept, Entry
             ::unlink(std::exchange(entry.path, {}).c_str());  // gives back what it had of the disk
             return unkept(path + " " + store.error().message);
         }
-        auto store = folder_.is_whole() ? LogStore::open(std::move(*file), identity) : unsure();
+        auto store = folder_.is_whole() ? LogStore::open(std::move(*file), identity) : not_whole();
         kept.goes_on = store.has_value();
         if (store) return *store;
         complain(kept, "the stored log " + store.error().message + "; a new one begins");
@@ -198,11 +205,13 @@ LogStoreRef Keeper::make_memory_file(const LogIdentity& identity, KeptPort& kept
 /// Whoever has the file after this keeps it; a file in a folder stays ours, for the lock on it.
 void Keeper::store_log(Entry& entry, LogStore& store, bool stored_already) {
     if (fd_store_ && !stored_already) {
-        unsigned number = 0;
-        while (numbers_.contains(number)) ++number;
-        numbers_.insert(number);
-        entry.number = number;
-        fd_store_->put(log_name(number), store.file());
+        if (!entry.number) {  // else that of the device, which stayed
+            unsigned number = 0;
+            while (numbers_.contains(number)) ++number;
+            numbers_.insert(number);
+            entry.number = number;
+        }
+        fd_store_->put(log_name(*entry.number), store.file());
     }
     if (entry.path.empty()) store.close_file();
 }

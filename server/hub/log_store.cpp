@@ -46,14 +46,22 @@ Error unfit(std::string why) { return {Failure::io, 0, "log", std::move(why)}; }
 
 std::uint64_t device_hash(const std::string& device) noexcept { return hash_of(device.data(), device.size(), 0); }
 
-Result<void> check_header(const LogHeader& header) {
+Error of_another_version(std::uint32_t version) {
+    return unfit("was left by another version of vserd (layout " + std::to_string(version) + ", not " +
+                 std::to_string(log_version) + ")");
+}
+
+/// What is written once, which other layouts have as well so long as it adds up.
+Result<void> check_label(const LogHeader& header) {
     if (header.magic.load(std::memory_order_acquire) != log_magic) return unfit("is damaged, or was never finished");
-    if (header.version != log_version) {
-        return unfit("was left by another version of vserd (layout " + std::to_string(header.version) + ", not " +
-                     std::to_string(log_version) + ")");
-    }
-    if (header.check != check_of(header)) return unfit("is damaged: its header does not add up");
-    return {};
+    if (header.check == check_of(header)) return {};
+    if (header.version != log_version) return of_another_version(header.version);
+    return unfit("is damaged: its header does not add up");
+}
+
+Result<void> check_header(const LogHeader& header) {
+    const auto adds_up = check_label(header);
+    return adds_up && header.version != log_version ? of_another_version(header.version) : adds_up;
 }
 
 /// All zeros. `reserve`: on the disk is room for the slots of its own.
@@ -172,19 +180,24 @@ void LogStore::begin(const LogIdentity& identity, std::size_t reserved_slots) {
     header.magic.store(log_magic, std::memory_order_release);
 }
 
+bool LogLabel::is_of(const std::string& device) const noexcept { return hash == device_hash(device); }
+
 Result<LogLabel> LogStore::label_of(int file) {
     alignas(LogHeader) std::array<std::byte, sizeof(LogHeader)> bytes{};
     if (::pread(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
         return unfit("is damaged: it is too short");
     }
     const auto& header = *reinterpret_cast<const LogHeader*>(bytes.data());
-    if (const auto fits = check_header(header); !fits) return fits.error();
-    return LogLabel{header.port.data(), header.owner.load(std::memory_order_relaxed)};
+    if (const auto fits = check_label(header); !fits) return fits.error();
+    const bool readable = header.version == log_version;
+    return LogLabel{header.port.data(), readable ? header.owner.load(std::memory_order_relaxed) : 0, header.version,
+                    header.device_hash};
 }
 
 Result<LogStoreRef> LogStore::open(io::Fd file, const LogIdentity& identity) {
     const auto label = label_of(file.get());
     if (!label) return label.error();
+    if (label->version != log_version) return of_another_version(label->version);
     const Layout layout(slots_for(identity.capacity_bytes));
     struct stat status {};
     if (::fstat(file.get(), &status) < 0) return errno_error("cannot be read");

@@ -29,7 +29,11 @@ struct LogIdentity {
 /// What a log says of itself.
 struct LogLabel {
     std::string port;
-    std::uint64_t owner = 0;
+    std::uint64_t owner = 0;  ///< 0 where the layout is not ours
+    std::uint32_t version = 0;
+    std::uint64_t hash = 0;  ///< of the device
+
+    bool is_of(const std::string& device) const noexcept;
 };
 
 class LogStore;

@@ -200,7 +200,8 @@ void Port::Impl::go_online(OpenedLine opened) {
     stats->engine.store(attached_->engine->name().data(), std::memory_order_relaxed);
     if (!opened.taken_over) listener_.on_descriptor(line_->fd());
     listener_.on_event(CameOnline{config.device, attached_->refusals, opened.taken_over});
-    if (const auto before = std::exchange(resumed_in_force_, std::nullopt); opened.taken_over && before != settings) {
+    if (const auto before = std::exchange(resumed_in_force_, std::nullopt);
+        opened.taken_over && before && *before != settings) {
         listener_.on_event(SettingsChanged{settings});
     }
     told_status();

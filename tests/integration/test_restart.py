@@ -247,6 +247,22 @@ def test_a_removed_port_and_a_changed_path_are_let_go(start, wire):
     other.close()
 
 
+def test_another_history_size_makes_another_log_and_leaves_the_device_open(start, wire):
+    daemon = start(port_table("line", wire.path))
+    before = online(daemon)
+    daemon.store.wait_for(NAMES)
+    daemon.write(port_table("line", wire.path), daemon._server, '[history]\nbytes_per_port = "2MiB"')
+    daemon.again(signal.SIGTERM)
+
+    after = online(daemon)
+    assert after.log_id != before.log_id
+    assert events_of(log_of(daemon)) == [vser.Online]
+    assert "which was never closed" in daemon.errors()
+    daemon.store.wait_for(NAMES)
+    daemon.again(signal.SIGKILL)
+    assert online(daemon).log_id == after.log_id
+
+
 def test_a_reload_that_removes_a_port_takes_it_out_of_the_store(start, wire):
     other = Wire(1)
     daemon = start(port_table("line", wire.path) + port_table("gone", other.path))

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 
@@ -36,6 +38,7 @@ public:
         for (const auto& [name, fd] : kept_) names.push_back(name);
         return names;
     }
+    int fd(const std::string& name) const { return kept_.at(name).get(); }
     /// Whether that is what it holds of the name.
     bool has(const std::string& name, const std::string& path) const {
         struct stat here {};
@@ -131,6 +134,38 @@ TEST_F(KeeperTest, AFolderThatIsNewTakesTheLogThatTheManagerHeld) {
 
     EXPECT_EQ(booted.log.id(), id);
     EXPECT_EQ(booted.text(), "from before, and after");
+}
+
+/// As another version of vserd would leave it.
+void make_another_version(int file) {
+    alignas(LogHeader) std::array<std::byte, sizeof(LogHeader)> bytes{};
+    ASSERT_EQ(::pread(file, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    auto& header = *reinterpret_cast<LogHeader*>(bytes.data());
+    header.version = log_version + 1;
+    const std::size_t begin = offsetof(LogHeader, capacity_bytes);
+    header.check =
+        static_cast<std::uint32_t>(hash_of(bytes.data() + begin, offsetof(LogHeader, unsaved) - begin, header.version));
+    ASSERT_EQ(::pwrite(file, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+}
+
+TEST_F(KeeperTest, ALogThatCannotGoOnLeavesTheDeviceOpen) {
+    supervised("").keeper.device_opened("board", STDIN_FILENO);
+    ASSERT_THAT(manager_.names(), ElementsAre("device-0", "log-0"));
+
+    {
+        const Life resized = supervised("", "board", 2 * capacity);
+        EXPECT_THAT(resized.kept.complaint, HasSubstr("is of another bytes_per_port; a new one begins"));
+        EXPECT_FALSE(resized.kept.goes_on);
+        EXPECT_TRUE(resized.kept.device);
+    }
+    EXPECT_THAT(manager_.names(), ElementsAre("device-0", "log-0"));
+    make_another_version(manager_.fd("log-0"));
+    const Life updated = supervised("", "board", 2 * capacity);
+
+    EXPECT_THAT(updated.kept.complaint, HasSubstr("was left by another version of vserd"));
+    EXPECT_TRUE(updated.kept.device);
+    EXPECT_THAT(manager_.names(), ElementsAre("device-0", "log-0"));
+    EXPECT_TRUE(supervised("", "board", 2 * capacity).kept.goes_on);
 }
 
 TEST_F(KeeperTest, AFileThatWasDeletedComesBack) {
