@@ -193,8 +193,7 @@ void AttachStream::send_break(port::Port& port) {
     if (!duration) return finish(duration.error());
     operation_started();
     break_deadline_ = std::chrono::steady_clock::now() + no_deadline;
-    port.send_break(*duration, *break_deadline_,
-                    [this](const Result<void>& result) { line_request_done(result); });
+    port.send_break(*duration, *break_deadline_, [this](const Result<void>& result) { line_request_done(result); });
 }
 
 void AttachStream::line_request_done(const Result<void>& result) {
