@@ -66,6 +66,17 @@ void ByteLog::append_event(port::Event event, WallTime time) {
     trim();
 }
 
+void ByteLog::save_heap_blocks() {
+    for (auto block = blocks_.rbegin(); block != blocks_.rend(); ++block) {
+        if ((*block)->store != nullptr || (*block)->used == 0) continue;
+        BlockRef saved = store_->new_block((*block)->first_offset);
+        if (saved->store == nullptr) return;
+        std::memcpy(saved->data, (*block)->data, (*block)->used);
+        store_->fill(*saved, (*block)->used);
+        *block = std::move(saved);
+    }
+}
+
 std::uint64_t ByteLog::oldest_offset() const noexcept {
     return std::max(begin_offset_, next_offset_ > capacity_bytes_ ? next_offset_ - capacity_bytes_ : 0);
 }

@@ -37,6 +37,9 @@ public:
     void append(std::span<const std::byte> bytes, Moment received = Moment::now());
     void append_event(port::Event event, WallTime time = std::chrono::system_clock::now());
 
+    /// Brings what lies on the heap into the store where room has come, the newest first. Nothing is appended after it.
+    void save_heap_blocks();
+
     std::uint64_t oldest_offset() const noexcept;
     std::uint64_t next_offset() const noexcept { return next_offset_; }
     std::uint64_t next_event() const noexcept { return first_event_ + events_.size(); }

@@ -89,13 +89,9 @@ void Channel::start() {
 
 /// The clients of the process before are gone, and its device perhaps.
 void Channel::end_what_was_left() {
-    bool exclusive = false;
-    for (const EventItem& item : log_.events()) {
-        if (const auto* writer = std::get_if<port::WriterChanged>(&item.event)) exclusive = !writer->client.empty();
-        if (std::holds_alternative<port::CameOnline>(item.event)) left_online_ = true;
-        if (std::holds_alternative<port::WentOffline>(item.event)) left_online_ = false;
-    }
-    if (exclusive) record_event(port::WriterChanged{});
+    const std::uint64_t standing = log_.store().header().standing.load(std::memory_order_relaxed);
+    left_online_ = (standing & standing_online) != 0;
+    if ((standing & standing_held) != 0) record_event(port::WriterChanged{});
 }
 
 void Channel::stop(std::function<void()> done) {
@@ -112,7 +108,10 @@ void Channel::stop(std::function<void()> done) {
         count_reader(-1);
         reader.sink_.on_closed();
     }
-    port_.stop(std::move(done));
+    port_.stop([this, done = std::move(done)] {
+        if (keeper_ != nullptr) log_.save_heap_blocks();  // the readers' are free now
+        done();
+    });
 }
 
 void Channel::reconfigure(const port::PortConfig& config, std::function<void(const Error&)> refused) {
@@ -265,8 +264,20 @@ void Channel::record_event(const port::Event& event) {
     const auto now = std::chrono::system_clock::now();
     const EventItem item{log_.next_offset(), now, event};
     log_.append_event(event, now);
+    remember(event);
     announce(item);
     wake_readers();
+}
+
+/// How things stand, for the process that comes after this one.
+void Channel::remember(const port::Event& event) {
+    Word& saved = log_.store().header().standing;
+    std::uint64_t standing = saved.load(std::memory_order_relaxed);
+    const auto set = [&standing](std::uint64_t bit, bool on) { standing = on ? standing | bit : standing & ~bit; };
+    if (std::holds_alternative<port::CameOnline>(event)) set(standing_online, true);
+    if (std::holds_alternative<port::WentOffline>(event)) set(standing_online, false);
+    if (const auto* writer = std::get_if<port::WriterChanged>(&event)) set(standing_held, !writer->client.empty());
+    saved.store(standing, std::memory_order_relaxed);
 }
 
 void Channel::announce(const EventItem& item) {

@@ -147,6 +147,7 @@ private:
 
     void record_event(const port::Event& event);
     void note_configured();
+    void remember(const port::Event& event);
     void announce(const EventItem& item);
     void end_what_was_left();
     void wake_readers();

@@ -59,7 +59,11 @@ struct LogHeader {
     Word signals;                                ///< the wires, as events have told of them
     std::array<Word, 4> line_errors;             ///< the driver's counters likewise: frame, parity, overrun, breaks
     Word owner;                                  ///< a hash of the configuration whose port it is
+    Word standing;                               ///< of the port, as events have told: see LogStanding
 };
+
+/// Bits. The events that told of them may have been trimmed since.
+enum LogStanding : std::uint64_t { standing_online = 1, standing_held = 2 };
 
 struct TimeMark {
     std::uint64_t end_offset;  ///< bytes before it were received by

@@ -437,6 +437,32 @@ def test_a_folder_is_of_one_vserd_and_a_reboot_after_a_stop_keeps_its_logs(tmp_p
     assert (tmp_path / "errors").read_text().count("by a machine that went down without a stop") == 1
 
 
+def test_what_was_lost_meanwhile_is_said_of_a_busy_port_too(tmp_path, wire):
+    daemon = Daemon(tmp_path, port_table("line", wire.path), server=f'state_dir = "{tmp_path}/state"',
+                    history='[history]\nbytes_per_port = "4KiB"')
+    online(daemon)
+    client = vser.connect(daemon.address)
+    held = client.attach("line", mode=vser.Mode.EXCLUSIVE, name="holder")
+    next(iter(held))
+    wire.send(bytes(2048))
+    while len(bytes_of(log_of(daemon))) < 2048:
+        time.sleep(0.01)
+    for _ in range(3):
+        size = client.port("line").next_offset
+        wire.send(bytes(2048))
+        while client.port("line").next_offset < size + 2048:
+            time.sleep(0.01)
+    assert events_of(log_of(daemon)) == []
+    daemon.stop(signal.SIGKILL)
+    held.close()
+    client.close()
+    daemon.start()
+
+    online(daemon)
+    assert events_of(log_of(daemon)) == [vser.WriterChanged, vser.Offline, vser.Online]
+    daemon.stop()
+
+
 def test_a_folder_that_cannot_be_used_is_said_and_the_port_works_without(tmp_path, wire):
     (tmp_path / "state").write_text("in the way")
     with open(tmp_path / "errors", "wb") as errors:

@@ -315,6 +315,24 @@ TEST(LogStore, BytesThatStoppedReadersCrowdOutAreServedAndTheirOffsetsAreNotUsed
     EXPECT_GT(content_of(later).bytes.size(), block_bytes);
 }
 
+TEST(LogStore, WhatStoppedReadersCrowdedOutIsSavedWhenTheyHaveGone) {
+    const io::Fd file = memory_file();
+    ByteLog log(created(file));
+    std::vector<Item> held;
+    while (held.size() < 2 * log_spare_slots) {
+        Cursor cursor = log.head();
+        append(log, block_bytes);
+        while (auto item = log.read(cursor, block_bytes)) held.push_back(std::move(*item));
+    }
+    const auto all = content_of(log);
+    held.clear();
+
+    log.save_heap_blocks();
+
+    EXPECT_EQ(content_of(log), all);
+    EXPECT_EQ(content_of(ByteLog(opened(file))), all);
+}
+
 TEST(LogStore, BlocksOutliveTheLogAndItsFile) {
     std::optional<Item> item;
     {
