@@ -147,8 +147,8 @@ TEST(RpcLimits, TooFewDescriptorsForThePortsEndTheStartAndAreNamed) {
     Process process(sandboxed({"--descriptors=200"}, {vserd_program(), "--config", file}));
 
     EXPECT_EQ(process.wait(), 1);
-    EXPECT_THAT(process.errors(), HasSubstr("RLIMIT_NOFILE allows 200 descriptors and 100 ports need 264: raise it "
-                                            "(LimitNOFILE=264 in the systemd unit, `ulimit -n 264` in a shell)"));
+    EXPECT_THAT(process.errors(), HasSubstr("RLIMIT_NOFILE allows 200 descriptors and 100 ports need 352: raise it "
+                                            "(LimitNOFILE=352 in the systemd unit, `ulimit -n 352` in a shell)"));
 }
 
 }  // namespace
