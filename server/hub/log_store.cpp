@@ -157,7 +157,7 @@ void LogStore::begin(const LogIdentity& identity, std::size_t reserved_slots) {
     LogHeader& header = *header_;
     std::array<unsigned char, 16> random{};
     if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-        const Word* const address = &header.magic;  // never on Linux once it has booted
+        const auto address = reinterpret_cast<std::uintptr_t>(header_);  // never on Linux once it has booted
         std::memcpy(random.data(), &address, sizeof address);
     }
     constexpr std::string_view digits = "0123456789abcdef";
@@ -212,7 +212,7 @@ Result<LogStoreRef> LogStore::open(io::Fd file, const LogIdentity& identity) {
 }
 
 Result<void> LogStore::check(const LogIdentity& identity) const {
-    if (const auto fits = check_header(*header_); !fits) return fits;
+    if (auto fits = check_header(*header_); !fits) return fits;
     if (header_->port.data() != identity.port)
         return unfit("is that of port \"" + std::string(header_->port.data()) + "\"");
     if (header_->device_hash != device_hash(identity.device)) return unfit("is that of another device");
