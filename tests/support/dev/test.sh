@@ -35,14 +35,14 @@ sanitized() {
     fi
 }
 
-# Whole systems in virtual machines: kmod is the driver, and the daemon on it; boot is the packages in a Debian with systemd.
-# Each keeps one processor busy at most, so they run one after another beside what compiles.
+# Whole systems in virtual machines: kmod is the driver, and the daemon on it. Each keeps one processor busy at most, so they
+# run one after another beside what compiles.
 machines_pid=''
 start_machines() {
     mkdir -p build/logs
     rm -f build/logs/machine-*.status
     {
-        for machine in kmod boot; do
+        for machine in kmod; do
             local status=0
             "tests/$machine/run" >"build/logs/machine-$machine.log" 2>&1 </dev/null || status=$?
             echo $status >"build/logs/machine-$machine.status"
@@ -108,7 +108,6 @@ test_all() {
         start_machines
     fi
     test_machine kmod 'kmod: the driver in a virtual machine'
-    test_machine boot 'boot: the packages in a virtual machine'
     trap - EXIT
     summary
 }
