@@ -37,12 +37,12 @@ sanitized() {
 
 # Whole systems in virtual machines: kmod is the driver, and the daemon on it. Each keeps one processor busy at most, so they
 # run one after another beside what compiles.
-machines_pid=''
+machines=(kmod) machines_pid=''
 start_machines() {
     mkdir -p build/logs
     rm -f build/logs/machine-*.status
     {
-        for machine in kmod; do
+        for machine in "${machines[@]}"; do
             local status=0
             "tests/$machine/run" >"build/logs/machine-$machine.log" 2>&1 </dev/null || status=$?
             echo $status >"build/logs/machine-$machine.status"
