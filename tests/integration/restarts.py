@@ -61,6 +61,14 @@ class Wire:
         os.close(self.master)
 
 
+def until(condition):
+    """Returns when it holds, and fails when it has not in time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come in time"
+        time.sleep(0.01)
+
+
 def port_table(name, device, more=""):
     return f'[[port]]\nname = "{name}"\ndevice = "{device}"\n{more}\n'
 
@@ -137,7 +145,7 @@ class Follower:
             self.items.append(item)
 
     def wait_for(self, size):
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS  # a kill may have lost some, which the caller counts
         while len(bytes_of(self.items)) < size and time.monotonic() < deadline:
             time.sleep(0.01)
 

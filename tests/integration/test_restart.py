@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from restarts import NAMES, Follower, Wire, bytes_of, events_of, holes, log_of, online, port_table, start, wire
+from restarts import NAMES, Follower, Wire, bytes_of, events_of, holes, log_of, online, port_table, start, until, wire
 from vserd_process import BIN, PATIENCE_SECONDS
 
 import vser
@@ -170,8 +170,7 @@ def test_what_a_reload_or_an_end_drops_is_said(start, wire):
     daemon = start(port_table("line", wire.path))
     online(daemon)
     wire.send(b"history")
-    while bytes_of(log_of(daemon)) != b"history":
-        time.sleep(0.01)
+    until(lambda: bytes_of(log_of(daemon)) == b"history")
     with vser.connect(daemon.address) as client:
         client.write("line", bytes(100_000))  # the pseudo terminal takes a few of them
     daemon.rewrite(port_table("other", wire.path))
@@ -235,8 +234,7 @@ def test_attach_carries_on_and_says_so_in_a_line(start, wire):
     attach = subprocess.Popen([BIN / "vserctl", "-s", daemon.address, "attach", "line", "--read-only"],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with vser.connect(daemon.address) as client:
-        while client.port("line").readers == 0:
-            time.sleep(0.01)
+        until(lambda: client.port("line").readers != 0)
     wire.send(b"one")
     assert attach.stdout.read(3) == b"one"
     for how, word in ((signal.SIGTERM, b"two"), (signal.SIGKILL, b"six")):

@@ -2,9 +2,8 @@
 import os
 import signal
 import subprocess
-import time
 
-from restarts import NAMES, bytes_of, events_of, log_of, online, port_table, start, wire
+from restarts import NAMES, bytes_of, events_of, log_of, online, port_table, start, until, wire
 from vserd_process import BIN, Daemon
 
 import vser
@@ -15,8 +14,7 @@ def test_without_a_supervisor_a_folder_keeps_the_log(tmp_path, wire):
     before = online(daemon)
     for number, how in enumerate((signal.SIGKILL, signal.SIGTERM)):
         wire.send(b"life %d." % number)
-        while len(bytes_of(log_of(daemon))) < 7 * (number + 1):
-            time.sleep(0.01)
+        until(lambda: len(bytes_of(log_of(daemon))) >= 7 * (number + 1))
         daemon.stop(how)
         daemon.start()
         after = online(daemon)
@@ -70,13 +68,11 @@ def test_what_was_lost_meanwhile_is_said_of_a_busy_port_too(tmp_path, wire):
     held = client.attach("line", mode=vser.Mode.EXCLUSIVE, name="holder")
     next(iter(held))
     wire.send(bytes(2048))
-    while len(bytes_of(log_of(daemon))) < 2048:
-        time.sleep(0.01)
+    until(lambda: len(bytes_of(log_of(daemon))) >= 2048)
     for _ in range(3):
         size = client.port("line").next_offset
         wire.send(bytes(2048))
-        while client.port("line").next_offset < size + 2048:
-            time.sleep(0.01)
+        until(lambda: client.port("line").next_offset >= size + 2048)
     assert events_of(log_of(daemon)) == []
     daemon.stop(signal.SIGKILL)
     held.close()
@@ -94,8 +90,7 @@ def test_a_folder_that_cannot_be_used_is_said_and_the_port_works_without(tmp_pat
         daemon = Daemon(tmp_path, port_table("line", wire.path), server=f'state_dir = "{tmp_path}/state"', stderr=errors)
     online(daemon)
     wire.send(b"works")
-    while bytes_of(log_of(daemon)) != b"works":
-        time.sleep(0.01)
+    until(lambda: bytes_of(log_of(daemon)) == b"works")
     daemon.stop()
     assert "port line: the log is not kept: state_dir: " in (tmp_path / "errors").read_text()
 
@@ -104,8 +99,7 @@ def test_a_folder_that_is_named_later_takes_the_logs_over(start, wire, tmp_path)
     daemon = start(port_table("line", wire.path))
     before = online(daemon)
     wire.send(b"in memory, ")
-    while bytes_of(log_of(daemon)) != b"in memory, ":
-        time.sleep(0.01)
+    until(lambda: bytes_of(log_of(daemon)) == b"in memory, ")
     state = f'state_dir = "{tmp_path}/state"'
     daemon.write(port_table("line", wire.path), daemon._server + state)
     daemon.again(signal.SIGKILL)
@@ -118,8 +112,7 @@ def test_a_folder_that_is_named_later_takes_the_logs_over(start, wire, tmp_path)
     wire.send(b"on the disk")
     daemon.again(signal.SIGKILL)
     online(daemon)
-    while bytes_of(log_of(daemon)) != b"in memory, on the disk":
-        time.sleep(0.01)
+    until(lambda: bytes_of(log_of(daemon)) == b"in memory, on the disk")
 
     daemon.write(port_table("line", wire.path), daemon._server, '[history]\nbytes_per_port = "2MiB"')
     for _ in range(2):

@@ -292,15 +292,21 @@ TEST(LogStore, WhatIsNoLogOrAnothersIsRefused) {
     EXPECT_THAT(refusal(identity), HasSubstr("bytes_per_port"));
 }
 
-TEST(LogStore, BytesThatStoppedReadersCrowdOutAreServedAndTheirOffsetsAreNotUsedAgain) {
-    const io::Fd file = memory_file();
-    ByteLog log(created(file));
+/// More blocks than the log has to spare, which those who read them keep.
+std::vector<Item> held_by_stopped_readers(ByteLog& log) {
     std::vector<Item> held;
     while (held.size() < 2 * log_spare_slots) {
         Cursor cursor = log.head();
         append(log, block_bytes);
         while (auto item = log.read(cursor, block_bytes)) held.push_back(std::move(*item));
     }
+    return held;
+}
+
+TEST(LogStore, BytesThatStoppedReadersCrowdOutAreServedAndTheirOffsetsAreNotUsedAgain) {
+    const io::Fd file = memory_file();
+    ByteLog log(created(file));
+    std::vector<Item> held = held_by_stopped_readers(log);
     EXPECT_EQ(content_of(log).bytes, pattern(log.oldest_offset(), identity.capacity_bytes));
 
     ByteLog next(opened(copy_of(file)));
@@ -318,12 +324,7 @@ TEST(LogStore, BytesThatStoppedReadersCrowdOutAreServedAndTheirOffsetsAreNotUsed
 TEST(LogStore, WhatStoppedReadersCrowdedOutIsSavedWhenTheyHaveGone) {
     const io::Fd file = memory_file();
     ByteLog log(created(file));
-    std::vector<Item> held;
-    while (held.size() < 2 * log_spare_slots) {
-        Cursor cursor = log.head();
-        append(log, block_bytes);
-        while (auto item = log.read(cursor, block_bytes)) held.push_back(std::move(*item));
-    }
+    std::vector<Item> held = held_by_stopped_readers(log);
     const auto all = content_of(log);
     held.clear();
 
