@@ -120,10 +120,11 @@ Result<std::string> parse_server(std::string_view text) {
     const auto colon = text.rfind(':');
     const bool is_unix = text.starts_with("unix:") && text.size() > 5;
     if (!is_unix) {
-        const auto port = colon == std::string_view::npos ? std::nullopt : parse_number(text.substr(colon + 1));
+        const auto number = colon == std::string_view::npos ? std::nullopt : parse_number(text.substr(colon + 1));
+        const auto port = number.value_or(0);
         const auto host = text.substr(0, colon);
         const bool is_ipv6 = host.starts_with('[') && host.ends_with(']');
-        if (!port || *port == 0 || *port > 65535 || host.empty() || (!is_ipv6 && host.find(':') != host.npos)) {
+        if (port == 0 || port > 65535 || host.empty() || (!is_ipv6 && host.find(':') != host.npos)) {
             return bad("the server " + in_quotes(text) + " is no address: write HOST:PORT, [IPV6]:PORT or unix:/PATH");
         }
     }

@@ -14,7 +14,7 @@ endif()
 # Our own sources only: generated protos and third-party headers are SYSTEM and do not see these.
 add_library(vserd_warnings INTERFACE)
 # GCC 12 sees overlapping copies in optimised std::string concatenations that are none (its bug 105651).
-target_compile_options(vserd_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+target_compile_options(vserd_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow $<$<BOOL:${VSERD_WERROR}>:-Werror> $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
 # The interface of the kernel module, for the line that drives it and for its tests.
 add_library(vser_uapi INTERFACE)

@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2154 # ui.sh sets the colours
 # Configure and compile one preset.
 
-# build PRESET [TARGET...]: all targets where none is named.
+# build PRESET [TARGET...]: all targets if none is named. CI has presets of its own for the same directories.
 build() {
     local preset=$1
     shift
     if [ ! -f "build/$preset/build.ninja" ]; then
-        step "$preset: configure" cmake --preset "$preset" ${VSERD_UNITY:+"-DVSERD_UNITY=$VSERD_UNITY"} || return 1
+        step "$preset: configure" cmake --preset "${CI:+ci-}$preset" || return 1
     fi
     step "$preset: build${1:+ $*}" cmake --build "build/$preset" ${1:+--target "$@"}
 }
