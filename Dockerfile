@@ -3,13 +3,12 @@
 ARG BASE=docker.io/library/debian:bookworm-slim
 
 FROM ${BASE} AS compile
-RUN apt-get update && apt-get install -y --no-install-recommends \
-        cmake dpkg-dev file g++ make ninja-build pkg-config protobuf-compiler protobuf-compiler-grpc python3 \
-        libabsl-dev libboost1.81-dev libcli11-dev libgmock-dev libgrpc++-dev libgtest-dev libprotobuf-dev libspdlog-dev libssl-dev \
-        libsystemd-dev libtomlplusplus-dev liburing-dev prometheus-cpp-dev
+COPY tools/packages-build.txt tools/packages-package.txt /packages.list/
+RUN apt-get update && \
+    sed 's/#.*//' /packages.list/*.txt | xargs apt-get install -y --no-install-recommends
 COPY . /source
 WORKDIR /source
-RUN cmake --preset release -DVSERD_UNITY=ON && cmake --build build/release --target vserd vserctl vserd_manuals && \
+RUN cmake --preset release && cmake --build build/release --target vserd vserctl vserd_manuals && \
     cpack --config build/release/CPackConfig.cmake -D 'CPACK_COMPONENTS_ALL=vserd;vserctl' -B /packages && rm -r /packages/_CPack_Packages
 
 # The Debian packages. Who has them already spares the compiler: --build-context packages=FOLDER.

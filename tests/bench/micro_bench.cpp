@@ -1,4 +1,4 @@
-// What the steps of the byte path cost by themselves: build/release/bin/micro_bench (Google Benchmark's options apply).
+// What the steps of the byte path cost by themselves: build/bench/bin/micro_bench (Google Benchmark's options apply).
 #include <benchmark/benchmark.h>
 
 #include <cstring>

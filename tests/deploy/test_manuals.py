@@ -148,7 +148,7 @@ def address(tmp_path_factory):
     ("vserd check trust\t", "trusted.crt "),
 ])
 def test_a_shell_completes(shell, typed, pattern, address, tmp_path):
-    assert shutil.which(shell), f"{shell} is in tests/support/dev/packages.txt"
+    assert shutil.which(shell), f"{shell} is in tools/packages-test.txt"
     pathlib.Path(tmp_path, "trusted.crt").touch()
     running = Shell(shell, tmp_path, address)
     try:

@@ -107,8 +107,8 @@ class Tree(Planted):
         self.expect(tree.check, "server/io/")
 
     def test_stray_top_level_name_is_found(self):
-        self.plant("cmake/README.md", "Here.\n")
-        self.expect(tree.check, "cmake: ")
+        self.plant("extra/README.md", "Here.\n")
+        self.expect(tree.check, "extra: ")
 
     def test_machine_path_is_found(self):
         self.plant("tests/README.md", "see /" + "home/somebody/notes\n")

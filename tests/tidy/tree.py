@@ -4,7 +4,7 @@ import re
 import files
 
 TOP_LEVEL = {
-    "kmod", "server", "proto", "clients", "deploy", "tests",
+    "kmod", "server", "proto", "clients", "deploy", "tests", "cmake", "tools",
     "CMakeLists.txt", "CMakePresets.json", "Dockerfile", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "dev",
 }
 README_DEPTH = 2  # server/io has one; what lies deeper is described by the folder above it

@@ -9,8 +9,8 @@ check_format() { sources | xargs -r clang-format --dry-run -Werror; }
 
 scripts() {
     printf '%s\n' dev .ci/run
-    find tests deploy clients kmod -type f -name '*.sh'
-    grep -rlE --include='*' '^#!(/bin/|/usr/bin/env )(ba)?sh' tests deploy clients kmod | grep -v '\.sh$' || true
+    find tools tests deploy clients kmod -type f -name '*.sh'
+    grep -rlE --include='*' '^#!(/bin/|/usr/bin/env )(ba)?sh' tools tests deploy clients kmod | grep -v '\.sh$' || true
 }
 
 check_scripts() { scripts | sort -u | xargs shellcheck -x -S warning; }

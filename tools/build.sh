@@ -1,44 +1,23 @@
 # shellcheck shell=bash disable=SC2154 # ui.sh sets the colours
 # Configure and compile one preset.
 
-# build PRESET [TARGET...]: all targets if none is named. CI has presets of its own for the same directories.
+# CI's presets have this before their names. They use the same directories, and warnings are errors.
+preset_prefix=''
+use_ci_presets() { if [ -n "${CI:-}" ]; then preset_prefix=ci-; fi; }
+
+# build PRESET [TARGET...]: all targets if none is named.
 build() {
     local preset=$1
     shift
     if [ ! -f "build/$preset/build.ninja" ]; then
-        step "$preset: configure" cmake --preset "${CI:+ci-}$preset" || return 1
+        step "$preset: configure" cmake --preset "$preset_prefix$preset" || return 1
     fi
     step "$preset: build${1:+ $*}" cmake --build "build/$preset" ${1:+--target "$@"}
 }
 
-# What somebody who has just started the demo can type into another terminal.
-print_next_steps() {
-    local vserctl=$PWD/build/release/bin/vserctl grpcurl
-    say "${bold}vserd --demo: simulated ports on 127.0.0.1:50051, metrics on 127.0.0.1:9464. From another terminal:${plain}"
-    say ''
-    say "  $vserctl ports"
-    say "  $vserctl attach console          # Ctrl-] then . leaves"
-    if grpcurl=$(grpcurl_path); then
-        say "  $grpcurl -plaintext 127.0.0.1:50051 vser.v1.PortService/ListPorts"
-        say "  $grpcurl -plaintext -d '{\"port\": \"console\", \"baud\": 9600}' 127.0.0.1:50051 vser.v1.PortService/SetBaud"
-    else
-        say '  (grpcurl is not here: see ./dev setup)'
-    fi
-    say '  curl -s 127.0.0.1:9464/metrics | grep ^vserd_port'
-    say ''
-    say 'README.md has more. Ctrl-C stops the daemon.'
-}
-
-run_demo() {
-    setup
-    build release vserd vserctl || return 1
-    print_next_steps
-    exec build/release/bin/vserd --demo "$@"
-}
-
 # The Debian packages of the release, in build/packages.
 package() {
-    setup
+    setup_packages "$build_list" "$package_list"
     build release || return 1
     rm -rf build/packages
     step 'release: packages' cpack --config build/release/CPackConfig.cmake -B build/packages || return 1
@@ -58,7 +37,7 @@ bench() {
     local programs=(vserd vserctl bridge_bench)
     if [ "${1:-}" = engines ]; then programs=(engine_bench); fi
     if [ "${1:-}" = restart ]; then programs=(vserd vserctl vser_python); fi
-    build release "${programs[@]}" || return 1
+    build bench "${programs[@]}" || return 1
     if [ "${1:-}" = restart ]; then bench_restart; fi
     exec tests/bench/run "$@"
 }
@@ -67,7 +46,7 @@ bench() {
 bench_restart() {
     echo '| baud | ends | bytes sent | lost | not taken by the kernel | nobody there, mean | worst |'
     echo '| --- | --- | --- | --- | --- | --- | --- |'
-    VSERD_RESTART_ROUNDS=20 VSERD_BUILD_DIR=$PWD/build/release PYTHONPATH=build/release/python:tests/support \
+    VSERD_RESTART_ROUNDS=20 VSERD_BUILD_DIR=$PWD/build/bench PYTHONPATH=build/bench/python:tests/support \
         exec /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider -k stream tests/integration/test_restart.py
 }
 

@@ -1,8 +1,10 @@
 # shellcheck shell=bash
-# What a fresh Debian 12 lacks. Everything is looked at before it is fetched, so a second run is instant and needs no network.
+# Installs what a fresh Debian 12 lacks. Each step looks before it fetches, so a second run is instant and needs no network.
 
 cache=${VSERD_CACHE:-${HOME:-/tmp}/.cache/vserd}
-package_lists=(tests/support/dev/packages.txt tests/kmod/packages.txt)
+build_list=tools/packages-build.txt
+package_list=tools/packages-package.txt
+test_lists=("$build_list" "$package_list" tools/packages-test.txt tests/kmod/packages.txt)
 buf_version=1.50.0
 buf=$cache/buf-$buf_version/node_modules/.bin/buf
 apt_options=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
@@ -23,25 +25,36 @@ as_root() {
 
 apt_install() { DEBIAN_FRONTEND=noninteractive as_root apt-get install "${apt_options[@]}" "$@"; }
 
+# apt_update: once a run.
+apt_updated=''
+apt_update() {
+    [ -z "$apt_updated" ] || return 0
+    step 'setup: package lists' as_root apt-get update -q || warn 'apt-get update failed; the package lists may be old'
+    apt_updated=1
+}
+
+# require_root PACKAGE...: dies where packages can't be installed.
+require_root() {
+    command -v apt-get >/dev/null || die "this is not Debian; install these packages by other means: $*"
+    [ "$(id -u)" = 0 ] && return 0
+    command -v sudo >/dev/null || die "not root, and there is no sudo; as root, run: apt-get install $*"
+    sudo -v
+}
+
+# setup_packages LIST...: the first list is required. Without one of the others, the tests that need it are skipped.
 setup_packages() {
-    local list missing updated=''
-    for list in "${package_lists[@]}"; do
+    local list missing
+    for list in "$@"; do
         missing=$(missing_packages "$list" | tr '\n' ' ')
         [ -n "$missing" ] || continue
-        command -v apt-get >/dev/null || die "this is not Debian: install these by other means: $missing"
-        if [ "$(id -u)" != 0 ]; then
-            command -v sudo >/dev/null || die "neither root nor sudo; run as root: apt-get install $missing"
-            sudo -v
-        fi
-        if [ -z "$updated" ]; then
-            step 'setup: package lists' as_root apt-get update -q || warn 'the package lists may be old'
-            updated=1
-        fi
+        # shellcheck disable=SC2086
+        require_root $missing
+        apt_update
         say "setup: installing from $list: $missing"
         # shellcheck disable=SC2086
         if step "setup: packages of $list" apt_install $missing; then continue; fi
-        [ "$list" = "${package_lists[0]}" ] && die 'nothing can be built without these packages'
-        warn "these packages cannot be had now, the tests that need them will be skipped: $missing"
+        [ "$list" = "$1" ] && die "these packages are required and could not be installed: $missing"
+        warn "these packages could not be installed; tests that need them will be skipped: $missing"
     done
 }
 
@@ -89,8 +102,8 @@ setup_grpcurl() {
     local go
     grpcurl_path >/dev/null && return 0
     if ! go=$(find_go); then
-        warn 'no grpcurl and no Go to build it with: "apt-get install golang-go", then ./dev setup;' \
-            'or take a release from github.com/fullstorydev/grpcurl'
+        warn 'there is no grpcurl, and no Go to build it: run "apt-get install golang-go", then ./dev setup;' \
+            'or install a release of github.com/fullstorydev/grpcurl'
     elif ! once grpcurl build_grpcurl "$go"; then
         warn 'grpcurl could not be built (was the Go module proxy reached?); ./dev setup tries again'
     fi
@@ -136,16 +149,23 @@ setup_prometheus() {
         warn "no Prometheus (were Debian's packages reached?): its rules are not tested; ./dev setup tries again"
 }
 
-# A clean Debian in which the packages are tried, as an archive. A changed list is another one.
-clean_root=$cache/root-$(cksum <tests/deploy/root-packages.txt | cut -d' ' -f1).tar
-
-make_clean_root() {
-    local mirror
+# make_root ARCHIVE [PACKAGE...]: a Debian of the mirror that apt uses here, as an archive.
+make_root() {
+    local archive=$1 mirror
+    shift
     # shellcheck disable=SC2016
     mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
         awk '$2 == "bookworm" {print $1; exit}')
-    [ -n "$mirror" ] && mmdebstrap --format=tar --variant=minbase --include="$(sed 's/#.*//' tests/deploy/root-packages.txt | xargs | tr ' ' ,)" \
-        bookworm "$clean_root.new" "$mirror" && mv "$clean_root.new" "$clean_root"
+    [ -n "$mirror" ] && mmdebstrap --format=tar --variant=minbase --include="$(printf '%s\n' "$@" | paste -sd,)" \
+        bookworm "$archive.new" "$mirror" && mv "$archive.new" "$archive"
+}
+
+# A clean Debian in which the packages are tried. A changed list is another one.
+clean_root=$cache/root-$(cksum <tests/deploy/root-packages.txt | cut -d' ' -f1).tar
+
+make_clean_root() {
+    # shellcheck disable=SC2046
+    make_root "$clean_root" $(sed 's/#.*//' tests/deploy/root-packages.txt)
 }
 
 setup_clean_root() {
@@ -154,8 +174,16 @@ setup_clean_root() {
         warn "no clean root (root's rights and Debian's packages are needed): packages are not installed in one; ./dev setup tries again"
 }
 
+# A Debian with nothing but apt: what a newcomer's machine has at least.
+bare_root=$cache/root-bare.tar
+
+setup_bare_root() {
+    [ -f "$bare_root" ] || once bare-root make_root "$bare_root"
+}
+
+# Everything that any verb needs.
 setup() {
-    setup_packages
+    setup_packages "${test_lists[@]}"
     setup_grpcurl
     setup_buf
     setup_python_venv

@@ -8,7 +8,7 @@ run_ctest() {
     local status=0
     ctest --test-dir "build/$1" -L "^($2)$" -j "$(nproc)" --no-tests=error --output-on-failure \
         --output-junit "$PWD/build/$1/results/ctest.junit" || status=$?
-    python3 -B tests/support/dev/count.py "build/$1/results" >"$step_note"
+    python3 -B tools/count.py "build/$1/results" >"$step_note"
     return $status
 }
 
@@ -89,6 +89,7 @@ test_machine() {
 # test_all [LABEL...]: with labels (unit, contract, integration, client, deploy, tidy), only these in the debug build.
 test_all() {
     local labels='unit|contract|integration|client|deploy|tidy'
+    use_ci_presets
     setup
     if [ $# -gt 0 ]; then
         build debug || tally 0 1 0

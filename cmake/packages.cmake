@@ -1,19 +1,16 @@
-# The third parties, all from Debian 12 (`./dev setup` installs them). A folder links only those that belong to its layer.
+# Third parties, all from Debian 12 (tools/packages-build.txt). A directory links only those that belong to its layer.
 
 set(Boost_NO_WARN_NEW_VERSIONS ON)
 find_package(Boost 1.81 REQUIRED CONFIG)                  # Boost::headers: Asio and system, header-only
 find_package(Threads REQUIRED)
-find_package(Python3 REQUIRED COMPONENTS Interpreter)        # for tests that are scripts
-# Debian's own Python, which sees Debian's packages; the one in PATH may be another.
-find_program(SYSTEM_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)                        # OpenSSL::Crypto, with which gRPC is built
 find_package(Protobuf 3.21 REQUIRED)                      # protobuf::libprotobuf, protobuf::protoc
 find_package(prometheus-cpp REQUIRED CONFIG)              # prometheus-cpp::core, prometheus-cpp::pull
 find_package(tomlplusplus 3.3 REQUIRED CONFIG)            # tomlplusplus::tomlplusplus
 find_package(spdlog 1.10 REQUIRED CONFIG)                 # spdlog::spdlog
 find_package(CLI11 2.1 REQUIRED CONFIG)                   # CLI11::CLI11
-find_package(GTest REQUIRED CONFIG)                       # GTest::gtest_main, GTest::gmock
-find_package(benchmark CONFIG QUIET)                      # benchmark::benchmark, only for tests/bench
+# Debian's own Python, which sees Debian's packages; the one in PATH may be another. It makes manuals and the Python client.
+find_program(SYSTEM_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
 find_package(PkgConfig REQUIRED)

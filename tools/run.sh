@@ -1,0 +1,67 @@
+# shellcheck shell=bash disable=SC2154 # setup.sh and ui.sh set the variables
+# ./dev run: builds the daemon and starts it on simulated ports. It installs only what that takes.
+
+# What a newcomer can type into another terminal.
+print_next_steps() {
+    local vserctl=$PWD/build/release/bin/vserctl
+    say ''
+    say "${bold}Starting vserd --demo: simulated ports on 127.0.0.1:50051, metrics on 127.0.0.1:9464. In another terminal:${plain}"
+    say ''
+    say "  $vserctl ports"
+    say "  $vserctl attach console          # Ctrl-] then . leaves"
+    say '  curl -s 127.0.0.1:9464/metrics | grep ^vserd_port'
+    if ! print_grpcurl_steps; then say '  (grpcurl is not installed; it will be built now, and a line here will say when it is ready)'; fi
+    say ''
+    say 'README.md has more. Ctrl-C stops the daemon.'
+    say ''
+}
+
+print_grpcurl_steps() {
+    local grpcurl
+    grpcurl=$(grpcurl_path) || return 1
+    say "  $grpcurl -plaintext 127.0.0.1:50051 vser.v1.PortService/ListPorts"
+    say "  $grpcurl -plaintext -d '{\"port\": \"console\", \"baud\": 9600}' 127.0.0.1:50051 vser.v1.PortService/SetBaud"
+}
+
+# Builds grpcurl, with Debian's Go if there is none.
+install_grpcurl() {
+    local go
+    if ! go=$(find_go); then
+        apt_install golang-go || return 1
+        go=$(find_go) || return 1
+    fi
+    build_grpcurl "$go"
+}
+
+# offer_grpcurl PID: beside the daemon of that process, and no longer than it.
+offer_grpcurl() {
+    local daemon=$1 log=build/logs/grpcurl.log started=$SECONDS job status=0
+    install_grpcurl >"$log" 2>&1 </dev/null &
+    job=$!
+    while kill -0 "$job" 2>/dev/null; do
+        if ! kill -0 "$daemon" 2>/dev/null; then
+            pkill -P "$job"
+            kill "$job"
+            return
+        fi
+        sleep 0.5
+    done 2>/dev/null
+    wait "$job" || status=$?
+    if [ $status = 0 ]; then
+        say "${bold}grpcurl is ready${plain} ($((SECONDS - started)) s):"
+        print_grpcurl_steps
+    else
+        warn "grpcurl could not be built, see $log; everything else works. A release is at github.com/fullstorydev/grpcurl"
+    fi
+}
+
+run_demo() {
+    setup_packages "$build_list"
+    build release vserd vserctl || return 1
+    print_next_steps
+    if ! grpcurl_path >/dev/null; then
+        # In a subshell that ends at once, so that the daemon gets no child that it does not know.
+        (offer_grpcurl $$ &)
+    fi
+    exec build/release/bin/vserd --demo "$@"
+}
