@@ -156,7 +156,7 @@ make_root() {
     # shellcheck disable=SC2016
     mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
         awk '$2 == "bookworm" {print $1; exit}')
-    [ -n "$mirror" ] && mmdebstrap --format=tar --variant=minbase --include="$(printf '%s\n' "$@" | paste -sd,)" \
+    [ -n "$mirror" ] && mmdebstrap --format=tar --variant=minbase ${1:+"--include=$(printf '%s\n' "$@" | paste -sd,)"} \
         bookworm "$archive.new" "$mirror" && mv "$archive.new" "$archive"
 }
 

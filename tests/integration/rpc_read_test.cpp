@@ -390,7 +390,7 @@ TEST_F(RpcRead, AWriteThatDoesNotFitInTimeSaysHowManyBytesWereTaken) {
 
 TEST_F(RpcRead, SetBaudBehindBytesThatDoNotLeaveInTimeChangesNothing) {
     ASSERT_TRUE(write_all(client, "slow", std::string(10'000, 'x')).ok());
-    Call call(milliseconds(800));
+    Call call(milliseconds(2'000));
     v1::SetBaudRequest request;
     v1::SetBaudResponse response;
     request.set_port("slow");
