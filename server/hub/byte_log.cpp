@@ -62,7 +62,8 @@ void ByteLog::append(std::span<const std::byte> bytes, Moment received) {
 
 void ByteLog::append_event(port::Event event, WallTime time) {
     const std::uint64_t number = next_event();
-    save_event(store_->events(), number, events_.emplace_back(EventItem{next_offset_, time, std::move(event)}));
+    save_event(store_->events(), number,
+               events_.emplace_back(EventItem{next_offset_, time, std::move(event), number + 1}));
     trim();
 }
 

@@ -42,6 +42,7 @@ struct EventItem {
     std::uint64_t offset = 0;
     WallTime time;
     port::Event event;
+    std::uint64_t number = 0;  ///< in its log, from 1; 0: an announcement that no log has
 };
 
 using Item = std::variant<DataItem, GapItem, EventItem>;

@@ -151,6 +151,8 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
         cursor = log_.at_offset(log_.next_offset() - std::min(tail->bytes, held));
     } else if (const auto* since = std::get_if<StartSince>(&start)) {
         cursor = log_.at_time(since->time);
+    } else if (const auto* age = std::get_if<StartAge>(&start)) {
+        cursor = log_.at_time(std::chrono::system_clock::now() - age->age);
     }
     return std::make_unique<Reader>(*this, cursor, sink);
 }
@@ -218,7 +220,7 @@ void Channel::on_event(const port::Event& event) {
     if (const auto* online = std::get_if<port::CameOnline>(&event)) {
         // To a log that goes on it never was away; who watches ports wants to know all the same.
         if (online->taken_over && kept_.goes_on)
-            return announce({log_.next_offset(), std::chrono::system_clock::now(), event});
+            return announce({log_.next_offset(), std::chrono::system_clock::now(), event, 0});
         if (left_online_)
             record_event(port::WentOffline{"vserd was not running; what the device sent meanwhile is lost"});
     }
@@ -262,8 +264,8 @@ void Channel::record_event(const port::Event& event) {
     const bool online = std::holds_alternative<port::CameOnline>(event);
     if (online || std::holds_alternative<port::WentOffline>(event)) left_online_ = false;
     const auto now = std::chrono::system_clock::now();
-    const EventItem item{log_.next_offset(), now, event};
     log_.append_event(event, now);
+    const EventItem item{log_.next_offset(), now, event, log_.next_event()};
     remember(event);
     announce(item);
     wake_readers();

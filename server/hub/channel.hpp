@@ -29,7 +29,10 @@ struct StartTail {
 struct StartSince {
     WallTime time;
 };
-using StartPoint = std::variant<StartLive, StartOldest, StartOffset, StartTail, StartSince>;
+struct StartAge {
+    std::chrono::nanoseconds age;  ///< not negative
+};
+using StartPoint = std::variant<StartLive, StartOldest, StartOffset, StartTail, StartSince, StartAge>;
 
 /// One subscription: a cursor in one log. Destroying it detaches. Io thread only.
 class Reader : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {

@@ -104,7 +104,7 @@ SavedEvents saved_events(std::span<const EventRecord> ring) {
             saved.events.clear();
         }
         const WallTime time{std::chrono::nanoseconds{record->wall_ns}};
-        saved.events.push_back({record->offset, time, event_of(*record)});
+        saved.events.push_back({record->offset, time, event_of(*record), record->number + 1});
     }
     return saved;
 }

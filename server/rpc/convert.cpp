@@ -119,6 +119,7 @@ void to_proto(const line::Signals& signals, v1::Signals& message) {
 void to_proto(const hub::EventItem& item, v1::Event& message) {
     message.set_offset(item.offset);
     to_proto(item.time, *message.mutable_time());
+    message.set_number(item.number);
     std::visit(EventVisitor{message}, item.event);
 }
 
@@ -155,6 +156,38 @@ void to_proto(hub::WallTime time, google::protobuf::Timestamp& message) {
     message.set_nanos(static_cast<std::int32_t>((time.time_since_epoch() - seconds) / std::chrono::nanoseconds{1}));
 }
 
+namespace {
+
+/// What a clock can count. Anything beyond lies before or after everything that a log holds.
+std::int64_t clamp_seconds(std::int64_t seconds) {
+    const auto most = std::chrono::floor<std::chrono::seconds>(hub::WallTime::duration::max()).count() - 1;
+    return std::clamp<std::int64_t>(seconds, -most, most);
+}
+
+template <class Time>
+Result<std::chrono::nanoseconds> nanoseconds_of(const Time& time, const std::string& field) {
+    if (time.nanos() < 0 || time.nanos() > 999'999'999) {
+        return invalid_field(field + ".nanos", field + ".nanos must be 0 to 999999999");
+    }
+    return std::chrono::seconds{clamp_seconds(time.seconds())} + std::chrono::nanoseconds{time.nanos()};
+}
+
+Result<hub::StartPoint> since(const google::protobuf::Timestamp& time, std::string_view field) {
+    const auto since_epoch = nanoseconds_of(time, std::string(field) + ".since");
+    if (!since_epoch) return since_epoch.error();
+    return hub::StartPoint{hub::StartSince{hub::WallTime{*since_epoch}}};
+}
+
+Result<hub::StartPoint> age(const google::protobuf::Duration& duration, std::string_view field) {
+    const std::string path = std::string(field) + ".age";
+    if (duration.seconds() < 0 || duration.nanos() < 0) return invalid_field(path, path + " must not be negative");
+    const auto age = nanoseconds_of(duration, path);
+    if (!age) return age.error();
+    return hub::StartPoint{hub::StartAge{*age}};
+}
+
+}  // namespace
+
 Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_view field) {
     const auto must_be_true = [&](const char* member) {
         std::string path = std::string(field) + "." + member;
@@ -169,19 +202,8 @@ Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_v
             return hub::StartPoint{hub::StartOldest{}};
         case v1::StartPoint::kOffset: return hub::StartPoint{hub::StartOffset{message.offset()}};
         case v1::StartPoint::kTailBytes: return hub::StartPoint{hub::StartTail{message.tail_bytes()}};
-        case v1::StartPoint::kSince: {
-            const auto& since = message.since();
-            if (since.nanos() < 0 || since.nanos() > 999'999'999) {
-                std::string path = std::string(field) + ".since.nanos";
-                return invalid_field(path, path + " must be 0 to 999999999");
-            }
-            // What the clock cannot count lies before or after everything that the log can hold.
-            const auto seconds_max =
-                std::chrono::floor<std::chrono::seconds>(hub::WallTime::duration::max()).count() - 1;
-            const auto seconds = std::clamp<std::int64_t>(since.seconds(), -seconds_max, seconds_max);
-            return hub::StartPoint{hub::StartSince{
-                hub::WallTime{std::chrono::seconds{seconds} + std::chrono::nanoseconds{since.nanos()}}}};
-        }
+        case v1::StartPoint::kSince: return since(message.since(), field);
+        case v1::StartPoint::kAge: return age(message.age(), field);
         case v1::StartPoint::START_NOT_SET: break;
     }
     return hub::StartPoint{hub::StartLive{}};

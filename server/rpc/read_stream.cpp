@@ -23,7 +23,7 @@ void ReadStream::begin() {
     const hub::Channel* channel = open(request_.port(), request_.from(), request_.encoding());
     if (channel == nullptr) return;
     end_offset_ = channel->log().next_offset();
-    began_ = std::chrono::system_clock::now();
+    end_event_ = channel->log().next_event();
     bytes_left_ = request_.max_bytes() == 0 ? std::numeric_limits<std::uint64_t>::max() : request_.max_bytes();
     send_headers();
 }
@@ -41,7 +41,7 @@ bool ReadStream::accept(const hub::Item& item) {
         bytes_left_ -= data->size;
         return true;
     }
-    if (const auto* event = std::get_if<hub::EventItem>(&item)) return request_.follow() || event->time <= began_;
+    if (const auto* event = std::get_if<hub::EventItem>(&item)) return request_.follow() || event->number <= end_event_;
     return true;
 }
 

@@ -25,7 +25,7 @@ private:
     v1::ReadRequest request_;
     bool request_valid_ = false;
     std::uint64_t end_offset_ = 0;  ///< the head at the start, where a stream that does not follow ends
-    hub::WallTime began_;
+    std::uint64_t end_event_ = 0;   ///< the number of the newest event then
     std::uint64_t bytes_left_ = 0;  ///< of max_bytes
 };
 

@@ -15,6 +15,7 @@ constexpr std::uint32_t collect_records = 1;
 constexpr std::uint32_t record_port = 1;
 constexpr std::uint32_t record_offset = 2;
 constexpr std::uint32_t record_data = 3;
+constexpr std::uint32_t record_receive_time = 6;
 
 constexpr std::uint32_t wire_varint = 0;
 constexpr std::uint32_t wire_length_delimited = 2;
@@ -100,11 +101,15 @@ grpc::ByteBuffer encode_data_response(MessageBuilder& builder, const hub::DataIt
 }
 
 void append_data_record(MessageBuilder& builder, std::string_view port, const hub::DataItem& item) {
+    const std::string time = encode_timestamp(item.received.wall);
     builder.header(collect_records, MessageBuilder::field_size(port.size()) + MessageBuilder::number_size(item.offset) +
+                                        MessageBuilder::field_size(time.size()) +
                                         MessageBuilder::field_size(item.size));
     builder.header(record_port, port.size());
     builder.raw(port);
     builder.number(record_offset, item.offset);
+    builder.header(record_receive_time, time.size());
+    builder.raw(time);
     builder.header(record_data, item.size);
     for (const hub::Slice& slice : item.slices) builder.payload(slice);
 }

@@ -40,6 +40,10 @@ void start(const rpc::v1::StartPoint& message, const std::string& field) {
         const bool beyond = again.seconds() == (asked < 0 ? -9223372035 : 9223372035);
         require(again.seconds() == asked || (beyond && std::abs(asked / 2) > 4'600'000'000),
                 "and its second, or the last");
+    } else if (const auto* age = std::get_if<hub::StartAge>(&*start)) {
+        const std::chrono::seconds asked{std::min<std::int64_t>(message.age().seconds(), 9'223'372'035)};
+        require(age->age == asked + std::chrono::nanoseconds{message.age().nanos()},
+                "an age stays the same, or is the most");
     } else if (const auto* offset = std::get_if<hub::StartOffset>(&*start)) {
         require(offset->offset == message.offset(), "an offset stays the same");
     } else if (const auto* tail = std::get_if<hub::StartTail>(&*start)) {

@@ -154,6 +154,41 @@ TEST_F(RpcRead, SinceStartsAtTheFirstByteReceivedAfterIt) {
     EXPECT_TRUE(is_refused(status, grpc::StatusCode::INVALID_ARGUMENT, "INVALID_FIELD"));
 }
 
+TEST_F(RpcRead, AnAgeIsCountedByTheServer) {
+    send("echo", "old");
+    auto request = read_of("echo");
+    auto& age = *request.mutable_from()->mutable_age();
+
+    EXPECT_EQ(bytes_of(read(request)), "");
+    age.set_seconds(3600);
+    EXPECT_EQ(bytes_of(read(request)), "old");
+    age.set_seconds(std::numeric_limits<std::int64_t>::max());
+    EXPECT_EQ(bytes_of(read(request)), "old");
+    for (const bool in_nanos : {false, true}) {
+        age.set_seconds(in_nanos ? 0 : -1);
+        age.set_nanos(in_nanos ? -1 : 0);
+        grpc::Status status;
+        read(request, &status);
+        EXPECT_TRUE(is_refused(status, grpc::StatusCode::INVALID_ARGUMENT, "INVALID_FIELD"));
+    }
+}
+
+TEST_F(RpcRead, EventsAreNumberedFromOne) {
+    Call call;
+    v1::SetBaudRequest request;
+    v1::SetBaudResponse response;
+    request.set_port("echo");
+    request.set_baud(9600);
+    ASSERT_TRUE(client.ports->SetBaud(&call, request, &response).ok());
+    auto log = read_of("echo");
+    log.mutable_from()->set_oldest(true);
+
+    std::vector<std::uint64_t> numbers;
+    for (const auto& item : read(log)) numbers.push_back(item.event().number());
+
+    EXPECT_EQ(numbers, (std::vector<std::uint64_t>{1, 2}));  // online, settings
+}
+
 TEST_F(RpcRead, TextThatEndsInsideACharacterEndsWithReplacements) {
     send("echo", "a\xE2\x82");
     auto request = read_of("echo");
@@ -303,6 +338,7 @@ TEST_F(RpcRead, CollectBringsManyPortsInOneStream) {
             if (record.item_case() == v1::Record::kData) {
                 EXPECT_EQ(record.offset(), bytes[record.port()].size());
                 bytes[record.port()] += record.data();
+                EXPECT_GT(record.receive_time().seconds(), 0);
             }
             offline_told |= record.port() == "gone" && record.event().has_offline();
         }

@@ -97,7 +97,7 @@ TEST(DataMessage, RecordsOfSeveralPortsShareAMessage) {
     gap.set_port("b");
     gap.mutable_gap()->set_to(7);
 
-    append_data_record(builder, "a", item_at(log, 0, 10, {}));
+    append_data_record(builder, "a", item_at(log, 0, 10, hub::WallTime{std::chrono::seconds{1'700'000'000}}));
     append_record(builder, gap);
     append_data_record(builder, "c", item_at(log, 10, 5000, {}));
     const std::size_t size = builder.size();
@@ -109,6 +109,7 @@ TEST(DataMessage, RecordsOfSeveralPortsShareAMessage) {
     ASSERT_EQ(parsed.records_size(), 3);
     EXPECT_EQ(parsed.records(0).port(), "a");
     EXPECT_EQ(parsed.records(0).data(), text_of(10));
+    EXPECT_EQ(parsed.records(0).receive_time().seconds(), 1'700'000'000);
     EXPECT_TRUE(MessageDifferencer::Equals(parsed.records(1), gap));
     EXPECT_EQ(parsed.records(2).port(), "c");
     EXPECT_EQ(parsed.records(2).offset(), 10U);
