@@ -15,4 +15,4 @@ add_compile_options(-fPIE -fstack-protector-strong -fstack-clash-protection -Wfo
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
     add_compile_options(-fcf-protection)
 endif()
-add_link_options(-pie -Wl,-z,relro,-z,now)
+add_link_options(-fPIE -pie -Wl,-z,relro -Wl,-z,now)
