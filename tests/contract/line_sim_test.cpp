@@ -42,6 +42,13 @@ double echo_ms(const Line& line, std::size_t bytes) {
     return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
 }
 
+/// The fastest of at most ten, of which one within `limit_ms` is enough: on a busy machine each of them may be late.
+double fastest_echo_ms(Line& line, std::size_t bytes, double limit_ms) {
+    double fastest = echo_ms(line, bytes);
+    for (int tries = 1; fastest > limit_ms && tries < 10; ++tries) fastest = std::min(fastest, echo_ms(line, bytes));
+    return fastest;
+}
+
 std::string read_until(const Line& line, std::string_view wanted) {
     std::string all;
     while (!all.ends_with(wanted)) {
@@ -55,26 +62,26 @@ std::string read_until(const Line& line, std::string_view wanted) {
 TEST(SimPacing, TakesTheTimeThatBaudImplies) {
     const auto line = open_sim("sim:echo", {115200, {}});
 
-    const double took_ms = echo_ms(*line, 2048);
+    const double took_ms = fastest_echo_ms(*line, 2048, 300);
 
     EXPECT_GE(took_ms, 177.7);  // 2048 characters of 10 bits
-    EXPECT_LE(took_ms, 600);    // a loaded machine
+    EXPECT_LE(took_ms, 300);
 }
 
 TEST(SimPacing, TakesTheTimeThatTheFormatImplies) {
     const auto line = open_sim("sim:echo", {9600, *parse_format("8E2")});
 
-    const double took_ms = echo_ms(*line, 96);
+    const double took_ms = fastest_echo_ms(*line, 96, 250);
 
     EXPECT_GE(took_ms, 120);  // 96 characters of 12 bits
-    EXPECT_LE(took_ms, 500);
+    EXPECT_LE(took_ms, 250);
 }
 
 TEST(SimPacing, FollowsAChangeOfBaud) {
     const auto line = open_sim("sim:echo", {300, {}});
     ASSERT_TRUE(line->apply({1'000'000, {}}));
 
-    EXPECT_LE(echo_ms(*line, 1000), 500);  // 33 s at the old speed
+    EXPECT_LE(fastest_echo_ms(*line, 1000, 500), 500);  // 33 s at the old speed
 }
 
 TEST(SimPacing, ReturnsASingleByteAfterItsOwnTime) {
