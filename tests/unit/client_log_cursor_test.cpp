@@ -90,6 +90,55 @@ TEST(LogCursor, DropsEventsThatComeAgainAfterAReconnect) {
     EXPECT_EQ(items.size(), 1U);
 }
 
+Event numbered(std::uint64_t number, int at_s) {
+    return {.offset = 0, .time = Time(std::chrono::seconds(at_s)), .what = Online{"x"}, .number = number};
+}
+
+TEST(LogCursor, TellsRepeatedEventsByTheirNumberWhateverTheClockDid) {
+    LogCursor cursor;
+    std::vector<ConsoleItem> items;
+    cursor.resume(0);
+    cursor.accept(numbered(7, 1000), items);
+    cursor.accept(numbered(8, 1001), items);
+    items.clear();
+
+    cursor.resume(0);
+    cursor.accept(numbered(7, 1000), items);
+    cursor.accept(numbered(8, 1001), items);
+    EXPECT_TRUE(items.empty());
+    cursor.accept(numbered(9, 5), items);  // the clock was set back
+
+    ASSERT_EQ(items.size(), 1U);
+    EXPECT_EQ(std::get<Event>(items[0]).number, 9U);
+}
+
+TEST(LogCursor, EventsOfOneInstantAreAllGiven) {
+    LogCursor cursor;
+    std::vector<ConsoleItem> items;
+    cursor.resume(0);
+    cursor.accept(numbered(1, 1000), items);
+    items.clear();
+
+    cursor.resume(0);
+    cursor.accept(numbered(1, 1000), items);
+    cursor.accept(numbered(2, 1000), items);
+
+    EXPECT_EQ(items.size(), 1U);
+}
+
+TEST(LogCursor, TheNumbersOfAnotherLogBeginAgain) {
+    LogCursor cursor;
+    std::vector<ConsoleItem> items;
+    cursor.resume(0);
+    cursor.accept(numbered(100, 1), items);
+    items.clear();
+
+    cursor.restart(0);
+    cursor.accept(numbered(1, 2), items);
+
+    EXPECT_EQ(items.size(), 1U);
+}
+
 TEST(LogCursor, AnotherLogBeginsAnew) {
     LogCursor cursor;
     std::vector<ConsoleItem> items;

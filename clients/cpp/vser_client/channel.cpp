@@ -42,6 +42,15 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> make_credentials(const Connect
 
 }  // namespace
 
+std::string with_default_port(const std::string& address) {
+    const bool is_path = address.starts_with("unix:") || address.starts_with("unix-abstract:");
+    const auto host_end = address.starts_with('[') ? address.find(']') : 0;
+    const bool is_uri = address.find('/') != std::string::npos;  // of gRPC, such as dns:///host
+    if (is_path || is_uri || host_end == std::string::npos || address.find(':', host_end) != std::string::npos)
+        return address;
+    return address + ":50051";
+}
+
 Result<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address, const ConnectOptions& options) {
     auto credentials = make_credentials(options);
     if (!credentials) return std::move(credentials).error();
@@ -54,8 +63,10 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address, 
     arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);  // in fact the time limit of one attempt
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
+    // A lab's ports are not behind the web's proxy, and few proxies let a stream live for days.
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // a quiet console is the normal case
-    return grpc::CreateCustomChannel(address, *credentials, arguments);
+    return grpc::CreateCustomChannel(with_default_port(address), *credentials, arguments);
 }
 
 }  // namespace vser::client

@@ -93,9 +93,10 @@ Result<std::vector<Port>> Client::list_ports() const {
                 });
 }
 
-Result<Port> Client::get_port(const std::string& port) const {
-    return call(*impl_->ports, &v1::PortService::Stub::GetPort, for_port<v1::GetPortRequest>(port),
-                after(impl_->call_timeout),
+Result<Port> Client::get_port(const std::string& port) const { return get_port(port, impl_->call_timeout); }
+
+Result<Port> Client::get_port(const std::string& port, std::chrono::milliseconds timeout) const {
+    return call(*impl_->ports, &v1::PortService::Stub::GetPort, for_port<v1::GetPortRequest>(port), after(timeout),
                 [](const v1::GetPortResponse& response) { return from_proto(response.port()); });
 }
 

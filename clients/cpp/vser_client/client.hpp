@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vser_client/console.hpp"
+#include "vser_client/pending_call.hpp"
 #include "vser_client/result.hpp"
 #include "vser_client/stream.hpp"
 #include "vser_client/types.hpp"
@@ -33,12 +34,14 @@ struct ReadOptions {
 /// their reply, at most ConnectOptions::call_timeout. gRPC connects again by itself after the server was away.
 class Client {
 public:
-    /// `address` is "HOST:PORT", "[::1]:PORT" or "unix:/PATH". Waits until the server answers; an error here
+    /// `address` is "HOST[:PORT]", "[::1][:PORT]" or "unix:/PATH"; the port is 50051 where none is given. A proxy of the
+    /// environment (http_proxy and the like) is not used. Waits until the server answers; an error here
     /// is_transport().
     static Result<Client> connect(const std::string& address, const ConnectOptions& options = {});
 
     Result<std::vector<Port>> list_ports() const;
     Result<Port> get_port(const std::string& port) const;
+    Result<Port> get_port(const std::string& port, std::chrono::milliseconds timeout) const;
     Result<ServerInfo> server_info() const;
     /// What the health service says: of the server where `port` is empty, else whether that port's device is open.
     Result<bool> serving(const std::string& port) const;
@@ -57,6 +60,11 @@ public:
                         std::chrono::milliseconds duration = std::chrono::milliseconds{250}) const;
     /// Returns the bytes accepted from clients that were thrown away before they reached the device.
     Result<std::uint64_t> flush(const std::string& port, FlushDirection direction) const;
+
+    /// get_port() and flush() without waiting for the reply.
+    PendingCall<Port> begin_get_port(const std::string& port, std::chrono::milliseconds timeout) const;
+    PendingCall<std::uint64_t> begin_flush(const std::string& port, FlushDirection direction,
+                                           std::chrono::milliseconds timeout) const;
 
     /// Sends all of `bytes` and returns when the server's queue has taken them. `timeout` is for all of it. After an
     /// error its metadata "bytes_taken" says how many were taken before; or, where no answer of the server came in time,

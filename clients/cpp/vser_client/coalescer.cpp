@@ -29,6 +29,12 @@ bool Coalescer::append_command(std::string serialized) {
     return true;
 }
 
+std::size_t Coalescer::clear() noexcept {
+    queue_.clear();
+    commands_ = 0;
+    return std::exchange(bytes_, 0);
+}
+
 std::optional<Coalescer::Message> Coalescer::take() {
     if (queue_.empty()) return std::nullopt;
     auto message = std::move(queue_.front());

@@ -32,6 +32,9 @@ public:
     /// The next message: everything that gathered up to a command, at most message_bytes_max.
     std::optional<Message> take();
 
+    /// Drops everything, commands too; returns how many bytes that was.
+    std::size_t clear() noexcept;
+
     bool empty() const noexcept { return queue_.empty(); }
     bool full() const noexcept { return bytes_ >= bytes_max_; }
     std::size_t bytes() const noexcept { return bytes_; }

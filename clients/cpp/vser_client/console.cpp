@@ -32,6 +32,8 @@ Result<> Console::write(std::string_view bytes) {
 std::size_t Console::try_write(std::string_view bytes) { return impl_->write(bytes, false); }
 std::size_t Console::tx_bytes_waiting() const { return impl_->tx_bytes_waiting(); }
 
+Console::Discarded Console::discard_written() { return impl_->discard_written(); }
+
 Result<> Console::send_break(std::chrono::milliseconds duration) {
     v1::AttachRequest request;
     to_proto(duration, *request.mutable_break_()->mutable_duration());

@@ -93,6 +93,15 @@ public:
     std::size_t try_write(std::string_view bytes);
     /// Bytes taken by write() and try_write() that have not left yet.
     std::size_t tx_bytes_waiting() const;
+    /// Drops what write() and try_write() took and the server has not: opens the connection again where some of it may be
+    /// on its way, which next() reports with Reconnected (and no Disconnected); its tx_bytes_lost are the bytes that were
+    /// stopped on their way. Returns the bytes that had not left yet, and whether the connection is opened again. What the
+    /// server's queue has taken is for Client::flush().
+    struct Discarded {
+        std::size_t bytes = 0;
+        bool reconnects = false;
+    };
+    Discarded discard_written();
     /// In order with the bytes written before. RESOURCE_EXHAUSTED when too many such commands wait.
     Result<> send_break(std::chrono::milliseconds duration = std::chrono::milliseconds{250});
     Result<> set_signals(const SignalChange& change);

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <system_error>
 #include <utility>
 
 #include "vser_client/convert.hpp"
 #include "vser_client/status.hpp"
+#include "vser_client/thread.hpp"
 
 namespace vser::client {
 namespace {
@@ -26,18 +26,6 @@ int make_eventfd() {
 }
 
 Error make_error(Code code, std::string message) { return {.code = code, .message = std::move(message)}; }
-
-/// Signals belong to the program's own threads.
-template <class Function>
-std::thread start_thread_without_signals(Function function) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread thread(std::move(function));
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return thread;
-}
 
 }  // namespace
 
@@ -101,6 +89,19 @@ std::size_t Console::Impl::write(std::string_view bytes, bool wait) {
     if (!wait) room_wanted_ = taken < bytes.size();
     update_ready();
     return taken;
+}
+
+Console::Discarded Console::Impl::discard_written() {
+    const std::lock_guard lock(mutex_);
+    Discarded out{.bytes = tx_.clear(), .reconnects = connected_ && !finishing_ && tx_sent_ > 0};
+    if (out.reconnects) {
+        discarding_ = true;
+        call_->cancel();
+        if (!reading_) finish_call();
+    }
+    update_ready();
+    changed_.notify_all();
+    return out;
 }
 
 Result<> Console::Impl::command(const v1::AttachRequest& request) {

@@ -37,6 +37,7 @@ public:
 
     std::optional<ConsoleItem> next(std::optional<std::chrono::steady_clock::time_point> deadline);
     std::size_t write(std::string_view bytes, bool wait);
+    Discarded discard_written();
     Result<> command(const v1::AttachRequest& request);
     Result<> drain(std::chrono::steady_clock::time_point deadline);
     void close();
@@ -49,7 +50,7 @@ public:
     std::size_t tx_bytes_waiting() const;
 
 private:
-    enum class After { end, retry, restart_log };  // what follows when a connection is over
+    enum class After { end, retry, reopen, restart_log };  // what follows when a connection is over
 
     // The console's thread.
     void run();
@@ -91,6 +92,7 @@ private:
     bool closing_ = false;
     bool ended_ = false;
     bool ready_ = false;          // the state of ready_fd_
+    bool discarding_ = false;     // the connection is opened again to stop what is on its way
     bool room_wanted_ = false;    // a try_write took less than all
     std::optional<Error> error_;  // set before ended_, and not changed after
     Coalescer tx_;

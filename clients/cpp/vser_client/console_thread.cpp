@@ -237,6 +237,10 @@ Console::Impl::After Console::Impl::judge(const grpc::Status& status) {
         was_connected = std::exchange(connected_, false);
         call_.reset();
         if (closing_) return After::end;
+        if (std::exchange(discarding_, false)) {
+            lost_at_ = Clock::now();
+            return After::reopen;
+        }
         if (log_is_other_) return After::restart_log;
         const bool gone_back = opened_once_ && !was_connected && status.error_code() == grpc::StatusCode::OUT_OF_RANGE;
         if (gone_back) return After::restart_log;

@@ -98,7 +98,7 @@ Data from_proto(v1::Data&& data) {
 Gap from_proto(const v1::Gap& gap) { return {.from = gap.from(), .to = gap.to(), .events_lost = gap.events_lost()}; }
 
 Event from_proto(const v1::Event& event) {
-    Event out{.offset = event.offset(), .time = from_proto(event.time()), .what = {}};
+    Event out{.offset = event.offset(), .time = from_proto(event.time()), .what = {}, .number = event.number()};
     switch (event.event_case()) {
         case v1::Event::kSettings:
             out.what =
@@ -168,6 +168,7 @@ void to_proto(const StartPoint& from, v1::StartPoint& out) {
             out.mutable_since()->set_seconds(seconds);
             out.mutable_since()->set_nanos(static_cast<std::int32_t>(nanos));
         }
+        void operator()(const StartPoint::Age& age) const { to_proto(age.value, *out.mutable_age()); }
     };
     std::visit(Visitor{out}, from.where);
 }

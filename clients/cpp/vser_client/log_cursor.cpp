@@ -12,6 +12,7 @@ void LogCursor::resume(std::uint64_t offset) noexcept {
 
 void LogCursor::restart(std::uint64_t offset) noexcept {
     next_offset_ = offset;
+    last_event_number_ = 0;
     last_event_time_.reset();
     events_may_repeat_ = false;
 }
@@ -41,11 +42,17 @@ void LogCursor::accept(const Gap& gap, std::vector<ConsoleItem>& out) {
 }
 
 void LogCursor::accept(Event&& event, std::vector<ConsoleItem>& out) {
-    // Events have no number of their own, but their times only rise within a log.
-    if (events_may_repeat_ && last_event_time_ && event.time <= *last_event_time_) return;
+    if (is_repeated(event)) return;
     events_may_repeat_ = false;
     last_event_time_ = event.time;
+    last_event_number_ = std::max(last_event_number_, event.number);
     out.emplace_back(std::move(event));
+}
+
+bool LogCursor::is_repeated(const Event& event) const {
+    if (event.number != 0 && last_event_number_ != 0) return event.number <= last_event_number_;
+    // An older server does not count its events. Their times usually rise within a log.
+    return events_may_repeat_ && last_event_time_ && event.time <= *last_event_time_;
 }
 
 }  // namespace vser::client

@@ -16,7 +16,7 @@ public:
     /// The offset of the next byte; nothing before the first connection.
     std::optional<std::uint64_t> next_offset() const noexcept { return next_offset_; }
 
-    /// A connection begins that starts at `offset`: from now on events up to the last one seen are repetitions.
+    /// A connection begins that starts at `offset`: events up to the last one seen are repetitions.
     void resume(std::uint64_t offset) noexcept;
     /// The log is another one, which starts at `offset`.
     void restart(std::uint64_t offset) noexcept;
@@ -29,6 +29,9 @@ public:
 private:
     std::optional<std::uint64_t> next_offset_;
     bool at_start_ = true;  // nothing came yet: a gap may begin before next_offset_
+    bool is_repeated(const Event& event) const;
+
+    std::uint64_t last_event_number_ = 0;  // 0: none had a number
     std::optional<Time> last_event_time_;
     bool events_may_repeat_ = false;
 };

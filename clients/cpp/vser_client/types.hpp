@@ -118,13 +118,18 @@ struct StartPoint {
     struct Since {
         Time value;
     };
-    std::variant<Live, Oldest, Offset, TailBytes, Since> where;
+    struct Age {
+        std::chrono::milliseconds value{0};
+    };
+    std::variant<Live, Oldest, Offset, TailBytes, Since, Age> where;
 
     static StartPoint live() { return {Live{}}; }
     static StartPoint oldest() { return {Oldest{}}; }
     static StartPoint offset(std::uint64_t value) { return {Offset{value}}; }
     static StartPoint tail_bytes(std::uint64_t value) { return {TailBytes{value}}; }
     static StartPoint since(Time value) { return {Since{value}}; }
+    /// Received at most so long ago, by the server's clock: that of this machine does not matter.
+    static StartPoint age(std::chrono::milliseconds value) { return {Age{value}}; }
 };
 
 // Items of a log, in log order.
@@ -165,6 +170,7 @@ struct Event {
     std::uint64_t offset = 0;
     Time time;
     std::variant<std::monostate, SettingsChanged, Signals, LineErrors, Offline, Online, BreakSent, WriterChanged> what;
+    std::uint64_t number = 0;  ///< of this log's events: 1, 2, 3, ...; 0: the server is too old to say
 };
 
 using ReadItem = std::variant<Data, Gap, Event>;
