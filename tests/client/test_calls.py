@@ -82,6 +82,8 @@ def test_read_starts_at_a_tail_a_time_and_the_oldest(client):
         return b"".join(item.data for item in client.read("echo", start) if isinstance(item, vser.Data))
 
     assert read(vser.Tail(4)) == b"6789"
+    assert read(datetime.timedelta(hours=1)).endswith(b"0123456789")
+    assert read(datetime.timedelta(0)) == b""
     assert read(began) == b"0123456789"
     assert read("oldest").endswith(b"0123456789")
     assert read("live") == b""
@@ -110,6 +112,7 @@ def test_watch_tells_how_it_stands_and_then_changes(client):
 
 
 def test_collect_gathers_ports_and_starts_where_it_is_told(client):
+    began = datetime.datetime.now(datetime.timezone.utc)
     head = client.port("echo").next_offset
     client.write("echo", b"collected")
 
@@ -118,6 +121,7 @@ def test_collect_gathers_ports_and_starts_where_it_is_told(client):
         assert record.port == "echo"
         if isinstance(record.item, vser.Data):
             got += record.item.data
+            assert began <= record.item.receive_time <= datetime.datetime.now(datetime.timezone.utc)
         if got == b"collected":
             break
     assert any(record.port == "console" for record in client.collect(start="oldest"))

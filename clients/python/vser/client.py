@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from types import TracebackType
@@ -10,8 +11,10 @@ from typing import overload
 from weakref import WeakSet
 
 from vser import convert
+from vser.attempt import ConsoleOptions
 from vser.connection import Connection, Tls
-from vser.console import Console, ConsoleOptions
+from vser.console import Console
+from vser.errors import VserError
 from vser.items import LogItem
 from vser.types import (
     FlushDirection,
@@ -32,12 +35,15 @@ from vser.v1 import port_service_pb2 as port_pb2
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT_SECONDS = 10.0
 _ADDRESS_VARIABLE = "VSERD_ADDRESS"
+# One Write request: large enough to be few, well below the server's limit of 1 MiB.
+_WRITE_BYTES_MAX = 256 * 1024
 
 
 def connect(address: str | None = None, *, tls: Tls | bool = False, timeout: float | None = DEFAULT_TIMEOUT_SECONDS) -> Client:
     """Connects to a vserd and asks it whether it is one.
 
-    address: "HOST:PORT", "[IPV6]:PORT" or "unix:/PATH"; without it that of the variable VSERD_ADDRESS, or 127.0.0.1:50051.
+    address: "HOST[:PORT]", "[IPV6][:PORT]" or "unix:/PATH"; the port is 50051 where none is given. Without an address that of
+    the variable VSERD_ADDRESS, or 127.0.0.1:50051. A proxy of the environment (http_proxy and the like) is not used.
     tls: True for the system's certificates, or a Tls with files. timeout: seconds for each call, None for no limit.
     Raises Unreachable where nobody answers.
     """
@@ -139,11 +145,27 @@ class Client:
     # Bytes
 
     def write(self, port: str, data: bytes | str, timeout: float | None = None) -> Written:
-        """Returns when the port's queue has taken all of it; on DEADLINE_EXCEEDED, metadata["bytes_taken"] says how much."""
-        payload = data.encode() if isinstance(data, str) else data
-        request = console_pb2.WriteRequest(port=port, data=payload)
-        reply = self._connection.call("ConsoleService/Write", request, console_pb2.WriteResponse, timeout)
-        return Written(reply.bytes_written, reply.tx_offset)
+        """Returns when the port's queue has taken all of it; `timeout` is for all of it.
+
+        After an error metadata["bytes_taken"] says how many bytes were taken; or, where no answer of the server came in time,
+        metadata["bytes_taken_at_least"].
+        """
+        payload = memoryview(data.encode() if isinstance(data, str) else data).cast("B")
+        seconds = self._connection.timeout if timeout is None else timeout
+        deadline = None if seconds is None else time.monotonic() + seconds
+        total, tx_offset = 0, 0
+        while True:  # an empty write is sent too: it is the server that says what it thinks of it
+            piece, payload = payload[:_WRITE_BYTES_MAX], payload[_WRITE_BYTES_MAX:]
+            request = console_pb2.WriteRequest(port=port, data=bytes(piece))
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                reply = self._connection.call("ConsoleService/Write", request, console_pb2.WriteResponse, left)
+            except VserError as error:
+                error.add_bytes_taken(total)
+                raise
+            total, tx_offset = total + reply.bytes_written, reply.tx_offset
+            if not payload:
+                return Written(total, tx_offset)
 
     def read(self, port: str, start: StartPoint = "oldest", *, follow: bool = False, max_bytes: int = 0) -> Iterator[LogItem]:
         """The log from `start` to its head, or on and on with `follow`. One call: attach() is what reconnects by itself."""
@@ -181,6 +203,7 @@ class Client:
         reconnect: bool = True,
     ) -> Console:
         """A console: bytes both ways, which survives the loss of the connection. `name`: who this is, for others to see."""
+        convert.start_point(start)  # a ValueError belongs to this call, not to the console's thread
         console = Console(self._connection, port, ConsoleOptions(start=start, mode=mode, name=name, reconnect=reconnect))
         self._consoles.add(console)
         try:

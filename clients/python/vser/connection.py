@@ -26,7 +26,9 @@ _OPTIONS = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),  # a quiet console is the normal case
     ("grpc.max_receive_message_length", -1),
+    ("grpc.enable_http_proxy", 0),  # a lab's ports are not behind the web's proxy
 )
+_DEFAULT_PORT = 50051
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,11 @@ class Connection:
     def __init__(self, address: str, tls: Tls | None, timeout: float | None) -> None:
         self.timeout = timeout
         self._address, self._tls = address, tls
+        target = with_default_port(address)
         if tls is None:
-            self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+            self._channel = grpc.insecure_channel(target, options=_OPTIONS)
         else:
-            self._channel = grpc.secure_channel(address, _credentials(tls), options=_OPTIONS)
+            self._channel = grpc.secure_channel(target, _credentials(tls), options=_OPTIONS)
 
     def close(self) -> None:
         self._channel.close()
@@ -87,6 +90,14 @@ class Connection:
     def attach(self, requests: Iterable[console_pb2.AttachRequest]) -> Stream[console_pb2.AttachResponse]:
         reply = console_pb2.AttachResponse
         return self._channel.stream_stream(_path("ConsoleService/Attach"), _serialize, reply.FromString)(iter(requests))
+
+
+def with_default_port(address: str) -> str:
+    """ "lab7" becomes "lab7:50051", "[::1]" "[::1]:50051"; what has a port, and a path, stays as it is."""
+    host_end = address.find("]") if address.startswith("[") else 0
+    if address.startswith("unix") or "/" in address or host_end < 0 or ":" in address[host_end:]:
+        return address
+    return f"{address}:{_DEFAULT_PORT}"
 
 
 def _path(method: str) -> str:

@@ -8,14 +8,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
 from types import TracebackType
 
 import grpc
 
 from vser import convert
-from vser.connection import Connection, Stream
+from vser.attempt import After, Attempt, ConsoleOptions
+from vser.connection import Connection
 from vser.cursor import LogCursor
 from vser.errors import Unreachable, VserError, error_of
 from vser.items import ConsoleItem, Data, Disconnected, Gap, LogRestarted, Reconnected
@@ -32,34 +31,9 @@ _SIDE_CALL_SECONDS = 5.0
 _DRAIN_POLL_SECONDS = 0.005
 _RX_BYTES_MAX = 1 << 20  # received and not yet taken; beyond it the server waits
 _ITEM_BYTES = 128  # what any item counts, so that a storm of events is bounded too
+_UNEXPECTED = "UNEXPECTED"  # the reason of an error of ours
+_FAILURES_MAX = 5  # as many unexpected failures, one after the other, are no outage
 _MAY_PASS = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
-
-
-@dataclass(frozen=True, slots=True)
-class ConsoleOptions:
-    start: StartPoint = "live"
-    mode: Mode = Mode.READ_WRITE
-    name: str = ""
-    reconnect: bool = True
-
-
-class _After(Enum):
-    """What follows the end of a connection."""
-
-    END = auto()
-    RETRY = auto()
-    RESTART_LOG = auto()
-
-
-class _Attempt:
-    """One connection: its call, and whether it still matters."""
-
-    def __init__(self, from_oldest: bool) -> None:
-        self.from_oldest = from_oldest
-        self.opened = False
-        self.over = False
-        self.log_is_other = False
-        self.call: Stream[console_pb2.AttachResponse] | None = None
 
 
 class Console:
@@ -82,7 +56,7 @@ class Console:
         self._tx_base = 0  # the port's tx offset when the connection was opened
         self._tx_sent = 0  # bytes given to the connection since
         self._writing = False
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
         self._attempts = 0
         self._port: Port | None = None
         self._taken_offset = 0
@@ -92,6 +66,7 @@ class Console:
         self._error: VserError | None = None
         self._lost_at = time.monotonic()
         self._log_id = ""
+        self._failures = 0  # unexpected ones, one after the other
         self._thread = threading.Thread(target=self._run, name=f"vser console {port}", daemon=True)
         self._thread.start()
 
@@ -194,7 +169,10 @@ class Console:
             self._closing = True
             if self._attempt is not None and self._attempt.call is not None:
                 self._attempt.call.cancel()
+            own = self._connection if self._owns_connection else None
             self._changed.notify_all()
+        if own is not None:
+            own.close()  # and with it the question whether the server is back
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -215,7 +193,7 @@ class Console:
 
     # The thread of gRPC that sends
 
-    def _requests(self, attempt: _Attempt) -> Iterator[console_pb2.AttachRequest]:
+    def _requests(self, attempt: Attempt) -> Iterator[console_pb2.AttachRequest]:
         """gRPC asks for the next message when the last one has left: what is written meanwhile leaves as one."""
         yield self._open_request(attempt)
         while True:
@@ -231,7 +209,7 @@ class Console:
                 self._changed.notify_all()
             yield message
 
-    def _open_request(self, attempt: _Attempt) -> console_pb2.AttachRequest:
+    def _open_request(self, attempt: Attempt) -> console_pb2.AttachRequest:
         options = self._options
         opening = console_pb2.Open(port=self._port_name, client=options.name, mode=f"MODE_{options.mode.name}")
         start: StartPoint = options.start if self._cursor.next_offset is None else self._cursor.next_offset
@@ -241,40 +219,55 @@ class Console:
     # The console's own thread
 
     def _run(self) -> None:
-        after = self._run_connection(_Attempt(from_oldest=False))
-        while after is not _After.END and not self._closing:
-            if after is _After.RETRY and not (self._wait_backoff() and self._server_answers()):
-                continue
-            after = self._run_connection(_Attempt(from_oldest=after is _After.RESTART_LOG))
-        if self._owns_connection:
-            self._connection.close()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
+        """Whatever happens, the console ends: next() must not wait for a thread that is no more."""
+        try:
+            self._run_connections()
+        except BaseException as failure:
+            self._error = self._error or _unexpected(failure)
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+            if self._owns_connection:
+                self._connection.close()
 
-    def _run_connection(self, attempt: _Attempt) -> _After:
+    def _run_connections(self) -> None:
+        after = self._run_connection(Attempt(from_oldest=False))
+        while after is not After.END and not self._closing:
+            if after is After.RETRY and not (self._wait_backoff() and self._server_answers()):
+                continue
+            after = self._run_connection(Attempt(from_oldest=after is After.RESTART_LOG))
+
+    def _run_connection(self, attempt: Attempt) -> After:
         error: VserError | None = None
+        try:
+            self._run_call(attempt)
+        except grpc.RpcError as failure:
+            error = error_of(failure)
+        except Exception as failure:
+            error = _unexpected(failure)
+        finally:
+            if attempt.call is not None:
+                attempt.call.cancel()
+            with self._changed:
+                attempt.over = True
+                self._attempt = None
+                self._writing = False
+                self._changed.notify_all()
+        return self._judge(attempt, error)
+
+    def _run_call(self, attempt: Attempt) -> None:
         with self._changed:
             if self._closing:
-                return _After.END
+                return
             self._attempt = attempt
             self._writing = False
             attempt.call = self._connection.attach(self._requests(attempt))
-        try:
-            for message in attempt.call:
-                if not self._receive(attempt, message):
-                    break
-        except grpc.RpcError as failure:
-            error = error_of(failure)
-        attempt.call.cancel()
-        with self._changed:
-            attempt.over = True
-            self._attempt = None
-            self._writing = False
-            self._changed.notify_all()
-        return self._judge(attempt, error)
+        for message in attempt.call:
+            if not self._receive(attempt, message):
+                break
 
-    def _receive(self, attempt: _Attempt, message: console_pb2.AttachResponse) -> bool:
+    def _receive(self, attempt: Attempt, message: console_pb2.AttachResponse) -> bool:
         """False: this connection is of no use."""
         if message.HasField("opened"):
             return self._opened(attempt, message.opened)
@@ -284,7 +277,7 @@ class Console:
                 self._deliver(fresh)
         return not self._closing
 
-    def _opened(self, attempt: _Attempt, message: types_pb2.Opened) -> bool:
+    def _opened(self, attempt: Attempt, message: types_pb2.Opened) -> bool:
         port = convert.port_of(message.port)
         expected = self._cursor.next_offset
         same_log = self._port is None or port.log_id == self._log_id
@@ -319,27 +312,29 @@ class Console:
             self._rx_bytes += _cost(item)
             self._changed.notify_all()
 
-    def _judge(self, attempt: _Attempt, error: VserError | None) -> _After:
+    def _judge(self, attempt: Attempt, error: VserError | None) -> After:
         with self._changed:
             self._connected = False
             if self._closing:
-                return _After.END
+                return After.END
             if attempt.log_is_other:
-                return _After.RESTART_LOG
+                return After.RESTART_LOG
             opened_once = self._port is not None
             code = error.code if error else grpc.StatusCode.UNAVAILABLE
+            self._failures = self._failures + 1 if error and error.reason == _UNEXPECTED else 0
             if opened_once and not attempt.opened and code is grpc.StatusCode.OUT_OF_RANGE:
-                return _After.RESTART_LOG
+                return After.RESTART_LOG
             # Until the server notices that our old connection is dead, that one still holds the port.
             held = self._options.mode is Mode.EXCLUSIVE and not attempt.opened and code is grpc.StatusCode.FAILED_PRECONDITION
             outage = error or VserError(grpc.StatusCode.UNAVAILABLE, "the server ended the stream")
-            if not (opened_once and self._options.reconnect and (code in _MAY_PASS or held)):
+            passes = code in _MAY_PASS or held or 0 < self._failures < _FAILURES_MAX
+            if not (opened_once and self._options.reconnect and passes):
                 self._error = outage
-                return _After.END
+                return After.END
         if attempt.opened:
             self._lost_at = time.monotonic()
             self._deliver(Disconnected(outage))
-        return _After.RETRY
+        return After.RETRY
 
     def _wait_backoff(self) -> bool:
         limit = min(_BACKOFF_MIN_SECONDS * 2 ** min(self._attempts, 20), _BACKOFF_MAX_SECONDS)
@@ -356,12 +351,29 @@ class Console:
                 return False
             if self._owns_connection:
                 self._connection.close()
-            self._connection, self._owns_connection = self._connection.another(), True
+                self._owns_connection = False
         try:
-            self._connection.call("AdminService/GetServerInfo", asked, admin_pb2.GetServerInfoResponse, _SIDE_CALL_SECONDS)
+            fresh = self._connection.another()
+        except Exception:  # see _unexpected()
+            return False
+        with self._changed:
+            self._connection, self._owns_connection = fresh, True
+        try:
+            fresh.call("AdminService/GetServerInfo", asked, admin_pb2.GetServerInfoResponse, _SIDE_CALL_SECONDS)
         except VserError as error:
             return error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+        except Exception:
+            return False
         return not self._closing
+
+
+def _unexpected(failure: BaseException) -> VserError:
+    # No more threads, files or memory, a certificate that is being renewed: that passes.
+    passes = isinstance(failure, (OSError, RuntimeError, MemoryError))
+    code = grpc.StatusCode.UNAVAILABLE if passes else grpc.StatusCode.INTERNAL
+    error = VserError(code, f"{type(failure).__name__}: {failure}", _UNEXPECTED)
+    error.__cause__ = failure
+    return error
 
 
 def _cost(item: ConsoleItem) -> int:

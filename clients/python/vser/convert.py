@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -38,13 +38,17 @@ def start_point(start: types.StartPoint) -> types_pb2.StartPoint:
         since = Timestamp()
         since.FromDatetime(start)
         return types_pb2.StartPoint(since=since)
+    if isinstance(start, timedelta):
+        if start < timedelta():
+            raise ValueError(f"{start!r} is not an age: it is negative")
+        return types_pb2.StartPoint(age=duration_of(start.total_seconds()))
     if start == "oldest":
         return types_pb2.StartPoint(oldest=True)
     if start == "live":
         return types_pb2.StartPoint(live=True)
     if isinstance(start, int):
         return types_pb2.StartPoint(offset=start)
-    raise ValueError(f"{start!r} is not a start: give 'live', 'oldest', an offset, vser.Tail(bytes) or a datetime")
+    raise ValueError(f"{start!r} is not a start: give 'live', 'oldest', an offset, vser.Tail(bytes), a datetime or a timedelta")
 
 
 def format_to(value: types.Format) -> types_pb2.Format:
@@ -157,7 +161,7 @@ def _what_of(message: types_pb2.Event) -> items.EventKind | None:
 
 
 def event_of(message: types_pb2.Event) -> items.Event:
-    return items.Event(message.offset, time_ns(message.time), _what_of(message))
+    return items.Event(message.offset, time_ns(message.time), _what_of(message), message.number)
 
 
 def log_item_of(message: console_pb2.ReadResponse | console_pb2.AttachResponse) -> items.LogItem | None:
@@ -176,8 +180,7 @@ def records_of(message: console_pb2.CollectResponse) -> Iterator[types.Record]:
     for record in message.records:
         match record.WhichOneof("item"):
             case "data":
-                # A record has no time of its own.
-                yield types.Record(record.port, items.Data(record.offset, record.data, 0))
+                yield types.Record(record.port, items.Data(record.offset, record.data, time_ns(record.receive_time)))
             case "gap":
                 yield types.Record(record.port, gap_of(record.gap))
             case "event":

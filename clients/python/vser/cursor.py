@@ -11,6 +11,7 @@ class LogCursor:
     def __init__(self) -> None:
         self.next_offset: int | None = None
         self._at_start = True
+        self._last_event_number = 0  # 0: none had a number
         self._last_event_ns: int | None = None
         self._events_may_repeat = False
 
@@ -23,6 +24,7 @@ class LogCursor:
     def restart(self, offset: int) -> None:
         """The log is another one, which begins at `offset`."""
         self.next_offset = offset
+        self._last_event_number = 0
         self._last_event_ns = None
         self._events_may_repeat = False
 
@@ -53,9 +55,15 @@ class LogCursor:
         return [Gap(start, item.end, item.events_lost)] if item.end > start or item.events_lost else []
 
     def _accept_event(self, item: Event) -> list[LogItem]:
-        # Events have no number of their own, but their times only rise within a log.
-        if self._events_may_repeat and self._last_event_ns is not None and item.time_ns <= self._last_event_ns:
+        if self._is_repeated(item):
             return []
         self._events_may_repeat = False
         self._last_event_ns = item.time_ns
+        self._last_event_number = max(self._last_event_number, item.number)
         return [item]
+
+    def _is_repeated(self, item: Event) -> bool:
+        if item.number and self._last_event_number:
+            return item.number <= self._last_event_number
+        # An older server does not count its events. Their times usually rise within a log.
+        return self._events_may_repeat and self._last_event_ns is not None and item.time_ns <= self._last_event_ns

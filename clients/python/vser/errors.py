@@ -10,15 +10,27 @@ _DETAILS_KEY = "grpc-status-details-bin"
 _INFO_TYPE = "google.rpc.ErrorInfo"
 
 
+def _printable(text: str) -> str:
+    """Names of other clients are in messages: what moves a cursor or turns text around is escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class VserError(Exception):
     """The server said no. Branch on `code` and `reason`, show `message`."""
 
     def __init__(self, code: grpc.StatusCode, message: str, reason: str = "", metadata: dict[str, str] | None = None) -> None:
-        super().__init__(f"{code.name}: {message}")
+        super().__init__(f"{code.name}: {_printable(message)}")
         self.code = code
         self.message = message
         self.reason = reason  # of the ErrorInfo: "PORT_NOT_FOUND", ...; proto/README.md has the list
         self.metadata = metadata or {}  # of the ErrorInfo: "port", "errno", "field", "capability", "bytes_taken", ...
+
+    def add_bytes_taken(self, before: int) -> None:
+        """For a write in pieces, of which one failed: counts in what those before it took."""
+        answered = self.reason and "bytes_taken_at_least" not in self.metadata
+        key = "bytes_taken" if answered or "bytes_taken" in self.metadata else "bytes_taken_at_least"
+        taken = self.metadata.get(key, "0")
+        self.metadata[key] = str(before + (int(taken) if taken.isdecimal() else 0))
 
 
 class Unreachable(VserError):

@@ -90,6 +90,7 @@ class Event:
     offset: int
     time_ns: int
     what: EventKind | None
+    number: int = 0  # of this log's events: 1, 2, 3, ...; 0: the server is too old to say
 
     @property
     def time(self) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -236,6 +236,6 @@ class Tail:
     size: int
 
 
-# Where in a port's log to start: at its head, at the oldest byte held, at an absolute offset, at the last so many bytes, or at
-# what was received since a time.
-StartPoint: TypeAlias = Literal["live", "oldest"] | int | Tail | datetime
+# Where in a port's log to start: at its head, at the oldest byte held, at an absolute offset, at the last so many bytes, at what
+# was received since a time, or at most so long ago. The server resolves the age, by its own clock.
+StartPoint: TypeAlias = Literal["live", "oldest"] | int | Tail | datetime | timedelta
