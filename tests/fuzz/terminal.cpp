@@ -10,6 +10,7 @@
 #include "vserctl/json.hpp"
 #include "vserctl/mode_tracker.hpp"
 #include "vserctl/utf8.hpp"
+#include "vserctl/way_out.hpp"
 
 using namespace vserctl;
 
@@ -38,6 +39,8 @@ void keys(std::string_view typed, std::size_t piece) {
     Pieces bit_by_bit;
     append(at_once, whole.feed(typed));
     for (std::size_t at = 0; at < typed.size(); at += piece) append(bit_by_bit, split.feed(typed.substr(at, piece)));
+    append(at_once, whole.flush());
+    append(bit_by_bit, split.flush());
     require(at_once == bit_by_bit, "keys mean the same however they arrive");
     const auto plain = none.feed(typed);
     require(plain.size() <= 1 && (plain.empty() || std::get<std::string>(plain[0]) == typed),
@@ -50,7 +53,7 @@ void modes(std::string_view printed, std::size_t piece) {
     whole.feed(printed);
     for (std::size_t at = 0; at < printed.size(); at += piece) split.feed(printed.substr(at, piece));
     require(whole.undo() == split.undo(), "modes are the same however they arrive");
-    require(whole.undo().size() < 200, "few modes are tracked");
+    require(whole.undo().size() <= way_out::text_bytes_max, "a signal handler has room for it");
     whole.feed(
         "\x1b"
         "m");  // whatever had begun ends: what undoes comes on its own
@@ -88,7 +91,11 @@ void text(std::string_view bytes, std::size_t piece) {
 
     const std::string safe = printable(bytes);
     require(is_utf8(safe), "what is shown is text");
-    for (const char c : safe) require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7F, "that moves no cursor");
+    for (std::string_view left = safe; !left.empty();) {
+        const auto character = left.substr(0, static_cast<std::size_t>(utf8_length(left)));
+        require(is_safe_to_show(utf8_character(character)), "that moves no cursor and turns nothing around");
+        left.remove_prefix(character.size());
+    }
 }
 
 void json(std::string_view bytes) {

@@ -3,9 +3,7 @@
 
 #include <cstdlib>
 
-#include "vserctl/escape.hpp"
 #include "vserctl/json.hpp"
-#include "vserctl/mode_tracker.hpp"
 #include "vserctl/options.hpp"
 #include "vserctl/parse.hpp"
 #include "vserctl/table.hpp"
@@ -75,11 +73,54 @@ TEST(CommandLine, WhatIsWrongIsNamedAndStatusIsTwo) {
     EXPECT_THAT(complaint({"write", "p"}), HasSubstr("TEXT is required"));
     EXPECT_THAT(complaint({"ports", "--nonsense"}), HasSubstr("--nonsense"));
     EXPECT_THAT(complaint({"signals", "p", "dtr=on", "dtr=off"}), HasSubstr("twice"));
-    for (const char* address : {"", "foo", "127.0.0.1:99999", "host:0", ":1", "::1:5", "unix:"}) {
+    for (const char* address :
+         {"", "127.0.0.1:99999", "host:0", "host:", ":1", "::1", "::1:5", "[::1", "[]", "unix:", "unix", "a b"}) {
         EXPECT_THAT(complaint({"-s", address, "ports"}), HasSubstr("HOST:PORT")) << address;
     }
     EXPECT_THAT(complaint({"--timeout", "0", "ports"}), HasSubstr("10s"));
+    EXPECT_THAT(complaint({"read", "p", "--base64"}), HasSubstr("--json"));
+    EXPECT_THAT(complaint({"read", "p", "--since", "1h", "--from", "oldest"}), HasSubstr("--from"));
     EXPECT_THAT(complaint({"--tls-ca", "/no/such/ca.crt", "ports"}), HasSubstr("/no/such/ca.crt"));
+}
+
+TEST(CommandLine, ThePortOfTheServerMayBeLeftOut) {
+    EXPECT_EQ(parse_command_line({"-s", "lab7", "ports"}).options->server, "lab7:50051");
+    EXPECT_EQ(parse_command_line({"-s", "192.0.2.7", "ports"}).options->server, "192.0.2.7:50051");
+    EXPECT_EQ(parse_command_line({"-s", "[::1]", "ports"}).options->server, "[::1]:50051");
+    EXPECT_EQ(parse_command_line({"-s", "[fe80::1%eth0]:7", "ports"}).options->server, "[fe80::1%eth0]:7");
+    EXPECT_EQ(parse_command_line({"-s", "unix:/run/vserd.sock", "ports"}).options->server, "unix:/run/vserd.sock");
+}
+
+TEST(CommandLine, AnEmptyWordIsNotAMissingOne) {
+    for (const std::vector<std::string>& arguments :
+         std::vector<std::vector<std::string>>{{"format", "p", ""},
+                                               {"baud", "p", ""},
+                                               {"health", ""},
+                                               {"read", "p", "--from", ""},
+                                               {"read", "p", "--since", ""},
+                                               {"read", "p", "--max-bytes", ""},
+                                               {"attach", "p", "--wait", ""},
+                                               {"ports", "--timeout", ""}}) {
+        const auto outcome = parse_command_line(arguments);
+        EXPECT_EQ(outcome.exit_code, 2) << arguments.front();
+        EXPECT_FALSE(outcome.options.has_value()) << arguments.front();
+    }
+}
+
+TEST(CommandLine, AnAgeIsLeftToTheServer) {
+    const auto command = parse_command_line({"read", "p", "--since", "5min"}).options->command;
+    EXPECT_EQ(std::get<StartPoint::Age>(std::get<ReadCommand>(command).from.where).value, std::chrono::minutes(5));
+}
+
+TEST(CommandLine, WithJsonWhatIsWrongIsJson) {
+    for (const std::vector<std::string>& arguments :
+         {std::vector<std::string>{"--json", "frobnicate"}, {"baud", "p", "fast", "--json"}, {"--json"}}) {
+        const auto outcome = parse_command_line(arguments);
+        EXPECT_EQ(outcome.exit_code, 2);
+        EXPECT_THAT(outcome.err, StartsWith("{\"error\":{\"code\":\"INVALID_ARGUMENT\",\"message\":\""));
+        EXPECT_THAT(outcome.err, HasSubstr("\"reason\":\"USAGE\""));
+    }
+    EXPECT_THAT(parse_command_line({"write", "p", "--", "--json", "more"}).err, StartsWith("vserctl: "));
 }
 
 TEST(CommandLine, HelpOfEveryCommandHasExamples) {
@@ -92,20 +133,21 @@ TEST(CommandLine, HelpOfEveryCommandHasExamples) {
 }
 
 TEST(Parse, PlacesInTheLog) {
-    const Time now(std::chrono::seconds(1'000'000'000));
-    const auto where = [&](const char* text) { return parse_from(text, now).value().where; };
+    const Time then(std::chrono::seconds(1'000'000'000));
+    const auto where = [](const char* text) { return parse_from(text).value().where; };
 
     EXPECT_TRUE(std::holds_alternative<StartPoint::Oldest>(where("oldest")));
     EXPECT_TRUE(std::holds_alternative<StartPoint::Live>(where("live")));
     EXPECT_EQ(std::get<StartPoint::Offset>(where("18446744073709551615")).value, UINT64_MAX);
     EXPECT_EQ(std::get<StartPoint::TailBytes>(where("tail:4K")).value, 4096U);
     EXPECT_EQ(std::get<StartPoint::TailBytes>(where("tail 10")).value, 10U);
-    EXPECT_EQ(std::get<StartPoint::Since>(where("since:10m")).value, now - std::chrono::minutes(10));
+    EXPECT_EQ(std::get<StartPoint::Age>(where("since:10m")).value, std::chrono::minutes(10));
+    EXPECT_EQ(std::get<StartPoint::Age>(where("since:5min")).value, std::chrono::minutes(5));
     EXPECT_EQ(std::get<StartPoint::Since>(where("since:2001-09-09T01:46:40.25Z")).value,
-              now + std::chrono::milliseconds(250));
+              then + std::chrono::milliseconds(250));
     for (const char* bad :
          {"", "-1", "18446744073709551616", "tail:", "tail:x", "since:noon", "since:2001-09-09T01:46:40"}) {
-        EXPECT_FALSE(parse_from(bad, now).ok()) << bad;
+        EXPECT_FALSE(parse_from(bad).ok()) << bad;
     }
 }
 
@@ -139,61 +181,6 @@ TEST(Parse, Escapes) {
     for (const char* bad : {"\\", "\\q", "\\x", "\\x4", "\\xZZ"}) EXPECT_FALSE(unescape(bad).ok()) << bad;
 }
 
-std::string typed_bytes(const std::vector<EscapeParser::Piece>& pieces) {
-    std::string out;
-    for (const auto& piece : pieces) out += std::holds_alternative<Key>(piece) ? "<key>" : std::get<std::string>(piece);
-    return out;
-}
-
-TEST(Escape, CommandsAreTakenOutInOrder) {
-    EscapeParser parser(0x1d);
-
-    const auto pieces = parser.feed(
-        "ab\x1d"
-        "bcd\x1d.");
-
-    ASSERT_EQ(pieces.size(), 4U);
-    EXPECT_EQ(std::get<Key>(pieces[1]), Key::send_break);
-    EXPECT_EQ(std::get<std::string>(pieces[2]), "cd");
-    EXPECT_EQ(std::get<Key>(pieces[3]), Key::quit);
-}
-
-TEST(Escape, ItMayBeSplitAndDoubled) {
-    EscapeParser parser(0x1d);
-    EXPECT_EQ(typed_bytes(parser.feed("a\x1d")), "a");
-    EXPECT_EQ(typed_bytes(parser.feed("?")), "<key>");
-    EXPECT_EQ(typed_bytes(parser.feed("\x1d")), "");
-    EXPECT_EQ(typed_bytes(parser.feed("\x1d"
-                                      "b")),
-              "\x1d"
-              "b");
-}
-
-TEST(Escape, NoneMeansNone) { EXPECT_EQ(typed_bytes(EscapeParser(-1).feed("\x1d.\xff")), "\x1d.\xff"); }
-
-TEST(Modes, OnlyWhatWasChangedIsUndone) {
-    ModeTracker modes;
-    modes.feed("plain text\r\n\x1b[31mred\x1b[0m");
-    EXPECT_EQ(modes.undo(), "");
-    modes.feed("\x1b[?1049h\x1b[?25l\x1b[?2004;1000h");
-    modes.feed("\x1b[?2004l\x1b[?12345h\x1b[1;32m");
-    EXPECT_EQ(modes.undo(), "\x1b[?1000l\x1b[?1049l\x1b[?25h\x1b[0m");
-    modes.feed(
-        "\x1b"
-        "c");
-    EXPECT_EQ(modes.undo(), "");
-}
-
-TEST(Modes, SequencesMayBeSplitAnywhere) {
-    const std::string all = "x\x1b[?1049hy\x1b=z";
-    for (std::size_t at = 0; at <= all.size(); ++at) {
-        ModeTracker modes;
-        modes.feed(std::string_view(all).substr(0, at));
-        modes.feed(std::string_view(all).substr(at));
-        EXPECT_EQ(modes.undo(), "\x1b[?1049l\x1b>") << at;
-    }
-}
-
 TEST(Utf8, CharactersAreNeverSplit) {
     Utf8Stream stream;
     EXPECT_EQ(stream.push(0, "a\xE2\x82").text, "a");
@@ -207,6 +194,24 @@ TEST(Utf8, EachByteThatIsNoneIsReplaced) {
     EXPECT_EQ(stream.push(0, "\xff\xC0\x80z").text, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBDz");
     EXPECT_EQ(stream.push(4, "\xF0\x9F").text, "");
     EXPECT_EQ(stream.flush()->text, "\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
+TEST(Printable, WhatMovesTheCursorOrTurnsTextAroundIsEscaped) {
+    EXPECT_EQ(printable("gr\xC3\xBC\xC3\x9F \xF0\x9F\x91\x8D"), "gr\xC3\xBC\xC3\x9F \xF0\x9F\x91\x8D");
+    EXPECT_EQ(printable("a\x1b[2J\x7f\n"), "a\\u001b[2J\\u007f\\u000a");
+    EXPECT_EQ(printable("\xC2\x9B"
+                        "2J"),
+              "\\u009b2J");  // a control sequence in one character
+    EXPECT_EQ(printable("\xE2\x80\xAE"
+                        "evil\xE2\x81\xA6"),
+              "\\u202eevil\\u2066");  // override, isolate
+    EXPECT_EQ(printable("\xD8\x9C\xE2\x80\x8F\xE2\x80\x8B\xEF\xBB\xBF"), "\\u061c\\u200f\\u200b\\ufeff");
+    EXPECT_EQ(printable("\xF3\xA0\x80\x81"), "\\U000e0001");
+    EXPECT_EQ(printable("\xff"), "\xEF\xBF\xBD");
+}
+
+TEST(Json, WhatATerminalWouldObeyIsEscaped) {
+    EXPECT_EQ(json_string("\xC2\x9B\xE2\x80\xAE\xF3\xA0\x80\x81"), "\"\\u009b\\u202e\\udb40\\udc01\"");
 }
 
 TEST(Json, StringsAreEscaped) { EXPECT_EQ(json_string("a\"\\\n\x01\xff"), "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\""); }

@@ -1,5 +1,6 @@
 #include "vserctl/commands.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "vserctl/describe.hpp"
+#include "vserctl/device_output.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
 #include "vserctl/output.hpp"
@@ -51,11 +53,12 @@ int write_stdin(const client::Client& client, const WriteCommand& command, const
     for (;;) {
         const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) {
-            return complain(
-                {.code = client::Code::unknown, .message = std::string("cannot read stdin: ") + std::strerror(errno)},
-                options.json);
+        if (count < 0 && errno == EAGAIN) {  // another process made it non-blocking
+            pollfd in{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+            ::poll(&in, 1, -1);
+            continue;
         }
+        if (count < 0) return complain(std::string("cannot read stdin: ") + std::strerror(errno), options.json);
         if (count == 0) break;
         const auto receipt =
             client.write(command.port, std::string_view(buffer).substr(0, static_cast<std::size_t>(count)), timeout);
@@ -217,8 +220,9 @@ int follow(const client::Client& client, const ReadCommand& command, bool json, 
             left -= data->bytes.size();
         }
         printer.print(*item);
-        if (command.bytes_max > 0 && left == 0) return exit_ok;
+        if (command.bytes_max > 0 && left == 0) break;
     }
+    printer.finish();
     const auto error = console->error();
     return error ? complain(*error, json) : exit_ok;
 }
@@ -226,12 +230,14 @@ int follow(const client::Client& client, const ReadCommand& command, bool json, 
 }  // namespace
 
 int run_read(const client::Client& client, const ReadCommand& command, bool json) {
-    ItemPrinter printer(json, command.base64, command.events);
+    DeviceOutput out;
+    ItemPrinter printer([&out](std::string_view bytes) { out.show(bytes); }, json, command.base64, command.events);
     if (command.follow) return follow(client, command, json, printer);
     auto stream = client.read(command.port, {.from = command.from, .follow = false, .bytes_max = command.bytes_max});
     while (auto item = stream.next()) {
         std::visit([&printer](auto& one) { printer.print(client::ConsoleItem(std::move(one))); }, *item);
     }
+    printer.finish();
     const auto error = stream.error();
     return error ? complain(*error, json) : exit_ok;
 }

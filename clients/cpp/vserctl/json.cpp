@@ -27,29 +27,39 @@ JsonObject& JsonObject::field(std::string_view key, const std::vector<JsonObject
     return raw(key, "[" + list + "]");
 }
 
+static void append_json_escape(char32_t c, std::string& out) {
+    std::array<char, 16> code{};
+    if (c > 0xFFFF) {  // two halves, as JSON has it
+        const auto rest = static_cast<unsigned>(c) - 0x10000;
+        std::snprintf(code.data(), code.size(), "\\u%04x\\u%04x", 0xD800 + (rest >> 10), 0xDC00 + (rest & 0x3FF));
+    } else {
+        std::snprintf(code.data(), code.size(), "\\u%04x", static_cast<unsigned>(c));
+    }
+    out += code.data();
+}
+
 std::string json_string(std::string_view text) {
     Utf8Stream utf8;
     auto valid = utf8.push(0, text).text;
     if (const auto rest = utf8.flush()) valid += rest->text;
 
     std::string out = "\"";
-    for (const char c : valid) {
-        const auto byte = static_cast<unsigned char>(c);
+    for (std::string_view left = valid; !left.empty();) {
+        const auto character = left.substr(0, static_cast<std::size_t>(utf8_length(left)));
+        left.remove_prefix(character.size());
+        const auto c = utf8_character(character);
         if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
+            out.append("\\").append(character);
         } else if (c == '\n') {
             out += "\\n";
         } else if (c == '\r') {
             out += "\\r";
         } else if (c == '\t') {
             out += "\\t";
-        } else if (byte < 0x20 || byte == 0x7F) {
-            std::array<char, 7> code{};
-            std::snprintf(code.data(), code.size(), "\\u%04x", byte);
-            out += code.data();
+        } else if (is_safe_to_show(c)) {
+            out += character;
         } else {
-            out += c;
+            append_json_escape(c, out);
         }
     }
     return out + '"';
@@ -227,7 +237,7 @@ JsonObject to_json(const client::ServerInfo& info) {
 
 JsonObject to_json(const client::Event& event) {
     JsonObject out;
-    out.field("offset", event.offset).field("time", rfc3339(event.time));
+    out.field("number", event.number).field("offset", event.offset).field("time", rfc3339(event.time));
     std::visit(EventFields{out}, event.what);
     return out;
 }

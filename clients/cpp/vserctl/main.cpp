@@ -1,8 +1,8 @@
 #include <absl/synchronization/mutex.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -41,8 +41,8 @@ struct Run {
 
 int run(std::vector<std::string> arguments) {
     const auto outcome = parse_command_line(std::move(arguments));
-    std::fputs(outcome.out.c_str(), stdout);
-    std::fputs(outcome.err.c_str(), stderr);
+    put(outcome.out);
+    put_message(outcome.err);
     if (!outcome.options) return outcome.exit_code;
     const auto& options = *outcome.options;
 
@@ -59,12 +59,13 @@ int run(std::vector<std::string> arguments) {
     return std::visit(Run{*client, options}, options.command);
 }
 
-/// Else the first descriptors that we open would be taken for standard input and output.
+/// Else the first descriptors that we open would be taken for standard input and output. Opened the wrong way round:
+/// what is read or written there fails, instead of vanishing.
 void open_missing_standard_descriptors() {
-    int fd = 0;
-    do fd = ::open("/dev/null", O_RDWR);  // NOLINT(android-cloexec-open)
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0) ::close(fd);
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(fd, F_GETFD) >= 0) continue;
+        ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // NOLINT(android-cloexec-open)
+    }
 }
 
 }  // namespace
@@ -73,10 +74,11 @@ int main(int argc, char** argv) {
     open_missing_standard_descriptors();
     ::setenv("GRPC_VERBOSITY", "NONE", 0);  // its log lines would land in the middle of a console
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // Debian builds it on; it costs
+    ::signal(SIGPIPE, SIG_IGN);                                           // a closed pipe is an error like a full disk
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
     try {
-        return run(std::vector<std::string>(argv + 1, argv + argc));
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "vserctl: %s\n", error.what());
-        return exit_refused;
+        return run(arguments);
+    } catch (const std::exception& error) {  // OutputFailed, for one
+        return complain(std::string(error.what()), asks_for_json(arguments));
     }
 }

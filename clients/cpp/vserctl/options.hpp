@@ -88,6 +88,9 @@ struct ParseOutcome {
     std::string err;
 };
 
+/// True when "--json" is among the options: errors of the command line are JSON too.
+bool asks_for_json(const std::vector<std::string>& arguments);
+
 /// Reads the command line (without the program's name) and VSERD_ADDRESS.
 ParseOutcome parse_command_line(std::vector<std::string> arguments);
 

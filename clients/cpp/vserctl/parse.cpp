@@ -46,9 +46,9 @@ std::optional<Time> parse_rfc3339(const std::string& text) {
     return Time(std::chrono::seconds(whole) + fraction);
 }
 
-Result<StartPoint> parse_since(std::string_view text, Time now) {
+Result<StartPoint> parse_since(std::string_view text) {
     if (const auto time = parse_rfc3339(std::string(text))) return StartPoint::since(*time);
-    if (const auto age = parse_duration(text)) return StartPoint::since(now - *age);
+    if (const auto age = parse_duration(text)) return StartPoint::age(*age);
     return bad("--from since: " + in_quotes(text) +
                " is neither a time such as 2026-11-22T01:02:03Z nor an age such as 10m");
 }
@@ -82,8 +82,8 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
         std::string_view name;
         double milliseconds;
     };
-    static constexpr std::array<Unit, 6> units{
-        {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}}};
+    static constexpr std::array<Unit, 7> units{
+        {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60e3}, {"min", 60e3}, {"h", 3600e3}, {"d", 86400e3}}};
     constexpr double longest_ms = 9e12;  // 285 years; keeps the arithmetic on nanoseconds in range
 
     const auto digits = text.substr(0, text.find_first_not_of("0123456789."));
@@ -100,7 +100,7 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
     return bad(in_quotes(text) + " is not a duration: write 250ms, 1.5s, 10m, 2h or 1d");
 }
 
-Result<StartPoint> parse_from(std::string_view text, Time now) {
+Result<StartPoint> parse_from(std::string_view text) {
     if (text == "oldest") return StartPoint::oldest();
     if (text == "live") return StartPoint::live();
     if (const auto offset = parse_number(text)) return StartPoint::offset(*offset);
@@ -111,24 +111,28 @@ Result<StartPoint> parse_from(std::string_view text, Time now) {
         if (!bytes) return bytes.error();
         return StartPoint::tail_bytes(*bytes);
     }
-    if (separator != std::string_view::npos && word == "since") return parse_since(text.substr(separator + 1), now);
+    if (separator != std::string_view::npos && word == "since") return parse_since(text.substr(separator + 1));
     return bad("--from: " + in_quotes(text) +
                " is not a place in the log: write oldest, live, an offset, tail:BYTES or since:TIME");
 }
 
 Result<std::string> parse_server(std::string_view text) {
-    const auto colon = text.rfind(':');
-    const bool is_unix = text.starts_with("unix:") && text.size() > 5;
-    if (!is_unix) {
-        const auto number = colon == std::string_view::npos ? std::nullopt : parse_number(text.substr(colon + 1));
-        const auto port = number.value_or(0);
-        const auto host = text.substr(0, colon);
-        const bool is_ipv6 = host.starts_with('[') && host.ends_with(']');
-        if (port == 0 || port > 65535 || host.empty() || (!is_ipv6 && host.find(':') != host.npos)) {
-            return bad("the server " + in_quotes(text) + " is no address: write HOST:PORT, [IPV6]:PORT or unix:/PATH");
-        }
+    if (text.starts_with("unix:") && text.size() > 5) return std::string(text);
+    const bool is_ipv6 = text.starts_with('[');
+    const auto bracket = text.find(']');
+    const auto host_end = !is_ipv6 ? text.find(':') : bracket == text.npos ? text.npos : bracket + 1;
+    const auto host = text.substr(0, host_end);
+    const auto rest = host_end == text.npos ? std::string_view() : text.substr(host_end);
+    const auto number = rest.starts_with(':') ? parse_number(rest.substr(1)) : std::nullopt;
+    const auto port = number.value_or(0);
+
+    const bool host_is_right = is_ipv6 ? bracket != text.npos && host.find(':') != host.npos
+                                       : !host.empty() && host != "unix" && host.find_first_of("/[] \t") == host.npos;
+    const bool port_is_right = rest.empty() || (port > 0 && port <= 65535);
+    if (!host_is_right || !port_is_right) {
+        return bad("the server " + in_quotes(text) + " is no address: write HOST:PORT, [IPV6]:PORT or unix:/PATH");
     }
-    return std::string(text);
+    return std::string(text) + (rest.empty() ? ":50051" : "");
 }
 
 Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::string>& words) {

@@ -16,12 +16,12 @@ using vser::client::Result;
 
 /// "4096", "64K", "1M" (also "KiB", "MiB"): bytes, in powers of 1024.
 Result<std::uint64_t> parse_bytes(std::string_view text);
-/// "250ms", "1.5s", "10m", "2h", "1d"; a bare number is seconds.
+/// "250ms", "1.5s", "10m" (or "10min"), "2h", "1d"; a bare number is seconds.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
-/// "oldest", "live", "OFFSET", "tail:BYTES", "since:TIME" with an RFC 3339 time in UTC or an age such as "10m"
-/// (before `now`). A space may stand for the colon.
-Result<vser::client::StartPoint> parse_from(std::string_view text, vser::client::Time now);
-/// "HOST:PORT", "[IPV6]:PORT" or "unix:PATH", as it is.
+/// "oldest", "live", "OFFSET", "tail:BYTES", "since:TIME" with an RFC 3339 time in UTC or an age such as "10m",
+/// which the server resolves. A space may stand for the colon.
+Result<vser::client::StartPoint> parse_from(std::string_view text);
+/// "HOST[:PORT]", "[IPV6][:PORT]" or "unix:PATH"; with the port 50051 where there is none.
 Result<std::string> parse_server(std::string_view text);
 /// Words such as "dtr=on", "rts=off", each wire once.
 Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::string>& words);

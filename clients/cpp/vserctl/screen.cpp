@@ -7,9 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 
+#include "vserctl/output.hpp"
 #include "vserctl/table.hpp"
+#include "vserctl/way_out.hpp"
 
 namespace vserctl {
 namespace {
@@ -23,8 +24,9 @@ int open_stdout_again() {
 
 }  // namespace
 
-Screen::Screen(bool raw)
+Screen::Screen(bool raw, bool messages_apart)
     : raw_(raw),
+      messages_apart_(messages_apart),
       stdout_is_terminal_(::isatty(STDOUT_FILENO) == 1),
       dim_(stdout_wants_colour()),
       fd_(open_stdout_again()) {
@@ -35,6 +37,11 @@ Screen::Screen(bool raw)
 }
 
 Screen::~Screen() {
+    if (stdout_is_terminal_) {  // an exception came before undo_modes()
+        undo_modes();
+        flush();
+    }
+    way_out::set_text(-1, {});
     if (fd_ != STDOUT_FILENO) ::close(fd_);
 }
 
@@ -46,16 +53,15 @@ void Screen::show(std::string_view bytes) {
     }
     waiting_ += bytes;
     at_line_start_ = bytes.back() == '\n';
-    if (stdout_is_terminal_) modes_.feed(bytes);
+    if (!stdout_is_terminal_) return;
+    modes_.feed(bytes);
+    if (modes_.changed()) way_out::set_text(fd_, modes_.undo());
 }
 
 void Screen::say(const std::string& text) {
     const std::string end = raw_ ? "\r\n" : "\n";
     const std::string line = "[vserctl: " + text + "]";
-    if (!stdout_is_terminal_) {
-        std::fputs((line + end).c_str(), stderr);
-        return;
-    }
+    if (!stdout_is_terminal_ || messages_apart_) return put_message(line + end);
     const auto begin = at_line_start_ ? std::string() : end;
     show(begin + coloured(line, Colour::dim, dim_) + end);
 }
@@ -64,12 +70,22 @@ void Screen::undo_modes() {
     if (stdout_is_terminal_) show(modes_.undo());
 }
 
+std::size_t Screen::drop_waiting() {
+    const auto dropped = waiting_.size() - taken_;
+    waiting_.clear();
+    taken_ = 0;
+    if (dropped > 0 && stdout_is_terminal_) waiting_ = "\x18";  // ends a sequence that was cut
+    return dropped;
+}
+
 bool Screen::flush() {
     while (!empty()) {
         const auto piece = std::string_view(waiting_).substr(taken_, write_bytes_max_);
         const auto written = ::write(fd_, piece.data(), piece.size());
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return errno == EAGAIN;
+        if (written < 0 && errno == EAGAIN) return true;
+        if (written < 0) error_ = errno;
+        if (written < 0) return false;
         taken_ += static_cast<std::size_t>(written);
         if (write_bytes_max_ == PIPE_BUF) break;  // ask poll() again before the next
     }

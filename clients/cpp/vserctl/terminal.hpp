@@ -6,13 +6,16 @@
 
 namespace vserctl {
 
+/// Whether the terminal still turns "\n" into "\r\n" on its way out: wanted where lines of ours are printed raw.
+enum class RawOutput { as_is, newlines };
+
 /// The raw mode of a terminal, taken back on every way out that a process can see: the destructor, and a crash (abort,
 /// segmentation fault and the like). Signals that end the program are the caller's to turn into a normal way out. One
 /// at a time.
 class RawTerminal {
 public:
     /// Borrows `fd`; does nothing at all where it is not a terminal.
-    explicit RawTerminal(int fd);
+    RawTerminal(int fd, RawOutput output);
     ~RawTerminal();
     RawTerminal(const RawTerminal&) = delete;
     RawTerminal& operator=(const RawTerminal&) = delete;
@@ -25,6 +28,7 @@ public:
 
 private:
     int fd_;
+    RawOutput output_;
     std::optional<termios> saved_;
 };
 

@@ -1,5 +1,9 @@
 #include "vserctl/utf8.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
 namespace vserctl {
 namespace {
 
@@ -72,12 +76,50 @@ std::optional<Utf8Stream::Text> Utf8Stream::flush() {
     return out;
 }
 
+char32_t utf8_character(std::string_view character) noexcept {
+    const auto first = byte_at(character, 0);
+    if (character.size() == 1) return first;
+    char32_t value = first & (0x7FU >> character.size());
+    for (std::size_t i = 1; i < character.size(); ++i) value = value << 6 | (byte_at(character, i) & 0x3FU);
+    return value;
+}
+
+bool is_safe_to_show(char32_t c) noexcept {
+    struct Range {
+        char32_t first;
+        char32_t last;
+    };
+    static constexpr std::array<Range, 10> unsafe{{
+        {0x0000, 0x001F},
+        {0x007F, 0x009F},  // C1: U+009B begins a control sequence
+        {0x061C, 0x061C},  // marks, embeddings, overrides and isolates of direction
+        {0x200B, 0x200F},  // and what has no width
+        {0x2028, 0x202E},
+        {0x2060, 0x206F},
+        {0xFEFF, 0xFEFF},
+        {0xFFF9, 0xFFFB},    // annotations
+        {0xE0000, 0xE007F},  // tags
+        {0x110000, 0xFFFFFFFF},
+    }};
+    return std::none_of(unsafe.begin(), unsafe.end(),
+                        [c](const Range& range) { return c >= range.first && c <= range.last; });
+}
+
 std::string printable(std::string_view text) {
+    std::string valid;
+    append_text(text, valid, false);
     std::string out;
-    append_text(text, out, false);
-    for (auto& c : out) {
-        const auto byte = static_cast<std::uint8_t>(c);
-        if (byte < 0x20 || byte == 0x7F) c = '?';
+    for (std::string_view left = valid; !left.empty();) {
+        const auto character = left.substr(0, static_cast<std::size_t>(utf8_length(left)));
+        left.remove_prefix(character.size());
+        const auto c = utf8_character(character);
+        if (is_safe_to_show(c)) {
+            out += character;
+            continue;
+        }
+        std::array<char, 12> code{};
+        std::snprintf(code.data(), code.size(), c > 0xFFFF ? "\\U%08x" : "\\u%04x", static_cast<unsigned>(c));
+        out += code.data();
     }
     return out;
 }

@@ -28,7 +28,14 @@ private:
 /// The length of the valid UTF-8 character that `bytes` begins with; 0: none; -1: more bytes are needed to tell.
 int utf8_length(std::string_view bytes) noexcept;
 
-/// Text of strangers made safe for a terminal: control characters become '?'.
+/// The code point of one valid UTF-8 character.
+char32_t utf8_character(std::string_view character) noexcept;
+
+/// False for control characters (C0, C1), and for those that turn the direction of text around or have no width: with
+/// them a name of another client may look like something else.
+bool is_safe_to_show(char32_t c) noexcept;
+
+/// Text of strangers made safe for a terminal: what is not safe to show is escaped as in "\u009b".
 std::string printable(std::string_view text);
 
 }  // namespace vserctl

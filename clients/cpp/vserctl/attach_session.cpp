@@ -1,0 +1,344 @@
+#include "vserctl/attach_session.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "vserctl/describe.hpp"
+#include "vserctl/exit_code.hpp"
+#include "vserctl/utf8.hpp"
+
+namespace vserctl {
+namespace client = vser::client;
+namespace {
+
+// Typed or pasted and not yet taken by the console. Reading on this far keeps the escape key alive behind a large
+// paste.
+constexpr std::size_t typed_bytes_max = std::size_t{16} << 20;
+constexpr std::chrono::milliseconds drain_on_quit{500};
+constexpr std::chrono::milliseconds drain_slice{20};
+constexpr std::chrono::seconds discard_on_quit{2};
+constexpr std::chrono::milliseconds discard_slice{50};
+constexpr std::chrono::milliseconds last_flush{500};
+constexpr std::chrono::milliseconds last_question{500};
+constexpr std::chrono::seconds answer_timeout{5};
+// A lone ESC is a key; the rest of a key report comes with it, or as soon as the network lets it.
+constexpr std::chrono::milliseconds report_timeout{50};
+// What the device takes within this time is not worth a word.
+constexpr std::chrono::seconds queue_worth_telling{1};
+constexpr std::string_view default_server = "127.0.0.1:50051";
+
+std::chrono::seconds time_on_line(std::uint64_t bytes, std::uint32_t baud) {
+    constexpr std::uint64_t bits_per_character = 10;
+    return std::chrono::seconds(bytes * bits_per_character / std::max(baud, 1U));
+}
+
+}  // namespace
+
+AttachSession::AttachSession(const client::Client& client, client::Console console, const AttachCommand& command,
+                             const Options& options)
+    : client_(client),
+      console_(std::move(console)),
+      command_(command),
+      options_(options),
+      terminal_(STDIN_FILENO, options.json ? RawOutput::newlines : RawOutput::as_is),
+      interactive_(terminal_.is_terminal()),
+      screen_(interactive_, options.json),
+      printer_([this](std::string_view text) { screen_.show(text); }, options.json, false, true),
+      escape_(interactive_ ? command.escape_key : -1) {}
+
+int AttachSession::run() {
+    // Without a terminal, a reader has no use for stdin and stays until it is interrupted.
+    if (!interactive_ && command_.read_only) stdin_open_ = false;
+    if (interactive_) terminal_.enter();
+    greet();
+    while (!done_) {
+        wait();
+        send_typed();
+        show_items();
+        check_pipe_end();
+    }
+    return leave();
+}
+
+void AttachSession::say(const std::string& text) {
+    if (!command_.quiet && !options_.json) screen_.say(text);
+}
+
+void AttachSession::answer(const std::string& text) { screen_.say(text); }
+
+void AttachSession::greet() {
+    if (!interactive_) return;
+    const auto& port = console_.port();
+    auto text = "attached to " + printable(port.name) + " (" + printable(port.device) + "), " +
+                std::to_string(port.baud) + " " + to_string(port.format);
+    if (command_.read_only) text += ", read-only";
+    if (command_.escape_key >= 0) text += "; " + key_name(command_.escape_key) + " ? for help";
+    say(text);
+    if (port.state == client::State::offline)
+        say("the device is away: " + printable(port.offline_reason) + "; waiting for it");
+}
+
+int AttachSession::poll_timeout_ms() const {
+    if (done_) return static_cast<int>(discard_slice.count());
+    if (escape_.holds()) return static_cast<int>(report_timeout.count());
+    if (stdin_open_ || command_.read_only || !command_.wait) return -1;
+    if (!drained_) return 0;  // check_pipe_end() waits meanwhile
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(last_activity_ + *command_.wait - Clock::now());
+    return static_cast<int>(std::clamp<std::int64_t>(left.count() + 1, 0, 3600 * 1000));
+}
+
+void AttachSession::wait() {
+    const bool want_typed = stdin_open_ && !done_ && typed_bytes_ < typed_bytes_max;
+    std::array<pollfd, 6> fds{{
+        {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+        {.fd = screen_.full() ? -1 : console_.ready_fd(), .events = POLLIN, .revents = 0},
+        {.fd = want_typed ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0},
+        {.fd = screen_.empty() ? -1 : screen_.fd(), .events = POLLOUT, .revents = 0},
+        {.fd = question_ ? question_->ready_fd() : -1, .events = POLLIN, .revents = 0},
+        {.fd = flush_ ? flush_->ready_fd() : -1, .events = POLLIN, .revents = 0},
+    }};
+    const int ready = ::poll(fds.data(), fds.size(), poll_timeout_ms());
+    if (escape_.holds() && fds[2].revents == 0 && Clock::now() - last_typed_ >= report_timeout)
+        on_typed(escape_.flush());
+    if (ready <= 0) return;
+    while (const auto number = signals_.take()) on_signal(*number);
+    if (fds[2].revents != 0) read_stdin();
+    if (fds[3].revents != 0 && !screen_.flush()) done_ = true;
+    if (fds[4].revents != 0) show_port();
+    if (fds[5].revents != 0) show_discarded();
+}
+
+void AttachSession::on_signal(int number) {
+    if (number == SIGTSTP) {
+        screen_.undo_modes();
+        screen_.flush_for(last_flush);
+        terminal_.restore();
+        ::raise(SIGSTOP);
+    }
+    if (number == SIGTSTP || number == SIGCONT) {
+        if (interactive_) terminal_.enter();
+        return;
+    }
+    fatal_signal_ = number;
+    done_ = true;
+}
+
+void AttachSession::read_stdin() {
+    std::array<char, 64 * 1024> buffer;
+    const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (count <= 0) {
+        if (count < 0 && !interactive_) stdin_error_ = errno;
+        stdin_open_ = false;
+        last_activity_ = Clock::now();
+        done_ = done_ || interactive_ || stdin_error_ != 0;  // the terminal is gone
+        return;
+    }
+    last_typed_ = Clock::now();
+    on_typed(escape_.feed({buffer.data(), static_cast<std::size_t>(count)}));
+}
+
+void AttachSession::on_typed(std::vector<EscapeParser::Piece> pieces) {
+    for (auto& piece : pieces) {
+        const auto* key = std::get_if<Key>(&piece);
+        if (key != nullptr && *key != Key::send_break) {
+            on_key(*key);
+        } else if (command_.read_only) {
+            if (!std::exchange(told_read_only_, true)) answer("read-only: what you type is not sent");
+        } else {
+            if (const auto* bytes = std::get_if<std::string>(&piece)) typed_bytes_ += bytes->size();
+            typed_.push_back(std::move(piece));
+        }
+    }
+}
+
+void AttachSession::on_key(Key key) {
+    switch (key) {
+        case Key::quit: done_ = true; break;
+        case Key::help: help(); break;
+        case Key::info: ask_about_port(); break;
+        case Key::discard: discard(); break;
+        default: answer("not a command; " + key_name(command_.escape_key) + " ? lists them");
+    }
+}
+
+void AttachSession::help() {
+    const auto escape = key_name(command_.escape_key);
+    answer(escape + " . leaves");
+    answer(escape + " b sends a break");
+    answer(escape + " d discards what is still queued for the device");
+    answer(escape + " i tells about the port");
+    answer(escape + " " + escape + " sends " + escape);
+}
+
+void AttachSession::ask_about_port() {
+    if (question_) return answer("the server has not answered yet");
+    question_.emplace(client_.begin_get_port(command_.port, answer_timeout));
+}
+
+void AttachSession::show_port() {
+    const auto port = question_->take();
+    if (!port) return;
+    question_.reset();
+    if (!*port) return answer("no answer: " + printable(port->error().message));
+    const auto& now = **port;
+    answer(printable(now.name) + " at " + options_.server + ": " +
+           (now.state == client::State::online ? "online" : "offline: " + printable(now.offline_reason)) + ", " +
+           std::to_string(now.baud) + " " + to_string(now.format) + ", " + std::to_string(now.readers) +
+           " readers, offset " + std::to_string(console_.next_offset()) + ", " +
+           std::to_string(now.stats.tx_queue_bytes) + " bytes queued for the device");
+    if (now.signals) answer("modem lines: " + describe(*now.signals));
+}
+
+/// Three places hold bytes for the device: this program, the connection, and the server's queue.
+void AttachSession::discard() {
+    if (command_.read_only) return answer("read-only: nothing is sent");
+    if (discarding_ || flush_) return answer("the server has not answered yet");
+    const auto dropped = console_.discard_written();
+    discarded_bytes_ = typed_bytes_ + dropped.bytes;
+    typed_.clear();
+    typed_bytes_ = 0;
+    discarding_ = dropped.reconnects;
+    if (!discarding_) flush_output();
+}
+
+void AttachSession::flush_output() {
+    flush_.emplace(client_.begin_flush(command_.port, client::FlushDirection::output, answer_timeout));
+}
+
+void AttachSession::show_discarded() {
+    const auto flushed = flush_->take();
+    if (!flushed) return;
+    flush_.reset();
+    if (flushed->ok()) discarded_bytes_ += **flushed;
+    answer(std::to_string(discarded_bytes_) + " bytes discarded before they were sent");
+    if (!flushed->ok()) answer("the server's queue was not emptied: " + printable(flushed->error().message));
+}
+
+/// What was asked for before the key that leaves is still done.
+void AttachSession::finish_discarding() {
+    const auto deadline = Clock::now() + discard_on_quit;
+    while ((discarding_ || flush_) && !console_.ended() && screen_.error() == 0 && Clock::now() < deadline) {
+        wait();
+        show_items();
+    }
+}
+
+void AttachSession::send_typed() {
+    if (discarding_ || flush_) return;  // a flush would take what is typed after it, too
+    while (!typed_.empty()) {
+        auto& front = typed_.front();
+        if (auto* bytes = std::get_if<std::string>(&front)) {
+            const auto taken = console_.try_write(*bytes);
+            typed_bytes_ -= taken;
+            bytes->erase(0, taken);
+            if (!bytes->empty()) return;  // ready_fd() tells when there is room
+        } else if (!console_.send_break()) {
+            answer("the break was not sent: too much is waiting already");
+        }
+        typed_.pop_front();
+    }
+}
+
+void AttachSession::show_items() {
+    while (!screen_.full()) {
+        const auto item = console_.next(std::chrono::milliseconds{0});
+        if (!item) break;
+        last_activity_ = Clock::now();
+        show(*item);
+    }
+    if (console_.ended()) done_ = true;
+    // At once, without another turn through poll(): a lone echoed byte is what a person waits for.
+    if (!screen_.empty() && !screen_.flush()) done_ = true;
+}
+
+void AttachSession::show(const client::ConsoleItem& item) {
+    const auto* back = std::get_if<client::Reconnected>(&item);
+    if (back != nullptr && std::exchange(discarding_, false)) {
+        discarded_bytes_ += back->tx_bytes_lost.value_or(0);
+        return flush_output();
+    }
+    if (options_.json) return printer_.print(item);
+    if (const auto* data = std::get_if<client::Data>(&item)) return screen_.show(data->bytes);
+    if (const auto* gap = std::get_if<client::Gap>(&item)) return say(describe(*gap));
+    if (const auto* event = std::get_if<client::Event>(&item)) return say(describe(*event));
+    if (const auto* lost = std::get_if<client::Disconnected>(&item)) return say(describe(*lost));
+    if (back != nullptr) return say(describe(*back));
+    if (const auto* restart = std::get_if<client::LogRestarted>(&item)) return say(describe(*restart));
+}
+
+void AttachSession::check_pipe_end() {
+    if (done_ || stdin_open_ || command_.read_only || !command_.wait) return;
+    if (!drained_) {
+        // In slices, so that signals and output are looked after meanwhile.
+        drained_ = typed_.empty() && console_.drain(drain_slice).ok();
+        last_activity_ = Clock::now();
+    } else if (Clock::now() - last_activity_ >= *command_.wait && screen_.empty()) {
+        done_ = true;
+    }
+}
+
+int AttachSession::leave() {
+    if (!fatal_signal_) finish_discarding();
+    if (options_.json) printer_.finish();
+    flush_screen();
+    screen_.undo_modes();
+    if (!console_.error() && !command_.read_only) {
+        if (!fatal_signal_) send_the_rest();
+        if (fatal_signal_ != SIGHUP) tell_what_is_queued();
+    }
+    if (interactive_) say("left " + printable(command_.port) + " at offset " + std::to_string(console_.next_offset()));
+    screen_.flush_for(last_flush);
+    // Who left by a key may have typed ahead for the shell.
+    if (console_.error() || fatal_signal_) terminal_.discard_typed();
+    terminal_.restore();
+    const int status = exit_status();
+    console_.close();
+    if (fatal_signal_) AttachSignals::die_of(*fatal_signal_);
+    return status;
+}
+
+/// What undoes the modes must reach the terminal, even when the bytes before it do not.
+void AttachSession::flush_screen() {
+    screen_.flush_for(last_flush);
+    const auto dropped = screen_.drop_waiting();
+    if (dropped > 0 && screen_.error() == 0) say(std::to_string(dropped) + " received bytes were not shown");
+}
+
+void AttachSession::send_the_rest() {
+    if (drained_) return;
+    if (typed_.empty()) drained_ = console_.drain(drain_on_quit).ok();
+    const auto left = typed_bytes_ + console_.tx_bytes_waiting();
+    if (left > 0) say(std::to_string(left) + " bytes were not sent");
+}
+
+/// They are sent after we have left, as they are for others who write.
+void AttachSession::tell_what_is_queued() {
+    const auto port = client_.get_port(command_.port, last_question);
+    if (!port) return;
+    const auto bytes = port->stats.tx_queue_bytes;
+    const auto time = time_on_line(bytes, port->baud);
+    if (bytes == 0 || (time < queue_worth_telling && port->state == client::State::online)) return;
+    const auto server = options_.server == default_server ? std::string() : "-s " + options_.server + " ";
+    say(std::to_string(bytes) + " bytes are still queued for the device and will be sent (" + human_duration(time) +
+        " at " + std::to_string(port->baud) + " baud); to discard them: vserctl " + server + "flush " +
+        printable(command_.port) + " output");
+}
+
+int AttachSession::exit_status() {
+    if (const auto error = console_.error()) return complain(*error, options_.json);
+    if (screen_.error() != 0) return complain(std::string(OutputFailed(screen_.error()).what()), options_.json);
+    if (stdin_error_ != 0)
+        return complain(std::string("cannot read stdin: ") + std::strerror(stdin_error_), options_.json);
+    return exit_ok;
+}
+
+}  // namespace vserctl

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vser_client/client.hpp"
+#include "vserctl/attach_signals.hpp"
+#include "vserctl/escape.hpp"
+#include "vserctl/options.hpp"
+#include "vserctl/output.hpp"
+#include "vserctl/screen.hpp"
+#include "vserctl/terminal.hpp"
+
+namespace vserctl {
+
+/// `vserctl attach` once the console is open: one loop over the console, stdin, stdout and signals. Nothing in it waits for
+/// the server without a limit.
+class AttachSession {
+public:
+    /// `client`, `command` and `options` outlive it.
+    AttachSession(const vser::client::Client& client, vser::client::Console console, const AttachCommand& command,
+                  const Options& options);
+
+    /// Returns the exit code.
+    int run();
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    void greet();
+    void wait();
+    int poll_timeout_ms() const;
+    void on_signal(int number);
+    void read_stdin();
+    void on_typed(std::vector<EscapeParser::Piece> pieces);
+    void on_key(Key key);
+    void help();
+    void ask_about_port();
+    void show_port();
+    void discard();
+    void flush_output();
+    void show_discarded();
+    void finish_discarding();
+    void send_typed();
+    void show_items();
+    void show(const vser::client::ConsoleItem& item);
+    void check_pipe_end();
+    int leave();
+    void send_the_rest();
+    void tell_what_is_queued();
+    void flush_screen();
+    int exit_status();
+    /// About the connection and the device; --quiet and --json leave it out.
+    void say(const std::string& text);
+    /// The answer to a key.
+    void answer(const std::string& text);
+
+    const vser::client::Client& client_;
+    vser::client::Console console_;
+    const AttachCommand& command_;
+    const Options& options_;
+    AttachSignals signals_;
+    RawTerminal terminal_;
+    const bool interactive_;
+    Screen screen_;
+    ItemPrinter printer_;  // with --json
+    EscapeParser escape_;
+
+    std::deque<EscapeParser::Piece> typed_;  // bytes and breaks that wait for the console
+    std::size_t typed_bytes_ = 0;
+    std::optional<vser::client::PendingCall<vser::client::Port>> question_;
+    std::optional<vser::client::PendingCall<std::uint64_t>> flush_;
+    bool discarding_ = false;  // until the connection is open again
+    std::uint64_t discarded_bytes_ = 0;
+    bool stdin_open_ = true;
+    bool drained_ = false;
+    bool done_ = false;
+    bool told_read_only_ = false;
+    int stdin_error_ = 0;
+    std::optional<int> fatal_signal_;
+    Clock::time_point last_activity_ = Clock::now();
+    Clock::time_point last_typed_ = Clock::now();
+};
+
+}  // namespace vserctl

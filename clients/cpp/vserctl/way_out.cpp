@@ -1,0 +1,79 @@
+#include "vserctl/way_out.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace vserctl::way_out {
+namespace {
+
+struct Text {
+    int fd = -1;
+    std::size_t size = 0;
+    std::array<char, text_bytes_max> bytes{};
+};
+
+// Two, so that a signal in the middle of set_text() finds a whole one.
+std::array<Text, 2> texts;
+volatile sig_atomic_t current_text = 0;
+
+volatile sig_atomic_t modes_fd = -1;
+termios modes{};
+
+constexpr std::array crash_signals{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+constexpr std::array end_signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+// All of it is async-signal-safe (POSIX). SA_RESETHAND: the second signal of its kind has the default action.
+void restore_and_die(int number) {
+    const auto& text = texts[static_cast<std::size_t>(current_text)];
+    pollfd out{.fd = text.fd, .events = POLLOUT, .revents = 0};
+    // A terminal that is stopped must not keep the process from ending.
+    if (text.size > 0 && ::poll(&out, 1, 0) == 1) [[maybe_unused]]
+        const auto written = ::write(text.fd, text.bytes.data(), text.size);
+    if (modes_fd >= 0) ::tcsetattr(modes_fd, TCSANOW, &modes);
+    ::raise(number);
+}
+
+void install(std::span<const int> signals) {
+    struct sigaction action {};
+    action.sa_handler = restore_and_die;
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+    for (const int number : signals) {
+        struct sigaction before {};
+        // nohup and the like ignore a signal for us.
+        if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+        ::sigaction(number, &action, nullptr);
+    }
+}
+
+}  // namespace
+
+void install_for_crashes() { install(crash_signals); }
+
+void install_for_signals() {
+    install_for_crashes();
+    install(end_signals);
+}
+
+void set_modes(int fd, const termios& value) noexcept {
+    modes_fd = -1;
+    modes = value;
+    modes_fd = fd;
+}
+
+void clear_modes() noexcept { modes_fd = -1; }
+
+void set_text(int fd, std::string_view text) noexcept {
+    const auto next = 1 - current_text;
+    auto& slot = texts[static_cast<std::size_t>(next)];
+    slot.fd = fd;
+    slot.size = std::min(text.size(), slot.bytes.size());
+    std::copy_n(text.begin(), slot.size, slot.bytes.begin());
+    current_text = next;
+}
+
+}  // namespace vserctl::way_out
