@@ -107,6 +107,26 @@ def test_a_lost_connection_comes_back_without_a_byte_twice_or_missing(daemon, cl
         assert not [item for item in items if isinstance(item, vser.Gap)]
 
 
+def test_every_event_comes_once_over_lost_connections(client, relay):
+    with vser.connect(relay.address) as remote, remote.attach("echo") as console:
+        numbers = []
+
+        def take_event():
+            numbers.append(take_kind(console, vser.Event).number)
+
+        for number in range(5):
+            client.set_baud("echo", 9600 + 2 * number)
+            take_event()
+            relay.cut(refuse=True)
+            take_kind(console, vser.Disconnected)
+            client.set_baud("echo", 9601 + 2 * number)
+            relay.refusing = False
+            take_kind(console, vser.Reconnected)
+            take_event()
+    # No bytes came between: the server sends all of them again after each reconnect.
+    assert numbers == list(range(numbers[0], numbers[0] + 10))
+
+
 def test_what_is_written_while_the_connection_is_lost_is_sent_once_it_is_back(relay):
     with vser.connect(relay.address) as remote, remote.attach("echo") as console:
         relay.cut(refuse=True)

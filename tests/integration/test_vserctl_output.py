@@ -77,6 +77,12 @@ def test_a_closed_pipe_is_told(address, words):
     assert (done.returncode, b"Broken pipe" in done.stderr) == (1, True), done.stderr
 
 
+def test_messages_that_cannot_be_written_show_in_the_exit_status(address):
+    with open("/dev/full", "wb") as full:
+        assert vserctl(address, "read", "echo", "--events", stderr=full).returncode == 1
+        assert vserctl(address, "read", "echo", stderr=full).returncode == 0  # it has none
+
+
 @pytest.mark.parametrize("words", [["ports"], ["read", "echo"], ["attach", "echo", "--from", "oldest"]], ids=" ".join)
 def test_a_stdout_that_is_not_open_is_told(address, words):
     done = vserctl(address, *words, preexec_fn=lambda: os.close(1))

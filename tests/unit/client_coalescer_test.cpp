@@ -65,5 +65,17 @@ TEST(Coalescer, BoundsTheCommandsThatWait) {
     EXPECT_TRUE(coalescer.append_command("room again"));
 }
 
+TEST(Coalescer, ClearingMakesRoomForBytesAndCommands) {
+    Coalescer coalescer{8};
+    coalescer.append("12345678");
+    for (std::size_t i = 0; i < Coalescer::commands_max; ++i) ASSERT_TRUE(coalescer.append_command("break"));
+
+    EXPECT_EQ(coalescer.clear(), 8U);
+
+    EXPECT_TRUE(coalescer.empty());
+    EXPECT_EQ(coalescer.append("abc"), 3U);
+    EXPECT_TRUE(coalescer.append_command("break"));
+}
+
 }  // namespace
 }  // namespace vser::client

@@ -77,7 +77,8 @@ int main(int argc, char** argv) {
     ::signal(SIGPIPE, SIG_IGN);                                           // a closed pipe is an error like a full disk
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     try {
-        return run(arguments);
+        const int status = run(arguments);
+        return status == exit_ok && message_was_lost() ? exit_refused : status;
     } catch (const std::exception& error) {  // OutputFailed, for one
         return complain(std::string(error.what()), asks_for_json(arguments));
     }

@@ -35,7 +35,13 @@ void put(std::string_view text) {
     if (const int error = write_all(STDOUT_FILENO, text); error != 0) throw OutputFailed(error);
 }
 
-void put_message(std::string_view text) noexcept { static_cast<void>(write_all(STDERR_FILENO, text)); }
+static bool any_message_lost = false;
+
+void put_message(std::string_view text) noexcept {
+    if (write_all(STDERR_FILENO, text) != 0) any_message_lost = true;
+}
+
+bool message_was_lost() noexcept { return any_message_lost; }
 
 void put_note(const std::string& text) noexcept { put_message("[vserctl: " + text + "]\n"); }
 

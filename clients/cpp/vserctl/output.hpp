@@ -21,8 +21,10 @@ public:
 int write_all(int fd, std::string_view text) noexcept;
 /// Writes all of it to stdout, at once. Throws OutputFailed.
 void put(std::string_view text);
-/// The same to stderr. What cannot be written there is lost: no place is left to say so.
+/// The same to stderr. What cannot be written there is lost, and message_was_lost() is true from then on: the exit status is
+/// what is left to say so.
 void put_message(std::string_view text) noexcept;
+bool message_was_lost() noexcept;
 /// "[vserctl: ...]" on stderr: a message in the middle of a log.
 void put_note(const std::string& text) noexcept;
 
