@@ -138,6 +138,26 @@ void append_server(std::vector<MetricFamily>& to, const Sources& sources) {
     to.push_back(std::move(rpcs));
 }
 
+/// Empty without TLS.
+MetricFamily expiry_family(const Sources& sources) {
+    MetricFamily result = family(MetricType::Gauge, "vserd_tls_certificate_expiry_timestamp_seconds",
+                                 "When the server's TLS certificate expires, in seconds since the epoch.");
+    const Expiry expires = sources.certificate_expires ? sources.certificate_expires() : std::nullopt;
+    if (expires) add(result, {}, std::chrono::duration<double>(expires->time_since_epoch()).count());
+    return result;
+}
+
+MetricFamily refused_family(const Sources& sources, std::vector<RefusedCount> counts) {
+    MetricFamily result = family(MetricType::Counter, "vserd_refused_total",
+                                 "Connections closed and calls refused at a limit, by the way in and the limit.");
+    if (sources.refused_counts) {
+        for (RefusedCount& count : sources.refused_counts()) counts.push_back(std::move(count));
+    }
+    for (const RefusedCount& each : counts)
+        add(result, {{"via", each.via}, {"reason", each.reason}}, static_cast<double>(each.count));
+    return result;
+}
+
 void append_process(std::vector<MetricFamily>& to) {
     const ProcessStats stats = read_process_stats();
     const auto single = [&](MetricType type, const char* name, const char* help, double value) {
@@ -162,9 +182,11 @@ void append_process(std::vector<MetricFamily>& to) {
 
 Collector::Collector(Sources sources) : sources_(std::move(sources)) {}
 
-std::vector<MetricFamily> Collector::Collect() const {
+std::vector<MetricFamily> Collector::collect(std::vector<RefusedCount> refused) const {
     std::vector<MetricFamily> families;
     append_server(families, sources_);
+    families.push_back(expiry_family(sources_));
+    families.push_back(refused_family(sources_, std::move(refused)));
     const auto ports = sources_.hub.stats();
     append_ports(families, ports ? *ports : hub::StatsList{});
     families.push_back(engine_of_ports(sources_, ports ? *ports : hub::StatsList{}));

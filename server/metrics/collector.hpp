@@ -1,6 +1,5 @@
 #pragma once
 
-#include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 
 #include <vector>
@@ -10,10 +9,11 @@
 namespace vserd::metrics {
 
 /// Makes one scrape's samples from the sources. Any thread.
-class Collector : public prometheus::Collectable {
+class Collector {
 public:
     explicit Collector(Sources sources);
-    std::vector<prometheus::MetricFamily> Collect() const override;
+    /// `refused`: what the exporter itself turned away; the rest comes from the sources.
+    std::vector<prometheus::MetricFamily> collect(std::vector<RefusedCount> refused) const;
 
 private:
     Sources sources_;

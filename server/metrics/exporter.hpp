@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,20 +19,32 @@ struct RpcCount {
     std::uint64_t count = 0;
 };
 
+/// Connections and calls that were turned away, by the way in and the limit that they met.
+struct RefusedCount {
+    std::string via;     ///< "grpc", "metrics"
+    std::string reason;  ///< "memory_max", "connections_max", ...
+    std::uint64_t count = 0;
+};
+
+using Expiry = std::optional<std::chrono::system_clock::time_point>;
+
 /// What is exported. The hub outlives the exporter.
 struct Sources {
     hub::Hub& hub;
     std::string version;
     std::string engine;
-    std::vector<std::pair<std::string, std::string>> engines_refused;  ///< name, reason
-    std::function<std::vector<RpcCount>()> rpc_counts;                 ///< called on the scrape thread
+    std::vector<std::pair<std::string, std::string>> engines_refused;     ///< name, reason
+    std::function<std::vector<RpcCount>()> rpc_counts;                    ///< called on the scrape thread
+    std::function<std::vector<RefusedCount>()> refused_counts = nullptr;  ///< called on the scrape thread
+    std::function<Expiry()> certificate_expires = nullptr;  ///< called on the scrape thread; nothing: no TLS
 };
 
-/// Serves /metrics in the Prometheus text format (metrics and names: api.md). Reads atomics at scrape time; takes no
-/// lock that the byte path takes.
+/// Serves /metrics in the Prometheus text format (metrics and names: api.md) on a thread of its own. Reads atomics at scrape
+/// time; takes no lock that the byte path takes.
 class Exporter {
 public:
-    /// `address` is "HOST:PORT"; port 0 picks a free one. Failure::io when it cannot be bound, with what to do.
+    /// `address` is "HOST:PORT", where the host is a name or an address; port 0 picks a free one. Failure::io when it cannot
+    /// be bound, with what to do.
     static Result<std::unique_ptr<Exporter>> start(const std::string& address, Sources sources);
     ~Exporter();
     Exporter(const Exporter&) = delete;

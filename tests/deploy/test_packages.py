@@ -52,6 +52,12 @@ def test_each_package_says_what_it_is(packages):
         assert f"/usr/share/doc/{name}/copyright" in contents(package)
 
 
+def test_the_daemon_depends_on_the_text_format_of_metrics_and_on_no_web_server(packages):
+    depends = subprocess.run(["dpkg-deb", "-f", packages["vserd"], "Depends"], check=True, text=True, stdout=subprocess.PIPE).stdout
+    assert "libprometheus-cpp-core" in depends
+    assert "prometheus-cpp-pull" not in depends and "civetweb" not in depends
+
+
 def test_the_packages_hold_what_belongs_to_them(packages):
     assert {"/usr/bin/vserd", CONFIGURATION, "/usr/lib/systemd/system/vserd.service", "/usr/lib/systemd/system/vserd.socket",
             "/usr/lib/udev/rules.d/60-vserd.rules", "/usr/share/man/man8/vserd.8", "/usr/share/man/man5/vserd.toml.5",

@@ -1,4 +1,4 @@
-#include "rpc/listen_socket.hpp"
+#include "net/listen_socket.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 #include "io/holder.hpp"
 
-namespace vserd::rpc {
+namespace vserd::net {
 namespace {
 
 constexpr std::string_view unix_prefix = "unix:";
@@ -45,44 +45,60 @@ std::string unix_path(std::string_view address) {
     return std::string(address);
 }
 
+/// An address as the configuration gives it.
+struct Wanted {
+    const std::string& address;
+    const std::string& key;  ///< of [server]
+};
+
+std::string change_of(const Wanted& wanted) { return "Change `" + wanted.key + "` in [server]"; }
+
 /// `where`: what could not be bound, if that is known.
-Error cannot_listen(const std::string& address, int errno_value, const sockaddr* where = nullptr) {
+Error cannot_listen(const Wanted& wanted, int errno_value, const sockaddr* where = nullptr) {
     std::string holder;
-    std::string message = "cannot listen on " + address + ": " + std::strerror(errno_value);
+    std::string message = "cannot listen on " + wanted.address + ": " + std::strerror(errno_value);
     switch (errno_value) {
         case EADDRINUSE:
             if (where != nullptr) holder = io::listener_at(*where);
             if (holder == io::describe_process(::getpid())) {
-                message += "; vserd itself has it: it stands twice in `listen`, or in `metrics` too";
+                message += "; vserd itself listens there: the address is twice in `listen`, or in `metrics` too";
                 break;
             }
             if (holder.empty()) holder = "a process that cannot be seen from here (`ss -lxtp` as root names it)";
-            message += "; " + holder + " has it. Stop that one or change `listen` in [server]";
+            message += "; " + holder + " has it. Stop that one or change `" + wanted.key + "` in [server]";
             break;
         case EACCES:
-            message += "; ports below 1024 and other users' folders need privileges. Change `listen` in [server]";
+            message += "; ports below 1024 and other users' directories need privileges. " + change_of(wanted);
             break;
-        case EADDRNOTAVAIL:
-            message += "; no interface of this machine has that address. Change `listen` in [server]";
+        case EADDRNOTAVAIL: message += "; no interface of this machine has that address. " + change_of(wanted); break;
+        case ENOENT:
+            message += "; the directory is missing. Create it, or change `" + wanted.key + "` in [server]";
             break;
-        case ENOENT: message += "; make the folder or change `listen` in [server]"; break;
         default: break;
     }
-    return {Failure::io, errno_value, "listen", message};
+    return {Failure::io, errno_value, wanted.key, message};
 }
 
-/// Takes a socket's file out of the way, unless somebody answers there or it is another kind of file.
-Result<void> remove_stale(const std::string& address, const std::string& path, const sockaddr_un& name) {
+/// Removes the file of a socket that nobody listens on. Only a refused connection proves that: every other answer may come
+/// from a live socket (of another type, or of a user who does not let us in).
+Result<void> remove_stale(const Wanted& wanted, const std::string& path, const sockaddr_un& name) {
     struct stat status {};
-    if (::stat(path.c_str(), &status) < 0) return {};  // whatever else is wrong shows at bind
+    if (::lstat(path.c_str(), &status) < 0) return {};  // any other fault shows at bind
     if (!S_ISSOCK(status.st_mode)) {
-        return Error{
-            Failure::io, EEXIST, "listen",
-            "cannot listen on " + address + ": a file that is not a socket is there; remove it or change the path"};
+        return Error{Failure::io, EEXIST, wanted.key,
+                     "cannot listen on " + wanted.address +
+                         ": a file that is not a socket is there; remove it or change the path"};
     }
     const io::Fd fd(::socket(AF_UNIX, socket_flags, 0));
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0 || errno == EAGAIN) {
-        return cannot_listen(address, EADDRINUSE, reinterpret_cast<const sockaddr*>(&name));
+    const bool connected = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
+    if (connected || errno == EAGAIN) {
+        return cannot_listen(wanted, EADDRINUSE, reinterpret_cast<const sockaddr*>(&name));
+    }
+    if (errno == ENOENT) return {};
+    if (errno != ECONNREFUSED) {
+        return Error{Failure::io, EADDRINUSE, wanted.key,
+                     "cannot listen on " + wanted.address + ": a socket is there, and connecting to it failed (" +
+                         std::strerror(errno) + "). Stop the program that has it, or remove the file"};
     }
     ::unlink(path.c_str());
     return {};
@@ -98,15 +114,31 @@ void set_connection_options(int fd) {
     set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_limit_ms);
 }
 
-Result<io::Fd> listen_tcp(const std::string& address, const addrinfo& where) {
+Result<io::Fd> listen_tcp(const Wanted& wanted, const addrinfo& where) {
     io::Fd fd(::socket(where.ai_family, socket_flags, 0));
-    if (!fd) return cannot_listen(address, errno);
+    if (!fd) return cannot_listen(wanted, errno);
     set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     set_connection_options(fd.get());
     if (::bind(fd.get(), where.ai_addr, where.ai_addrlen) < 0 || ::listen(fd.get(), backlog) < 0) {
-        return cannot_listen(address, errno, where.ai_addr);
+        return cannot_listen(wanted, errno, where.ai_addr);
     }
     return fd;
+}
+
+using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
+
+Result<Addresses> look_up(const Wanted& wanted) {
+    const HostPort parts = split(wanted.address);
+    addrinfo hints{};
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const int failure = ::getaddrinfo(parts.host.c_str(), parts.port.c_str(), &hints, &found);
+    if (failure != 0) {
+        return Error{Failure::io, 0, wanted.key,
+                     "cannot listen on " + wanted.address + ": " + ::gai_strerror(failure) + ". " + change_of(wanted)};
+    }
+    return Addresses(found, &::freeaddrinfo);
 }
 
 /// In network byte order.
@@ -155,50 +187,45 @@ bool is_local(std::string_view address) {
     return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
-Result<ListenSocket> ListenSocket::open_unix(const std::string& address) {
+Result<ListenSocket> ListenSocket::open_unix(const std::string& address, const std::string& key) {
     const std::string path = unix_path(address);
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof name.sun_path) {
         return Error{
-            Failure::invalid_argument, ENAMETOOLONG, "listen",
+            Failure::invalid_argument, ENAMETOOLONG, key,
             address + ": the path of a Unix socket has 1 to " + std::to_string(sizeof name.sun_path - 1) + " bytes"};
     }
     std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
-    if (const auto removed = remove_stale(address, path, name); !removed) return removed.error();
+    if (const auto removed = remove_stale({address, key}, path, name); !removed) return removed.error();
     io::Fd fd(::socket(AF_UNIX, socket_flags, 0));
     if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) < 0) {
-        return cannot_listen(address, errno);
+        return cannot_listen({address, key}, errno);
     }
     // Before listen(): nobody can connect yet.
     if (::chmod(path.c_str(), unix_socket_mode) < 0 || ::listen(fd.get(), backlog) < 0) {
-        return cannot_listen(address, errno);
+        return cannot_listen({address, key}, errno);
     }
-    return ListenSocket(std::move(fd), address, path);
+    ListenSocket socket(std::move(fd), address, path);
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0) socket.inode_ = status.st_ino;
+    return socket;
 }
 
-Result<std::vector<ListenSocket>> ListenSocket::open(const std::string& address) {
+Result<std::vector<ListenSocket>> ListenSocket::open(const std::string& address, const std::string& key) {
     std::vector<ListenSocket> sockets;
     if (is_unix(address)) {
-        auto socket = open_unix(address);
+        auto socket = open_unix(address, key);
         if (!socket) return socket.error();
         sockets.push_back(std::move(*socket));
         return sockets;
     }
-    const HostPort parts = split(address);
-    addrinfo hints{};
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    const int failure = ::getaddrinfo(parts.host.c_str(), parts.port.c_str(), &hints, &found);
-    if (failure != 0) {
-        return Error{Failure::io, 0, "listen", "cannot listen on " + address + ": " + ::gai_strerror(failure)};
-    }
-    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
+    const auto found = look_up({address, key});
+    if (!found) return found.error();
     in_port_t port = 0;
-    for (addrinfo* where = found; where != nullptr; where = where->ai_next) {
+    for (addrinfo* where = found->get(); where != nullptr; where = where->ai_next) {
         if (port != 0) port_of(*where->ai_addr) = port;
-        auto fd = listen_tcp(address, *where);
+        auto fd = listen_tcp({address, key}, *where);
         // "localhost" may stand for an IPv6 address on a machine that has none.
         if (!fd && fd.error().errno_value == EADDRNOTAVAIL && (!sockets.empty() || where->ai_next != nullptr)) continue;
         if (!fd) return fd.error();
@@ -237,7 +264,22 @@ Result<ListenSocket> ListenSocket::adopt(int fd) {
 }
 
 ListenSocket::~ListenSocket() {
-    if (fd_ && !file_.empty()) ::unlink(file_.c_str());
+    if (!fd_ || file_.empty()) return;
+    struct stat status {};
+    // Another process may have put its own socket there meanwhile.
+    if (::lstat(file_.c_str(), &status) == 0 && status.st_ino == inode_) ::unlink(file_.c_str());
 }
 
-}  // namespace vserd::rpc
+Result<void> check_address(const std::string& address, const std::string& key) {
+    if (!is_unix(address)) {
+        const auto found = look_up({address, key});
+        return found ? Result<void>{} : Result<void>{found.error()};
+    }
+    struct stat status {};
+    if (::lstat(unix_path(address).c_str(), &status) < 0 || S_ISSOCK(status.st_mode)) return {};
+    return Error{
+        Failure::io, EEXIST, key,
+        "cannot listen on " + address + ": a file that is not a socket is there; remove it or change the path"};
+}
+
+}  // namespace vserd::net

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -7,7 +9,7 @@
 #include "io/fd.hpp"
 #include "io/result.hpp"
 
-namespace vserd::rpc {
+namespace vserd::net {
 
 /// Whether only programs on this machine can reach the address: "127.0.0.1:50051", "[::1]:0", "localhost:50051",
 /// "unix:/PATH". A name that would have to be resolved counts as remote.
@@ -19,9 +21,9 @@ bool is_unix(std::string_view address);
 class ListenSocket {
 public:
     /// A name may stand for several addresses, each of which gets a socket; port 0 picks a free one, the same for all.
-    /// Failures (subject "listen") name the address and what to do. A Unix socket that nobody serves is replaced; one that
-    /// somebody does is not.
-    static Result<std::vector<ListenSocket>> open(const std::string& address);
+    /// `key` is the key of [server] that holds the address: failures have it as their subject, and name the address and what
+    /// to do. The file of a Unix socket is replaced only where a connection is refused (ECONNREFUSED).
+    static Result<std::vector<ListenSocket>> open(const std::string& address, const std::string& key = "listen");
 
     /// One that listens already, from who started us. Its file stays when it goes. A failure names the descriptor.
     static Result<ListenSocket> adopt(int fd);
@@ -37,11 +39,15 @@ public:
 private:
     ListenSocket(io::Fd fd, std::string address, std::string file)
         : fd_(std::move(fd)), address_(std::move(address)), file_(std::move(file)) {}
-    static Result<ListenSocket> open_unix(const std::string& address);
+    static Result<ListenSocket> open_unix(const std::string& address, const std::string& key);
 
     io::Fd fd_;
     std::string address_;
     std::string file_;  ///< of a Unix socket; empty otherwise
+    ino_t inode_ = 0;   ///< of that file
 };
 
-}  // namespace vserd::rpc
+/// Whether open() could use the address, without binding it: the host name resolves, and no file is in a socket's place.
+Result<void> check_address(const std::string& address, const std::string& key = "listen");
+
+}  // namespace vserd::net

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "io/fd.hpp"
+#include "metrics/http_session.hpp"
+#include "net/listen_socket.hpp"
+
+namespace vserd::metrics {
+
+/// Open connections at once. A connection beyond that replaces the one that has waited longest.
+inline constexpr std::size_t http_connections_max = 32;
+
+/// Serves GET /metrics on a thread of its own, so that neither a scrape nor a scraper costs the io thread anything. No
+/// connection holds up another one: all of them are asynchronous, and each wait has a deadline.
+class HttpServer {
+public:
+    /// `body` renders one answer, on the server's thread.
+    HttpServer(std::vector<net::ListenSocket> sockets, std::function<std::string()> body);
+    ~HttpServer();  ///< closes every connection
+    HttpServer(const HttpServer&) = delete;
+    HttpServer& operator=(const HttpServer&) = delete;
+
+    /// Connections that were closed because there were too many. Any thread.
+    std::uint64_t evicted() const noexcept { return evicted_.load(std::memory_order_relaxed); }
+
+private:
+    struct Listener {
+        net::ListenSocket socket;
+        boost::asio::posix::stream_descriptor ready;  ///< borrows the descriptor of `socket`
+        boost::asio::steady_timer backoff;
+    };
+
+    void accept(Listener& listener);
+    /// Whether descriptors or memory are short.
+    bool accept_some(Listener& listener);
+    void add(io::Fd fd, int family);
+    void evict_one();
+
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{context_.get_executor()};
+    std::function<std::string()> body_;
+    std::list<Listener> listeners_;
+    std::list<std::shared_ptr<HttpSession>> sessions_;
+    std::atomic<std::uint64_t> evicted_{0};
+    std::thread thread_;
+};
+
+}  // namespace vserd::metrics
