@@ -76,7 +76,8 @@ fuzz() {
     summary
 }
 
-# soak [SECONDS] [OPTION...]; VSERD_PROGRAM is another vserd to soak, one built with a sanitizer, say.
+# soak [SECONDS] [OPTION...]: everything at once, then every abuse for longer. VSERD_PROGRAM is another vserd to soak, one built with
+# a sanitizer, say.
 soak() {
     local seconds=600
     if [[ ${1:-} =~ ^[0-9]+$ ]]; then
@@ -84,6 +85,7 @@ soak() {
         shift
     fi
     setup
-    build debug integration_soak || return 1
-    exec build/debug/bin/integration_soak --seconds "$seconds" "$@"
+    build debug integration_soak vserd || return 1
+    build/debug/bin/integration_soak --seconds "$seconds" "$@" || return 1
+    VSERD_ABUSE_SECONDS=$((seconds / 20 + 1)) ctest --test-dir build/debug -R '^abuse$' --timeout $((seconds * 3 + 300)) -V
 }

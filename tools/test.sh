@@ -86,9 +86,9 @@ test_machine() {
     fi
 }
 
-# test_all [LABEL...]: with labels (unit, contract, integration, client, deploy, tidy), only these in the debug build.
+# test_all [LABEL...]: with labels (unit, contract, integration, client, abuse, deploy, tidy), only these in the debug build.
 test_all() {
-    local labels='unit|contract|integration|client|deploy|tidy'
+    local labels='unit|contract|integration|client|abuse|deploy|tidy'
     use_ci_presets
     setup
     if [ $# -gt 0 ]; then
