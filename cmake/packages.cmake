@@ -5,7 +5,7 @@ find_package(Boost 1.81 REQUIRED CONFIG)                  # Boost::headers: Asio
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)                        # OpenSSL::Crypto, with which gRPC is built
 find_package(Protobuf 3.21 REQUIRED)                      # protobuf::libprotobuf, protobuf::protoc
-find_package(prometheus-cpp REQUIRED CONFIG)              # prometheus-cpp::core, prometheus-cpp::pull
+find_package(prometheus-cpp REQUIRED CONFIG)              # prometheus-cpp::core
 find_package(tomlplusplus 3.3 REQUIRED CONFIG)            # tomlplusplus::tomlplusplus
 find_package(spdlog 1.10 REQUIRED CONFIG)                 # spdlog::spdlog
 find_package(CLI11 2.1 REQUIRED CONFIG)                   # CLI11::CLI11
@@ -18,9 +18,9 @@ pkg_check_modules(uring REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 
 # Not by pkg-config: it needs 3 s for each question about gRPC and its forty abseil libraries.
-find_package(gRPC 1.51 REQUIRED CONFIG)                   # gRPC::grpc++, gRPC::grpc++_reflection
+find_package(gRPC 1.51 REQUIRED CONFIG)                   # gRPC::grpc++
 find_package(absl REQUIRED CONFIG)                        # absl::synchronization
 # libgrpc++_error_details stays out: vserd_proto has its messages.
 add_library(vserd_grpc INTERFACE)
 target_link_libraries(vserd_grpc INTERFACE
-    gRPC::grpc++ gRPC::grpc++_reflection gRPC::gpr absl::synchronization protobuf::libprotobuf Threads::Threads)
+    gRPC::grpc++ gRPC::gpr absl::synchronization protobuf::libprotobuf Threads::Threads)

@@ -22,6 +22,7 @@
 #include "memory_trimmer.hpp"
 #include "metrics/exporter.hpp"
 #include "rpc/server.hpp"
+#include "rpc/tls.hpp"
 #include "supervision.hpp"
 
 namespace vserd {
@@ -29,8 +30,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-const char* const default_listen = "127.0.0.1:50051";
-const char* const runtime_folder = "/run/vserd";
+const char* const runtime_directory = "/run/vserd";
 const char* const default_socket = "unix:/run/vserd/vserd.sock";
 /// What clients get to take their last status, after the drain.
 constexpr milliseconds goodbye_limit{300};
@@ -46,11 +46,12 @@ bool was_tried(const port::Port& port) {
     return port.state() == port::PortState::online || port.stats()->open_errors.load() > 0;
 }
 
+/// Those of the file. Without any there, the Unix socket as well, where its directory exists (systemd makes it).
 std::vector<std::string> listen_addresses(const config::Config& config) {
-    if (!config.listen.empty()) return config.listen;
-    std::vector<std::string> addresses{default_listen};
+    std::vector<std::string> addresses = config.listen;
     struct stat status {};
-    if (::stat(runtime_folder, &status) == 0 && S_ISDIR(status.st_mode) && ::access(runtime_folder, W_OK) == 0) {
+    if (!config.listen_is_default) return addresses;
+    if (::stat(runtime_directory, &status) == 0 && S_ISDIR(status.st_mode) && ::access(runtime_directory, W_OK) == 0) {
         addresses.emplace_back(default_socket);
     }
     return addresses;
@@ -63,6 +64,21 @@ hub::HubConfig hub_config(const config::Config& config) {
         result.ports.push_back({entry.name, entry.description, entry.device, entry.settings, entry.tx_queue_bytes});
     }
     return result;
+}
+
+rpc::TlsFiles tls_files(const config::Config& config) {
+    return {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file};
+}
+
+/// What a reload read.
+struct Reloaded {
+    config::ParseResult config;
+    std::optional<Result<rpc::TlsPems>> tls;  ///< nothing without TLS, before or after
+};
+
+void warn_of_expiry(std::chrono::system_clock::time_point expires) {
+    const auto warning = rpc::expiry_warning(expires, std::chrono::system_clock::now());
+    if (warning) spdlog::warn("{}", *warning);
 }
 
 std::string absolute(const std::string& file) {
@@ -101,7 +117,8 @@ private:
     void watch_signals();
     void take_signal();
     void reload();
-    void apply_reload(const config::ParseResult& loaded);
+    void apply_reload(const Reloaded& loaded);
+    void replace_certificates(const rpc::TlsPems& pems, const config::Config& after);
     void watch_strictly(std::chrono::steady_clock::time_point deadline);
     void stop(int exit_code);
     void save();
@@ -191,14 +208,16 @@ Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sock
     const config::Config& config = options_.config;
     const auto addresses = listen_addresses(config);
     if (auto checked = check_exposure(addresses); !checked) return checked;
-    auto server =
-        rpc::Server::start(*hub_, {.listen = addresses,
-                                   .inherited = std::move(sockets),
-                                   .tls = {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file},
-                                   .streams_max = config.streams_max,
-                                   .info = std::move(info)});
+    auto server = rpc::Server::start(*hub_, {.listen = addresses,
+                                             .inherited = std::move(sockets),
+                                             .tls = tls_files(config),
+                                             .streams_max = config.streams_max,
+                                             .memory_max = config.memory_max,
+                                             .warn = [](const std::string& message) { spdlog::warn("{}", message); },
+                                             .info = std::move(info)});
     if (!server) return server.error();
     server_ = std::move(*server);
+    if (const auto expires = server_->certificate_expires()) warn_of_expiry(*expires);
     return check_exposure(server_->addresses());
 }
 
@@ -223,8 +242,13 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
         }
         return counts;
     };
-    auto exporter = metrics::Exporter::start(options_.config.metrics,
-                                             {*hub_, info.version, info.engine, info.engines_refused, rpc_counts});
+    const auto refused_counts = [&server = *server_] {
+        std::vector<metrics::RefusedCount> counts;
+        for (const auto& each : server.refused()) counts.push_back({"grpc", std::string(each.reason), each.count});
+        return counts;
+    };
+    auto exporter = metrics::Exporter::start(
+        options_.config.metrics, {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, refused_counts});
     if (!exporter) return exporter.error();
     exporter_ = std::move(*exporter);
     return {};
@@ -305,32 +329,57 @@ void Daemon::Impl::reload() {
     if (options_.config_file.empty()) return spdlog::warn("SIGHUP: there is no configuration file to read again");
     supervision_->reloading();
     if (reloader_.joinable()) reloader_.join();  // an earlier one, which has posted its result
-    // The file may lie on a slow disk.
-    reloader_ = std::thread([this] {
-        auto loaded = std::make_shared<config::ParseResult>(config::load(options_.config_file));
+    // The files may be on a slow disk.
+    reloader_ = std::thread([this, has_tls = !options_.config.tls_certificate_file.empty()] {
+        auto loaded = std::make_shared<Reloaded>(Reloaded{config::load(options_.config_file), std::nullopt});
+        if (loaded->config && has_tls && !loaded->config->tls_certificate_file.empty())
+            loaded->tls = rpc::load_tls(tls_files(*loaded->config));
         loop_->post([this, loaded] { apply_reload(*loaded); });
     });
 }
 
-void Daemon::Impl::apply_reload(const config::ParseResult& loaded) {
+/// Nothing changes where anything is wrong.
+void Daemon::Impl::apply_reload(const Reloaded& loaded) {
     if (stopping_) return;
-    if (!loaded) {
-        for (const config::Problem& problem : loaded.error()) spdlog::error("{}", to_string(problem));
+    std::vector<std::string> problems;
+    if (!loaded.config) {
+        for (const config::Problem& problem : loaded.config.error()) problems.push_back(to_string(problem));
+    } else if (loaded.tls && !*loaded.tls) {
+        problems.push_back(options_.config_file + ": [server.tls]: " + loaded.tls->error().message);
+    }
+    if (!problems.empty()) {
+        for (const std::string& problem : problems) spdlog::error("{}", problem);
         spdlog::error("the configuration in force stays as it was");
-        return supervision_->reload_failed(to_string(loaded.error().front()));
+        return supervision_->reload_failed(problems.front());
     }
     config::Config before = options_.config;
-    config::Config after = *loaded;
+    config::Config after = *loaded.config;
+    if (loaded.tls) replace_certificates(**loaded.tls, after);
     hub_->apply(hub_config(after));
     options_.config.ports = after.ports;
     options_.config.history_bytes_per_port = after.history_bytes_per_port;
     before.ports = after.ports;
     before.history_bytes_per_port = after.history_bytes_per_port;
+    before.tls_certificate_file = options_.config.tls_certificate_file;
+    before.tls_key_file = options_.config.tls_key_file;
+    before.tls_client_ca_file = options_.config.tls_client_ca_file;
     if (!(before == after)) {
-        spdlog::warn("only ports and history were reloaded; other changes of {} need a restart", options_.config_file);
+        spdlog::warn("ports, history and certificates were reloaded; other changes of {} need a restart",
+                     options_.config_file);
     }
     spdlog::info("reloaded {}: {} ports", options_.config_file, after.ports.size());
     supervision_->ready();
+}
+
+/// Handshakes use them from now on. To demand certificates of clients, or no longer, needs a restart.
+void Daemon::Impl::replace_certificates(const rpc::TlsPems& pems, const config::Config& after) {
+    config::Config& config = options_.config;
+    if (config.tls_client_ca_file.empty() != after.tls_client_ca_file.empty()) return;
+    config.tls_certificate_file = after.tls_certificate_file;
+    config.tls_key_file = after.tls_key_file;
+    config.tls_client_ca_file = after.tls_client_ca_file;
+    server_->replace_certificates(pems);
+    warn_of_expiry(pems.expires);
 }
 
 /// --strict: waits until every device was opened, and ends the daemon when one could not be.

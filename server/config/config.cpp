@@ -101,6 +101,9 @@ void read_server(Table& root, Problems& problems, Config& config) {
     if (const auto streams = server.integer("streams_max", streams_min, streams_limit)) {
         config.streams_max = static_cast<std::uint32_t>(streams->value);
     }
+    if (const auto bytes = server.size("memory_max", memory_min, memory_limit)) {
+        config.memory_max = static_cast<std::uint64_t>(bytes->value);
+    }
     if (const auto text = server.string("drain_limit")) {
         const auto limit = parse_duration(text->value);
         if (!limit) {
@@ -123,7 +126,10 @@ void read_server(Table& root, Problems& problems, Config& config) {
     server.finish();
 
     check_exposure(server, listen, config);
-    if (source->contains("listen")) config.listen.clear();
+    if (source->contains("listen")) {
+        config.listen.clear();
+        config.listen_is_default = false;
+    }
     for (const Listen& entry : listen) config.listen.push_back(entry.text);
     if (const auto* empty = source->get_as<toml::array>("listen"); empty && empty->empty()) {
         server.problem(empty->source().begin, "'listen' in [server] is empty: name at least one address");
@@ -179,6 +185,7 @@ ParseResult parse(std::string_view text, std::string_view file) {
     }
     Config config;
     config.listen = {"127.0.0.1:50051"};
+    config.listen_is_default = true;
     Table root(source, "", problems);
     read_server(root, problems, config);
     read_history(root, problems, config);

@@ -26,13 +26,15 @@ struct PortEntry {
 /// The whole file as a validated value; defaults where it says nothing.
 struct Config {
     std::vector<std::string> listen;         ///< "HOST:PORT", "[::1]:PORT" or "unix:/PATH"
+    bool listen_is_default = false;          ///< the file has no `listen`: the Unix socket is served as well
     std::string metrics = "127.0.0.1:9464";  ///< empty: no metrics endpoint
     std::string engine = "auto";
     bool allow_insecure_remote = false;  ///< the file says that listening beyond loopback without TLS is meant
     std::string tls_certificate_file;
     std::string tls_key_file;
-    std::string tls_client_ca_file;    ///< set: clients must show a certificate
-    std::uint32_t streams_max = 4096;  ///< byte streams at once
+    std::string tls_client_ca_file;                       ///< set: clients must show a certificate
+    std::uint32_t streams_max = 4096;                     ///< byte streams at once
+    std::uint64_t memory_max = std::uint64_t{256} << 20;  ///< bytes that may be held for clients
     std::chrono::milliseconds drain_limit{5000};
     std::string state_dir;  ///< where the logs are kept over a restart; empty: nowhere, unless systemd keeps them
     std::string log_level = "info";  ///< trace, debug, info, warn, error

@@ -15,6 +15,8 @@ inline constexpr std::size_t listen_max = 16;
 inline constexpr std::size_t unix_path_bytes_max = 107;  ///< sockaddr_un, less its terminator
 inline constexpr std::int64_t streams_min = 1;
 inline constexpr std::int64_t streams_limit = 65536;
+inline constexpr std::int64_t memory_min = std::int64_t{16} << 20;
+inline constexpr std::int64_t memory_limit = std::int64_t{1} << 40;
 inline constexpr std::chrono::milliseconds drain_limit_max{600'000};
 
 inline constexpr std::int64_t history_bytes_min = std::int64_t{4} << 10;

@@ -4,7 +4,9 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -14,20 +16,40 @@ namespace {
 constexpr std::chrono::milliseconds drain_poll_interval{5};
 constexpr std::size_t names_listed_max = 12;
 
-/// Levenshtein distance: how many letters to change, add or drop.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
+/// A name that differs more is no typing mistake.
+constexpr std::size_t distance_max = 3;
+/// What is looked at of an unknown name, and how many names it is compared with, so that a call costs the io thread little.
+constexpr std::size_t unknown_name_bytes_max = 64;
+constexpr std::size_t candidates_max = 16;
+
+/// Levenshtein distance: how many letters to change, add or drop. More than `limit` is not counted to the end.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
+    if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) > limit) return limit + 1;
+    std::array<std::size_t, unknown_name_bytes_max + distance_max + 1> row{};
+    if (b.size() >= row.size()) return limit + 1;
+    std::iota(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(b.size()) + 1, std::size_t{0});
     for (std::size_t i = 0; i < a.size(); ++i) {
         std::size_t diagonal = row[0];
         row[0] = i + 1;
+        std::size_t least = row[0];
         for (std::size_t j = 0; j < b.size(); ++j) {
             const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
             diagonal = row[j + 1];
             row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
+            least = std::min(least, row[j + 1]);
         }
+        if (least > limit) return limit + 1;
     }
-    return row.back();
+    return row[b.size()];
+}
+
+/// How many letters two names have in common at their ends: cheap, and a typing mistake leaves most of them.
+std::size_t common_letters(std::string_view a, std::string_view b) {
+    const auto prefix = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+    std::size_t suffix = 0;
+    const std::size_t most = std::min(a.size(), b.size()) - prefix;
+    while (suffix < most && a[a.size() - 1 - suffix] == b[b.size() - 1 - suffix]) ++suffix;
+    return prefix + suffix;
 }
 
 }  // namespace
@@ -126,31 +148,56 @@ Result<Channel*> Hub::require(std::string_view name) {
     }
     if (Channel* channel = find(name)) return channel;
 
-    std::string message = "no port \"" + std::string(name.substr(0, 64)) + "\"";
-    const auto closest = std::min_element(channels_.begin(), channels_.end(), [&](const auto& a, const auto& b) {
-        return edit_distance(name.substr(0, 64), a.first) < edit_distance(name.substr(0, 64), b.first);
-    });
-    if (closest != channels_.end()) message += "; did you mean \"" + closest->first + "\"?";
-    std::string listed;
-    for (const auto& [other, channel] : channels_) listed += (listed.empty() ? "" : ", ") + other;
+    const std::string_view asked = name.substr(0, unknown_name_bytes_max);
+    std::string message = "no port \"" + std::string(asked) + "\"";
+    if (const auto* closest = closest_name(asked)) message += "; did you mean \"" + *closest + "\"?";
     if (channels_.empty()) {
         message += "; no port is configured";
     } else if (channels_.size() <= names_listed_max) {
+        std::string listed;
+        for (const auto& [other, channel] : channels_) listed += (listed.empty() ? "" : ", ") + other;
         message += " The ports are: " + listed;
     }
-    return Error{Failure::not_found, 0, std::string(name.substr(0, 64)), message};
+    return Error{Failure::not_found, 0, std::string(asked), message};
+}
+
+/// Null where there are no ports. The cost is bounded: only the names that have most letters in common are compared in full.
+const std::string* Hub::closest_name(std::string_view name) const {
+    using Candidate = std::pair<std::size_t, const std::string*>;
+    std::vector<Candidate> candidates;
+    candidates.reserve(channels_.size());
+    for (const auto& [other, channel] : channels_) candidates.emplace_back(common_letters(name, other), &other);
+    const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(std::min(candidates.size(), candidates_max));
+    std::ranges::partial_sort(candidates, end, std::greater{}, &Candidate::first);
+    const std::string* closest = candidates.empty() ? nullptr : candidates.front().second;
+    std::size_t best = distance_max + 1;
+    for (auto candidate = candidates.begin(); candidate != end; ++candidate) {
+        const std::size_t distance = edit_distance(name, *candidate->second, best - 1);
+        if (distance < best) closest = candidate->second;
+        best = std::min(best, distance);
+        if (best == 0) break;
+    }
+    return closest;
 }
 
 void Hub::each_watcher(const std::function<void(PortWatcher&)>& call) {
-    const auto watchers = watchers_;  // a call may add or remove some
-    for (PortWatcher* watcher : watchers) {
-        if (std::find(watchers_.begin(), watchers_.end(), watcher) != watchers_.end()) call(*watcher);
+    ++notifying_;
+    const std::size_t count = watchers_.size();  // one that is added during a call sees how things are
+    for (std::size_t i = 0; i < count; ++i) {
+        if (watchers_[i] != nullptr) call(*watchers_[i]);
     }
+    if (--notifying_ == 0) std::erase(watchers_, nullptr);
 }
 
 void Hub::add_watcher(PortWatcher& watcher) { watchers_.push_back(&watcher); }
 
-void Hub::remove_watcher(PortWatcher& watcher) noexcept { std::erase(watchers_, &watcher); }
+void Hub::remove_watcher(PortWatcher& watcher) noexcept {
+    if (notifying_ == 0) {
+        std::erase(watchers_, &watcher);
+    } else {
+        std::ranges::replace(watchers_, &watcher, nullptr);  // each_watcher() erases it
+    }
+}
 
 void Hub::publish_stats() {
     auto list = std::make_shared<StatsList>();

@@ -84,6 +84,7 @@ private:
     void remove(const std::string& name);
     void gone(const Channel& channel);
     void each_watcher(const std::function<void(PortWatcher&)>& call);
+    const std::string* closest_name(std::string_view name) const;
     void publish_stats();
     void wait_for_drain(std::chrono::steady_clock::time_point deadline);
     void close_all();
@@ -97,7 +98,8 @@ private:
     std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
     std::vector<Leaving> leaving_;                      ///< stopped, waiting for their devices to close
     std::multimap<std::string, Channel*> not_started_;  ///< by the device, which one of those has
-    std::vector<PortWatcher*> watchers_;
+    std::vector<PortWatcher*> watchers_;                ///< null: removed while they are notified
+    int notifying_ = 0;                                 ///< each_watcher() runs, perhaps inside itself
     ChannelLimits limits_;
     std::atomic<std::shared_ptr<const StatsList>> stats_;
     std::unique_ptr<boost::asio::steady_timer> drain_timer_;

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
+#include <chrono>
+#include <deque>
+#include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace vserd::io {
@@ -11,6 +15,10 @@ namespace {
 
 /// Handlers run before the engine gets its turn again, however many are waiting.
 constexpr int handlers_per_turn_max = 64;
+/// Calls that run before other handlers have their turn.
+constexpr int calls_per_handler_max = 16;
+/// Handlers and calls that take long have an end before their number is reached.
+constexpr std::chrono::microseconds handlers_time_max{500};
 
 }  // namespace
 
@@ -58,6 +66,9 @@ struct Loop::Private {
     std::vector<std::function<void()>> works;
     std::vector<std::function<void()>> works_running;  // kept for its memory
     std::atomic<std::thread::id> thread{};
+    std::mutex calls_mutex;
+    std::deque<std::function<void()>> calls;  ///< guarded by calls_mutex
+    bool calls_posted = false;                ///< guarded by calls_mutex; run_calls() is posted
 };
 
 Loop::Loop(std::unique_ptr<Engine> engine, NextEngine next)
@@ -95,6 +106,33 @@ void Loop::stop() { context_.stop(); }
 
 void Loop::at_end_of_turn(std::function<void()> work) { private_->works.push_back(std::move(work)); }
 
+void Loop::post_call(std::function<void()> work) {
+    {
+        const std::lock_guard lock(private_->calls_mutex);
+        private_->calls.push_back(std::move(work));
+        if (std::exchange(private_->calls_posted, true)) return;
+    }
+    post([this] { run_calls(); });
+}
+
+void Loop::run_calls() {
+    const auto end = std::chrono::steady_clock::now() + handlers_time_max;
+    for (int ran = 0; ran == 0 || (ran < calls_per_handler_max && std::chrono::steady_clock::now() < end); ++ran) {
+        std::function<void()> call;
+        {
+            const std::lock_guard lock(private_->calls_mutex);
+            if (private_->calls.empty()) {
+                private_->calls_posted = false;
+                return;
+            }
+            call = std::move(private_->calls.front());
+            private_->calls.pop_front();
+        }
+        call();
+    }
+    post([this] { run_calls(); });  // behind what others posted meanwhile
+}
+
 bool Loop::in_loop_thread() const noexcept {
     return private_->thread.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
@@ -112,9 +150,11 @@ bool Loop::turn(bool may_sleep) {
         woken_by_engine = !private_->doorbell.awaited();
     }
     // Bytes that wait go first; other handlers are looked for, at the price of a system call, when they woke the loop.
+    const auto end = std::chrono::steady_clock::now() + handlers_time_max;
     for (int handlers = 0; !woken_by_engine && handlers < handlers_per_turn_max; ++handlers) {
         if (context_.poll_one() == 0) break;
         ++ran;
+        if (std::chrono::steady_clock::now() >= end) break;
     }
     ran += engine_->drain();
     for (const auto& other : private_->others) ran += other->engine->drain();

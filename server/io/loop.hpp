@@ -52,6 +52,10 @@ public:
         boost::asio::post(context_, std::forward<Work>(work));
     }
 
+    /// Runs `work` on the io thread, in order with the other calls, and a few calls at a time: between them everything else
+    /// has its turn. For what clients ask for, of which there may be any number. Whoever posts bounds how many.
+    void post_call(std::function<void()> work);  // any thread
+
     /// Runs `work` once at the end of the current turn, after all completions that are ready now: the place to gather
     /// what several ports received at once into one message. Io thread only.
     void at_end_of_turn(std::function<void()> work);
@@ -65,6 +69,7 @@ public:
 private:
     struct Private;
     bool turn(bool may_sleep);
+    void run_calls();
 
     std::unique_ptr<Engine> engine_;
     NextEngine next_;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 
 namespace vserd::rpc {
@@ -16,6 +17,8 @@ namespace {
 constexpr int accepted_per_turn_max = 64;
 /// After descriptors or memory were short: others close theirs meanwhile, and new clients wait in the backlog.
 constexpr int backoff_ms = 50;
+/// Between two looks at the connections, while there are any.
+constexpr std::chrono::milliseconds sweep_interval{100};
 
 std::uint64_t descriptors_for_connections() {
     rlimit limit{};
@@ -26,8 +29,11 @@ std::uint64_t descriptors_for_connections() {
 
 }  // namespace
 
-Acceptor::Acceptor(std::vector<Listener> listeners)
+Acceptor::Acceptor(std::vector<Listener> listeners, Admission& admission, Warn warn)
     : listeners_(std::move(listeners)),
+      admission_(admission),
+      warn_(std::move(warn)),
+      guard_(admission.memory_max()),
       descriptors_max_(descriptors_for_connections()),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -48,13 +54,33 @@ void Acceptor::run() {
     std::vector<pollfd> waits{{wake_.get(), POLLIN, 0}};
     for (const Listener& listener : listeners_) waits.push_back({listener.socket.fd(), POLLIN, 0});
     bool short_of_descriptors = false;
+    auto swept = std::chrono::steady_clock::now();
     for (;;) {
         const nfds_t count = short_of_descriptors ? 1 : waits.size();
-        if (::poll(waits.data(), count, short_of_descriptors ? backoff_ms : -1) < 0 && errno != EINTR) return;
+        const bool idle = admission_.connections().size() == 0;
+        const int interval = short_of_descriptors ? backoff_ms : static_cast<int>(sweep_interval.count());
+        if (::poll(waits.data(), count, idle && !short_of_descriptors ? -1 : interval) < 0 && errno != EINTR) return;
         if ((waits[0].revents & POLLIN) != 0) return;
+        if (idle) guard_.set_baseline();
         short_of_descriptors = false;
         for (const Listener& listener : listeners_) short_of_descriptors |= !accept_some(listener);
+        if (const auto now = std::chrono::steady_clock::now(); now - swept >= sweep_interval) {
+            swept = now;
+            sweep();
+        }
     }
+}
+
+void Acceptor::sweep() {
+    const auto closed = admission_.connections().sweep(std::chrono::steady_clock::now(), guard_.excess());
+    for (const Connections::Closed& each : closed) {
+        admission_.count(each.abuse == Abuse::unexplained_bytes ? Refusal::connection_bytes
+                         : each.abuse == Abuse::too_many_calls  ? Refusal::connection_calls
+                                                                : Refusal::connection_memory);
+    }
+    if (closed.empty() || !warn_) return;
+    warn_("closed the connection of " + closed.front().peer + ": " + describe(closed.front().abuse) +
+          (closed.size() > 1 ? "; and " + std::to_string(closed.size() - 1) + " more" : ""));
 }
 
 /// Whether there are descriptors for more.
@@ -69,6 +95,7 @@ bool Acceptor::accept_some(const Listener& listener) {
             refused_.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
+        admission_.connections().add(connection.get());
         listener.accepted(listener.socket.fd(), std::move(connection));
     }
     return true;

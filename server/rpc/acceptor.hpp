@@ -4,11 +4,14 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "io/fd.hpp"
-#include "rpc/listen_socket.hpp"
+#include "net/listen_socket.hpp"
+#include "rpc/admission.hpp"
+#include "rpc/memory_guard.hpp"
 
 namespace vserd::rpc {
 
@@ -26,14 +29,20 @@ constexpr std::uint64_t descriptor_limit_for(std::uint64_t usable) {
 
 /// Accepts connections on a thread of its own and hands them on. gRPC's own listener stops accepting for good when
 /// descriptors run out (https://github.com/grpc/grpc/issues/20418); this one turns away what is too many and goes on.
+///
+/// The same thread looks after the connections: some times a second it closes those that abuse the server.
 class Acceptor {
 public:
     struct Listener {
-        ListenSocket socket;
+        net::ListenSocket socket;
         std::function<void(int listener, io::Fd connection)> accepted;  ///< on the acceptor's thread
     };
 
-    explicit Acceptor(std::vector<Listener> listeners);
+    /// Tells of connections that were closed, on the acceptor's thread.
+    using Warn = std::function<void(const std::string& message)>;
+
+    /// `admission` outlives this.
+    Acceptor(std::vector<Listener> listeners, Admission& admission, Warn warn);
     ~Acceptor();  ///< stops
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
@@ -46,8 +55,12 @@ public:
 private:
     void run();
     bool accept_some(const Listener& listener);
+    void sweep();
 
     std::vector<Listener> listeners_;
+    Admission& admission_;
+    const Warn warn_;
+    MemoryGuard guard_;                    ///< the acceptor's thread
     const std::uint64_t descriptors_max_;  ///< a connection whose number is beyond this is turned away
     io::Fd wake_;
     std::atomic<std::uint64_t> refused_{0};

@@ -4,10 +4,10 @@
 
 namespace vserd::rpc {
 
-grpc::ServerUnaryReactor* AdminService::GetServerInfo(grpc::CallbackServerContext* /*context*/,
-                                                      const ::vser::v1::GetServerInfoRequest* /*request*/,
+grpc::ServerUnaryReactor* AdminService::GetServerInfo(grpc::CallbackServerContext* context,
+                                                      const ::vser::v1::GetServerInfoRequest* request,
                                                       ::vser::v1::GetServerInfoResponse* response) {
-    return UnaryCall::start(environment_, Method::get_server_info, [response](UnaryCall& call) {
+    return UnaryCall::start(environment_, {context, request}, Method::get_server_info, [response](UnaryCall& call) {
         const Environment& environment = call.environment();
         response->set_version(environment.info.version);
         response->set_engine(environment.info.engine);

@@ -81,6 +81,8 @@ void AttachStream::request_taken() {
 void AttachStream::take_end(RequestInbox::End end) {
     if (end == RequestInbox::End::invalid) {
         finish(invalid_field("", "a message is not a vser.v1.AttachRequest"));
+    } else if (end == RequestInbox::End::no_memory) {
+        finish(environment().admission.memory_refusal());
     } else if (end == RequestInbox::End::ended && !opened_) {
         finish(invalid_field("open", "the first message must be `open`, and none came"));
     }  // else half-closed: the replies go on

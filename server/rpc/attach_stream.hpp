@@ -52,7 +52,7 @@ private:
                      &AttachStream::read_next>
         read_completion_{*this};
     grpc::ByteBuffer request_buffer_;
-    RequestInbox inbox_;
+    RequestInbox inbox_{ticket()};
     v1::AttachRequest request_;  ///< the one that is being taken
     bool busy_ = false;          ///< with request_
     bool taking_ = false;        ///< take_requests() runs

@@ -1,6 +1,9 @@
 #include "rpc/byte_stream.hpp"
 
+#include <utility>
+
 #include "rpc/stream_host.hpp"
+#include "rpc/wire.hpp"
 
 namespace vserd::rpc {
 
@@ -19,7 +22,23 @@ ByteStream::~ByteStream() {
 Environment& ByteStream::environment() const noexcept { return host().environment(); }
 
 void ByteStream::accept_arrived(bool ok) {
-    if (ok) accepted();
+    if (!ok) return;
+    auto ticket = environment().admission.admit(context_.peer(), stream_bytes, 0);
+    if (ticket) {
+        ticket_ = std::move(*ticket);
+    } else {
+        refusal_ = ticket.error();
+    }
+    accepted();
+}
+
+bool ByteStream::take_request(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& request) {
+    const std::size_t bytes = buffer.Length();
+    ticket_.received(bytes);
+    if (!refusal_ && !ticket_.grow(bytes)) refusal_ = environment().admission.memory_refusal();
+    const bool valid = !refusal_ && parse(buffer, request);
+    buffer.Clear();
+    return valid;
 }
 
 void ByteStream::accept_completed(bool ok) {
@@ -27,6 +46,7 @@ void ByteStream::accept_completed(bool ok) {
         delete this;
         return;
     }
+    if (refusal_) return finish(*refusal_);
     if (const auto refusal = host().enter(*this)) return finish(*refusal);
     begin();
 }

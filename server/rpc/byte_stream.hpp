@@ -1,5 +1,6 @@
 #pragma once
 
+#include <google/protobuf/message_lite.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -7,6 +8,7 @@
 #include <atomic>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "rpc/completion.hpp"
@@ -77,6 +79,10 @@ protected:
     StreamHost& host() const noexcept { return presence_.host(); }
     Environment& environment() const noexcept;
     grpc::ServerContext& context() noexcept { return context_; }
+    /// The call's share of the memory for clients; of whoever takes the requests.
+    Ticket& ticket() noexcept { return ticket_; }
+    /// Parses the one request of the call; for accepted(). Where it takes too much memory, begin() is not called.
+    bool take_request(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& request);
     void* accept_tag() noexcept { return &accept_completion_; }
 
 private:
@@ -90,6 +96,8 @@ private:
 
     StreamPresence presence_;  // first, so that it goes last
     const Method method_;
+    Ticket ticket_;
+    std::optional<Error> refusal_;  ///< of admission
     grpc::ServerContext context_;
     MemberCompletion<ByteStream, &ByteStream::accept_completed, &ByteStream::accept_arrived> accept_completion_{*this};
     MemberCompletion<ByteStream, &ByteStream::write_completed, nullptr, &ByteStream::write_is_awaited>

@@ -21,8 +21,7 @@ CollectStream::CollectStream(StreamHost& host) : ByteStream(host, Method::collec
 
 void CollectStream::accepted() {
     new CollectStream(host());  // owns itself
-    request_valid_ = parse(request_buffer_, request_);
-    request_buffer_.Clear();
+    request_valid_ = take_request(request_buffer_, request_);
 }
 
 void CollectStream::begin() {

@@ -2,9 +2,16 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace vserd::rpc {
+namespace {
+
+/// Completions that run before the loop looks after the devices again.
+constexpr std::size_t completions_per_handler_max = 64;
+
+}  // namespace
 
 CompletionThread::CompletionThread(grpc::CompletionQueue& queue, io::Loop& loop)
     : queue_(queue), loop_(loop), thread_([this] { poll(); }) {
@@ -48,13 +55,19 @@ void CompletionThread::deliver_soon() {
 }
 
 void CompletionThread::run_arrived() {
-    {
+    if (ran_ == running_.size()) {
         const std::lock_guard lock(mutex_);
         delivering_ = false;
+        running_.clear();
+        ran_ = 0;
         running_.swap(arrived_);
     }
-    for (const Arrived& arrived : running_) arrived.completion->on_complete(arrived.ok);
-    running_.clear();
+    const std::size_t end = std::min(running_.size(), ran_ + completions_per_handler_max);
+    while (ran_ < end) {
+        const Arrived arrived = running_[ran_++];
+        arrived.completion->on_complete(arrived.ok);
+    }
+    if (ran_ < running_.size()) loop_.post([this] { run_arrived(); });  // the engine first
 }
 
 }  // namespace vserd::rpc

@@ -45,6 +45,7 @@ private:
     std::vector<Arrived> arrived_;  ///< guarded by mutex_; bounded by the operations outstanding, a few per stream
     bool delivering_ = false;       ///< guarded by mutex_; run_arrived() is posted
     std::vector<Arrived> running_;  ///< io thread only
+    std::size_t ran_ = 0;           ///< of running_
     std::thread thread_;
 };
 

@@ -34,34 +34,38 @@ port::Reply<line::Signals> signals_reply(UnaryCall& call, Response* response) {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* PortService::ListPorts(Context* /*context*/, const v1::ListPortsRequest* /*request*/,
+grpc::ServerUnaryReactor* PortService::ListPorts(Context* context, const v1::ListPortsRequest* request,
                                                  v1::ListPortsResponse* response) {
-    return UnaryCall::start(environment_, Method::list_ports, [response](UnaryCall& call) {
+    return UnaryCall::start(environment_, {context, request}, Method::list_ports, [response](UnaryCall& call) {
         const Environment& environment = call.environment();
         for (const auto& [name, channel] : environment.hub.channels()) {
             to_proto(*channel, *response->add_ports());
+        }
+        // Until the client has taken it; the message, its encoded form and what gRPC makes of it.
+        if (!call.hold_bytes(4 * response->ByteSizeLong())) {
+            response->Clear();
+            return call.fail(environment.admission.memory_refusal());
         }
         call.succeed();
     });
 }
 
-grpc::ServerUnaryReactor* PortService::GetPort(Context* /*context*/, const v1::GetPortRequest* request,
+grpc::ServerUnaryReactor* PortService::GetPort(Context* context, const v1::GetPortRequest* request,
                                                v1::GetPortResponse* response) {
-    return UnaryCall::start(environment_, Method::get_port, request->port(),
+    return UnaryCall::start(environment_, {context, request}, Method::get_port, request->port(),
                             [response](UnaryCall& call, hub::Channel& channel) {
                                 to_proto(channel, *response->mutable_port());
                                 call.succeed();
                             });
 }
 
-grpc::ServerWriteReactor<v1::WatchPortsResponse>* PortService::WatchPorts(Context* /*context*/,
-                                                                          const v1::WatchPortsRequest* request) {
-    return watchers_.start(environment_, *request);
+grpc::ServerWriteReactor<grpc::ByteBuffer>* PortService::WatchPorts(Context* context, const grpc::ByteBuffer* request) {
+    return watchers_.start(context->peer(), *request);
 }
 
-grpc::ServerUnaryReactor* PortService::GetBaud(Context* /*context*/, const v1::GetBaudRequest* request,
+grpc::ServerUnaryReactor* PortService::GetBaud(Context* context, const v1::GetBaudRequest* request,
                                                v1::GetBaudResponse* response) {
-    return UnaryCall::start(environment_, Method::get_baud, request->port(),
+    return UnaryCall::start(environment_, {context, request}, Method::get_baud, request->port(),
                             [response](UnaryCall& call, hub::Channel& channel) {
                                 response->set_baud(channel.port().settings().baud);
                                 call.succeed();
@@ -70,18 +74,19 @@ grpc::ServerUnaryReactor* PortService::GetBaud(Context* /*context*/, const v1::G
 
 grpc::ServerUnaryReactor* PortService::SetBaud(Context* context, const v1::SetBaudRequest* request,
                                                v1::SetBaudResponse* response) {
-    return UnaryCall::start(
-        environment_, Method::set_baud, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
-            line::SettingsChange change;
-            change.baud = request->baud();
-            change_settings(call, channel, change, answer_by(context->deadline()),
-                            [response](const line::Settings& settings) { response->set_baud(settings.baud); });
-        });
+    return UnaryCall::start(environment_, {context, request}, Method::set_baud, request->port(),
+                            [=](UnaryCall& call, hub::Channel& channel) {
+                                line::SettingsChange change;
+                                change.baud = request->baud();
+                                change_settings(
+                                    call, channel, change, answer_by(context->deadline()),
+                                    [response](const line::Settings& settings) { response->set_baud(settings.baud); });
+                            });
 }
 
-grpc::ServerUnaryReactor* PortService::GetFormat(Context* /*context*/, const v1::GetFormatRequest* request,
+grpc::ServerUnaryReactor* PortService::GetFormat(Context* context, const v1::GetFormatRequest* request,
                                                  v1::GetFormatResponse* response) {
-    return UnaryCall::start(environment_, Method::get_format, request->port(),
+    return UnaryCall::start(environment_, {context, request}, Method::get_format, request->port(),
                             [response](UnaryCall& call, hub::Channel& channel) {
                                 to_proto(channel.port().settings().format, *response->mutable_format());
                                 call.succeed();
@@ -91,7 +96,8 @@ grpc::ServerUnaryReactor* PortService::GetFormat(Context* /*context*/, const v1:
 grpc::ServerUnaryReactor* PortService::SetFormat(Context* context, const v1::SetFormatRequest* request,
                                                  v1::SetFormatResponse* response) {
     return UnaryCall::start(
-        environment_, Method::set_format, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+        environment_, {context, request}, Method::set_format, request->port(),
+        [=](UnaryCall& call, hub::Channel& channel) {
             if (!request->has_format()) {
                 return call.fail(invalid_field("format", "format is missing; give what is to change in it"));
             }
@@ -103,18 +109,19 @@ grpc::ServerUnaryReactor* PortService::SetFormat(Context* context, const v1::Set
         });
 }
 
-grpc::ServerUnaryReactor* PortService::GetSignals(Context* /*context*/, const v1::GetSignalsRequest* request,
+grpc::ServerUnaryReactor* PortService::GetSignals(Context* context, const v1::GetSignalsRequest* request,
                                                   v1::GetSignalsResponse* response) {
-    return UnaryCall::start(environment_, Method::get_signals, request->port(),
+    return UnaryCall::start(environment_, {context, request}, Method::get_signals, request->port(),
                             [response](UnaryCall& call, hub::Channel& channel) {
                                 channel.port().read_signals(signals_reply(call, response));
                             });
 }
 
-grpc::ServerUnaryReactor* PortService::SetSignals(Context* /*context*/, const v1::SetSignalsRequest* request,
+grpc::ServerUnaryReactor* PortService::SetSignals(Context* context, const v1::SetSignalsRequest* request,
                                                   v1::SetSignalsResponse* response) {
     return UnaryCall::start(
-        environment_, Method::set_signals, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+        environment_, {context, request}, Method::set_signals, request->port(),
+        [=](UnaryCall& call, hub::Channel& channel) {
             line::SignalChange change;
             if (request->has_dtr()) change.dtr = request->dtr();
             if (request->has_rts()) change.rts = request->rts();
@@ -127,7 +134,7 @@ grpc::ServerUnaryReactor* PortService::SetSignals(Context* /*context*/, const v1
 
 grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::SendBreakRequest* request,
                                                  v1::SendBreakResponse* /*response*/) {
-    return UnaryCall::start(environment_, Method::send_break, request->port(),
+    return UnaryCall::start(environment_, {context, request}, Method::send_break, request->port(),
                             [=](UnaryCall& call, hub::Channel& channel) {
                                 const auto duration = break_duration(request->has_duration(), request->duration());
                                 if (!duration) return call.fail(duration.error());
@@ -140,17 +147,18 @@ grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::Sen
                             });
 }
 
-grpc::ServerUnaryReactor* PortService::Flush(Context* /*context*/, const v1::FlushRequest* request,
+grpc::ServerUnaryReactor* PortService::Flush(Context* context, const v1::FlushRequest* request,
                                              v1::FlushResponse* response) {
-    return UnaryCall::start(environment_, Method::flush, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
-        const auto direction = flush_direction(request->direction());
-        if (!direction) return call.fail(direction.error());
-        channel.port().flush(*direction, [&call, response](const Result<std::uint64_t>& discarded) {
-            if (!discarded) return call.fail(discarded.error());
-            response->set_output_bytes_discarded(*discarded);
-            call.succeed();
+    return UnaryCall::start(
+        environment_, {context, request}, Method::flush, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
+            const auto direction = flush_direction(request->direction());
+            if (!direction) return call.fail(direction.error());
+            channel.port().flush(*direction, [&call, response](const Result<std::uint64_t>& discarded) {
+                if (!discarded) return call.fail(discarded.error());
+                response->set_output_bytes_discarded(*discarded);
+                call.succeed();
+            });
         });
-    });
 }
 
 }  // namespace vserd::rpc

@@ -6,10 +6,23 @@
 
 namespace vserd::rpc {
 
+/// WatchPorts raw, since one encoded event serves every watcher; the rest with messages.
+template <class Base>
+using WithUnaryPortCalls =
+    ::vser::v1::PortService::WithCallbackMethod_ListPorts<::vser::v1::PortService::WithCallbackMethod_GetPort<
+        ::vser::v1::PortService::WithCallbackMethod_GetBaud<::vser::v1::PortService::WithCallbackMethod_SetBaud<
+            ::vser::v1::PortService::WithCallbackMethod_GetFormat<::vser::v1::PortService::WithCallbackMethod_SetFormat<
+                ::vser::v1::PortService::WithCallbackMethod_GetSignals<
+                    ::vser::v1::PortService::WithCallbackMethod_SetSignals<
+                        ::vser::v1::PortService::WithCallbackMethod_SendBreak<
+                            ::vser::v1::PortService::WithCallbackMethod_Flush<Base>>>>>>>>>>;
+using PortServiceBase =
+    WithUnaryPortCalls<::vser::v1::PortService::WithRawCallbackMethod_WatchPorts<::vser::v1::PortService::Service>>;
+
 /// PortService by the callback API. Its methods are called on gRPC threads.
-class PortService final : public ::vser::v1::PortService::CallbackService {
+class PortService final : public PortServiceBase {
 public:
-    explicit PortService(Environment& environment) : environment_(environment) {}
+    explicit PortService(Environment& environment) : environment_(environment), watchers_(environment) {}
 
     /// Ends the watchers, which otherwise would outlive the server. Io thread.
     void finish_watchers(const Error& error) { watchers_.finish_all(error); }
@@ -20,8 +33,7 @@ public:
 
     Reactor* ListPorts(Context*, const ::vser::v1::ListPortsRequest*, ::vser::v1::ListPortsResponse*) override;
     Reactor* GetPort(Context*, const ::vser::v1::GetPortRequest*, ::vser::v1::GetPortResponse*) override;
-    grpc::ServerWriteReactor<::vser::v1::WatchPortsResponse>* WatchPorts(Context*,
-                                                                         const ::vser::v1::WatchPortsRequest*) override;
+    grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchPorts(Context*, const grpc::ByteBuffer*) override;
     Reactor* GetBaud(Context*, const ::vser::v1::GetBaudRequest*, ::vser::v1::GetBaudResponse*) override;
     Reactor* SetBaud(Context*, const ::vser::v1::SetBaudRequest*, ::vser::v1::SetBaudResponse*) override;
     Reactor* GetFormat(Context*, const ::vser::v1::GetFormatRequest*, ::vser::v1::GetFormatResponse*) override;

@@ -14,8 +14,7 @@ ReadStream::ReadStream(StreamHost& host) : LogStream(host, Method::read) {
 
 void ReadStream::accepted() {
     new ReadStream(host());  // owns itself
-    request_valid_ = parse(request_buffer_, request_);
-    request_buffer_.Clear();
+    request_valid_ = take_request(request_buffer_, request_);
 }
 
 void ReadStream::begin() {

@@ -13,6 +13,11 @@ constexpr std::size_t bytes_wanted = std::size_t{64} << 10;
 
 bool RequestInbox::put(v1::AttachRequest&& request, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
+    ticket_.received(bytes);
+    if (!ticket_.grow(bytes)) {
+        end_ = End::no_memory;
+        return false;
+    }
     entries_.push_back({std::move(request), bytes});
     bytes_ += bytes;
     reading_ = has_room();
@@ -27,12 +32,14 @@ void RequestInbox::put_end(End end) {
 RequestInbox::Taken RequestInbox::take() {
     const std::lock_guard lock(mutex_);
     Taken taken;
+    ticket_.shrink(std::exchange(bytes_taken_, 0));
     if (entries_.empty()) {
         taken.end = end_;
         return taken;
     }
     taken.request = std::move(entries_.front().request);
-    bytes_ -= entries_.front().bytes;
+    bytes_taken_ = entries_.front().bytes;
+    bytes_ -= bytes_taken_;
     entries_.pop_front();
     taken.read_on = !reading_ && has_room();
     if (taken.read_on) reading_ = true;

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 
+#include "rpc/admission.hpp"
 #include "rpc/convert.hpp"
 
 namespace vserd::rpc {
@@ -15,14 +16,18 @@ namespace vserd::rpc {
 /// The queue's thread puts, the io thread takes.
 class RequestInbox {
 public:
-    enum class End { open, ended, invalid };
+    enum class End { open, ended, invalid, no_memory };
     struct Taken {
         std::optional<v1::AttachRequest> request;  ///< none: nothing has come, or the end was reached
         End end = End::open;                       ///< of a client's requests, once all were taken
         bool read_on = false;                      ///< put() had no room and said so; now there is: start the next read
     };
 
-    /// Whether to start the next read at once.
+    /// `ticket` accounts for the bytes of the requests that were put, until the one after them is taken. It outlives this.
+    explicit RequestInbox(Ticket& ticket) : ticket_(ticket) {}
+    RequestInbox() : ticket_(none_) {}  ///< accounts for nothing
+
+    /// Whether to start the next read at once. Beyond the memory for clients the inbox ends with no_memory.
     bool put(v1::AttachRequest&& request, std::size_t bytes);
     /// Nothing follows: the client closed its side or sent what is no request.
     void put_end(End end);
@@ -37,6 +42,9 @@ private:
     bool has_room() const noexcept;
 
     std::mutex mutex_;
+    Ticket none_;
+    Ticket& ticket_;               ///< guarded by mutex_
+    std::size_t bytes_taken_ = 0;  ///< of the request that was taken last
     std::deque<Entry> entries_;
     std::size_t bytes_ = 0;
     bool reading_ = true;

@@ -2,8 +2,6 @@
 
 #include <absl/synchronization/mutex.h>
 #include <grpc/support/log.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -22,11 +20,13 @@
 #include "rpc/completion_thread.hpp"
 #include "rpc/console_service.hpp"
 #include "rpc/health.hpp"
-#include "rpc/listen_socket.hpp"
+
 #include "rpc/port_service.hpp"
 #include "rpc/read_stream.hpp"
+#include "rpc/reflection_service.hpp"
 #include "rpc/stream_host.hpp"
 #include "rpc/tls.hpp"
+#include "rpc/tls_credentials.hpp"
 
 namespace vserd::rpc {
 namespace {
@@ -41,22 +41,7 @@ constexpr int keepalive_timeout_ms = 15'000;
 constexpr int client_ping_interval_min_ms = 5'000;
 constexpr int handshake_timeout_ms = 10'000;
 /// What a client may have under way to us on one stream while we take nothing: bounds memory.
-constexpr int stream_window_bytes = 256 * 1024;
-/// For the library's own synchronous service (reflection).
-constexpr int quota_threads_max = 16;
-
-Result<std::shared_ptr<grpc::ServerCredentials>> credentials(const TlsFiles& files) {
-    if (files.certificate.empty()) return grpc::InsecureServerCredentials();
-    auto pems = load_tls(files);
-    if (!pems) return pems.error();
-    grpc::SslServerCredentialsOptions options;
-    if (!files.client_ca.empty()) {
-        options.pem_root_certs = std::move(pems->client_ca);
-        options.client_certificate_request = GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY;
-    }
-    options.pem_key_cert_pairs.push_back({std::move(pems->key), std::move(pems->certificate)});
-    return grpc::SslServerCredentials(options);
-}
+constexpr int stream_window_bytes = 64 * 1024;
 
 void set_limits(grpc::ServerBuilder& builder) {
     builder.SetMaxReceiveMessageSize(receive_message_bytes_max);
@@ -69,12 +54,6 @@ void set_limits(grpc::ServerBuilder& builder) {
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, handshake_timeout_ms);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, stream_window_bytes);
-    builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
-    builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
-    builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
-    grpc::ResourceQuota quota("vserd");
-    quota.SetMaxThreads(quota_threads_max);
-    builder.SetResourceQuota(quota);
 }
 
 }  // namespace
@@ -83,7 +62,8 @@ class Server::Impl {
 public:
     Impl(hub::Hub& hub, ServerOptions options)
         : options_(std::move(options)),
-          environment_{hub, hub.loop(), counters_, options_.info, std::chrono::steady_clock::now()} {}
+          admission_(options_.memory_max),
+          environment_{hub, hub.loop(), counters_, options_.info, std::chrono::steady_clock::now(), admission_} {}
 
     ~Impl() {
         if (stopper_.joinable()) stopper_.join();
@@ -97,20 +77,26 @@ public:
 
     const std::vector<std::string>& addresses() const noexcept { return addresses_; }
     const RpcCounters& counters() const noexcept { return counters_; }
-    std::uint64_t connections_refused() const noexcept { return acceptor_->refused(); }
+    std::vector<Refused> refused() const;
+    CertificateStore* certificates() const noexcept { return certificates_.get(); }
 
 private:
-    Result<std::vector<std::vector<ListenSocket>>> open_sockets();
+    Result<std::vector<std::vector<net::ListenSocket>>> open_sockets();
     Result<std::vector<Acceptor::Listener>> listen(grpc::ServerBuilder& builder);
     void shut_down(std::chrono::milliseconds grace);
+    std::shared_ptr<grpc::ServerCredentials> credentials_of(const std::string& address);
 
     RpcCounters counters_;
     ServerOptions options_;
+    Admission admission_;
     Environment environment_;
     ConsoleService console_{environment_};
     PortService ports_{environment_};
     AdminService admin_{environment_};
+    ReflectionService reflection_{admission_};
     std::vector<std::string> addresses_;
+    std::shared_ptr<CertificateStore> certificates_;            ///< null without TLS
+    std::vector<std::shared_ptr<TlsCredentials>> credentials_;  ///< gRPC calls them as long as the server lives
     std::unique_ptr<grpc::ServerCompletionQueue> queue_;
     std::optional<StreamHost> host_;
     std::unique_ptr<grpc::Server> server_;
@@ -121,43 +107,46 @@ private:
 };
 
 /// The sockets of each address: those of `listen` in its order, then what was inherited besides.
-Result<std::vector<std::vector<ListenSocket>>> Server::Impl::open_sockets() {
-    std::list<ListenSocket> inherited;
+Result<std::vector<std::vector<net::ListenSocket>>> Server::Impl::open_sockets() {
+    std::list<net::ListenSocket> inherited;
     for (const int fd : std::exchange(options_.inherited, {})) {
-        auto socket = ListenSocket::adopt(fd);
+        auto socket = net::ListenSocket::adopt(fd);
         if (!socket) return socket.error();
         inherited.push_back(std::move(*socket));
     }
-    std::vector<std::vector<ListenSocket>> groups;
+    std::vector<std::vector<net::ListenSocket>> groups;
     for (const std::string& address : options_.listen) {
-        const auto same = [&](const ListenSocket& socket) { return socket.address() == address; };
+        const auto same = [&](const net::ListenSocket& socket) { return socket.address() == address; };
         if (const auto found = std::ranges::find_if(inherited, same); found != inherited.end()) {
             groups.emplace_back().push_back(std::move(*found));
             inherited.erase(found);
             continue;
         }
-        auto sockets = ListenSocket::open(address);
+        auto sockets = net::ListenSocket::open(address);
         if (!sockets) return sockets.error();
         groups.push_back(std::move(*sockets));
     }
-    for (ListenSocket& socket : inherited) groups.emplace_back().push_back(std::move(socket));
+    for (net::ListenSocket& socket : inherited) groups.emplace_back().push_back(std::move(socket));
     return groups;
 }
 
 /// Opens the sockets, and prepares the server for the connections that will come from them.
 Result<std::vector<Acceptor::Listener>> Server::Impl::listen(grpc::ServerBuilder& builder) {
     using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
-    const auto secure = credentials(options_.tls);
-    if (!secure) return secure.error();
+    if (!options_.tls.certificate.empty()) {
+        auto pems = load_tls(options_.tls);
+        if (!pems) return pems.error();
+        certificates_ = std::make_shared<CertificateStore>(std::move(*pems));
+    }
     auto groups = open_sockets();
     if (!groups) return groups.error();
     std::vector<Acceptor::Listener> listeners;
     for (auto& sockets : *groups) {
         const std::string& address = sockets.front().address();
         addresses_.push_back(address);
-        const auto channel = is_unix(address) ? grpc::InsecureServerCredentials() : *secure;
-        const std::shared_ptr target = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, channel);
-        for (ListenSocket& socket : sockets) {
+        const std::shared_ptr target =
+            builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials_of(address));
+        for (net::ListenSocket& socket : sockets) {
             listeners.push_back({std::move(socket), [target](int listener, io::Fd connection) {
                                      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
                                      parameters.listener_fd = listener;
@@ -169,11 +158,16 @@ Result<std::vector<Acceptor::Listener>> Server::Impl::listen(grpc::ServerBuilder
     return listeners;
 }
 
+std::shared_ptr<grpc::ServerCredentials> Server::Impl::credentials_of(const std::string& address) {
+    if (certificates_ == nullptr || net::is_unix(address)) return grpc::InsecureServerCredentials();
+    credentials_.push_back(std::make_shared<TlsCredentials>(certificates_));
+    return credentials_.back();
+}
+
 Result<void> Server::Impl::start() {
     // Debian builds abseil with its deadlock detector on, which costs on every lock that gRPC takes.
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
     grpc::ServerBuilder builder;
     set_limits(builder);
@@ -182,6 +176,7 @@ Result<void> Server::Impl::start() {
     builder.RegisterService(&ports_);
     builder.RegisterService(&console_);
     builder.RegisterService(&admin_);
+    builder.RegisterService(&reflection_);
     queue_ = builder.AddCompletionQueue();
     host_.emplace(environment_, console_, *queue_, options_.streams_max);
     server_ = builder.BuildAndStart();
@@ -199,8 +194,14 @@ Result<void> Server::Impl::start() {
     new CollectStream(*host_);
     poller_.emplace(*queue_, environment_.loop);
     host_->set_poller(*poller_);
-    acceptor_.emplace(std::move(*listeners));
+    acceptor_.emplace(std::move(*listeners), admission_, options_.warn);
     return {};
+}
+
+std::vector<Server::Refused> Server::Impl::refused() const {
+    std::vector<Refused> result{{"descriptors", acceptor_->refused()}};
+    for (const Admission::Refused& each : admission_.refused()) result.push_back({each.reason, each.count});
+    return result;
 }
 
 void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> done) {
@@ -236,11 +237,20 @@ Result<std::unique_ptr<Server>> Server::start(hub::Hub& hub, ServerOptions optio
 
 const std::vector<std::string>& Server::addresses() const noexcept { return impl_->addresses(); }
 const RpcCounters& Server::counters() const noexcept { return impl_->counters(); }
-std::uint64_t Server::connections_refused() const noexcept { return impl_->connections_refused(); }
+void Server::replace_certificates(TlsPems pems) {
+    if (CertificateStore* certificates = impl_->certificates()) certificates->replace(std::move(pems));
+}
+
+std::optional<std::chrono::system_clock::time_point> Server::certificate_expires() const {
+    const CertificateStore* certificates = impl_->certificates();
+    return certificates == nullptr ? std::nullopt : std::optional(certificates->expires());
+}
+
+std::vector<Server::Refused> Server::refused() const { return impl_->refused(); }
 void Server::announce_stop() { impl_->announce_stop(); }
 void Server::stop(std::chrono::milliseconds grace, std::function<void()> done) { impl_->stop(grace, std::move(done)); }
 
-bool is_local_address(const std::string& address) { return is_local(address); }
+bool is_local_address(const std::string& address) { return net::is_local(address); }
 
 namespace {
 

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hub/hub.hpp"
@@ -12,6 +14,8 @@
 #include "rpc/server_info.hpp"
 
 namespace vserd::rpc {
+
+struct TlsPems;  // rpc/tls.hpp
 
 /// PEM files. An empty certificate means no TLS; a client CA means that clients must show a certificate of it.
 struct TlsFiles {
@@ -25,8 +29,11 @@ struct ServerOptions {
     /// Sockets that listen already (socket activation). One that has an address of `listen` is used for it; the others are
     /// served besides. Owned by the server from start() on.
     std::vector<int> inherited;
-    TlsFiles tls;                      ///< not for Unix sockets
-    std::uint32_t streams_max = 4096;  ///< byte streams at once, over all clients
+    TlsFiles tls;                                         ///< not for Unix sockets
+    std::uint32_t streams_max = 4096;                     ///< byte streams at once, over all clients
+    std::uint64_t memory_max = std::uint64_t{256} << 20;  ///< bytes that may be held for clients
+    /// Told, on any thread, that a connection was closed, and why.
+    std::function<void(const std::string& message)> warn = nullptr;
     ServerInfo info;
 };
 
@@ -43,8 +50,18 @@ public:
     /// Where it listens, with the ports that were picked.
     const std::vector<std::string>& addresses() const noexcept;
     const RpcCounters& counters() const noexcept;
-    /// Turned away because the process is short of descriptors. Any thread.
-    std::uint64_t connections_refused() const noexcept;
+    struct Refused {
+        std::string_view reason;
+        std::uint64_t count = 0;
+    };
+    /// Connections and calls that were turned away, by the limit that they met. Any thread.
+    std::vector<Refused> refused() const;
+
+    /// TLS handshakes from now on use these; without TLS it does nothing. Whether clients have to show a certificate stays as it
+    /// was at the start. Any thread.
+    void replace_certificates(TlsPems pems);
+    /// When the certificate in force expires; nothing without TLS. Any thread.
+    std::optional<std::chrono::system_clock::time_point> certificate_expires() const;
 
     /// Tells health checkers that this server is about to go. Io thread.
     void announce_stop();

@@ -5,7 +5,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include <array>
 #include <cerrno>
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -42,6 +44,13 @@ Certificate first_certificate(const std::string& pem) {
 Key key_of(const std::string& pem) {
     const auto no_passphrase = [](char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) { return 0; };
     return {::PEM_read_bio_PrivateKey(bio_of(pem).get(), nullptr, no_passphrase, nullptr), &::EVP_PKEY_free};
+}
+
+/// notAfter, in UTC; the epoch where it cannot be read.
+std::chrono::system_clock::time_point expiry_of(const X509& certificate) {
+    std::tm time{};
+    if (::ASN1_TIME_to_tm(::X509_get0_notAfter(&certificate), &time) != 1) return {};
+    return std::chrono::system_clock::from_time_t(::timegm(&time));
 }
 
 Error unusable(const char* what, const std::string& path, const char* why) {
@@ -85,9 +94,22 @@ Result<TlsPems> load_tls(const TlsFiles& files) {
         }
         pems.client_ca = std::move(*client_ca);
     }
+    pems.expires = expiry_of(*parsed);
     pems.certificate = std::move(*certificate);
     pems.key = std::move(*key);
     return pems;
+}
+
+std::optional<std::string> expiry_warning(std::chrono::system_clock::time_point expires,
+                                          std::chrono::system_clock::time_point now) {
+    if (expires > now + certificate_expiry_warning) return std::nullopt;
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(expires);
+    std::tm time{};
+    ::gmtime_r(&seconds, &time);
+    std::array<char, 32> text{};
+    std::strftime(text.data(), text.size(), "%F %T UTC", &time);
+    return std::string("the TLS certificate ") + (expires <= now ? "expired" : "expires") + " on " + text.data() +
+           "; renew it and reload vserd";
 }
 
 }  // namespace vserd::rpc

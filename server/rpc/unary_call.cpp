@@ -4,19 +4,34 @@
 
 namespace vserd::rpc {
 
-UnaryCall* UnaryCall::start(Environment& environment, Method method, Work work) {
+UnaryCall* UnaryCall::start(Environment& environment, Caller caller, Method method, Work work) {
     auto* call = new UnaryCall(environment, method);
-    environment.loop.post([call, work = std::move(work)] { work(*call); });
+    auto ticket = environment.admission.admit(caller.context->peer(), call_bytes, caller.request->ByteSizeLong());
+    if (!ticket) {
+        call->refuse(ticket.error());
+        return call;
+    }
+    call->ticket_ = std::move(*ticket);
+    environment.loop.post_call([call, work = std::move(work)] { work(*call); });
     return call;
 }
 
-UnaryCall* UnaryCall::start(Environment& environment, Method method, const std::string& port, PortWork work) {
-    return start(environment, method, [&port, work = std::move(work)](UnaryCall& call) {
+UnaryCall* UnaryCall::start(Environment& environment, Caller caller, Method method, const std::string& port,
+                            PortWork work) {
+    return start(environment, caller, method, [&port, work = std::move(work)](UnaryCall& call) {
         call.port_ = port;  // of the request, which lives as long as the call
         const auto channel = call.environment_.hub.require(port);
         if (!channel) return call.fail(channel.error());
         work(call, **channel);
     });
+}
+
+/// On the gRPC thread that makes the call.
+void UnaryCall::refuse(const Error& error) {
+    refused_ = true;
+    const grpc::Status status = to_status(error);
+    environment_.counters.count(method_, status.error_code());
+    Finish(status);
 }
 
 void UnaryCall::succeed() { finish(grpc::Status::OK); }
@@ -35,6 +50,7 @@ void UnaryCall::finish(const grpc::Status& status) {
 }
 
 void UnaryCall::OnCancel() {
+    if (refused_) return;
     environment_.loop.post([this] {
         client_is_gone_ = true;
         if (const auto action = std::exchange(cancelled_, nullptr)) action();
@@ -42,6 +58,10 @@ void UnaryCall::OnCancel() {
 }
 
 void UnaryCall::OnDone() {
+    if (refused_) {
+        delete this;
+        return;
+    }
     // What OnCancel() posted comes before this.
     environment_.loop.post([this] { delete this; });
 }

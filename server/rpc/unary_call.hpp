@@ -1,5 +1,6 @@
 #pragma once
 
+#include <google/protobuf/message_lite.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <functional>
@@ -11,6 +12,12 @@
 
 namespace vserd::rpc {
 
+/// Where a call comes from: what admission asks for.
+struct Caller {
+    const grpc::CallbackServerContext* context;
+    const google::protobuf::MessageLite* request;
+};
+
 /// One call with one reply. Owns itself: it is made on a gRPC thread, does its work on the io thread, and destroys itself
 /// there when gRPC is done with it. The request and response messages live as long.
 class UnaryCall final : public grpc::ServerUnaryReactor {
@@ -18,10 +25,12 @@ public:
     using Work = std::function<void(UnaryCall&)>;
     using PortWork = std::function<void(UnaryCall&, hub::Channel&)>;
 
-    /// Runs `work` on the io thread; it, or what it starts, must call succeed() or fail() once.
-    static UnaryCall* start(Environment& environment, Method method, Work work);
+    /// Runs `work` on the io thread; it, or what it starts, must call succeed() or fail() once. A call that admission refuses
+    /// ends here, and costs the io thread nothing.
+    static UnaryCall* start(Environment& environment, Caller caller, Method method, Work work);
     /// The same for a call about one port; fails where there is none of that name.
-    static UnaryCall* start(Environment& environment, Method method, const std::string& port, PortWork work);
+    static UnaryCall* start(Environment& environment, Caller caller, Method method, const std::string& port,
+                            PortWork work);
 
     // Io thread, from here on.
     void succeed();
@@ -31,15 +40,20 @@ public:
     /// Keeps what the call needs until it is over.
     void hold(std::shared_ptr<void> held) { held_ = std::move(held); }
     Environment& environment() const noexcept { return environment_; }
+    /// Accounts for a reply that may be large; false: fail with memory_refusal().
+    [[nodiscard]] bool hold_bytes(std::size_t bytes) { return ticket_.grow(bytes); }
 
 private:
     UnaryCall(Environment& environment, Method method) : environment_(environment), method_(method) {}
     void OnCancel() override;  // a gRPC thread
     void OnDone() override;    // a gRPC thread
+    void refuse(const Error& error);
     void finish(const grpc::Status& status);
 
     Environment& environment_;
     const Method method_;
+    Ticket ticket_;
+    bool refused_ = false;  ///< by admission, before the io thread knew
     std::string port_;
     std::function<void()> cancelled_;
     std::shared_ptr<void> held_;  ///< of a type that only the rpc knows

@@ -1,30 +1,66 @@
 #include "rpc/watch_ports.hpp"
 
+#include <array>
 #include <utility>
 
 #include "rpc/convert.hpp"
+#include "rpc/wire.hpp"
 
 namespace vserd::rpc {
+namespace {
 
-PortsWatch::PortsWatch(Environment& environment, const v1::WatchPortsRequest& request)
-    : environment_(environment), names_(request.ports().begin(), request.ports().end()) {}
+/// A name in a set takes several times the bytes that it has in a request.
+constexpr std::size_t bytes_per_request_byte = 4;
+
+v1::PortEvent state_of(const hub::Channel& channel) {
+    v1::PortEvent event;
+    to_proto(channel, *event.mutable_port());
+    to_proto(std::chrono::system_clock::now(), *event.mutable_time());
+    return event;
+}
+
+EncodedPortEvent encode(const hub::Channel& channel, const v1::PortEvent& event) {
+    v1::WatchPortsResponse response;
+    *response.mutable_event() = event;
+    return {channel.name(), grpc::Slice(response.SerializeAsString())};
+}
+
+/// Appended to a response, the decoder merges it into that one's event.
+grpc::Slice encode_lost(std::uint64_t lost) {
+    v1::WatchPortsResponse response;
+    response.mutable_event()->set_events_lost(lost);
+    return grpc::Slice(response.SerializeAsString());
+}
+
+}  // namespace
+
+void PortsWatch::refuse(const Error& error) {
+    refused_ = true;
+    const grpc::Status status = to_status(error);
+    environment_.counters.count(Method::watch_ports, status.error_code());
+    Finish(status);
+}
+
+void PortsWatch::start(Ticket ticket, const v1::WatchPortsRequest& request) {
+    ticket_ = std::move(ticket);
+    names_.insert(request.ports().begin(), request.ports().end());
+    environment_.loop.post_call([this] { begin(); });
+}
 
 void PortsWatch::begin() {
+    if (const auto refusal = watchers_.enter(*this)) return finish(environment_.status_of(*refusal));
     for (const std::string& name : names_) {
         const auto channel = environment_.hub.require(name);
         if (!channel) return finish(environment_.status_of(channel.error(), {.port = name}));
     }
-    for (const auto& [name, channel] : environment_.hub.channels()) {
-        if (watches(*channel)) first_states_.push_back(name);
-    }
-    environment_.hub.add_watcher(*this);
     pump();
 }
 
 void PortsWatch::finish(const grpc::Status& status) {
     if (finished_) return;
     finished_ = true;
-    environment_.hub.remove_watcher(*this);
+    watchers_.leave(*this);
+    events_.clear();
     environment_.counters.count(Method::watch_ports, status.error_code());
     Finish(status);
 }
@@ -37,84 +73,115 @@ void PortsWatch::OnWriteDone(bool ok) {
 }
 
 void PortsWatch::OnCancel() {
-    environment_.loop.post([this] { finish(grpc::Status::CANCELLED); });
+    if (refused_) return;
+    // A call, so that it comes after begin().
+    environment_.loop.post_call([this] { finish(grpc::Status::CANCELLED); });
 }
 
 void PortsWatch::OnDone() {
-    // What the other reactions posted comes before this.
-    environment_.loop.post([this] { delete this; });
+    if (refused_) {
+        delete this;
+        return;
+    }
+    // What the other reactions posted comes before this, whichever way they posted it.
+    environment_.loop.post_call([this] { environment_.loop.post([this] { delete this; }); });
 }
 
-void PortsWatch::on_port_added(hub::Channel& channel) {
-    if (watches(channel)) queue(port_event(channel));
-}
-
-void PortsWatch::on_port_event(hub::Channel& channel, const hub::EventItem& event) {
-    if (!watches(channel)) return;
-    v1::PortEvent message = port_event(channel);
-    to_proto(event, *message.mutable_event());
-    queue(std::move(message));
-}
-
-void PortsWatch::on_port_removed(hub::Channel& channel) {
-    if (!watches(channel)) return;
-    v1::PortEvent message = port_event(channel);
-    message.set_removed(true);
-    queue(std::move(message));
-}
-
-bool PortsWatch::watches(const hub::Channel& channel) const {
-    return names_.empty() || names_.find(channel.name()) != names_.end();
-}
-
-v1::PortEvent PortsWatch::port_event(const hub::Channel& channel) const {
-    v1::PortEvent message;
-    to_proto(channel, *message.mutable_port());
-    to_proto(std::chrono::system_clock::now(), *message.mutable_time());
-    return message;
-}
-
-void PortsWatch::queue(v1::PortEvent event) {
+void PortsWatch::queue(const SharedPortEvent& event) {
+    if (finished_ || !watches(event->port)) return;
     if (events_.size() >= watch_events_max) {
         // The newest tell how things are; the oldest are the ones to do without.
-        const std::uint64_t lost = events_.front().events_lost() + 1;
         events_.pop_front();
-        events_.front().set_events_lost(events_.front().events_lost() + lost);
+        ++events_lost_;
     }
-    events_.push_back(std::move(event));
+    events_.push_back(event);
     pump();
+}
+
+/// The next port whose current state is still to be sent; null: none.
+const hub::Channel* PortsWatch::next_first_state() {
+    const auto& channels = environment_.hub.channels();
+    if (names_.empty()) {
+        const auto next = channels.upper_bound(first_state_sent_);
+        if (next == channels.end()) return nullptr;
+        first_state_sent_ = next->first;
+        return next->second.get();
+    }
+    for (auto name = names_.upper_bound(first_state_sent_); name != names_.end(); ++name) {
+        first_state_sent_ = *name;
+        if (const hub::Channel* channel = environment_.hub.find(*name)) return channel;
+    }
+    return nullptr;
 }
 
 void PortsWatch::pump() {
     if (writing_ || finished_) return;
-    in_flight_.Clear();
-    while (!first_states_.empty() && !in_flight_.has_event()) {
-        const hub::Channel* channel = environment_.hub.find(first_states_.front());
-        first_states_.pop_front();
-        if (channel != nullptr) *in_flight_.mutable_event() = port_event(*channel);
+    if (!first_states_done_) {
+        if (const hub::Channel* channel = next_first_state()) return send(encode(*channel, state_of(*channel)), 0);
+        first_states_done_ = true;
     }
-    if (!in_flight_.has_event()) {
-        if (events_.empty()) return;
-        *in_flight_.mutable_event() = std::move(events_.front());
-        events_.pop_front();
-    }
+    if (events_.empty()) return;
+    const SharedPortEvent event = std::move(events_.front());
+    events_.pop_front();
+    send(*event, std::exchange(events_lost_, 0));
+}
+
+void PortsWatch::send(const EncodedPortEvent& event, std::uint64_t lost) {
+    const std::array<grpc::Slice, 2> slices{event.response, lost > 0 ? encode_lost(lost) : grpc::Slice()};
+    in_flight_ = grpc::ByteBuffer(slices.data(), lost > 0 ? 2 : 1);
     writing_ = true;
     StartWrite(&in_flight_);
 }
 
-PortsWatch* Watchers::start(Environment& environment, const v1::WatchPortsRequest& request) {
-    auto* watch = new PortsWatch(environment, request);  // owns itself
-    environment.loop.post([this, watch, &environment] {
-        if (refusal_) return watch->finish(environment.status_of(*refusal_));
-        watches_.push_back(*watch);
-        watch->begin();
-    });
+PortsWatch* Watchers::start(const std::string& peer, const grpc::ByteBuffer& request) {
+    auto* watch = new PortsWatch(environment_, *this);  // owns itself
+    auto ticket = environment_.admission.admit(peer, stream_bytes, request.Length() * bytes_per_request_byte);
+    v1::WatchPortsRequest parsed;
+    if (!ticket) {
+        watch->refuse(ticket.error());
+    } else if (!parse(request, parsed)) {
+        watch->refuse(invalid_field("", "the request is not a vser.v1.WatchPortsRequest"));
+    } else {
+        watch->start(std::move(*ticket), parsed);
+    }
     return watch;
 }
 
 void Watchers::finish_all(const Error& error) {
     refusal_ = error;
-    for (PortsWatch& watch : watches_) watch.finish(to_status(error));
+    while (!watches_.empty()) watches_.front().finish(to_status(error));
+}
+
+std::optional<Error> Watchers::enter(PortsWatch& watch) {
+    if (refusal_) return refusal_;
+    if (watches_.empty()) environment_.hub.add_watcher(*this);
+    watches_.push_back(watch);
+    return std::nullopt;
+}
+
+void Watchers::leave(PortsWatch& watch) noexcept {
+    if (!watch.is_linked()) return;
+    watch.unlink();
+    if (watches_.empty()) environment_.hub.remove_watcher(*this);
+}
+
+void Watchers::on_port_added(hub::Channel& channel) { publish(channel, state_of(channel)); }
+
+void Watchers::on_port_event(hub::Channel& channel, const hub::EventItem& event) {
+    v1::PortEvent message = state_of(channel);
+    to_proto(event, *message.mutable_event());
+    publish(channel, message);
+}
+
+void Watchers::on_port_removed(hub::Channel& channel) {
+    v1::PortEvent message = state_of(channel);
+    message.set_removed(true);
+    publish(channel, message);
+}
+
+void Watchers::publish(const hub::Channel& channel, const v1::PortEvent& event) {
+    const auto shared = std::make_shared<const EncodedPortEvent>(encode(channel, event));
+    for (PortsWatch& watch : watches_) watch.queue(shared);
 }
 
 }  // namespace vserd::rpc

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <boost/intrusive/list.hpp>
@@ -8,7 +9,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "rpc/environment.hpp"
 #include "vser/v1/port_service.pb.h"
@@ -18,16 +18,30 @@ namespace vserd::rpc {
 /// Events that wait for a WatchPorts client that is slower than they come; then the oldest are lost, and counted.
 inline constexpr std::size_t watch_events_max = 256;
 
+/// A WatchPortsResponse, encoded once for all that watch the port.
+struct EncodedPortEvent {
+    std::string port;
+    grpc::Slice response;
+};
+using SharedPortEvent = std::shared_ptr<const EncodedPortEvent>;
+
+class Watchers;
+
 /// One WatchPorts call. Owns itself until gRPC is done with it.
 class PortsWatch final
-    : public grpc::ServerWriteReactor<::vser::v1::WatchPortsResponse>,
-      private hub::PortWatcher,
+    : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
-    PortsWatch(Environment& environment, const ::vser::v1::WatchPortsRequest& request);
+    PortsWatch(Environment& environment, Watchers& watchers) : environment_(environment), watchers_(watchers) {}
+
+    /// The call ends here, on the gRPC thread that makes it; the io thread never hears of it.
+    void refuse(const Error& error);
+    /// Asks the io thread to begin.
+    void start(Ticket ticket, const ::vser::v1::WatchPortsRequest& request);
 
     // Io thread.
     void begin();
+    void queue(const SharedPortEvent& event);
     void finish(const grpc::Status& status);
 
 private:
@@ -37,31 +51,47 @@ private:
     void OnDone() override;
 
     // Io thread.
-    void on_port_added(hub::Channel& channel) override;
-    void on_port_event(hub::Channel& channel, const hub::EventItem& event) override;
-    void on_port_removed(hub::Channel& channel) override;
-    void on_port_changed(hub::Channel& channel) override { on_port_added(channel); }  // how it is now
-    bool watches(const hub::Channel& channel) const;
-    ::vser::v1::PortEvent port_event(const hub::Channel& channel) const;
-    void queue(::vser::v1::PortEvent event);
+    bool watches(const std::string& port) const { return names_.empty() || names_.contains(port); }
+    const hub::Channel* next_first_state();
     void pump();
+    void send(const EncodedPortEvent& event, std::uint64_t lost);
 
     Environment& environment_;
-    const std::set<std::string, std::less<>> names_;  ///< empty: all
-    std::deque<std::string> first_states_;  ///< ports whose current state is still to be sent; ahead of all events
-    std::deque<::vser::v1::PortEvent> events_;
-    ::vser::v1::WatchPortsResponse in_flight_;
+    Watchers& watchers_;
+    Ticket ticket_;
+    bool refused_ = false;
+    std::set<std::string, std::less<>> names_;  ///< empty: all
+    std::string first_state_sent_;              ///< the ports up to this name have had their current state
+    bool first_states_done_ = false;            ///< they go ahead of all events
+    std::deque<SharedPortEvent> events_;
+    std::uint64_t events_lost_ = 0;  ///< since the last one that was sent
+    grpc::ByteBuffer in_flight_;
     bool writing_ = false;
     bool finished_ = false;
 };
 
-/// The WatchPorts calls of a server.
-class Watchers {
+/// The WatchPorts calls of a server. Listens to the hub for all of them, so that an event is encoded once, however many
+/// watch.
+class Watchers final : private hub::PortWatcher {
 public:
-    PortsWatch* start(Environment& environment, const ::vser::v1::WatchPortsRequest& request);  // any thread
-    void finish_all(const Error& error);                                                        // io thread
+    explicit Watchers(Environment& environment) : environment_(environment) {}
+
+    PortsWatch* start(const std::string& peer, const grpc::ByteBuffer& request);  // any thread
+    void finish_all(const Error& error);                                          // io thread
 
 private:
+    friend class PortsWatch;
+    /// Or says why not.
+    std::optional<Error> enter(PortsWatch& watch);
+    void leave(PortsWatch& watch) noexcept;
+
+    void on_port_added(hub::Channel& channel) override;
+    void on_port_event(hub::Channel& channel, const hub::EventItem& event) override;
+    void on_port_removed(hub::Channel& channel) override;
+    void on_port_changed(hub::Channel& channel) override { on_port_added(channel); }  // how it is now
+    void publish(const hub::Channel& channel, const ::vser::v1::PortEvent& event);
+
+    Environment& environment_;
     boost::intrusive::list<PortsWatch, boost::intrusive::constant_time_size<false>> watches_;  // io thread
     std::optional<Error> refusal_;
 };

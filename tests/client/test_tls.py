@@ -1,18 +1,23 @@
 """TLS: whom the client trusts, and what it shows."""
+import re
+import signal
+import ssl
 import subprocess
+import time
+import urllib.request
 
 import pytest
-from vserd_process import Daemon
+from vserd_process import BIN, PATIENCE_SECONDS, Daemon
 
 import vser
 
 PORT = '[[port]]\nname = "echo"\ndevice = "sim:echo"\n'
 
 
-def certify(folder, name, extensions, issuer=None):
+def certify(folder, name, extensions, issuer=None, days=2):
     """Makes NAME.key and NAME.crt, signed by `issuer` or by itself."""
     key, certificate = folder / f"{name}.key", folder / f"{name}.crt"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days),
                "-subj", f"/CN={name}", "-keyout", key, "-out", certificate]
     for extension in extensions:
         command += ["-addext", extension]
@@ -54,3 +59,68 @@ def test_others_are_kept_out(pki, secure, tls):
 def test_a_file_that_is_not_there_is_named(pki, secure):
     with pytest.raises(FileNotFoundError, match="no-such.crt"):
         vser.connect(secure.address, tls=vser.Tls(ca=pki / "no-such.crt"))
+
+
+def shown_by(address):
+    """The certificate that the server shows, in PEM."""
+    host, port = address.rsplit(":", 1)
+    return ssl.get_server_certificate((host, int(port)))
+
+
+def reload_and_wait(daemon, condition):
+    daemon.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the reload had no effect"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def renewable(tmp_path):
+    """A vserd with a certificate that expires soon, its errors in a file."""
+    names = ["subjectAltName=IP:127.0.0.1"]
+    certify(tmp_path, "server", names)
+    tls = f'[server.tls]\ncertificate = "{tmp_path}/server.crt"\nkey = "{tmp_path}/server.key"'
+    with open(tmp_path / "errors", "w") as errors:
+        daemon = Daemon(tmp_path, ports=PORT, server=tls, metrics="127.0.0.1:0", stderr=errors)
+    yield daemon
+    daemon.stop()
+
+
+def expiry(daemon):
+    with urllib.request.urlopen(f"http://{daemon.metrics}/metrics", timeout=PATIENCE_SECONDS) as reply:
+        return float(re.search(r"^vserd_tls_certificate_expiry_timestamp_seconds (.*)$", reply.read().decode(), re.MULTILINE)[1])
+
+
+def test_a_reload_shows_a_renewed_certificate_and_keeps_open_connections(renewable, tmp_path):
+    before = (tmp_path / "server.crt").read_text()
+    assert shown_by(renewable.address).split() == before.split()
+    with vser.connect(renewable.address, tls=vser.Tls(ca=tmp_path / "server.crt")) as client, client.attach("echo") as console:
+        certify(tmp_path, "server", ["subjectAltName=IP:127.0.0.1"], days=100)
+        after = (tmp_path / "server.crt").read_text()
+
+        reload_and_wait(renewable, lambda: shown_by(renewable.address).split() == after.split())
+
+        console.write(b"still here")
+        assert client.port("echo").online
+    with vser.connect(renewable.address, tls=vser.Tls(ca=tmp_path / "server.crt")) as client:
+        assert client.port("echo").online
+    assert 99 * 86400 < expiry(renewable) - time.time() < 101 * 86400
+
+
+def test_a_reload_of_files_that_do_not_fit_keeps_the_certificate(renewable, tmp_path):
+    before = shown_by(renewable.address)
+    (tmp_path / "server.key").write_text("no key")
+
+    reload_and_wait(renewable, lambda: "stays as it was" in (tmp_path / "errors").read_text())
+
+    assert shown_by(renewable.address) == before
+    assert "server.key" in (tmp_path / "errors").read_text()
+
+
+def test_a_certificate_that_expires_soon_is_reported_by_start_check_and_metric(renewable, tmp_path):
+    assert 1 * 86400 < expiry(renewable) - time.time() < 3 * 86400
+    assert "the TLS certificate expires on " in (tmp_path / "errors").read_text()
+    checked = subprocess.run([BIN / "vserd", "check", renewable.config], text=True, capture_output=True, check=False)
+    assert checked.returncode == 0
+    assert "the TLS certificate expires on " in checked.stderr

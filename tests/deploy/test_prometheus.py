@@ -37,6 +37,8 @@ CONTRACT = {  # of the api: the metric, and its labels
     "vserd_engine_refused_info": {"engine", "reason"},
     "vserd_rpc_total": {"method", "code"},
     "vserd_build_info": {"version"},
+    "vserd_refused_total": {"via", "reason"},
+    "vserd_tls_certificate_expiry_timestamp_seconds": set(),
     "process_cpu_seconds_total": set(),
     "process_resident_memory_bytes": set(),
     "process_virtual_memory_bytes": set(),
@@ -134,10 +136,18 @@ def make_trouble(address):
             client.port("nowhere")
 
 
+def certify(folder):
+    """A certificate for [server.tls], which has a metric; returns that table."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=vserd", "-keyout", folder / "key", "-out", folder / "crt"], check=True, capture_output=True)
+    return f'[server.tls]\ncertificate = "{folder}/crt"\nkey = "{folder}/key"'
+
+
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
-    started = Daemon(tmp_path_factory.mktemp("vserd"), PORTS, history='[history]\nbytes_per_port = "4KiB"', metrics="127.0.0.1:0",
-                     preexec_fn=deny_io_uring)
+    folder = tmp_path_factory.mktemp("vserd")
+    started = Daemon(folder, PORTS, server=certify(folder), history='[history]\nbytes_per_port = "4KiB"',
+                     listen=f"unix:{folder}/vserd.sock", metrics="127.0.0.1:0", preexec_fn=deny_io_uring)
     make_trouble(started.address)
     yield started
     started.stop()
@@ -234,7 +244,7 @@ def test_what_prometheus_has_is_what_happened(prometheus, daemon):
     assert value('vserd_engine_refused_info{engine="io_uring"}') == 1
 
 
-@pytest.mark.parametrize("alert", ["VserdPortDown", "VserdEngineFellBack"])
+@pytest.mark.parametrize("alert", ["VserdPortDown", "VserdEngineFellBack", "VserdCertificateExpires"])
 def test_a_trouble_that_is_there_is_on_its_way_to_an_alert(prometheus, alert):
     eventually(lambda: prometheus.query(f'ALERTS{{alertname="{alert}"}}'))
 

@@ -52,6 +52,23 @@ def test_the_unit_tells_systemd_what_the_daemon_does():
         assert f"\n{line}\n" in unit
 
 
+def test_no_core_file_and_a_bound_on_memory():
+    unit = (UNITS / "vserd.service").read_text(encoding="utf-8")
+
+    assert "\nLimitCORE=0\n" in unit
+    assert re.search(r"^MemoryHigh=\d+%$", unit, re.MULTILINE)
+    assert re.search(r"^MemoryMax=\d+%$", unit, re.MULTILINE)
+
+
+def test_repeated_oom_kills_do_not_end_the_service_for_good():
+    """Filling memory_max takes a second at least; the start limit ends only what fails faster than that."""
+    unit = (UNITS / "vserd.service").read_text(encoding="utf-8")
+    interval = int(re.search(r"^StartLimitIntervalSec=(\d+)$", unit, re.MULTILINE)[1])
+    burst = int(re.search(r"^StartLimitBurst=(\d+)$", unit, re.MULTILINE)[1])
+
+    assert 0 < interval < burst
+
+
 def members(group):
     """The calls of one of systemd's groups, and of those within it."""
     calls = set()

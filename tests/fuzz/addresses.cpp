@@ -7,7 +7,7 @@
 
 #include "config/values.hpp"
 #include "fuzz/fuzz.hpp"
-#include "rpc/listen_socket.hpp"
+#include "net/listen_socket.hpp"
 
 using namespace vserd;
 
@@ -30,7 +30,7 @@ private:
 };
 
 void require_listens(const std::string& address) {
-    const auto sockets = rpc::ListenSocket::open(address);
+    const auto sockets = net::ListenSocket::open(address);
     if (!sockets) {
         require(sockets.error().subject == "listen", "an error names the field");
         require(sockets.error().message.find(address) != std::string::npos, "and the address");
@@ -40,8 +40,8 @@ void require_listens(const std::string& address) {
     for (const auto& socket : *sockets) {
         const auto again = config::parse_address(socket.address());
         require(again.has_value(), "the address that is listened on is one");
-        require(again->local && rpc::is_local(socket.address()), "and as local as it was");
-        auto adopted = rpc::ListenSocket::adopt(::dup(socket.fd()));
+        require(again->local && net::is_local(socket.address()), "and as local as it was");
+        auto adopted = net::ListenSocket::adopt(::dup(socket.fd()));
         require(adopted.has_value(), "what listens can be inherited");
         require(config::parse_address(adopted->address()).has_value(), "and its address read back");
     }
@@ -61,8 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(address.error().message.size() > 10, "and says what would be right");
         return 0;
     }
-    require(address->unix_socket == rpc::is_unix(text), "both see a Unix socket");
-    require(address->local == rpc::is_local(text), "both see who can reach it");
+    require(address->unix_socket == net::is_unix(text), "both see a Unix socket");
+    require(address->local == net::is_local(text), "both see who can reach it");
     if (address->unix_socket) {
         const std::string name = std::filesystem::path(address->host).filename().string();
         if (name.empty() || name == "." || name == "..") return 0;

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/steady_timer.hpp>
@@ -86,6 +87,54 @@ TEST_P(LoopTest, PostsFromManyThreadsAllRunOnTheIoThread) {
     EXPECT_EQ(ran, threads * posts);
     EXPECT_FALSE(elsewhere);
     std::thread{[&] { EXPECT_FALSE(loop().in_loop_thread()); }}.join();
+}
+
+TEST_P(LoopTest, CallsRunInOrder) {
+    std::vector<int> order;
+    for (int i = 0; i < 100; ++i) loop().post_call([&, i] { order.push_back(i); });
+    loop().post_call([&] { loop().stop(); });
+
+    loop().run();
+
+    ASSERT_EQ(order.size(), 100U);
+    EXPECT_TRUE(std::ranges::is_sorted(order));
+}
+
+TEST_P(LoopTest, OtherWorkComesBetweenManyCalls) {
+    constexpr int calls = 10'000;
+    int ran = 0;
+    int ran_before_the_post = calls;
+    for (int i = 0; i < calls; ++i) {
+        loop().post_call([&] {
+            if (++ran == calls) loop().stop();
+        });
+    }
+    loop().post([&] { ran_before_the_post = ran; });
+
+    loop().run();
+
+    EXPECT_LE(ran_before_the_post, 16);
+    EXPECT_EQ(ran, calls);
+}
+
+TEST_P(LoopTest, BytesComeBetweenCallsThatTakeLong) {
+    constexpr int calls = 200;
+    int ran = 0;
+    int ran_before_the_bytes = -1;
+    start_read([&] { ran_before_the_bytes = ran; });
+    write_all(pty_.master.get(), "bytes");
+    for (int i = 0; i < calls; ++i) {
+        loop().post_call([&] {
+            const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+            while (std::chrono::steady_clock::now() < end) continue;
+            if (++ran == calls) loop().stop();
+        });
+    }
+
+    loop().run();
+
+    EXPECT_GE(ran_before_the_bytes, 0);
+    EXPECT_LT(ran_before_the_bytes, calls / 2);
 }
 
 TEST_P(LoopTest, BytesWakeASleepingLoop) {

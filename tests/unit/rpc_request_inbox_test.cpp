@@ -41,6 +41,33 @@ TEST(RequestInbox, HoldsALimitedNumberOfEmptyRequests) {
     EXPECT_TRUE(inbox.take().read_on);
 }
 
+TEST(RequestInbox, AccountsForARequestUntilTheNextOneIsTaken) {
+    Admission admission(std::uint64_t{16} << 20);
+    auto ticket = admission.admit("unix:", 0, 0);
+    RequestInbox inbox(*ticket);
+
+    inbox.put(request_of(std::string(1000, 'x')), 1003);
+    EXPECT_EQ(admission.held_bytes(), 1003U);
+    EXPECT_TRUE(inbox.take().request);
+    EXPECT_EQ(admission.held_bytes(), 1003U);
+    EXPECT_FALSE(inbox.take().request);
+    EXPECT_EQ(admission.held_bytes(), 0U);
+}
+
+TEST(RequestInbox, EndsWhereTheMemoryForClientsIsTaken) {
+    Admission admission(std::uint64_t{16} << 20);
+    auto ticket = admission.admit("unix:", 0, 0);
+    auto other = admission.admit("unix:", 0, (std::size_t{12} << 20) - 100);
+    ASSERT_TRUE(other);
+    RequestInbox inbox(*ticket);
+
+    EXPECT_TRUE(inbox.put(request_of("fits"), 6));
+    EXPECT_FALSE(inbox.put(request_of(std::string(200, 'x')), 203));
+
+    EXPECT_TRUE(inbox.take().request);
+    EXPECT_EQ(inbox.take().end, RequestInbox::End::no_memory);
+}
+
 TEST(RequestInbox, TellsTheEndAfterWhatCameBeforeIt) {
     RequestInbox inbox;
     inbox.put(request_of("last"), 6);

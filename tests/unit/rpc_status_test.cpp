@@ -4,9 +4,9 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "net/listen_socket.hpp"
 #include "rpc/counters.hpp"
 #include "rpc/deadline.hpp"
-#include "rpc/listen_socket.hpp"
 
 namespace vserd::rpc {
 namespace {
@@ -130,10 +130,10 @@ TEST(AnswerBy, IsALittleBeforeTheDeadline) {
 
 TEST(ListenAddress, KnowsWhatOnlyThisMachineReaches) {
     for (const char* local : {"127.0.0.1:1", "127.8.9.1:0", "[::1]:50051", "localhost:1", "unix:/run/x"}) {
-        EXPECT_TRUE(is_local(local)) << local;
+        EXPECT_TRUE(net::is_local(local)) << local;
     }
     for (const char* remote : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1", "128.0.0.1:1", "", "nonsense"}) {
-        EXPECT_FALSE(is_local(remote)) << remote;
+        EXPECT_FALSE(net::is_local(remote)) << remote;
     }
 }
 

@@ -1,0 +1,50 @@
+#include "rpc/tls_credentials.hpp"
+
+#include <grpc/grpc.h>
+
+#include <string>
+#include <utility>
+
+namespace vserd::rpc {
+
+void CertificateStore::replace(TlsPems pems) {
+    const std::lock_guard lock(mutex_);
+    if (generation_ == 0) wants_client_certificates_ = !pems.client_ca.empty();
+    expires_ = std::chrono::floor<std::chrono::seconds>(pems.expires.time_since_epoch()).count();
+    pems_ = std::move(pems);
+    ++generation_;
+}
+
+grpc_ssl_server_certificate_config* CertificateStore::newer_than(std::uint64_t& generation) const {
+    const std::lock_guard lock(mutex_);
+    if (generation == generation_) return nullptr;
+    generation = generation_;
+    const grpc_ssl_pem_key_cert_pair pair{pems_.key.c_str(), pems_.certificate.c_str()};
+    // gRPC insists on authorities; where clients are not asked for certificates, any will do.
+    const std::string& authorities = pems_.client_ca.empty() ? pems_.certificate : pems_.client_ca;
+    return ::grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair, 1);
+}
+
+TlsCredentials::TlsCredentials(std::shared_ptr<const CertificateStore> store) : store_(std::move(store)) {
+    const auto request = store_->wants_client_certificates()
+                             ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                             : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
+    // Which takes the options over.
+    credentials_ = ::grpc_ssl_server_credentials_create_with_options(
+        ::grpc_ssl_server_credentials_create_options_using_config_fetcher(request, &TlsCredentials::fetch, this));
+}
+
+TlsCredentials::~TlsCredentials() { ::grpc_server_credentials_release(credentials_); }
+
+int TlsCredentials::AddPortToServer(const std::string& address, grpc_server* server) {
+    return ::grpc_server_add_http2_port(server, address.c_str(), credentials_);
+}
+
+grpc_ssl_certificate_config_reload_status TlsCredentials::fetch(void* self,
+                                                                grpc_ssl_server_certificate_config** config) {
+    auto& credentials = *static_cast<TlsCredentials*>(self);
+    *config = credentials.store_->newer_than(credentials.generation_);
+    return *config == nullptr ? GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED : GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+}
+
+}  // namespace vserd::rpc
