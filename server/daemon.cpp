@@ -247,8 +247,10 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
         for (const auto& each : server.refused()) counts.push_back({"grpc", std::string(each.reason), each.count});
         return counts;
     };
+    const auto certificate_expires = [&server = *server_] { return server.certificate_expires(); };
     auto exporter = metrics::Exporter::start(
-        options_.config.metrics, {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, refused_counts});
+        options_.config.metrics,
+        {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, refused_counts, certificate_expires});
     if (!exporter) return exporter.error();
     exporter_ = std::move(*exporter);
     return {};

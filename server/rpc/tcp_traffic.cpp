@@ -24,8 +24,9 @@ TcpTraffic tcp_traffic(int fd) noexcept {
     const bool open = info.tcpi_state == state_established || info.tcpi_state == state_close_wait;
     int unread = 0;
     ::ioctl(fd, FIONREAD, &unread);
-    const auto waiting = std::min(info.tcpi_bytes_received, static_cast<std::uint64_t>(std::max(unread, 0)));
-    return {open, info.tcpi_bytes_received - waiting, info.tcpi_bytes_acked};
+    const std::uint64_t received = info.tcpi_bytes_received;
+    const auto waiting = std::min(received, static_cast<std::uint64_t>(std::max(unread, 0)));
+    return {open, received - waiting, info.tcpi_bytes_acked};
 }
 
 }  // namespace vserd::rpc
