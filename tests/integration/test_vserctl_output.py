@@ -2,6 +2,7 @@
 import fcntl
 import json
 import os
+import resource
 import subprocess
 import threading
 
@@ -75,6 +76,15 @@ def test_a_closed_pipe_is_told(address, words):
         os.close(write_end)
 
     assert (done.returncode, b"Broken pipe" in done.stderr) == (1, True), done.stderr
+
+
+@pytest.mark.parametrize("words", [["read", "kept"], ["attach", "kept", "--from", "oldest"]], ids=" ".join)
+def test_a_file_that_may_not_grow_is_told(address, tmp_path, words):
+    with open(tmp_path / "out", "wb") as out:
+        done = vserctl(address, *words, stdout=out,
+                       preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
+
+    assert (done.returncode, b"cannot write to stdout: File too large" in done.stderr) == (1, True), done.stderr
 
 
 def test_messages_that_cannot_be_written_show_in_the_exit_status(address):

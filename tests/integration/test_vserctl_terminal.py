@@ -53,7 +53,8 @@ def test_leaving_by_the_key_undoes_what_the_device_switched_on(daemon, device):
         assert_clean(terminal.out)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGSEGV])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SIGSEGV,
+                                    signal.SIGUSR1])
 @pytest.mark.parametrize("words", [("attach", "board"), ("attach", "board", "--read-only"), ("read", "board", "--follow")], ids=" ".join)
 def test_a_signal_does_so_too(daemon, device, number, words):
     with made_dirty(daemon.address, device, *words) as terminal:

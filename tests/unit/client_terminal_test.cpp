@@ -207,12 +207,12 @@ INSTANTIATE_TEST_SUITE_P(
         Switched{"\x1b[>1u\x1b[>5u", "\x1b[<u\x1b[<u"}, Switched{"\x1b[=5;1u", "\x1b[=0u"},
         Switched{"\x1b[>1u\x1b[?1049h\x1b[>3u", "\x1b[<u\x1b[?1049l\x1b[<u"}, Switched{"\x1b[>4;2m", "\x1b[>4m"},
         Switched{"\x1b[>1;3m\x1b[>4;1f", "\x1b[>1m\x1b[>4f"}, Switched{"\x1b[?9001h", "\x1b[?9001l"},
-        Switched{"\x1b[5 q", "\x1b[0 q"}, Switched{"\x1b=", "\x1b>"}, Switched{"\x1b[3g", "\x1b[?5W"},
-        Switched{"\x1b[5i", "\x1b[4i"}, Switched{"\x1b[?5i", "\x1b[?4i"}, Switched{"\x1b]11;#000\a", "\x1b]111\x1b\\"},
-        Switched{"\x1b]4;1;red\x1b\\", "\x1b]104\x1b\\"}, Switched{"\x1b]8;;http://x\a", "\x1b]8;;\x1b\\"},
-        Switched{"\xC2\x9B?25l", "\x1b[?25h"}, Switched{"\x1b[0;7m", "\x1b[0m"},
-        Switched{"\x1b]2;title that never ends", "\x18\x1b\\"}, Switched{"\x1bP", "\x18\x1b\\"},
-        Switched{"\x1b[?25", "\x18\x1b\\"}));
+        Switched{"\x1b[5 q", "\x1b[0 q"}, Switched{"\x1b[?12;25h", "\x1b[0 q"}, Switched{"\x1b=", "\x1b>"},
+        Switched{"\x1b[3g", "\x1b[?5W"}, Switched{"\x1b[5i", "\x1b[4i"}, Switched{"\x1b[?5i", "\x1b[?4i"},
+        Switched{"\x1b]11;#000\a", "\x1b]111\x1b\\"}, Switched{"\x1b]4;1;red\x1b\\", "\x1b]104\x1b\\"},
+        Switched{"\x1b]8;;http://x\a", "\x1b]8;;\x1b\\"}, Switched{"\xC2\x9B?25l", "\x1b[?25h"},
+        Switched{"\x1b[0;7m", "\x1b[0m"}, Switched{"\x1b]2;title that never ends", "\x18\x1b\\"},
+        Switched{"\x1bP", "\x18\x1b\\"}, Switched{"\x1b[?25", "\x18\x1b\\"}));
 
 TEST(Modes, WhatTheDeviceTookBackIsNotUndone) {
     for (const char* printed :

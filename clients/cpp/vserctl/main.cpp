@@ -73,8 +73,8 @@ void open_missing_standard_descriptors() {
 int main(int argc, char** argv) {
     open_missing_standard_descriptors();
     ::setenv("GRPC_VERBOSITY", "NONE", 0);  // its log lines would land in the middle of a console
-    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // Debian builds it on; it costs
-    ::signal(SIGPIPE, SIG_IGN);                                           // a closed pipe is an error like a full disk
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);    // Debian builds it on; it costs
+    for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_IGN);  // errors of write(), like a full disk
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     try {
         const int status = run(arguments);

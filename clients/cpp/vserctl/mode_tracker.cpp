@@ -192,6 +192,7 @@ void ModeTracker::end_private_modes(char final) {
     for (std::string_view rest = list; !rest.empty();) {
         const auto end = rest.find(';');
         set_mode("?" + std::string(rest.substr(0, end)), final == 'h');
+        if (rest.substr(0, end) == "12") cursor_blinks_ = final == 'h';
         rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
     }
 }
@@ -232,6 +233,7 @@ void ModeTracker::end_plain_sequence(char final) {
     if (list == "!" && final == 'p') return soft_reset();
     if (final == 'q' && list.ends_with(' ')) {
         cursor_shape_ = number_of(list, 0) != 0;
+        cursor_blinks_ = false;
         return;
     }
     if (!is_plain(list)) return;
@@ -329,7 +331,7 @@ std::string ModeTracker::undo() const {
     append_key_reports(out, key_reports_[0]);
     append_each(out, resources_, "\x1b[>", "m");
     append_each(out, formats_, "\x1b[>", "f");
-    if (cursor_shape_) out += "\x1b[0 q";
+    if (cursor_shape_ || cursor_blinks_) out += "\x1b[0 q";  // whether it blinks is up to the terminal
     if (keypad_) out += "\x1b>";
     if (tab_stops_) out += "\x1b[?5W";
     append_colours(out);

@@ -58,6 +58,7 @@ private:
     bool utf8_left_ = false;
     bool margins_ = false;
     bool cursor_shape_ = false;
+    bool cursor_blinks_ = false;
     bool keypad_ = false;
     bool tab_stops_ = false;
     bool palette_ = false;

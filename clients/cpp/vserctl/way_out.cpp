@@ -24,7 +24,9 @@ volatile sig_atomic_t current_text = 0;
 volatile sig_atomic_t modes_fd = -1;
 termios modes{};
 
-constexpr std::array crash_signals{SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+// All that end a process unless it does something about them.
+constexpr std::array crash_signals{SIGABRT, SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,    SIGTRAP, SIGSYS,
+                                   SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL};
 constexpr std::array end_signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 // All of it is async-signal-safe (POSIX). SA_RESETHAND: the second signal of its kind has the default action.

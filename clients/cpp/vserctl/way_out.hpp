@@ -11,7 +11,7 @@ namespace vserctl::way_out {
 
 inline constexpr std::size_t text_bytes_max = 1024;
 
-/// Crashes (SIGABRT, SIGSEGV and the like) restore the terminal and then end the process as usual.
+/// Crashes and other signals that nobody expects (SIGABRT, SIGSEGV, SIGUSR1 and the like) restore the terminal and then end the process as usual.
 void install_for_crashes();
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT do so too; for commands that do not handle these themselves.
 void install_for_signals();
