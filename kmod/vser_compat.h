@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vser: differences between the kernels it builds on (6.1 to 6.12), and nothing else. */
+/* vser: differences between the kernels it builds on (6.1 to 6.12; dkms.conf says so too). */
 #ifndef VSER_COMPAT_H
 #define VSER_COMPAT_H
 
@@ -9,15 +9,27 @@
 #include <linux/uio.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+/* Commands got a header of their own in 6.8. sparse does not know __has_include. */
+#ifdef __CHECKER__
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define VSER_HAVE_CMD_HEADER
+#endif
+#else
+#if __has_include(<linux/io_uring/cmd.h>)
+#define VSER_HAVE_CMD_HEADER
+#endif
+#endif
+
+#ifdef VSER_HAVE_CMD_HEADER
 #include <linux/io_uring/cmd.h>
 #else
 #include <linux/io_uring.h>
 #endif
 
+/* A command carries its whole submission since 6.5, only the payload before. */
 static inline const void *vser_uring_payload(const struct io_uring_cmd *command)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 	return io_uring_sqe_cmd(command->sqe);
 #else
 	return command->cmd;
