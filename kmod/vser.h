@@ -17,6 +17,7 @@
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -42,7 +43,10 @@
 /* So much later may a batch be, to share an interrupt with others; rates do not suffer. */
 #define VSER_SLACK_NS (1 * NSEC_PER_MSEC)
 
-#define VSER_WIRES 7
+#define VSER_MODEM_LINES 7
+
+/* Published when all that was written has crossed. poll never reports it. */
+#define VSER_DRAINED EPOLLMSG
 
 struct vser_port;
 
@@ -71,7 +75,7 @@ struct vser_line {
  * @bytes: storage
  * @size: power of two
  * @tail: next byte to read
- * @wire: bytes before it have arrived; from here to @head they are still on the wire
+ * @wire: bytes before it have arrived; from here to @head they are still crossing
  * @head: next byte to write
  */
 struct vser_ring {
@@ -99,8 +103,9 @@ struct vser_faults {
  * @link: the cable
  * @index: minor number
  * @end: which end of @link
- * @wait: the only wait queue; wake-ups are keyed by poll events
+ * @wait: the only wait queue (native AIO's poll refuses two); wake-ups are keyed by poll events
  * @fasync: O_ASYNC descriptors
+ * @write_lock: held by a write of more than one step, so that two writers' bytes do not mix
  * @timer: delivers bytes and ends breaks on a paced wire
  * @done_work: completes the requests in @done
  * @random: state of the damage generator, link lock
@@ -116,10 +121,15 @@ struct vser_faults {
  * @break_until: this end receives a break until then; 0: none
  * @timer_armed: @timer will run
  * @outputs: DTR and RTS as driven by this end
- * @ring_wire: RI, driven by sysfs
- * @signals: levels of all wires as last published
- * @sequence: counts wire changes; never 0
- * @changed_at: sequence number of each wire's last change
+ * @unheard: bytes on the wire from this end while nobody is bound at the other
+ * @unheard_clock: when the last byte to nobody was lost, or will have been
+ * @writing: the holder of @write_lock has written a part; requests in @writes come after it
+ * @write_refused: a write that may not wait found @write_lock held
+ * @drainers: calls that wait until everything has crossed
+ * @ring_line: RI, driven by sysfs
+ * @signals: levels of all modem lines as last published
+ * @sequence: counts changes of modem lines; never 0
+ * @changed_at: sequence number of each modem line's last change
  * @faults: see there
  * @stats: see vser_uapi.h
  * @reads: pending native AIO reads, oldest first
@@ -136,6 +146,7 @@ struct vser_port {
 	unsigned int end;
 	wait_queue_head_t wait;
 	struct fasync_struct *fasync;
+	struct mutex write_lock;	/* see above */
 	struct hrtimer timer;
 	struct work_struct done_work;
 	u32 random;
@@ -148,11 +159,16 @@ struct vser_port {
 	ktime_t wire_clock;
 	ktime_t break_until;
 	bool timer_armed;
+	u32 unheard;
+	ktime_t unheard_clock;
+	bool writing;
+	bool write_refused;
+	unsigned int drainers;
 	u32 outputs;
-	bool ring_wire;
+	bool ring_line;
 	u32 signals;
 	u32 sequence;
-	u32 changed_at[VSER_WIRES];
+	u32 changed_at[VSER_MODEM_LINES];
 	struct vser_faults faults;
 	struct vs_stats stats;
 	struct list_head reads;
@@ -165,7 +181,7 @@ struct vser_port {
 /**
  * struct vser_file - one descriptor
  * @port: held by the node's reference
- * @seen_sequence: wire changes that the descriptor has seen, link lock
+ * @seen_sequence: changes of modem lines that the descriptor has seen, link lock
  */
 struct vser_file {
 	struct vser_port *port;
@@ -177,32 +193,56 @@ extern struct workqueue_struct *vser_workqueue;
 extern const struct file_operations vser_fops;
 extern const struct attribute_group *vser_groups[];
 
-/* vser_wire.c: the state of ports and cables. Functions that take a port want the link lock. */
+/* vser_wake.c: the link lock and the wake-ups that come with its release. */
 unsigned long vser_lock(struct vser_port *port) __acquires(&port->link->lock);
 void vser_unlock(struct vser_port *port, unsigned long flags) __releases(&port->link->lock);
-struct vser_port *vser_peer(const struct vser_port *port);
-bool vser_link_down(const struct vser_port *port);
-u32 vser_readable(const struct vser_port *port);
-u32 vser_room(const struct vser_port *port);
-size_t vser_take(struct vser_port *port, struct iov_iter *to);
-size_t vser_put(struct vser_port *port, struct iov_iter *from);
-void vser_advance(struct vser_port *port);
-void vser_advance_cable(struct vser_port *port);
-void vser_settle_timer(struct vser_port *port);
-void vser_change_line(struct vser_port *port, struct vser_line line);
-void vser_receive_break(struct vser_port *port, unsigned int milliseconds);
-enum hrtimer_restart vser_timer(struct hrtimer *timer);
 
 static inline void vser_note(struct vser_port *port, __poll_t events)
 {
 	port->wake_events |= events;
 }
 
-/* vser_signals.c: wires and who is told of their changes. Want the link lock. */
+/* vser_wire.c: the time that bytes take. Everything here wants the link lock. */
+static inline u32 vser_in_flight(const struct vser_port *port)
+{
+	return port->ring.head - port->ring.wire;
+}
+
+static inline u32 vser_ring_free(const struct vser_ring *ring)
+{
+	return ring->size - (ring->head - ring->tail);
+}
+
+struct vser_port *vser_peer(const struct vser_port *port);
+u32 vser_readable(const struct vser_port *port);
+u32 vser_room(const struct vser_port *port);
+u32 vser_unsent(const struct vser_port *port);
+void vser_note_sent(struct vser_port *port, u32 room_before);
+void vser_advance(struct vser_port *port);
+void vser_advance_output(struct vser_port *port);
+void vser_advance_cable(struct vser_port *port);
+void vser_settle_timer(struct vser_port *port);
+enum hrtimer_restart vser_timer(struct hrtimer *timer);
+void vser_change_line(struct vser_port *port, struct vser_line line);
+void vser_sent(struct vser_port *port, u32 in_flight_before);
+void vser_send_unheard(struct vser_port *port, u32 count);
+void vser_lose_listener(struct vser_port *peer, const struct vser_port *port);
+void vser_gain_listener(struct vser_port *port);
+void vser_receive_breaks(struct vser_port *port, u32 count, unsigned int milliseconds);
+
+/* vser_damage.c: bytes as they arrive. Wants the link lock. */
+bool vser_link_down(const struct vser_port *port);
+void vser_cross(struct vser_port *port, u32 count);
+
+/* vser_move.c: copying between rings and iterators. Wants the link lock. */
+size_t vser_take(struct vser_port *port, struct iov_iter *to);
+size_t vser_put(struct vser_port *port, struct iov_iter *from);
+
+/* vser_signals.c: modem lines and who learns of their changes. Wants the link lock. */
 void vser_signals_changed(struct vser_port *port);
 void vser_signals_pulsed(struct vser_port *port, u32 changed);
 
-/* vser_line.c: the requests behind ioctl, uring_cmd and sysfs. They take the link lock. */
+/* vser_line.c: the requests behind ioctl, uring_cmd and sysfs. Takes the link lock. */
 bool vser_baud_valid(u32 baud);
 bool vser_format_valid(struct vs_ffmt format);
 struct vser_line vser_get_line(struct vser_port *port);
@@ -214,10 +254,22 @@ int vser_wait_signals(struct vser_file *file, struct vs_signals_wait *wait, bool
 int vser_send_break(struct vser_port *port, u32 milliseconds);
 int vser_flush(struct vser_port *port, u32 what);
 struct vs_queued vser_get_queued(struct vser_port *port);
+int vser_drain(struct vser_port *port, bool nonblock);
 struct vs_stats vser_get_stats(struct vser_port *port);
+
+/* vser_ioctl.c */
 long vser_ioctl(struct file *file, unsigned int request, unsigned long argument);
 struct io_uring_cmd;
 int vser_uring_cmd(struct io_uring_cmd *command, unsigned int issue_flags);
+
+/* vser_io.c: waiting, reading and writing. */
+__poll_t vser_events(struct vser_file *file);
+ssize_t vser_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t vser_write_iter(struct kiocb *iocb, struct iov_iter *from);
+
+/* vser_splice.c */
+ssize_t vser_splice_read(struct file *filp, loff_t *position, struct pipe_inode_info *pipe,
+			 size_t size, unsigned int flags);
 
 /* vser_aio.c: native AIO requests that wait in the driver. */
 bool vser_aio_wanted(struct kiocb *iocb);

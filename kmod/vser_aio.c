@@ -9,7 +9,12 @@
  */
 #include <linux/aio.h>
 #include <linux/bvec.h>
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include <linux/slab.h>
 
 #include "vser.h"
@@ -26,6 +31,8 @@
  * @is_write: direction
  * @finished: on the done list or beyond
  * @cancelled: cancel came before it was queued
+ * @user: whose RLIMIT_MEMLOCK the pages count against; NULL: of nobody (CAP_IPC_LOCK)
+ * @mm: where they are counted for everybody to see (VmPin)
  * @pages: number of @pieces
  * @pieces: pinned user memory
  *
@@ -41,6 +48,8 @@ struct vser_request {
 	bool is_write;
 	bool finished;
 	bool cancelled;
+	struct user_struct *user;
+	struct mm_struct *mm;
 	unsigned int pages;
 	struct bio_vec pieces[];
 };
@@ -82,7 +91,8 @@ bool vser_aio_serve(struct vser_port *port)
 		moved = true;
 	}
 	list_for_each_entry_safe(request, next, &port->writes, entry) {
-		if (!vser_room(port))
+		/* Not into the middle of another's write. */
+		if (port->writing || !vser_room(port))
 			break;
 		request->moved += vser_put(port, &request->iter);
 		moved = true;
@@ -145,6 +155,45 @@ static int vser_aio_cancel(struct kiocb *iocb)
 	return error;
 }
 
+/* ---- Whose pages they are ---- */
+
+/*
+ * Pinned pages count against the user's RLIMIT_MEMLOCK, in one sum with what io_uring has pinned
+ * for him. Their memory control group has been charged since they were faulted in.
+ */
+static int vser_charge(struct vser_request *request, unsigned int pages)
+{
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+
+	if (request->user &&
+	    atomic_long_add_return(pages, &request->user->locked_vm) > limit) {
+		atomic_long_sub(pages, &request->user->locked_vm);
+		return -ENOMEM;
+	}
+	atomic64_add(pages, &request->mm->pinned_vm);
+	return 0;
+}
+
+static void vser_uncharge(struct vser_request *request, unsigned int pages)
+{
+	if (request->user)
+		atomic_long_sub(pages, &request->user->locked_vm);
+	atomic64_sub(pages, &request->mm->pinned_vm);
+}
+
+static void vser_own(struct vser_request *request)
+{
+	request->user = capable(CAP_IPC_LOCK) ? NULL : get_uid(current_user());
+	request->mm = current->mm;
+	mmgrab(request->mm);
+}
+
+static void vser_disown(struct vser_request *request)
+{
+	free_uid(request->user);
+	mmdrop(request->mm);
+}
+
 /* ---- Completing, in process context ---- */
 
 static void vser_unpin(struct vser_request *request)
@@ -170,6 +219,8 @@ static void vser_complete(struct vser_request *request)
 	struct kiocb *iocb = request->iocb;
 
 	vser_unpin(request);
+	vser_uncharge(request, request->pages);
+	vser_disown(request);
 	vser_forget(request->port, request->pages);
 	iocb->ki_complete(iocb, request->result);
 	kfree(request);
@@ -264,15 +315,56 @@ static int vser_reserve(struct vser_port *port, unsigned int pages)
 static void vser_enqueue(struct vser_request *request, unsigned int reserved)
 {
 	struct vser_port *port = request->port;
-	unsigned long flags = vser_lock(port);
+	unsigned long flags;
 
+	vser_uncharge(request, reserved - request->pages);
+	flags = vser_lock(port);
 	port->pinned_pages -= reserved - request->pages;
-	list_add_tail(&request->entry, request->is_write ? &port->writes : &port->reads);
+	if (!request->is_write) {
+		list_add_tail(&request->entry, &port->reads);
+	} else if (!request->moved) {
+		list_add_tail(&request->entry, &port->writes);
+	} else {
+		/* The rest of the write in progress comes before those that have not begun. */
+		list_add(&request->entry, &port->writes);
+		port->writing = false;
+	}
 	if (port->dead)
 		vser_finish(request, -ENODEV);
 	else if (request->cancelled)
 		vser_finish(request, -ECANCELED);
 	vser_unlock(port, flags);
+}
+
+static struct vser_request *vser_make_request(struct vser_port *port, struct kiocb *iocb,
+					      bool is_write, unsigned int pages)
+{
+	struct vser_request *request;
+
+	request = kzalloc(struct_size(request, pieces, pages), GFP_KERNEL_ACCOUNT);
+	if (!request)
+		return NULL;
+	INIT_LIST_HEAD(&request->entry);
+	request->iocb = iocb;
+	request->port = port;
+	request->is_write = is_write;
+	vser_own(request);
+	return request;
+}
+
+/* Pins the memory that @pages were counted for. Returns how many bytes, or an error. */
+static ssize_t vser_charge_and_pin(struct vser_request *request, struct iov_iter *iter,
+				   size_t bytes, unsigned int pages)
+{
+	int error = vser_charge(request, pages);
+
+	if (error)
+		return error;
+	bytes = vser_pin(request, iter, bytes, pages);
+	if (bytes)
+		return bytes;
+	vser_uncharge(request, pages);
+	return -EFAULT;
 }
 
 /*
@@ -285,29 +377,26 @@ ssize_t vser_aio_submit(struct vser_port *port, struct kiocb *iocb, struct iov_i
 	size_t bytes = min_t(size_t, iov_iter_count(iter), port->ring.size);
 	unsigned int pages = vser_count_pages(*iter, bytes);
 	struct vser_request *request;
-	int error;
+	ssize_t pinned;
 
-	error = vser_reserve(port, pages);
-	if (error)
-		return moved ?: error;
-	request = kzalloc(struct_size(request, pieces, pages), GFP_KERNEL);
+	pinned = vser_reserve(port, pages);
+	if (pinned)
+		return moved ?: pinned;
+	request = vser_make_request(port, iocb, is_write, pages);
 	if (!request) {
 		vser_forget(port, pages);
 		return moved ?: -ENOMEM;
 	}
-	INIT_LIST_HEAD(&request->entry);
-	request->iocb = iocb;
-	request->port = port;
-	request->is_write = is_write;
-	request->moved = moved;
-	bytes = vser_pin(request, iter, bytes, pages);
-	if (!bytes) {
+	pinned = vser_charge_and_pin(request, iter, bytes, pages);
+	if (pinned < 0) {
 		vser_forget(port, pages);
+		vser_disown(request);
 		kfree(request);
-		return moved ?: -EFAULT;
+		return moved ?: pinned;
 	}
+	request->moved = moved;
 	iov_iter_bvec(&request->iter, is_write ? ITER_SOURCE : ITER_DEST, request->pieces,
-		      request->pages, bytes);
+		      request->pages, pinned);
 	iocb->private = request;
 	/* From here on a cancel may come; before, it could not find the request. */
 	kiocb_set_cancel_fn(iocb, vser_aio_cancel);

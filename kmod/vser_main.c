@@ -34,25 +34,13 @@ bool vser_pacing = true;
 module_param_named(pacing, vser_pacing, bool, 0444);
 MODULE_PARM_DESC(pacing, "Bytes take the time that baud and format imply (default on)");
 
-/* Proves the unwinding: loading must fail cleanly at each step, see vser_step(). */
-static unsigned int fail_step;
-module_param(fail_step, uint, 0444);
-MODULE_PARM_DESC(fail_step, "Testing: make the n-th step of loading fail (default 0, none)");
-
 struct workqueue_struct *vser_workqueue;
 
 static struct vser_link *vser_links;
 static struct platform_device **vser_devices;
 static struct class *vser_class;
 static dev_t vser_devt;
-static unsigned int vser_steps;
 static int vser_probe_error;
-
-/* Called before each step of loading that can fail; nonzero: pretend that it did. */
-static int vser_step(void)
-{
-	return ++vser_steps == fail_step ? -ENOMEM : 0;
-}
 
 /* ---- One port ---- */
 
@@ -72,6 +60,7 @@ static void vser_port_init(struct vser_port *port, struct device *parent, unsign
 	port->link = &vser_links[crossed ? index / 2 : index];
 	port->end = crossed ? index % 2 : 0;
 	init_waitqueue_head(&port->wait);
+	mutex_init(&port->write_lock);
 	hrtimer_init(&port->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_SOFT);
 	port->timer.function = vser_timer;
 	INIT_WORK(&port->done_work, vser_aio_done);
@@ -98,13 +87,13 @@ static struct vser_port *vser_port_create(struct device *parent, unsigned int in
 	struct vser_port *port;
 	int error;
 
-	port = vser_step() ? NULL : kzalloc(sizeof(*port), GFP_KERNEL);
+	port = kzalloc(sizeof(*port), GFP_KERNEL);
 	if (!port)
 		return ERR_PTR(-ENOMEM);
 	/* From here on the reference count owns it. */
 	vser_port_init(port, parent, index);
 	port->ring.size = fifo_bytes;
-	port->ring.bytes = vser_step() ? NULL : kvzalloc(fifo_bytes, GFP_KERNEL);
+	port->ring.bytes = kvzalloc(fifo_bytes, GFP_KERNEL);
 	error = port->ring.bytes ? dev_set_name(&port->dev, "vser%u", index) : -ENOMEM;
 	if (error) {
 		put_device(&port->dev);
@@ -113,16 +102,28 @@ static struct vser_port *vser_port_create(struct device *parent, unsigned int in
 	return port;
 }
 
-/* The port joins its cable before it has a node, so that nobody can open it alone. */
-static int vser_port_add(struct vser_port *port)
+/*
+ * Any platform device can be given this driver (driver_override), so the end of the cable may be
+ * another port's already. That one must not notice.
+ */
+static int vser_port_join(struct vser_port *port)
 {
-	unsigned long flags = vser_lock(port);
+	struct vser_port *peer;
+	unsigned long flags;
+	int error = 0;
 
-	vser_advance_cable(port);
-	port->link->ends[port->end] = port;
-	vser_signals_changed(port);
+	flags = vser_lock(port);
+	if (port->link->ends[port->end]) {
+		error = -EBUSY;
+	} else {
+		peer = vser_peer(port);
+		if (peer)
+			vser_gain_listener(peer);
+		port->link->ends[port->end] = port;
+		vser_signals_changed(port);
+	}
 	vser_unlock(port, flags);
-	return vser_step() ?: cdev_device_add(&port->cdev, &port->dev);
+	return error;
 }
 
 /* Takes @port off its cable and tells everyone who uses either end. */
@@ -140,8 +141,9 @@ static void vser_port_hang_up(struct vser_port *port)
 	peer = vser_peer(port);
 	if (peer) {
 		vser_signals_changed(peer);
-		/* What is written to nobody vanishes, so writers need not wait any more. */
-		peer->wake_events |= EPOLLOUT | EPOLLWRNORM;
+		/* There is room for writers again: nobody has unread bytes any more. */
+		vser_lose_listener(peer, port);
+		vser_note_sent(peer, 0);
 	}
 	vser_unlock(port, flags);
 }
@@ -160,6 +162,21 @@ static void vser_port_retire(struct vser_port *port)
 	put_device(&port->dev);
 }
 
+/* The port joins its cable before it has a node, so that nobody can open it alone. */
+static int vser_port_add(struct vser_port *port)
+{
+	int error = vser_port_join(port);
+
+	if (error) {
+		put_device(&port->dev);
+		return error;
+	}
+	error = cdev_device_add(&port->cdev, &port->dev);
+	if (error)
+		vser_port_retire(port);
+	return error;
+}
+
 static int vser_probe(struct platform_device *pdev)
 {
 	struct vser_port *port;
@@ -168,15 +185,11 @@ static int vser_probe(struct platform_device *pdev)
 	if (pdev->id < 0 || pdev->id >= ports)
 		return -ENODEV;
 	port = vser_port_create(&pdev->dev, pdev->id);
-	if (IS_ERR(port)) {
-		error = PTR_ERR(port);
-	} else {
+	error = PTR_ERR_OR_ZERO(port);
+	if (!error)
 		error = vser_port_add(port);
-		if (error)
-			vser_port_retire(port);
-		else
-			platform_set_drvdata(pdev, port);
-	}
+	if (!error)
+		platform_set_drvdata(pdev, port);
 	vser_probe_error = error;
 	return error;
 }
@@ -234,8 +247,7 @@ static int vser_add_device(unsigned int index)
 {
 	struct platform_device *device;
 
-	device = vser_step() ? ERR_PTR(-ENOMEM) :
-			       platform_device_register_simple("vser", index, NULL, 0);
+	device = platform_device_register_simple("vser", index, NULL, 0);
 	if (IS_ERR(device))
 		return PTR_ERR(device);
 	vser_devices[index] = device;
@@ -259,7 +271,7 @@ static int vser_make_links(bool crossed)
 {
 	unsigned int count = crossed ? ports / 2 : ports, i;
 
-	vser_links = vser_step() ? NULL : kcalloc(count, sizeof(*vser_links), GFP_KERNEL);
+	vser_links = kcalloc(count, sizeof(*vser_links), GFP_KERNEL);
 	if (!vser_links)
 		return -ENOMEM;
 	for (i = 0; i < count; i++) {
@@ -273,15 +285,15 @@ static int vser_register(void)
 {
 	int error;
 
-	error = vser_step() ?: alloc_chrdev_region(&vser_devt, 0, ports, "vser");
+	error = alloc_chrdev_region(&vser_devt, 0, ports, "vser");
 	if (error)
 		return error;
-	vser_class = vser_step() ? ERR_PTR(-ENOMEM) : vser_class_create("vser");
+	vser_class = vser_class_create("vser");
 	if (IS_ERR(vser_class)) {
 		error = PTR_ERR(vser_class);
 		goto unregister_region;
 	}
-	error = vser_step() ?: platform_driver_register(&vser_driver);
+	error = platform_driver_register(&vser_driver);
 	if (error)
 		goto destroy_class;
 	error = vser_add_devices();
@@ -309,12 +321,12 @@ static int __init vser_init(void)
 	error = vser_make_links(crossed);
 	if (error)
 		return error;
-	vser_devices = vser_step() ? NULL : kcalloc(ports, sizeof(*vser_devices), GFP_KERNEL);
+	vser_devices = kcalloc(ports, sizeof(*vser_devices), GFP_KERNEL);
 	if (!vser_devices) {
 		error = -ENOMEM;
 		goto free_links;
 	}
-	vser_workqueue = vser_step() ? NULL : alloc_workqueue("vser", WQ_UNBOUND, 0);
+	vser_workqueue = alloc_workqueue("vser", WQ_UNBOUND, 0);
 	if (!vser_workqueue) {
 		error = -ENOMEM;
 		goto free_devices;

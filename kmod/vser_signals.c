@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vser: the wires beside the bytes, all under the link lock. */
+/* vser: the modem lines beside the bytes, all under the link lock. */
 #include <linux/bits.h>
 
 #include "vser.h"
@@ -9,7 +9,7 @@ static u32 vser_levels(const struct vser_port *port)
 	const struct vser_port *peer = vser_peer(port);
 	u32 levels = port->outputs;
 
-	if (port->ring_wire)
+	if (port->ring_line)
 		levels |= VS_SIGNAL_RI;
 	if (port->break_until)
 		levels |= VS_SIGNAL_BREAK;
@@ -22,21 +22,21 @@ static u32 vser_levels(const struct vser_port *port)
 	return levels;
 }
 
-/* Wires of @port have changed, if only for a moment. */
+/* Modem lines of @port have changed, if only for a moment. */
 void vser_signals_pulsed(struct vser_port *port, u32 changed)
 {
-	unsigned int wire;
+	unsigned int line;
 
 	if (!changed)
 		return;
 	if (!++port->sequence)
 		port->sequence = 1;
-	for (wire = 0; wire < VSER_WIRES; wire++)
-		if (changed & BIT(wire))
-			port->changed_at[wire] = port->sequence;
-		else if (port->sequence - port->changed_at[wire] > S32_MAX)
+	for (line = 0; line < VSER_MODEM_LINES; line++)
+		if (changed & BIT(line))
+			port->changed_at[line] = port->sequence;
+		else if (port->sequence - port->changed_at[line] > S32_MAX)
 			/* Or long ago would be in the future. */
-			port->changed_at[wire] = port->sequence - S32_MAX;
+			port->changed_at[line] = port->sequence - S32_MAX;
 	vser_note(port, EPOLLPRI);
 }
 
@@ -49,7 +49,7 @@ static void vser_publish_levels(struct vser_port *port)
 	vser_signals_pulsed(port, changed);
 }
 
-/* Something that the wires at either end of @port's cable follow has changed. */
+/* Something has changed that the modem lines at either end of @port's cable follow. */
 void vser_signals_changed(struct vser_port *port)
 {
 	struct vser_port *peer = vser_peer(port);

@@ -174,14 +174,13 @@ static ssize_t inject_break_store(struct device *dev, struct device_attribute *a
 	if (breaks > VSER_INJECT_BREAKS_MAX)
 		return -EINVAL;
 	flags = vser_lock(port);
-	while (breaks--)
-		vser_receive_break(port, VS_BREAK_MS_DEFAULT);
+	vser_receive_breaks(port, breaks, VS_BREAK_MS_DEFAULT);
 	vser_unlock(port, flags);
 	return count;
 }
 static DEVICE_ATTR_WO(inject_break);
 
-/* Two wires that only sysfs drives: a cut cable, and the telephone's ring. */
+/* What only sysfs drives: a cut cable, and RI, the telephone's ring. */
 static ssize_t vser_show_bool(struct vser_port *port, const bool *field, char *buffer)
 {
 	unsigned long flags = vser_lock(port);
@@ -191,7 +190,7 @@ static ssize_t vser_show_bool(struct vser_port *port, const bool *field, char *b
 	return sysfs_emit(buffer, "%d\n", value);
 }
 
-static ssize_t vser_store_wire(struct vser_port *port, bool *field, const char *buffer,
+static ssize_t vser_store_bool(struct vser_port *port, bool *field, const char *buffer,
 			       size_t count)
 {
 	unsigned long flags;
@@ -216,19 +215,19 @@ static ssize_t link_down_show(struct device *dev, struct device_attribute *attr,
 static ssize_t link_down_store(struct device *dev, struct device_attribute *attr,
 			       const char *buffer, size_t count)
 {
-	return vser_store_wire(vser_of(dev), &vser_of(dev)->faults.link_down, buffer, count);
+	return vser_store_bool(vser_of(dev), &vser_of(dev)->faults.link_down, buffer, count);
 }
 static DEVICE_ATTR_RW(link_down);
 
 static ssize_t ring_show(struct device *dev, struct device_attribute *attr, char *buffer)
 {
-	return vser_show_bool(vser_of(dev), &vser_of(dev)->ring_wire, buffer);
+	return vser_show_bool(vser_of(dev), &vser_of(dev)->ring_line, buffer);
 }
 
 static ssize_t ring_store(struct device *dev, struct device_attribute *attr, const char *buffer,
 			  size_t count)
 {
-	return vser_store_wire(vser_of(dev), &vser_of(dev)->ring_wire, buffer, count);
+	return vser_store_bool(vser_of(dev), &vser_of(dev)->ring_line, buffer, count);
 }
 static DEVICE_ATTR_RW(ring);
 

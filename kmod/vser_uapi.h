@@ -17,7 +17,7 @@
 #include <linux/types.h>
 
 /* Returned by VS_GET_VERSION: major << 16 | minor. */
-#define VS_ABI_VERSION 0x00010000u
+#define VS_ABI_VERSION 0x00010001u
 
 /* ---- Line settings. They belong to the port, not to the descriptor, and survive close. ---- */
 
@@ -37,7 +37,7 @@
 
 /**
  * struct vs_ffmt - how a byte is framed on the wire; 8N1 after load
- * @data_bits: 5 to 8; the bits of a byte above them do not cross the wire
+ * @data_bits: 5 to 8; the bits of a byte above them are lost
  * @parity: VS_PARITY_*
  * @stop_bits: VS_STOP_BITS_*
  * @reserved: must be 0
@@ -49,7 +49,7 @@ struct vs_ffmt {
 	__u8 reserved;
 };
 
-/* ---- Wires. A peer's DTR is our DSR and DCD, its RTS is our CTS. ---- */
+/* ---- Modem lines. A peer's DTR is our DSR and DCD, its RTS is our CTS. ---- */
 
 #define VS_SIGNAL_DTR 0x01u
 #define VS_SIGNAL_RTS 0x02u
@@ -60,13 +60,13 @@ struct vs_ffmt {
 /* Set while the other end holds the line in break. */
 #define VS_SIGNAL_BREAK 0x40u
 
-/* The wires that this end drives: raised by the first open, dropped by the last close. */
+/* The modem lines that this end drives: raised by the first open, dropped by the last close. */
 #define VS_SIGNALS_OUT (VS_SIGNAL_DTR | VS_SIGNAL_RTS)
 #define VS_SIGNALS_ALL 0x7fu
 
 /**
  * struct vs_signals_set - change DTR and RTS in one step
- * @mask: the wires to change, a subset of VS_SIGNALS_OUT
+ * @mask: the modem lines to change, a subset of VS_SIGNALS_OUT
  * @value: their new levels; bits outside @mask are ignored
  */
 struct vs_signals_set {
@@ -75,14 +75,14 @@ struct vs_signals_set {
 };
 
 /**
- * struct vs_signals_wait - wait until a wire changes
- * @mask: in: the wires to watch, a subset of VS_SIGNALS_ALL; 0 returns at once with
- *        the present state and sequence number
+ * struct vs_signals_wait - wait until a modem line changes
+ * @mask: in: the modem lines to watch, a subset of VS_SIGNALS_ALL; 0 returns at once
+ *        with the present state and sequence number
  * @sequence: in: the number from an earlier call, or 0 for "from now on";
  *            out: the number to pass next time. A change between two calls is never
  *            missed, not even a pulse that has ended.
  * @signals: out: the present levels
- * @changed: out: those wires of @mask that changed since @sequence
+ * @changed: out: those modem lines of @mask that changed since @sequence
  *
  * EINTR on a signal; EAGAIN on an O_NONBLOCK descriptor when nothing has changed.
  */
@@ -97,7 +97,7 @@ struct vs_signals_wait {
 #define VS_BREAK_MS_DEFAULT 250u
 #define VS_BREAK_MS_MAX 10000u
 
-/* VS_FLUSH takes a mask: received but unread bytes, and written bytes not yet across the wire. */
+/* VS_FLUSH takes a mask: received but unread bytes, and written bytes that have not yet arrived. */
 #define VS_FLUSH_INPUT 0x1u
 #define VS_FLUSH_OUTPUT 0x2u
 #define VS_FLUSH_BOTH (VS_FLUSH_INPUT | VS_FLUSH_OUTPUT)
@@ -105,7 +105,7 @@ struct vs_signals_wait {
 /**
  * struct vs_queued - bytes that the port holds
  * @input: received, not yet read
- * @output: written, not yet across the wire; 0 means drained
+ * @output: written, not yet arrived; 0 means drained
  */
 struct vs_queued {
 	__u32 input;
@@ -120,7 +120,8 @@ struct vs_queued {
  * @parity_errors: bytes with a parity error (injected)
  * @overrun_errors: bytes lost by injected overruns
  * @break_errors: breaks received
- * @dropped_bytes: bytes lost on the wire: drop rate, link down, no peer
+ * @dropped_bytes: bytes lost on their way: drop rate, link down, and those written while
+ *                 the other end is not bound
  * @reserved: 0
  */
 struct vs_stats {
@@ -134,7 +135,7 @@ struct vs_stats {
 	__aligned_u64 reserved;
 };
 
-/* ---- ioctl requests; every argument is a pointer, except that VS_CANCEL_ASYNC has none. ---- */
+/* ---- ioctl requests; every argument is a pointer, but VS_CANCEL_ASYNC and VS_DRAIN have none. */
 
 #define VS_MAGIC 's'
 
@@ -142,7 +143,7 @@ struct vs_stats {
 #define VS_GET_BAUD _IOR(VS_MAGIC, 1, __u32)
 #define VS_SET_FFMT _IOW(VS_MAGIC, 2, struct vs_ffmt)
 #define VS_GET_FFMT _IOR(VS_MAGIC, 3, struct vs_ffmt)
-/* VS_SIGNAL_* levels of all wires; also marks them as seen for POLLPRI, see below. */
+/* VS_SIGNAL_* levels of all modem lines; also marks them as seen for POLLPRI, see below. */
 #define VS_GET_SIGNALS _IOR(VS_MAGIC, 4, __u32)
 #define VS_SET_SIGNALS _IOW(VS_MAGIC, 5, struct vs_signals_set)
 #define VS_WAIT_SIGNALS _IOWR(VS_MAGIC, 6, struct vs_signals_wait)
@@ -154,9 +155,20 @@ struct vs_stats {
 /* Ends every pending native AIO request of this descriptor with ECANCELED; returns how many. */
 #define VS_CANCEL_ASYNC _IO(VS_MAGIC, 11)
 #define VS_GET_QUEUED _IOR(VS_MAGIC, 12, struct vs_queued)
+/*
+ * Waits until every written byte has arrived (vs_queued.output is 0), not until it is read.
+ * Native AIO writes that still wait for room do not count. EINTR on a signal; EAGAIN on an
+ * O_NONBLOCK descriptor when there is something to wait for. Since 1.1.
+ */
+#define VS_DRAIN _IO(VS_MAGIC, 13)
 
 /*
- * poll: POLLIN bytes to read, POLLOUT room to write, POLLPRI a wire changed since this
+ * Two requests of terminals work too (since 1.1), each into an int: FIONREAD is
+ * vs_queued.input, TIOCOUTQ is vs_queued.output.
+ */
+
+/*
+ * poll: POLLIN bytes to read, POLLOUT room to write, POLLPRI a modem line changed since this
  * descriptor last called VS_GET_SIGNALS or VS_WAIT_SIGNALS (or since open), POLLHUP |
  * POLLERR the device was removed.
  */

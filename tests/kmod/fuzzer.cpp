@@ -72,8 +72,8 @@ unsigned long Fuzzer::request() {
     constexpr unsigned sizes[] = {0, 4, 8, 16, 64};
     constexpr unsigned long known[] = {VS_SET_BAUD,    VS_GET_BAUD,   VS_SET_FFMT,     VS_GET_FFMT, VS_GET_SIGNALS,
                                        VS_SET_SIGNALS, VS_SEND_BREAK, VS_WAIT_SIGNALS, VS_FLUSH,    VS_GET_STATS,
-                                       VS_GET_VERSION, VS_GET_QUEUED, VS_CANCEL_ASYNC, FIONBIO,     FIOASYNC,
-                                       FIOCLEX,        FIONREAD};
+                                       VS_GET_VERSION, VS_GET_QUEUED, VS_CANCEL_ASYNC, VS_DRAIN,    FIONREAD,
+                                       TIOCOUTQ,       FIONBIO,       FIOASYNC,        FIOCLEX};
     switch (pick(8)) {
         case 0: return random_();
         case 1: return _IOC(pick(directions), VS_MAGIC, pick(16), pick(sizes));

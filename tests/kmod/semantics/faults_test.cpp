@@ -78,6 +78,20 @@ TEST_F(Faults, InjectedBreaksAreReceived) {
     EXPECT_EQ(stats(port_.get()).break_errors - before, 3u);
 }
 
+// One step however many: the lock is held meanwhile.
+TEST_F(Faults, ManyBreaksAtOnceAreCountedAndAreOneChange) {
+    vs_signals_wait before{};
+    vs_signals_wait after{};
+    ASSERT_EQ(::ioctl(port_.get(), VS_WAIT_SIGNALS, &before), 0);
+    const auto counted = stats(port_.get()).break_errors;
+
+    ASSERT_EQ(set("inject_break", "1000"), 0);
+
+    EXPECT_EQ(stats(port_.get()).break_errors - counted, 1000u);
+    ASSERT_EQ(::ioctl(port_.get(), VS_WAIT_SIGNALS, &after), 0);
+    EXPECT_EQ(after.sequence, before.sequence + 1);
+}
+
 TEST_F(Faults, DropRateLosesAboutThatShare) {
     ASSERT_EQ(set("drop_ppm", "250000"), 0);
     const auto before = stats(port_.get()).dropped_bytes;
@@ -117,7 +131,7 @@ TEST_F(Faults, ParityBitNoticesFlippedBits) {
     ASSERT_EQ(::ioctl(port_.get(), VS_SET_FFMT, &none), 0);
 }
 
-TEST_F(Faults, LinkDownLosesBytesAndDropsTheWires) {
+TEST_F(Faults, LinkDownLosesBytesAndDropsTheModemLines) {
     ASSERT_EQ(set("link_down", "1"), 0);
 
     EXPECT_EQ(through_the_wire("gone"), "");

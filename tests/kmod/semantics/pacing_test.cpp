@@ -1,13 +1,13 @@
 // Bytes take the time that baud and format imply.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <thread>
 
 #include "support/module.hpp"
 #include "support/paced.hpp"
@@ -15,9 +15,10 @@
 namespace vserd::kmodtest {
 namespace {
 
+constexpr std::size_t fifo_bytes = 65536;
+
 class Pacing : public testing::Test {
 protected:
-    // A large ring, so that a slow emulated reader cannot hold the wire up.
     static void SetUpTestSuite() { module = new Module{"pacing=1 fifo_bytes=65536 ports=2"}; }
     static void TearDownTestSuite() {
         delete module;
@@ -39,24 +40,32 @@ protected:
         return result;
     }
     void send_break(__u32 milliseconds) { ASSERT_EQ(::ioctl(port_.get(), VS_SEND_BREAK, &milliseconds), 0); }
-    /// Bytes per second that cross an always busy wire, measured between two arrivals about a second apart.
-    double rate(std::size_t bytes) {
-        std::thread writer{[&] { write_all(writer_.get(), std::string(bytes, 'U')); }};
-        std::size_t had = read_exactly(port_.get(), 1).size();
-        const auto first = Clock::now();
-        const auto counted_from = had + stats_now();
-        had += read_exactly(port_.get(), bytes - 1).size();
-        const std::chrono::duration<double> time = Clock::now() - first;
-        writer.join();
-        EXPECT_EQ(had, bytes);
-        return static_cast<double>(bytes - counted_from) / time.count();
+    /// When the driver had received at least so many bytes, and how many it had by then.
+    struct Sight {
+        Clock::time_point time;
+        std::size_t bytes = 0;
+    };
+    Sight until_received(std::size_t bytes) {
+        Sight sight;
+        while (sight.bytes < bytes) {
+            sight.bytes = queued().input;
+            sight.time = Clock::now();
+        }
+        return sight;
     }
-    /// Bytes already received but not read.
-    std::size_t stats_now() { return queued().input; }
+    /// Bytes per second of one burst, which fits the ring: nobody who is slow on a busy machine can hold it up.
+    double rate(std::size_t bytes) {
+        EXPECT_LE(bytes, fifo_bytes);
+        EXPECT_TRUE(write_all(port_.get(), std::string(bytes, 'U')));
+        const auto first = until_received(1);
+        const auto last = until_received(bytes);
+        EXPECT_EQ(drain(port_.get()).size(), bytes);
+        const std::chrono::duration<double> time = last.time - first.time;
+        return static_cast<double>(last.bytes - first.bytes) / time.count();
+    }
 
     static Module* module;
     Fd port_ = open_port(0, O_NONBLOCK);
-    Fd writer_ = open_port(0);
 };
 Module* Pacing::module = nullptr;
 
@@ -66,7 +75,7 @@ struct Speed {
     double bits;  // on the wire for each byte
 };
 
-TEST_F(Pacing, RateIsWithinOnePercentOverASecond) {
+TEST_F(Pacing, RateOfABurstIsWithinOnePercent) {
     const Speed speeds[] = {{300, {8, VS_PARITY_NONE, VS_STOP_BITS_1, 0}, 10},
                             {9600, {7, VS_PARITY_EVEN, VS_STOP_BITS_1_5, 0}, 10.5},
                             {115200, {8, VS_PARITY_NONE, VS_STOP_BITS_2, 0}, 11},
@@ -76,10 +85,12 @@ TEST_F(Pacing, RateIsWithinOnePercentOverASecond) {
         set_line(speed.baud, speed.format);
         const double expected = speed.baud / speed.bits;
 
-        // The best of a few: the machine that emulates this one may take the processor away for longer than 1 %.
+        // A second, or as much of it as the ring holds. The best of a few: the machine that emulates this one may take the
+        // processor away just when the last byte arrives.
+        const auto bytes = std::min(static_cast<std::size_t>(expected) + 1, fifo_bytes);
         double best = 0;
-        for (int attempt = 0; attempt < 4 && std::abs(best / expected - 1) > 0.01; ++attempt) {
-            const double measured = rate(static_cast<std::size_t>(expected * 1.1) + 2);
+        for (int attempt = 0; attempt < 8 && std::abs(best / expected - 1) > 0.01; ++attempt) {
+            const double measured = rate(bytes);
             if (std::abs(measured / expected - 1) < std::abs(best / expected - 1)) best = measured;
         }
 
@@ -118,6 +129,19 @@ TEST_F(Pacing, ReadTakesAllThatHasHadTheTimeToArrive) {
         EXPECT_GE(static_cast<double>(taken.size()), std::min(passed.count() / byte_seconds - 1, 2000.0));
     }
     EXPECT_EQ(taken + read_exactly(port_.get(), 2000 - taken.size()), pattern(2000));
+}
+
+TEST_F(Pacing, PollSeesWhatReadWouldGive) {
+    set_line(115200);
+    for (int round = 0; round < 8; ++round) {
+        ASSERT_TRUE(write_all(port_.get(), pattern(run_bytes)));
+        // The driver itself looks after 4 ms.
+        pass_until(Clock::now() + std::chrono::milliseconds{1});
+
+        EXPECT_EQ(wait_events(port_.get(), POLLIN, 0), POLLIN) << "round " << round;
+
+        EXPECT_EQ(read_exactly(port_.get(), run_bytes), pattern(run_bytes));
+    }
 }
 
 TEST_F(Pacing, NewBaudAppliesToBytesStillOnTheWire) {

@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <ctime>
 
 #include "support/module.hpp"
+#include "support/native_aio.hpp"
 
 namespace vserd::kmodtest {
 namespace {
@@ -79,7 +81,22 @@ TEST_F(Sigio, RoomAfterFullTellsPollOut) {
     EXPECT_NE(info.si_band & POLLOUT, 0);
 }
 
-TEST_F(Sigio, ChangedWireTellsPollPri) {
+TEST_F(Sigio, RoomThatAWaitingRequestTakesIsNoNews) {
+    const Fd blocking = open_port(0);
+    AioContext aio;
+    ASSERT_TRUE(write_all(port_.get(), pattern(4096)));
+    auto request = aio_request(IOCB_CMD_PWRITE, blocking.get(), pattern(300).data(), 300);
+    ASSERT_EQ(aio.submit(request), 1);
+    ask_for_signals();
+    char byte = 0;
+
+    ASSERT_EQ(::read(port_.get(), &byte, 1), 1);
+
+    for (auto info = next_signal(0); info.si_signo != 0; info = next_signal(0)) EXPECT_NE(info.si_code, POLL_OUT);
+    ::ioctl(blocking.get(), VS_CANCEL_ASYNC);
+}
+
+TEST_F(Sigio, ChangedModemLineTellsPollPri) {
     ask_for_signals();
 
     ASSERT_EQ(set_sysfs(0, "faults/ring", "1"), 0);
