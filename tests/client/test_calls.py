@@ -122,6 +122,7 @@ def test_collect_gathers_ports_and_starts_where_it_is_told(client):
         if isinstance(record.item, vser.Data):
             got += record.item.data
             assert began <= record.item.receive_time <= datetime.datetime.now(datetime.timezone.utc)
+            assert record.receive_time == record.item.receive_time
         if got == b"collected":
             break
     assert any(record.port == "console" for record in client.collect(start="oldest"))

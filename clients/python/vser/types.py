@@ -199,6 +199,12 @@ class Record:
     port: str
     item: LogItem
 
+    @property
+    def receive_time(self) -> datetime | None:
+        """When the last byte of a Data was received; None for other items."""
+        time: datetime | None = getattr(self.item, "receive_time", None)
+        return time
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
