@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/text.hpp"
 #include "config/config.hpp"
 #include "config/limits.hpp"
 
@@ -12,7 +13,7 @@ namespace vserd::config {
 namespace {
 
 std::vector<Problem> unreadable(const std::string& path, std::string message) {
-    return {{path, 0, 0, std::move(message)}};
+    return {{base::printable_text(path), 0, 0, std::move(message)}};
 }
 
 /// Reads until the end, or until one byte more than a configuration may have. False: errno says why.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.hpp"
 #include "config/config.hpp"
 
 namespace vserd::config {
@@ -22,7 +23,7 @@ struct Located {
 /// Gathers what is wrong, wherever it is found, and hands it out in the order of the file.
 class Problems {
 public:
-    explicit Problems(std::string_view file) : file_(file) {}
+    explicit Problems(std::string_view file) : file_(base::printable_text(file)) {}
     void add(toml::source_position at, std::string message);
     bool empty() const noexcept { return problems_.empty(); }
     std::vector<Problem> take();  ///< at most problems_max of them

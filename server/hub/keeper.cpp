@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace vserd::hub {
 namespace {
 
@@ -267,7 +269,7 @@ void Keeper::drop_files(std::vector<std::string>& dropped) {
         const auto label = LogStore::label_of(used.get());
         const bool ours = label && label->owner == folder_.owner();
         const bool removed = (ours || !folder_.is_whole()) && ::unlink(file.path().c_str()) == 0;
-        dropped.push_back(file.path().string() + " is of no configured port and " +
+        dropped.push_back(base::printable_text(file.path().native()) + " is of no configured port and " +
                           (removed ? "was removed" : "not of this configuration: remove it if nobody needs it"));
     }
     if (const auto whole = folder_.set_whole(); !whole) dropped.push_back("state_dir: " + whole.error().message);

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.hpp"
 #include "hub/log_store.hpp"
 
 namespace vserd::hub {
@@ -55,7 +56,8 @@ struct RecordWriter {
 port::Event event_of(const EventRecord& record) {
     const auto& values = record.values;
     const auto on = [&values](unsigned bit) { return ((values[0] >> bit) & 1U) != 0; };
-    std::string text(record.text.data(), record.text_bytes);
+    // Whatever wrote the file, an event goes to clients, and protobuf rejects what is not UTF-8.
+    std::string text = base::printable_text({record.text.data(), record.text_bytes});
     switch (record.kind) {
         case 0: return port::SettingsChanged{unpacked(values[0]).value_or(line::Settings{})};
         case 1: return port::SignalsChanged{{on(0), on(1), on(2), on(3), on(4), on(5)}};

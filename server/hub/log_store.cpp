@@ -12,6 +12,8 @@
 #include <new>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace vserd::hub {
 namespace {
 
@@ -190,8 +192,8 @@ Result<LogLabel> LogStore::label_of(int file) {
     const auto& header = *reinterpret_cast<const LogHeader*>(bytes.data());
     if (const auto fits = check_label(header); !fits) return fits.error();
     const bool readable = header.version == log_version;
-    return LogLabel{header.port.data(), readable ? header.owner.load(std::memory_order_relaxed) : 0, header.version,
-                    header.device_hash};
+    return LogLabel{base::printable_text(header.port.data()),
+                    readable ? header.owner.load(std::memory_order_relaxed) : 0, header.version, header.device_hash};
 }
 
 Result<LogStoreRef> LogStore::open(io::Fd file, const LogIdentity& identity) {

@@ -21,6 +21,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.hpp"
+
 namespace vserd::io {
 namespace {
 
@@ -140,7 +142,8 @@ std::string describe_process(pid_t pid) {
     std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
     std::getline(comm, command);
     std::string text = "pid " + std::to_string(pid);
-    if (!command.empty()) text += " (" + command + ")";
+    // A program may give itself any 15 bytes as its name, and the kernel cuts a longer one anywhere.
+    if (!command.empty()) text += " (" + base::printable_text(command) + ")";
     return text;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/text.hpp"
 #include "rpc/console_service.hpp"
 #include "rpc/deadline.hpp"
 #include "rpc/unary_call.hpp"
@@ -121,8 +122,8 @@ grpc::ServerUnaryReactor* ConsoleService::Write(grpc::CallbackServerContext* con
                     invalid_field(text ? "text" : "data", "there is nothing to send; give at least one byte"));
             }
             if (bytes.size() > request_payload_bytes_max) return call.fail(payload_too_large(bytes.size()));
-            const auto write =
-                std::make_shared<WaitingWrite>(call, waiting_, channel, context->peer(), bytes, *response);
+            const auto write = std::make_shared<WaitingWrite>(call, waiting_, channel,
+                                                              base::printable_text(context->peer()), bytes, *response);
             call.hold(write);
             write->start(channel, context->deadline());
         });

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/text.hpp"
 #include "rpc/status.hpp"
 
 namespace vserd::rpc {
@@ -264,15 +265,14 @@ Result<bool> wants_text(v1::Encoding encoding) {
 }
 
 Result<std::string> client_name(const std::string& name, const std::string& fallback) {
-    if (name.empty()) return fallback;
+    if (name.empty()) return base::printable_text(fallback);
     if (name.size() > client_name_bytes_max) {
         return invalid_field("client", "client is " + std::to_string(name.size()) + " bytes long; the most is " +
                                            std::to_string(client_name_bytes_max));
     }
     // Other people's terminals show it.
-    const bool printable = std::none_of(name.begin(), name.end(),
-                                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-    if (!printable) return invalid_field("client", "client holds control characters; leave them out");
+    if (base::printable_text(name) != name)
+        return invalid_field("client", "client holds control characters; leave them out");
     return name;
 }
 

@@ -1,6 +1,7 @@
 #include "rpc/server.hpp"
 
 #include <absl/synchronization/mutex.h>
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
@@ -13,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "io/thread.hpp"
 #include "rpc/acceptor.hpp"
 #include "rpc/admin_service.hpp"
 #include "rpc/attach_stream.hpp"
@@ -209,13 +211,19 @@ void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> d
     host_->finish_all(going_down());
     ports_.finish_watchers(going_down());
     // Waiting is not for the io thread, which has to end the streams meanwhile.
-    stopper_ = std::thread([this, grace, done = std::move(done)] {
+    auto stopper = io::start_thread([this, grace, done] {
         shut_down(grace);
         environment_.loop.post([this, done] {
             health_.reset();
             done();
         });
     });
+    if (stopper) {
+        stopper_ = std::move(*stopper);
+        return;
+    }
+    // The process is about to end, and what a thread was to wait for ends with it.
+    environment_.loop.post(done);
 }
 
 void Server::Impl::shut_down(std::chrono::milliseconds grace) {
@@ -264,6 +272,10 @@ GrpcSeverity severity_of(gpr_log_severity severity) {
     }
 }
 
+GrpcSeverity severity_of(google::protobuf::LogLevel level) {
+    return level == google::protobuf::LOGLEVEL_INFO ? GrpcSeverity::info : GrpcSeverity::error;
+}
+
 }  // namespace
 
 void route_grpc_log(void (*log)(GrpcSeverity severity, const char* message)) {
@@ -271,6 +283,10 @@ void route_grpc_log(void (*log)(GrpcSeverity severity, const char* message)) {
     gpr_set_log_function([](gpr_log_func_args* args) {
         if (const auto target = grpc_log.load()) target(severity_of(args->severity), args->message);
     });
+    google::protobuf::SetLogHandler(
+        [](google::protobuf::LogLevel level, const char* /*file*/, int /*line*/, const std::string& message) {
+            if (const auto target = grpc_log.load()) target(severity_of(level), ("protobuf: " + message).c_str());
+        });
 }
 
 }  // namespace vserd::rpc

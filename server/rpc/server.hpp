@@ -76,7 +76,8 @@ private:
 };
 
 enum class GrpcSeverity : std::uint8_t { debug, info, error };
-/// Sends what the gRPC library logs to `log`, which may be called on any thread. Before anything else of gRPC.
+/// Sends what the gRPC and protobuf libraries log to `log`, which may be called on any thread. Call it before anything else of
+/// gRPC. Without it both write to standard error.
 void route_grpc_log(void (*log)(GrpcSeverity severity, const char* message));
 
 /// Whether only programs on this machine can reach a listen address.

@@ -162,6 +162,17 @@ TEST(LogStore, EveryKindOfEventComesBack) {
     EXPECT_EQ(events[6].time, log.events()[6].time);
 }
 
+TEST(LogStore, EventTextThatIsNotUtf8ComesBackAsUtf8) {
+    const io::Fd file = memory_file();
+    ByteLog log(created(file));
+    log.append_event(port::WentOffline{"held by pid 7 (nr-\xC3)"});
+
+    const ByteLog next(opened(file));
+
+    ASSERT_EQ(next.events().size(), 1U);
+    EXPECT_EQ(std::get<port::WentOffline>(next.events()[0].event).reason, "held by pid 7 (nr-\uFFFD)");
+}
+
 TEST(LogStore, WhatIsLeftBetweenTwoCallsIsWhatTheLogHad) {
     const io::Fd file = memory_file();
     ByteLog log(created(file));

@@ -177,5 +177,13 @@ TEST(ItemEncoder, TextKeepsItsOffsetsAcrossPiecesAndGaps) {
     EXPECT_EQ(parsed[3].gap().to(), 9U);
 }
 
+TEST(ClientName, TakesTextOfOneLineAndNothingThatATerminalObeys) {
+    EXPECT_EQ(client_name("J\u00F6rg", "peer").value(), "J\u00F6rg");
+    EXPECT_EQ(client_name("", "unix:/tmp/\xFF").value(), "unix:/tmp/\uFFFD");
+    for (const auto* name : {"a\nb", "\x1B[2J", "\u009B2J", "\x7F"}) {
+        EXPECT_EQ(client_name(name, "peer").error().subject, "client");
+    }
+}
+
 }  // namespace
 }  // namespace vserd::rpc

@@ -7,6 +7,7 @@
 #include "net/listen_socket.hpp"
 #include "rpc/counters.hpp"
 #include "rpc/deadline.hpp"
+#include "rpc/server.hpp"
 
 namespace vserd::rpc {
 namespace {
@@ -20,6 +21,23 @@ google::rpc::ErrorInfo info_of(const grpc::Status& status) {
     EXPECT_TRUE(details.details_size() == 1 && details.details(0).UnpackTo(&info));
     EXPECT_EQ(info.domain(), "vserd");
     return info;
+}
+
+std::string& library_log() {
+    static std::string text;
+    return text;
+}
+
+TEST(RouteGrpcLog, TakesWhatProtobufWouldWriteToStandardError) {
+    route_grpc_log([](GrpcSeverity /*severity*/, const char* message) { library_log() += message; });
+    google::rpc::ErrorInfo info;
+    testing::internal::CaptureStderr();
+
+    EXPECT_FALSE(info.ParseFromString("\x0A\x02\xC3("));  // reason, two bytes that are not UTF-8
+
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_NE(library_log().find("protobuf: "), std::string::npos);
+    EXPECT_NE(library_log().find("UTF-8"), std::string::npos) << library_log();
 }
 
 TEST(RpcStatus, EachFailureHasItsCodeAndReason) {
