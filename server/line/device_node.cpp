@@ -11,19 +11,18 @@
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "base/text.hpp"
 #include "io/holder.hpp"
+#include "line/lock_file.hpp"
 
 namespace vserd::line {
 namespace {
-
-constexpr std::array lock_directories = {"/run/lock", "/var/lock"};
 
 /// Who holds an flock on the node: "1: FLOCK  ADVISORY  WRITE 812 00:05:94 0 EOF" (device in hex, then the inode).
 std::string find_flock_holder(const struct stat& node) {
@@ -45,22 +44,6 @@ std::string find_flock_holder(const struct stat& node) {
     return {};
 }
 
-/// Programs of the UUCP tradition (minicom, cu, pppd) say by a file LCK..ttyS0 holding a pid that they use a device.
-std::string find_lock_file_holder(const std::string& path) {
-    std::error_code ignored;
-    const auto real = std::filesystem::canonical(path, ignored);
-    for (const auto& name : {std::filesystem::path(path).filename(), real.filename()}) {
-        for (const char* directory : lock_directories) {
-            std::ifstream file(std::string(directory) + "/LCK.." + name.string());
-            pid_t pid = 0;
-            if (!(file >> pid) || pid <= 0 || pid == ::getpid()) continue;
-            const bool alive = ::kill(pid, 0) == 0 || errno == EPERM;
-            if (alive) return io::describe_process(pid);
-        }
-    }
-    return {};
-}
-
 Error busy(const std::string& path, std::string holder) {
     std::string message = path + " is in use";
     if (holder.empty()) {
@@ -73,12 +56,18 @@ Error busy(const std::string& path, std::string holder) {
     return Error{Failure::io, EBUSY, std::move(holder), std::move(message)};
 }
 
+Error locked(const std::string& path, LockFile lock) {
+    std::string message = path + " is in use by " + lock.holder + ", as the lock file " +
+                          base::printable_text(lock.path) + " says; stop it, or remove that file if it is wrong";
+    return Error{Failure::io, EBUSY, std::move(lock.holder), std::move(message)};
+}
+
 std::string group_name(gid_t gid) {
     std::array<char, 4096> buffer{};
     group entry{};
     group* found = nullptr;
     ::getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found);
-    return found != nullptr ? std::string(found->gr_name) : std::to_string(gid);
+    return found != nullptr ? base::printable_text(found->gr_name) : std::to_string(gid);
 }
 
 std::string user_name() {
@@ -86,7 +75,7 @@ std::string user_name() {
     passwd entry{};
     passwd* found = nullptr;
     ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
-    return found != nullptr ? std::string(found->pw_name) : std::to_string(::geteuid());
+    return found != nullptr ? base::printable_text(found->pw_name) : std::to_string(::geteuid());
 }
 
 Error denied(const std::string& path, const struct stat& node) {
@@ -134,7 +123,7 @@ Result<io::Fd> open_device_node(const std::string& path) {
     if (S_ISDIR(node.st_mode)) return not_a_serial_device(path, "a directory");
     if (S_ISREG(node.st_mode)) return not_a_serial_device(path, "a regular file");
     if (!S_ISCHR(node.st_mode)) return not_a_serial_device(path, "no character device");
-    if (auto holder = find_lock_file_holder(path); !holder.empty()) return busy(path, std::move(holder));
+    if (auto lock = find_lock_file(path)) return locked(path, std::move(*lock));
 
     io::Fd fd(::open(path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
     if (!fd) return open_error(path, node, errno);
