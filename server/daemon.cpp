@@ -18,6 +18,7 @@
 #include "hub/keeper.hpp"
 #include "io/engine_select.hpp"
 #include "io/loop.hpp"
+#include "io/thread.hpp"
 #include "log.hpp"
 #include "memory_trimmer.hpp"
 #include "metrics/exporter.hpp"
@@ -61,7 +62,13 @@ hub::HubConfig hub_config(const config::Config& config) {
     hub::HubConfig result;
     result.limits.history_bytes = config.history_bytes_per_port;
     for (const config::PortEntry& entry : config.ports) {
-        result.ports.push_back({entry.name, entry.description, entry.device, entry.settings, entry.tx_queue_bytes});
+        result.ports.push_back({entry.name,
+                                entry.description,
+                                entry.device,
+                                entry.settings,
+                                entry.tx_queue_bytes,
+                                {entry.hangup_on_close},
+                                entry.reopen_pts});
     }
     return result;
 }
@@ -332,12 +339,18 @@ void Daemon::Impl::reload() {
     supervision_->reloading();
     if (reloader_.joinable()) reloader_.join();  // an earlier one, which has posted its result
     // The files may be on a slow disk.
-    reloader_ = std::thread([this, has_tls = !options_.config.tls_certificate_file.empty()] {
+    auto reloader = io::start_thread([this, has_tls = !options_.config.tls_certificate_file.empty()] {
         auto loaded = std::make_shared<Reloaded>(Reloaded{config::load(options_.config_file), std::nullopt});
         if (loaded->config && has_tls && !loaded->config->tls_certificate_file.empty())
             loaded->tls = rpc::load_tls(tls_files(*loaded->config));
         loop_->post([this, loaded] { apply_reload(*loaded); });
     });
+    if (reloader) {
+        reloader_ = std::move(*reloader);
+        return;
+    }
+    spdlog::error("SIGHUP: {}; the configuration in force stays as it was", reloader.error().message);
+    supervision_->reload_failed(reloader.error().message);
 }
 
 /// Nothing changes where anything is wrong.
@@ -427,10 +440,12 @@ void Daemon::Impl::stop(int exit_code) {
 /// What has gathered for the disk goes there while the devices are still read, so that little is left for the end.
 void Daemon::Impl::save() {
     if (!keeper_->folder()) return close();
-    saver_ = std::thread([this] {
+    auto saver = io::start_thread([this] {
         static_cast<void>(keeper_->folder().sync());  // the last one is the one that counts
         loop_->post([this] { close(); });
     });
+    if (!saver) return close();
+    saver_ = std::move(*saver);
 }
 
 /// Last of all, because what the devices send is received until then.

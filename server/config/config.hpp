@@ -19,6 +19,8 @@ struct PortEntry {
     std::string device;
     line::Settings settings;
     std::size_t tx_queue_bytes = std::size_t{256} << 10;
+    bool hangup_on_close = false;  ///< DTR and RTS drop when vserd closes the device
+    bool reopen_pts = false;       ///< a new terminal that gets the number of a closed one is opened
 
     friend bool operator==(const PortEntry&, const PortEntry&) = default;
 };

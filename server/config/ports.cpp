@@ -126,6 +126,8 @@ PortEntry read_port(const toml::table& source, Problems& problems, Taken& taken)
     if (const auto bytes = table.size("tx_queue_bytes", tx_queue_bytes_min, tx_queue_bytes_max)) {
         entry.tx_queue_bytes = static_cast<std::size_t>(bytes->value);
     }
+    if (const auto on = table.boolean("hangup_on_close")) entry.hangup_on_close = on->value;
+    if (const auto on = table.boolean("reopen_pts")) entry.reopen_pts = on->value;
     table.finish();
     return entry;
 }

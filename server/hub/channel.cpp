@@ -75,6 +75,7 @@ void Channel::start() {
     port::PortResume resume;
     resume.device = std::move(kept_.device);
     resume.tx_offset = saved.transmitted.load(std::memory_order_relaxed);
+    resume.terminal_closed = (saved.standing.load(std::memory_order_relaxed) & standing_terminal_closed) != 0;
     if (kept_.goes_on) {
         resume.in_force = unpacked(saved.settings.load(std::memory_order_relaxed));
         resume.status = saved_status(saved);
@@ -273,14 +274,19 @@ void Channel::record_event(const port::Event& event) {
 
 /// How things stand, for the process that comes after this one.
 void Channel::remember(const port::Event& event) {
-    Word& saved = log_.store().header().standing;
-    std::uint64_t standing = saved.load(std::memory_order_relaxed);
-    const auto set = [&standing](std::uint64_t bit, bool on) { standing = on ? standing | bit : standing & ~bit; };
-    if (std::holds_alternative<port::CameOnline>(event)) set(standing_online, true);
-    if (std::holds_alternative<port::WentOffline>(event)) set(standing_online, false);
-    if (const auto* writer = std::get_if<port::WriterChanged>(&event)) set(standing_held, !writer->client.empty());
-    saved.store(standing, std::memory_order_relaxed);
+    if (std::holds_alternative<port::CameOnline>(event)) set_standing(standing_online, true);
+    if (std::holds_alternative<port::WentOffline>(event)) set_standing(standing_online, false);
+    if (const auto* writer = std::get_if<port::WriterChanged>(&event))
+        set_standing(standing_held, !writer->client.empty());
 }
+
+void Channel::set_standing(std::uint64_t bit, bool on) {
+    Word& saved = log_.store().header().standing;
+    const std::uint64_t standing = saved.load(std::memory_order_relaxed);
+    saved.store(on ? standing | bit : standing & ~bit, std::memory_order_relaxed);
+}
+
+void Channel::on_terminal_closed(bool closed) { set_standing(standing_terminal_closed, closed); }
 
 void Channel::announce(const EventItem& item) {
     if (hook_) hook_(*this, item);

@@ -109,6 +109,8 @@ public:
     Channel& operator=(const Channel&) = delete;
 
     void start();
+    /// Before start(): the device is a pseudo terminal that was closed (port::Port::terminal_closed()).
+    void note_terminal_closed() { on_terminal_closed(true); }
     /// Fails pending writes, tells readers, closes the device, then calls `done`.
     void stop(std::function<void()> done);
     /// Goes on as `config` says, which has the same name and device. `refused`: the line does not take its settings.
@@ -146,11 +148,13 @@ private:
     void on_transmit_change() override;
     void on_transmitted(std::uint64_t tx_offset) override;
     void on_descriptor(int fd) override;
+    void on_terminal_closed(bool closed) override;
     void on_status(const line::LineStatus& status) override;
 
     void record_event(const port::Event& event);
     void note_configured();
     void remember(const port::Event& event);
+    void set_standing(std::uint64_t bit, bool on);
     void announce(const EventItem& item);
     void end_what_was_left();
     void wake_readers();

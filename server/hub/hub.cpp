@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <numeric>
+#include <set>
 #include <utility>
 
 namespace vserd::hub {
@@ -70,12 +71,19 @@ void Hub::apply(const HubConfig& config) {
         const bool same = stays != wanted.end() && stays->second->device == channel->port().config().device;
         if (limits_changed || !same) others.push_back(name);
     }
-    for (const std::string& name : others) remove(name);
+    std::set<std::string> closed_terminals;  // which a port that is replaced does not forget
+    for (const std::string& name : others) {
+        const auto stays = wanted.find(name);
+        const port::Port& port = find(name)->port();
+        if (port.terminal_closed() && stays != wanted.end() && stays->second->device == port.config().device)
+            closed_terminals.insert(name);
+        remove(name);
+    }
 
     for (const port::PortConfig& port : config.ports) {
         Channel* const channel = find(port.name);
         if (channel == nullptr) {
-            add(port);
+            add(port, closed_terminals.contains(port.name));
         } else if (channel->port().config() != port) {
             channel->reconfigure(port, [this, channel](const Error& error) {
                 each_watcher([&](PortWatcher& watcher) { watcher.on_port_refused(*channel, error); });
@@ -86,7 +94,7 @@ void Hub::apply(const HubConfig& config) {
     publish_stats();
 }
 
-void Hub::add(const port::PortConfig& config) {
+void Hub::add(const port::PortConfig& config, bool terminal_closed) {
     auto hook = [this](Channel& channel, const EventItem& event) {
         each_watcher([&](PortWatcher& watcher) { watcher.on_port_event(channel, event); });
     };
@@ -95,6 +103,7 @@ void Hub::add(const port::PortConfig& config) {
     Channel& added = *channel;
     channels_.emplace(config.name, std::move(channel));
     each_watcher([&](PortWatcher& watcher) { watcher.on_port_added(added); });
+    if (terminal_closed) added.note_terminal_closed();
     start(added);
 }
 

@@ -69,6 +69,7 @@ public:
     bool shutting_down() const noexcept { return shutting_down_; }
 
     std::shared_ptr<const StatsList> stats() const;  // any thread
+    const port::WorkerStats& workers() const noexcept { return *workers_.stats(); }  // any thread
     DeliveryHistogram& delivery() noexcept { return delivery_; }
     io::Loop& loop() noexcept { return loop_; }
 
@@ -79,7 +80,7 @@ private:
     };
 
     static std::string device_key(const Channel& channel);
-    void add(const port::PortConfig& config);
+    void add(const port::PortConfig& config, bool terminal_closed);
     void start(Channel& channel);
     void remove(const std::string& name);
     void gone(const Channel& channel);

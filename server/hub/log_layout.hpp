@@ -63,7 +63,7 @@ struct LogHeader {
 };
 
 /// Bits. The events that told of them may have been trimmed since.
-enum LogStanding : std::uint64_t { standing_online = 1, standing_held = 2 };
+enum LogStanding : std::uint64_t { standing_online = 1, standing_held = 2, standing_terminal_closed = 4 };
 
 struct TimeMark {
     std::uint64_t end_offset;  ///< bytes before it were received by

@@ -44,7 +44,7 @@ Kind kind_of(std::string_view device) {
     return found && is_of_vser_class(node.st_rdev) ? Kind::vser : Kind::tty;
 }
 
-Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings& settings) {
+Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings& settings, const LineOptions& options) {
     if (const auto valid = check_device(device); !valid) return valid.error();
     if (const auto valid = with_change(settings, {}); !valid) return valid.error();
     switch (kind_of(device)) {
@@ -52,10 +52,11 @@ Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings&
         case Kind::vser: return VserLine::open(std::string(device), settings);
         case Kind::tty: break;
     }
-    return TtyLine::open(std::string(device), settings);
+    return TtyLine::open(std::string(device), settings, options);
 }
 
-Result<std::unique_ptr<Line>> adopt_line(std::string_view device, io::Fd held, const Settings& settings) {
+Result<std::unique_ptr<Line>> adopt_line(std::string_view device, io::Fd held, const Settings& settings,
+                                         const LineOptions& options) {
     if (const auto valid = check_device(device); !valid) return valid.error();
     if (const auto valid = with_change(settings, {}); !valid) return valid.error();
     const auto kind = kind_of(device);
@@ -68,7 +69,7 @@ Result<std::unique_ptr<Line>> adopt_line(std::string_view device, io::Fd held, c
         return same.error();
     }
     return kind == Kind::vser ? VserLine::adopt(path, std::move(held), settings)
-                              : TtyLine::adopt(path, std::move(held), settings);
+                              : TtyLine::adopt(path, std::move(held), settings, options);
 }
 
 Result<void> check_device(std::string_view device) {

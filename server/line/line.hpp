@@ -31,6 +31,13 @@ struct LineStatus {
     LineErrors errors;
 };
 
+/// What a port wants of a device besides its settings.
+struct LineOptions {
+    bool hangup_on_close = false;  ///< the kernel drops DTR and RTS when the last process closes the device (HUPCL)
+
+    friend bool operator==(const LineOptions&, const LineOptions&) = default;
+};
+
 /// An open device: its descriptor, settings and wires. Closing is destruction.
 ///
 /// Thread: one caller at a time. A port calls it on the worker pool (ioctls may be slow) and never twice at once. All
@@ -53,6 +60,8 @@ public:
     virtual Result<void> begin_break(std::chrono::milliseconds duration) = 0;
     virtual Result<void> end_break() = 0;
     virtual Result<void> flush(FlushDirection direction) = 0;
+    /// For a line that is open; open_line() takes them for one that is not. Devices without them take any.
+    virtual Result<void> set_options(const LineOptions& /*options*/) { return {}; }
     virtual Result<std::uint64_t> output_pending_bytes() = 0;  ///< accepted by the driver, not yet on the wire
 };
 
@@ -64,11 +73,13 @@ Kind kind_of(std::string_view device);
 /// `settings` that the device cannot take are an error; a device that has no settings at all (capabilities) is not.
 /// The messages say what to do: who holds a busy device (pid and command), which group a refused one belongs to,
 /// that a path is a directory or no serial device.
-Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings& settings);
+Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings& settings,
+                                        const LineOptions& options = {});
 
 /// Goes on with a device that a process before us had open, by its descriptor: neither opened nor closed, so no wire moves,
 /// and set to `settings` only where they differ. An error: it is not that device any more (and was closed); open it.
-Result<std::unique_ptr<Line>> adopt_line(std::string_view device, io::Fd held, const Settings& settings);
+Result<std::unique_ptr<Line>> adopt_line(std::string_view device, io::Fd held, const Settings& settings,
+                                         const LineOptions& options = {});
 
 /// Syntax check of a device string for the configuration (subject "device"): absolute path or a known simulator.
 Result<void> check_device(std::string_view device);

@@ -28,4 +28,6 @@ void SimControl::force_dcd(std::optional<bool> on) { device_->force_dcd(on); }
 
 void SimControl::set_ri(bool on) { device_->set_ri(on); }
 
+void SimControl::hang(SimHang call) { device_->hang(call); }
+
 }  // namespace vserd::line

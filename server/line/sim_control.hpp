@@ -27,6 +27,7 @@ public:
     void count_errors(const LineErrors& more);  ///< as if the host's driver had seen that many
     void force_dcd(std::optional<bool> on);     ///< nullopt: as the device wires it
     void set_ri(bool on);
+    void hang(SimHang call);  ///< that call does not return until another hang(); none: all return
 
 private:
     explicit SimControl(std::shared_ptr<SimDevice> device) : device_(std::move(device)) {}

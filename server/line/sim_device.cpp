@@ -40,6 +40,7 @@ Error unplugged(SimTime now, SimTime until) {
 SimDevice::SimDevice(SimSpec spec, std::uint64_t number)
     : spec_(std::move(spec)),
       number_(number),
+      hangs_(spec_.hangs),
       open_fails_left_(spec_.open_fails),
       random_state_(spec_.seed),
       from_host_(spec_.unpaced ? unpaced_fifo_bytes : paced_fifo_bytes) {
@@ -71,6 +72,17 @@ Result<io::Fd> SimDevice::connect(const Settings& settings) {
     state_.dtr = state_.rts = true;  // as the kernel raises them at open
     if (!std::exchange(powered_, true)) application_->power_on(now);
     return std::move((*pair)[0]);
+}
+
+void SimDevice::hang_at(SimHang call) const {
+    std::unique_lock lock(mutex_);
+    hang_changed_.wait_for(lock, spec_.hang_for, [&] { return hangs_ != call; });
+}
+
+void SimDevice::hang(SimHang call) {
+    const std::scoped_lock lock(mutex_);
+    hangs_ = call;
+    hang_changed_.notify_all();
 }
 
 void SimDevice::disconnect() {

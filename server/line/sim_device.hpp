@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -34,6 +35,9 @@ public:
     void disconnect();
     int device_fd() const;  ///< the simulator's end, -1 while not connected
 
+    /// Returns late if the device was told to hang there. Never on the io thread.
+    void hang_at(SimHang call) const;
+
     // As of Line. ENODEV once the plug is pulled.
     Result<Settings> apply(const Settings& settings);
     Result<Settings> settings() const;
@@ -51,6 +55,7 @@ public:
     void force_dcd(std::optional<bool> on);
     void set_ri(bool on);
     void count_errors(const LineErrors& more);
+    void hang(SimHang call);
 
     /// What the simulator's thread has to wait for.
     struct Next {
@@ -79,6 +84,8 @@ private:
     std::uint64_t number_;
 
     mutable std::mutex mutex_;  // protects all that follows
+    mutable std::condition_variable hang_changed_;
+    SimHang hangs_;
     SimState state_;
     std::unique_ptr<SimApplication> application_;
     LineErrors errors_;  // since open

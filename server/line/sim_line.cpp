@@ -11,6 +11,7 @@ Result<std::unique_ptr<Line>> SimLine::open(std::string_view device, const Setti
     if (!spec) return spec.error();
     auto simulated = Simulator::instance().device_for(*spec);
     if (!simulated) return simulated.error();
+    (*simulated)->hang_at(SimHang::open);
     auto fd = (*simulated)->connect(settings);
     if (!fd) {
         auto error = fd.error();
@@ -25,6 +26,7 @@ Result<std::unique_ptr<Line>> SimLine::open(std::string_view device, const Setti
 }
 
 SimLine::~SimLine() {
+    device_->hang_at(SimHang::close);
     Simulator::instance().detach(*device_);
     device_->disconnect();
 }
@@ -52,6 +54,7 @@ Result<Settings> SimLine::read_back() { return device_->settings(); }
 Result<LineStatus> SimLine::status() { return device_->status(); }
 
 Result<Signals> SimLine::set_signals(const SignalChange& change) {
+    device_->hang_at(SimHang::signals);
     auto signals = device_->set_signals(change);
     Simulator::instance().poke(*device_);
     return signals;

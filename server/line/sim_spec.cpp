@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t id_chars_max = 64;
 constexpr std::string_view parameters_known =
-    "id, unpaced, drop, flip, seed, unplug_after_bytes, unplug_for, open_fails";
+    "id, unpaced, drop, flip, seed, unplug_after_bytes, unplug_for, open_fails, hangs, hang_for";
 
 Error invalid(std::string message) { return Error{Failure::invalid_argument, 0, "device", std::move(message)}; }
 
@@ -29,6 +29,13 @@ Result<bool> parse_switch(std::string_view text) {
     if (text == "1") return true;
     if (text == "0") return false;
     return invalid("'" + std::string(text) + "' is neither 0 nor 1");
+}
+
+Result<SimHang> parse_hang(std::string_view text) {
+    if (text == "open") return SimHang::open;
+    if (text == "signals") return SimHang::signals;
+    if (text == "close") return SimHang::close;
+    return invalid("'" + std::string(text) + "' is not a call that can hang: use open, signals or close");
 }
 
 Result<std::string> parse_id(std::string_view text) {
@@ -55,6 +62,8 @@ Result<void> put_parameter(SimSpec& spec, std::string_view name, std::string_vie
     if (name == "unplug_after_bytes") return store(spec.unplug_after_bytes, parse_number<std::uint64_t>(value));
     if (name == "unplug_for") return store(spec.unplug_for, parse_sim_duration(value));
     if (name == "open_fails") return store(spec.open_fails, parse_number<std::uint32_t>(value));
+    if (name == "hangs") return store(spec.hangs, parse_hang(value));
+    if (name == "hang_for") return store(spec.hang_for, parse_sim_duration(value));
     return invalid("no such parameter; known are " + std::string(parameters_known));
 }
 

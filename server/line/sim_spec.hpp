@@ -15,6 +15,9 @@ struct SimFaults {
     double flip = 0;  ///< one bit is inverted; counts as a parity error when the format has parity
 };
 
+/// Where the driver of a simulated device hangs, as a bad one does: the call returns late.
+enum class SimHang : std::uint8_t { none, open, signals, close };
+
 enum class SimModel : std::uint8_t { echo, console };
 
 /// What a device string asks for: "sim:echo", "sim:console?id=lab&drop=0.01&seed=7". README.md is the manual.
@@ -27,6 +30,8 @@ struct SimSpec {
     std::uint64_t unplug_after_bytes = 0;        ///< sent to the host since open; 0: never
     std::chrono::milliseconds unplug_for{1000};  ///< how long it stays away then
     std::uint32_t open_fails = 0;                ///< the first opens that fail with ENODEV
+    SimHang hangs = SimHang::none;
+    std::chrono::milliseconds hang_for{std::chrono::hours(1)};  ///< how long each such call takes
 };
 
 /// Failure::invalid_argument with subject "device" and a message that names the parameter.

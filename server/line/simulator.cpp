@@ -7,6 +7,8 @@
 #include <array>
 #include <csignal>
 
+#include "io/thread.hpp"
+
 namespace vserd::line {
 namespace {
 
@@ -82,8 +84,10 @@ Result<void> Simulator::start() {
     sigset_t all, before;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { run(); });
+    auto thread = io::start_thread([this] { run(); });
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (!thread) return thread.error();
+    thread_ = std::move(*thread);
     return {};
 }
 

@@ -33,7 +33,8 @@ dev_t device_number(int fd) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const Settings& settings) {
+Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const Settings& settings,
+                                            const LineOptions& options) {
     auto fd = open_device_node(path);
     if (!fd) return fd.error();
     termios2 raw{};
@@ -44,15 +45,16 @@ Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const Setti
         if (error == EIO) return errno_error(path + ": no hardware answers behind this node", error);
         return errno_error(path, error);
     }
-    std::unique_ptr<TtyLine> line(new TtyLine(path, *std::move(fd)));
+    std::unique_ptr<TtyLine> line(new TtyLine(path, *std::move(fd), options));
     if (const auto taken = line->take_exclusively(); !taken) return taken.error();
     line->probe_capabilities();
     if (const auto applied = line->apply(settings); !applied) return applied.error();
     return std::unique_ptr<Line>(std::move(line));
 }
 
-Result<std::unique_ptr<Line>> TtyLine::adopt(const std::string& path, io::Fd fd, const Settings& settings) {
-    std::unique_ptr<TtyLine> line(new TtyLine(path, std::move(fd)));
+Result<std::unique_ptr<Line>> TtyLine::adopt(const std::string& path, io::Fd fd, const Settings& settings,
+                                             const LineOptions& options) {
+    std::unique_ptr<TtyLine> line(new TtyLine(path, std::move(fd), options));
     if (const auto marked = line->mark_exclusive(); !marked) return marked.error();
     line->probe_capabilities();
     // A break that was being sent ends here: the device was not closed, which would have ended it.
@@ -104,7 +106,7 @@ Result<Settings> TtyLine::apply(const Settings& wanted) {
     if (const auto valid = with_change(wanted, {}); !valid) return valid.error();
     termios2 raw{};
     if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
-    if (const auto put = put_settings(wanted, raw); !put) return put.error();
+    if (const auto put = put_settings(wanted, options_, raw); !put) return put.error();
     // Not before the characters in the UART's FIFO are out: output_pending_bytes() does not see those.
     if (::ioctl(fd_.get(), TCSETSW2, &raw) != 0) return errno_error(path_ + ": setting the line");
     return read_back();  // drivers round the speed and may ignore a part of the format
@@ -115,7 +117,7 @@ Result<void> TtyLine::apply_if_other(const Settings& wanted) {
     termios2 now{};
     if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return errno_error(path_ + ": reading the settings");
     termios2 raw = now;
-    if (const auto put = put_settings(wanted, raw); !put) return put.error();
+    if (const auto put = put_settings(wanted, options_, raw); !put) return put.error();
     if (std::memcmp(&now, &raw, sizeof now) == 0) return {};
     const auto applied = apply(wanted);
     return applied ? Result<void>{} : applied.error();
@@ -187,6 +189,15 @@ Result<void> TtyLine::flush(FlushDirection direction) {
                       : direction == FlushDirection::output ? TCOFLUSH
                                                             : TCIOFLUSH;
     if (::ioctl(fd_.get(), TCFLSH, queue) != 0) return errno_error(path_ + ": flush");
+    return {};
+}
+
+Result<void> TtyLine::set_options(const LineOptions& options) {
+    termios2 raw{};
+    if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
+    put_options(options, raw);
+    if (::ioctl(fd_.get(), TCSETS2, &raw) != 0) return errno_error(path_ + ": setting the line");
+    options_ = options;
     return {};
 }
 

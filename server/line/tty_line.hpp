@@ -13,10 +13,12 @@ namespace vserd::line {
 class TtyLine final : public Line {
 public:
     /// Opens the node for this process alone, makes it raw and applies `settings`.
-    static Result<std::unique_ptr<Line>> open(const std::string& path, const Settings& settings);
+    static Result<std::unique_ptr<Line>> open(const std::string& path, const Settings& settings,
+                                              const LineOptions& options);
 
     /// Goes on with a descriptor that is known to be of the node.
-    static Result<std::unique_ptr<Line>> adopt(const std::string& path, io::Fd fd, const Settings& settings);
+    static Result<std::unique_ptr<Line>> adopt(const std::string& path, io::Fd fd, const Settings& settings,
+                                               const LineOptions& options);
 
     ~TtyLine() override;
 
@@ -30,11 +32,13 @@ public:
     Result<void> begin_break(std::chrono::milliseconds duration) override;
     Result<void> end_break() override;
     Result<void> flush(FlushDirection direction) override;
+    Result<void> set_options(const LineOptions& options) override;
     Result<std::uint64_t> output_pending_bytes() override;
 
 private:
     Result<void> hold_break(bool on);
-    TtyLine(std::string path, io::Fd fd) noexcept : path_(std::move(path)), fd_(std::move(fd)) {}
+    TtyLine(std::string path, io::Fd fd, const LineOptions& options) noexcept
+        : path_(std::move(path)), fd_(std::move(fd)), options_(options) {}
     Result<void> take_exclusively();
     Result<void> mark_exclusive();
     void probe_capabilities();
@@ -44,6 +48,7 @@ private:
 
     std::string path_;
     io::Fd fd_;
+    LineOptions options_;
     Capabilities capabilities_;
 };
 

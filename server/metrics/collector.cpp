@@ -100,6 +100,15 @@ MetricFamily engine_of_ports(const Sources& sources, const hub::StatsList& ports
     return result;
 }
 
+void append_workers(std::vector<MetricFamily>& to, const port::WorkerStats& workers) {
+    to.push_back(family(MetricType::Gauge, "vserd_workers_hung",
+                        "Calls to a device's driver that are past their limit of 5 s and have not returned."));
+    add(to.back(), {}, value_of(workers.hung));
+    to.push_back(family(MetricType::Counter, "vserd_worker_refusals_total",
+                        "Calls to a device's driver for which no thread was free or could be started within 5 s."));
+    add(to.back(), {}, value_of(workers.refused));
+}
+
 MetricFamily delivery_family(const hub::DeliveryHistogram& histogram) {
     MetricFamily result =
         family(MetricType::Histogram, "vserd_delivery_seconds", "Time from the device read to the client write.");
@@ -190,6 +199,7 @@ std::vector<MetricFamily> Collector::collect(std::vector<RefusedCount> refused) 
     const auto ports = sources_.hub.stats();
     append_ports(families, ports ? *ports : hub::StatsList{});
     families.push_back(engine_of_ports(sources_, ports ? *ports : hub::StatsList{}));
+    append_workers(families, sources_.hub.workers());
     families.push_back(delivery_family(sources_.hub.delivery()));
     append_process(families);
     return families;

@@ -29,6 +29,8 @@ public:
     virtual void on_transmitted(std::uint64_t /*tx_offset*/) {}
     /// The device was opened and has this descriptor; -1: it is closed, or is about to be.
     virtual void on_descriptor(int /*fd*/) {}
+    /// As Port::terminal_closed().
+    virtual void on_terminal_closed(bool /*closed*/) {}
 };
 
 }  // namespace vserd::port

@@ -24,6 +24,7 @@ const line::Settings& Port::settings() const noexcept { return impl_->settings; 
 std::optional<line::Signals> Port::signals() const noexcept { return impl_->signals; }
 std::optional<line::Capabilities> Port::capabilities() const noexcept { return impl_->capabilities; }
 line::Kind Port::kind() const noexcept { return impl_->kind; }
+bool Port::terminal_closed() const noexcept { return impl_->terminal_closed(); }
 std::string_view Port::engine() const noexcept { return impl_->engine(); }
 std::uint64_t Port::tx_offset() const noexcept { return impl_->tx_offset; }
 std::size_t Port::tx_queue_bytes() const noexcept { return impl_->queue.bytes(); }

@@ -35,6 +35,9 @@ struct PortConfig {
     std::string device;  ///< as line::open_line takes it
     line::Settings settings;
     std::size_t tx_queue_bytes_max = tx_queue_bytes_default;
+    line::LineOptions line = {};
+    /// Open whatever terminal gets the number of a closed /dev/pts/N. It may be anybody's, so the default is not to.
+    bool reopen_pts = false;
 
     friend bool operator==(const PortConfig&, const PortConfig&) = default;
 };
@@ -53,6 +56,7 @@ struct PortResume {
     std::optional<line::Settings> in_force;  ///< when that process ended
     std::optional<line::LineStatus> status;  ///< that process had told of
     std::uint64_t tx_offset = 0;
+    bool terminal_closed = false;  ///< the device was a pseudo terminal that was closed for good
 };
 
 template <class T>
@@ -83,6 +87,8 @@ public:
     std::optional<line::Signals> signals() const noexcept;            ///< as last seen; none without the capability
     std::optional<line::Capabilities> capabilities() const noexcept;  ///< none before it was first opened
     line::Kind kind() const noexcept;
+    /// The device is a pseudo terminal that was closed, and another one that gets its number is not opened.
+    bool terminal_closed() const noexcept;
     std::string_view engine() const noexcept;  ///< that serves the device, or while offline the one to be tried first
     std::uint64_t tx_offset() const noexcept;  ///< bytes accepted since the port was made, of this log
     std::size_t tx_queue_bytes() const noexcept;

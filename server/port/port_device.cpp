@@ -8,9 +8,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds backoff_min{20};
-constexpr milliseconds backoff_max{1000};
-constexpr milliseconds open_warning_limit{5000};
 constexpr milliseconds stop_limit{2000};
 constexpr milliseconds status_interval{200};
 
@@ -48,9 +45,7 @@ Port::Impl::Impl(PortEnvironment environment, PortConfig port_config, Listener& 
           io::OperationKind::write, this,
           [](io::Operation& op, ssize_t result) noexcept { static_cast<Impl*>(op.owner)->on_written(result); })),
       reopen_timer_(environment.loop.context()),
-      open_timer_(environment.loop.context()),
       status_timer_(environment.loop.context()),
-      call_timer_(environment.loop.context()),
       command_timer_(environment.loop.context()),
       wire_timer_(environment.loop.context()),
       stop_timer_(environment.loop.context()) {
@@ -65,8 +60,16 @@ void Port::Impl::after(Timer& timer, std::chrono::steady_clock::duration delay, 
     });
 }
 
+std::function<void()> Port::Impl::when_alive(void (Impl::*call)()) {
+    return [weak = weak_from_this(), call] {
+        if (const auto self = weak.lock()) (*self.*call)();
+    };
+}
+
 void Port::Impl::start(PortResume resume) {
     held_ = std::move(resume.device);
+    if (resume.terminal_closed) closed_terminal_ = line::Terminal{{}, std::nullopt};
+    terminal_refused_ = resume.terminal_closed;
     resumed_in_force_ = resume.in_force;
     resumed_status_ = resume.status;
     tx_offset = resume.tx_offset;
@@ -80,100 +83,8 @@ void Port::Impl::start(PortResume resume) {
     try_open();
 }
 
-void Port::Impl::node_changed() {
-    node_changed_while_busy_ = true;
-    if (phase_ != Phase::closed) return;
-    backoff_ = backoff_min;
-    try_open();
-}
-
-Result<Port::Impl::OpenedLine> Port::Impl::open_device(const std::string& device, io::Fd held,
-                                                       const line::Settings& settings) {
-    bool taken_over = static_cast<bool>(held);
-    auto line = taken_over ? line::adopt_line(device, std::move(held), settings) : line::open_line(device, settings);
-    if (!line && taken_over) {
-        taken_over = false;
-        line = line::open_line(device, settings);
-    }
-    if (!line) return line.error();
-    OpenedLine opened{std::move(*line), settings, {}, settings, taken_over};
-    const auto in_force = opened.line->read_back();
-    if (!in_force) return in_force.error();
-    opened.settings = *in_force;
-    const auto status = opened.line->status();
-    if (!status) return status.error();
-    opened.status = *status;
-    return opened;
-}
-
-void Port::Impl::try_open() {
-    if (phase_ != Phase::closed || stopping_) return;
-    phase_ = Phase::opening;
-    node_changed_while_busy_ = false;
-    reopen_timer_.cancel();
-    after(open_timer_, open_warning_limit, &Impl::open_takes_long);
-    const auto result = std::make_shared<std::optional<Result<OpenedLine>>>();  // with the worker, which may be stuck
-    const auto held = std::make_shared<io::Fd>(std::move(held_));               // the worker takes it
-    const bool was_held = static_cast<bool>(*held);
-    environment_.workers.run([result, held, device = config.device,
-                              wanted = wanted_] { *result = open_device(device, std::move(*held), wanted); },
-                             [weak = weak_from_this(), result, was_held] {
-                                 const auto self = weak.lock();
-                                 if (!self) return;
-                                 Result<OpenedLine>& opened = **result;
-                                 if (was_held && !(opened && opened->taken_over)) self->listener_.on_descriptor(-1);
-                                 self->opened(std::move(opened));
-                             });
-}
-
-void Port::Impl::open_takes_long() {
-    offline_reason = "opening " + config.device + " has not returned for 5 s: its driver hangs; unplug the device";
-    open_failure_ = offline_reason;
-    listener_.on_event(WentOffline{offline_reason});
-}
-
-void Port::Impl::opened(Result<OpenedLine> result) {
-    open_timer_.cancel();
-    if (!result) return open_failed(result.error());
-    if (stopping_) {
-        line_ = std::move(result->line);
-        return begin_close();
-    }
-    auto attached = environment_.loop.attach(result->line->fd());
-    if (!attached) {
-        line_ = std::move(result->line);
-        if (result->taken_over) listener_.on_descriptor(-1);  // or who keeps it would keep its lock too
-        note_open_failure(attached.error());
-        return begin_close();
-    }
-    attached_ = std::move(*attached);
-    go_online(std::move(*result));
-}
-
-void Port::Impl::open_failed(const Error& error) {
-    phase_ = Phase::closed;
-    note_open_failure(error);
-    if (stopping_) return finish_stop();
-    retry_later();
-}
-
-void Port::Impl::note_open_failure(const Error& error) {
-    add(stats->open_errors, 1);
-    // Right after an unplug "no such device" is no news; a different failure later is.
-    const bool news = open_failure_.empty() ? !was_online_ : open_failure_ != error.message;
-    open_failure_ = error.message;
-    if (!was_online_ || news) offline_reason = error.message;
-    if (news && !stopping_) listener_.on_event(WentOffline{error.message});
-}
-
 std::string_view Port::Impl::engine() const noexcept {
     return (attached_ ? *attached_->engine : environment_.loop.engine()).name();
-}
-
-void Port::Impl::retry_later() {
-    if (node_changed_while_busy_) backoff_ = backoff_min;
-    after(reopen_timer_, backoff_, &Impl::try_open);
-    backoff_ = std::min(backoff_ * 2, backoff_max);
 }
 
 void Port::Impl::go_online(OpenedLine opened) {
@@ -181,6 +92,10 @@ void Port::Impl::go_online(OpenedLine opened) {
     state = PortState::online;
     line_ = std::move(opened.line);
     settings = opened.settings;
+    terminal_ = std::move(opened.terminal);
+    closed_terminal_.reset();
+    terminal_refused_ = false;
+    listener_.on_terminal_closed(false);
     kind = line_->kind();
     capabilities = line_->capabilities();
     signals.reset();
@@ -230,6 +145,10 @@ void Port::Impl::go_offline(std::string reason) {
 
 void Port::Impl::begin_close() {
     phase_ = Phase::closing;
+    if (terminal_) {
+        terminal_->node = line::node_identity(line_->fd());  // as it is last: a change of its rights changes it, too
+        closed_terminal_ = std::exchange(terminal_, std::nullopt);
+    }
     status_timer_.cancel();
     wire_timer_.cancel();
     command_timer_.cancel();
@@ -251,11 +170,35 @@ void Port::Impl::continue_close() {
     }
     if (call_running_ || close_running_) return;
     close_running_ = true;
+    const auto line = std::make_shared<Line>(std::exchange(line_, nullptr));
     // Closing a tty waits for its output: not on this thread.
-    environment_.workers.run([line = std::exchange(line_, nullptr)]() mutable { line.reset(); },
-                             [weak = weak_from_this()] {
-                                 if (const auto self = weak.lock()) self->closed();
-                             });
+    environment_.workers.run({
+        .work = [line] { line->reset(); },
+        .done = when_alive(&Impl::closed),
+        .overdue = when_alive(&Impl::close_overdue),
+        .refused =
+            [weak = weak_from_this(), line](const Error& error) {
+                if (const auto self = weak.lock()) self->close_refused(std::move(*line), error);
+            },
+        .limit = driver_limit,
+    });
+}
+
+void Port::Impl::close_overdue() {
+    if (stopping_) return;
+    offline_reason =
+        "closing " + config.device +
+        " has not returned for 5 s: its driver waits for output to leave, or hangs; the port comes back when it "
+        "returns";
+    open_failure_ = offline_reason;
+    listener_.on_event(WentOffline{offline_reason});
+}
+
+void Port::Impl::close_refused(Line line, const Error& error) {
+    close_running_ = false;
+    line_ = std::move(line);
+    if (!stopping_) note_open_failure(error);
+    after(reopen_timer_, backoff_max, &Impl::continue_close);
 }
 
 void Port::Impl::closed() {
@@ -272,6 +215,7 @@ void Port::Impl::stop(std::function<void()> done) {
     reopen_timer_.cancel();
     if (phase_ == Phase::closed) return finish_stop();
     after(stop_timer_, stop_limit, &Impl::finish_stop);
+    if (phase_ == Phase::closing) return continue_close();  // it may have been refused a worker
     if (phase_ != Phase::online) return;
     go_offline("the port was closed");
     begin_close();
@@ -282,6 +226,9 @@ void Port::Impl::reconfigure(const PortConfig& wanted, Reply<line::Settings> rep
     config.description = wanted.description;
     config.tx_queue_bytes_max = wanted.tx_queue_bytes_max;
     config.settings = wanted.settings;
+    set_options(wanted.line);
+    config.reopen_pts = wanted.reopen_pts;
+    if (config.reopen_pts && phase_ == Phase::closed) try_open();
     reconfigured_ = std::move(reply);
     queue.set_bytes_max(config.tx_queue_bytes_max);
     announce_room();
@@ -290,6 +237,12 @@ void Port::Impl::reconfigure(const PortConfig& wanted, Reply<line::Settings> rep
     if (phase_ == Phase::online) return apply_configured();
     settings = wanted_;
     stats->baud.store(settings.baud, std::memory_order_relaxed);
+}
+
+/// A device that is not open now gets them when it is opened.
+void Port::Impl::set_options(const line::LineOptions& options) {
+    if (options == std::exchange(config.line, options) || phase_ != Phase::online) return;
+    call_line<void>([options](line::Line& line) { return line.set_options(options); }, [](const Result<void>&) {});
 }
 
 void Port::Impl::finish_stop() {
@@ -316,12 +269,18 @@ void Port::Impl::on_read(ssize_t result) {
     }
     if (phase_ != Phase::online) return continue_close();
     if (result == 0) {
-        go_offline("the device hung up (unplugged, or its other end was closed)");
+        go_offline(hang_up_reason());
     } else {
         add(stats->read_errors, 1);
         go_offline(errno_error("reading " + config.device, static_cast<int>(-result)).message);
     }
     begin_close();
+}
+
+std::string Port::Impl::hang_up_reason() const {
+    const bool only_a_number = terminal_ && terminal_->link && terminal_->link->empty() && !config.reopen_pts;
+    return only_a_number ? line::terminal_error(config.device).message
+                         : "the device hung up (unplugged, or its other end was closed)";
 }
 
 void Port::Impl::schedule_status() {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "line/node_identity.hpp"
 #include "port/device_watch.hpp"
 #include "port/port.hpp"
 #include "port/tx_queue.hpp"
@@ -29,6 +30,7 @@ public:
     void read_signals(Reply<line::Signals> reply);
     void flush(line::FlushDirection direction, Reply<std::uint64_t> reply);
     std::string_view engine() const noexcept;
+    bool terminal_closed() const noexcept { return terminal_refused_; }
 
     PortConfig config;                       ///< name and device stay
     const std::shared_ptr<PortStats> stats;  // with the scrape thread
@@ -46,12 +48,26 @@ private:
     using Timer = boost::asio::steady_timer;
     using Line = std::shared_ptr<line::Line>;  // with the worker job that is using it
 
+    static constexpr std::chrono::milliseconds backoff_min{20};  ///< between two tries to open the device
+    static constexpr std::chrono::milliseconds backoff_max{1000};
+    /// How long a call to a driver may take, from when a worker begins it.
+    static constexpr std::chrono::milliseconds driver_limit{5000};
+
+    struct OpenRequest {
+        std::string device;
+        io::Fd held;
+        line::Settings settings;
+        line::LineOptions options;
+        std::optional<line::Terminal> closed;  ///< a terminal that was closed: no other that gets its number is opened
+        bool any_terminal = false;             ///< or it is
+    };
     struct OpenedLine {
         Line line;
         line::Settings settings;
         line::LineStatus status;
         line::Settings asked;  ///< for `settings`
         bool taken_over = false;
+        std::optional<line::Terminal> terminal = std::nullopt;
     };
     /// A call on the line, made on the worker pool, one at a time.
     struct LineCall {
@@ -61,22 +77,31 @@ private:
     };
 
     void after(Timer& timer, std::chrono::steady_clock::duration delay, void (Impl::*call)());
+    std::function<void()> when_alive(void (Impl::*call)());  ///< for workers: does nothing once the port is gone
 
-    // port_device.cpp
-    static Result<OpenedLine> open_device(const std::string& device, io::Fd held, const line::Settings& settings);
+    // port_open.cpp
+    static Result<OpenedLine> open_device(OpenRequest request);
+    static Result<Line> adopt_or_open(OpenRequest& request, bool& taken_over);
     void try_open();
     void opened(Result<OpenedLine> result);
     void open_failed(const Error& error);
     void note_open_failure(const Error& error);
-    void open_takes_long();
-    void go_online(OpenedLine opened);
-    void go_offline(std::string reason);
+    void open_overdue();
     void retry_later();
     void node_changed();
+    void check_node();
+
+    // port_device.cpp
+    void go_online(OpenedLine opened);
+    void go_offline(std::string reason);
+    std::string hang_up_reason() const;
     void begin_close();
     void continue_close();
     void closed();
+    void close_overdue();
+    void close_refused(Line line, const Error& error);
     void finish_stop();
+    void set_options(const line::LineOptions& options);
     void start_read();
     void on_read(ssize_t result);
     void poll_status();
@@ -89,7 +114,8 @@ private:
     void call_line(std::function<Result<T>(line::Line&)> work, std::function<void(Result<T>)> reply);
     void start_call();
     void call_done();
-    void call_takes_long();
+    void call_overdue();
+    void call_refused(const Error& error);
     void abandon_calls(const Error& error);
     void pump();
     void on_written(ssize_t result);
@@ -117,7 +143,11 @@ private:
     bool was_online_ = false;
     std::chrono::steady_clock::time_point online_since_;
     bool node_changed_while_busy_ = false;
-    std::string open_failure_;  ///< the last one announced
+    bool checking_node_ = false;
+    std::optional<line::Terminal> terminal_;         ///< that is open
+    std::optional<line::Terminal> closed_terminal_;  ///< that was
+    bool terminal_refused_ = false;                  ///< what has its number now is not opened
+    std::string open_failure_;                       ///< the last one announced
     std::chrono::milliseconds backoff_;
     line::Settings wanted_;  ///< as last asked for; applied at the next open
     Reply<line::Settings> reconfigured_;
@@ -141,12 +171,18 @@ private:
     std::uint64_t device_pending_ = 0;  ///< bytes in the device when a command last asked whether the wire is free
 
     Timer reopen_timer_;
-    Timer open_timer_;
     Timer status_timer_;
-    Timer call_timer_;
     Timer command_timer_;
     Timer wire_timer_;
     Timer stop_timer_;
 };
+
+template <class T>
+void Port::Impl::call_line(std::function<Result<T>(line::Line&)> work, std::function<void(Result<T>)> reply) {
+    const auto result = std::make_shared<std::optional<Result<T>>>();  // with the worker, which may be stuck
+    calls_.push_back({[result, work = std::move(work)](line::Line& line) { *result = work(line); },
+                      [result, reply] { reply(std::move(**result)); }, [reply](const Error& error) { reply(error); }});
+    start_call();
+}
 
 }  // namespace vserd::port

@@ -8,7 +8,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds call_limit{5000};
 constexpr milliseconds deadline_check_interval{5};
 constexpr std::chrono::microseconds wire_wait_min{500};
 constexpr std::chrono::microseconds wire_wait_max{50'000};
@@ -23,39 +22,45 @@ std::chrono::microseconds wire_time(std::uint64_t bytes, const line::Settings& s
 
 // Calls on the line: ioctls that may be slow, on the worker pool, in order.
 
-template <class T>
-void Port::Impl::call_line(std::function<Result<T>(line::Line&)> work, std::function<void(Result<T>)> reply) {
-    const auto result = std::make_shared<std::optional<Result<T>>>();  // with the worker, which may be stuck
-    calls_.push_back({[result, work = std::move(work)](line::Line& line) { *result = work(line); },
-                      [result, reply] { reply(std::move(**result)); }, [reply](const Error& error) { reply(error); }});
-    start_call();
-}
-
 void Port::Impl::start_call() {
     if (call_running_ || calls_.empty() || phase_ != Phase::online) return;
     if (discarded_in_flight_) return;  // the flush comes behind the last byte that the device takes of it
     call_running_ = true;
     running_ = std::move(calls_.front());
     calls_.pop_front();
-    after(call_timer_, call_limit, &Impl::call_takes_long);
-    environment_.workers.run([line = line_, work = running_->work] { work(*line); },
-                             [weak = weak_from_this()] {
-                                 if (const auto self = weak.lock()) self->call_done();
-                             });
+    environment_.workers.run({
+        .work = [line = line_, work = running_->work] { work(*line); },
+        .done = when_alive(&Impl::call_done),
+        .overdue = when_alive(&Impl::call_overdue),
+        .refused =
+            [weak = weak_from_this()](const Error& error) {
+                if (const auto self = weak.lock()) self->call_refused(error);
+            },
+        .limit = driver_limit,
+    });
 }
 
 void Port::Impl::call_done() {
     call_running_ = false;
-    call_timer_.cancel();
     if (auto call = std::exchange(running_, std::nullopt)) call->done();
     start_call();
     continue_close();
 }
 
-void Port::Impl::call_takes_long() {
-    if (auto call = std::exchange(running_, std::nullopt)) {
-        call->abandon({Failure::timed_out, 0, "", "the driver of " + config.device + " has not answered for 5 s"});
-    }
+/// The device gets no further call until this one returns: whoever waits for it is answered, and the port goes offline.
+void Port::Impl::call_overdue() {
+    const std::string hangs = "the driver of " + config.device + " has not answered for 5 s";
+    if (auto call = std::exchange(running_, std::nullopt)) call->abandon({Failure::timed_out, 0, "", hangs});
+    if (phase_ != Phase::online) return;
+    go_offline(hangs + "; the port comes back when it does");
+    begin_close();
+}
+
+/// No thread was free to make it. The device may be well, so the port stays as it is.
+void Port::Impl::call_refused(const Error& error) {
+    call_running_ = false;
+    abandon_calls(error);
+    continue_close();
 }
 
 void Port::Impl::abandon_calls(const Error& error) {

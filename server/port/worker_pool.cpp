@@ -1,61 +1,143 @@
 #include "port/worker_pool.hpp"
 
-#include <chrono>
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
+#include <list>
 #include <mutex>
-#include <thread>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
+
+#include "io/thread.hpp"
 
 namespace vserd::port {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds end_wait{500};
 
 }  // namespace
 
 /// Everything here is protected by `mutex`. Shared with the threads, which outlive the pool when a driver hangs them.
-struct WorkerPool::Shared {
-    Shared(io::Loop& host, std::size_t limit) : loop(&host), threads_max(limit) {}
+struct WorkerPool::Shared : std::enable_shared_from_this<Shared> {
+    Shared(io::Loop& host, WorkerLimits wanted) : limits(wanted), loop(&host) {}
 
-    struct Work {
-        std::function<void()> job;
-        std::function<void()> done;
+    struct Entry {
+        Job job;
+        Clock::time_point since;  ///< queued; once it runs, begun
+        bool slow = false;
+        bool overdue = false;
     };
 
+    const WorkerLimits limits;
     std::mutex mutex;
     std::condition_variable changed;
-    std::deque<Work> queue;
+    std::deque<Entry> queue;
+    std::list<Entry> running;
     io::Loop* loop;  // null once the pool ended: nothing comes back then
-    const std::size_t threads_max;
     std::size_t threads = 0;
     std::size_t idle = 0;
+    std::size_t slow = 0;  // threads in a call that takes long
+    std::optional<Error> thread_failure;
+    std::shared_ptr<WorkerStats> stats = std::make_shared<WorkerStats>();
 
-    void serve() {
-        std::unique_lock lock{mutex};
-        while (true) {
-            ++idle;
-            changed.wait(lock, [this] { return loop == nullptr || !queue.empty(); });
-            --idle;
-            if (loop == nullptr) break;
-            Work work = std::move(queue.front());
-            queue.pop_front();
-            lock.unlock();
-            work.job();
-            work.job = nullptr;
-            lock.lock();
-            if (loop != nullptr) loop->post(std::move(work.done));
-        }
-        --threads;
-        changed.notify_all();
+    /// Whether check() may yet have something to do.
+    bool needs_watch() const {
+        return !queue.empty() || std::ranges::any_of(running, [](const Entry& entry) { return !entry.overdue; });
     }
+    void start_threads();
+    void serve();
+    void note_slow(Clock::time_point now, std::vector<std::function<void()>>& calls);
+    void refuse_late(Clock::time_point now, std::vector<std::function<void()>>& calls);
+    Error refusal() const;
 };
 
-WorkerPool::WorkerPool(io::Loop& loop, std::size_t threads_max)
-    : shared_(std::make_shared<Shared>(loop, threads_max)) {}
+/// As many as there is work for and the limits allow.
+void WorkerPool::Shared::start_threads() {
+    while (idle < queue.size() && threads - slow < limits.threads_max) {
+        // Detached because a hung driver call cannot be joined; the thread shares what it needs.
+        auto thread = io::start_thread([shared = shared_from_this()] { shared->serve(); });
+        thread_failure = thread ? std::nullopt : std::optional(thread.error());
+        if (!thread) break;
+        thread->detach();
+        ++threads;
+        ++idle;  // until it takes the mutex it is as good as idle
+        stats->threads.store(static_cast<std::uint32_t>(threads), std::memory_order_relaxed);
+    }
+}
+
+void WorkerPool::Shared::serve() {
+    std::unique_lock lock{mutex};
+    while (true) {
+        changed.wait(lock, [this] { return loop == nullptr || !queue.empty(); });
+        --idle;
+        if (loop == nullptr) break;
+        running.push_back(std::move(queue.front()));
+        queue.pop_front();
+        const auto entry = std::prev(running.end());
+        entry->since = Clock::now();
+        lock.unlock();
+        entry->job.work();
+        entry->job.work = nullptr;  // what it owns ends here, not on the io thread
+        lock.lock();
+        if (loop != nullptr) loop->post(std::move(entry->job.done));
+        if (entry->overdue) stats->hung.fetch_sub(1, std::memory_order_relaxed);
+        if (entry->slow) --slow;
+        running.erase(entry);
+        if (threads - slow > limits.threads_max) break;  // it was replaced meanwhile
+        ++idle;
+    }
+    --threads;
+    stats->threads.store(static_cast<std::uint32_t>(threads), std::memory_order_relaxed);
+    changed.notify_all();
+}
+
+/// A call that takes long gives its place among the threads to the next one.
+void WorkerPool::Shared::note_slow(Clock::time_point now, std::vector<std::function<void()>>& calls) {
+    for (Entry& entry : running) {
+        const auto taken = now - entry.since;
+        if (!entry.slow && taken >= limits.slow_after && slow < limits.slow_max) {
+            entry.slow = true;
+            ++slow;
+        }
+        if (entry.overdue || taken < entry.job.limit) continue;
+        entry.overdue = true;
+        stats->hung.fetch_add(1, std::memory_order_relaxed);
+        calls.push_back(std::move(entry.job.overdue));
+    }
+}
+
+void WorkerPool::Shared::refuse_late(Clock::time_point now, std::vector<std::function<void()>>& calls) {
+    std::deque<Entry> kept;
+    for (Entry& entry : queue) {
+        if (now - entry.since < entry.job.limit) {
+            kept.push_back(std::move(entry));
+            continue;
+        }
+        stats->refused.fetch_add(1, std::memory_order_relaxed);
+        // The whole job, so that what its work owns ends after `refused` could take it back.
+        calls.push_back(
+            [job = std::make_shared<Job>(std::move(entry.job)), error = refusal()] { job->refused(error); });
+    }
+    queue.swap(kept);
+}
+
+Error WorkerPool::Shared::refusal() const {
+    if (thread_failure) return *thread_failure;
+    return {Failure::exhausted, 0, "workers",
+            "no thread is free for this call to a driver: " + std::to_string(slow) +
+                " others have not returned from theirs; see vserd_workers_hung"};
+}
+
+WorkerPool::WorkerPool(io::Loop& loop, WorkerLimits limits)
+    : shared_(std::make_shared<Shared>(loop, limits)), stats_(shared_->stats), timer_(loop.context()) {}
 
 WorkerPool::~WorkerPool() {
-    std::deque<Shared::Work> dropped;  // destroyed without the lock
+    std::deque<Shared::Entry> dropped;  // destroyed without the lock
     std::unique_lock lock{shared_->mutex};
     shared_->loop = nullptr;
     dropped.swap(shared_->queue);
@@ -63,16 +145,44 @@ WorkerPool::~WorkerPool() {
     shared_->changed.wait_for(lock, end_wait, [this] { return shared_->threads == 0; });
 }
 
-void WorkerPool::run(std::function<void()> job, std::function<void()> done) {
-    const std::scoped_lock lock{shared_->mutex};
-    shared_->queue.push_back({std::move(job), std::move(done)});
-    if (shared_->idle < shared_->queue.size() && shared_->threads < shared_->threads_max) {
-        ++shared_->threads;
-        // Detached because a hung driver call cannot be joined; the thread shares what it needs.
-        std::thread([shared = shared_] { shared->serve(); }).detach();
-    } else {
+void WorkerPool::run(Job job) {
+    {
+        const std::scoped_lock lock{shared_->mutex};
+        shared_->queue.push_back({std::move(job), Clock::now()});
+        shared_->start_threads();
         shared_->changed.notify_one();
     }
+    if (!watching_) watch();
+}
+
+/// Looks after the jobs for as long as there are any.
+void WorkerPool::watch() {
+    watching_ = true;
+    timer_.expires_after(shared_->limits.slow_after);
+    timer_.async_wait([this, shared = shared_](const boost::system::error_code& error) {
+        if (error) return;
+        {
+            const std::scoped_lock lock{shared->mutex};
+            if (shared->loop == nullptr) return;  // and the pool is gone
+        }
+        check();
+    });
+}
+
+void WorkerPool::check() {
+    std::vector<std::function<void()>> calls;
+    bool more = false;
+    {
+        const std::scoped_lock lock{shared_->mutex};
+        const auto now = Clock::now();
+        shared_->note_slow(now, calls);
+        shared_->start_threads();
+        shared_->refuse_late(now, calls);
+        more = shared_->needs_watch();
+    }
+    watching_ = false;
+    if (more) watch();
+    for (const auto& call : calls) call();
 }
 
 }  // namespace vserd::port

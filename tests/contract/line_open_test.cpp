@@ -6,9 +6,11 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -35,11 +37,11 @@ class Holder {
 public:
     enum class Means { flock, exclusive };
 
-    Holder(const std::string& path, Means means) {
+    Holder(const std::string& path, Means means, const char* name = nullptr) {
         int ready[2] = {-1, -1};
         if (::pipe2(ready, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
         pid_ = ::fork();
-        if (pid_ == 0) hold(path.c_str(), means, ready[1]);
+        if (pid_ == 0) hold(path.c_str(), means, name, ready[1]);
         ::close(ready[1]);
         char byte = 0;
         const auto got = ::read(ready[0], &byte, 1);
@@ -56,7 +58,9 @@ public:
     pid_t pid() const noexcept { return pid_; }
 
 private:
-    [[noreturn]] static void hold(const char* path, Means means, int ready) {  // after fork: system calls only
+    [[noreturn]] static void hold(const char* path, Means means, const char* name, int ready) {
+        // After fork: system calls only.
+        if (name != nullptr) ::prctl(PR_SET_NAME, name);
         const int fd = ::open(path, O_RDWR | O_NOCTTY);
         const bool held = fd >= 0 && (means == Means::flock ? ::flock(fd, LOCK_EX) : ::ioctl(fd, TIOCEXCL)) == 0;
         if (held && ::write(ready, "x", 1) == 1) {
@@ -131,6 +135,16 @@ TEST(OpenLine, NamesTheProcessThatHoldsTheDevice) {
         EXPECT_EQ(error.subject, who);
         EXPECT_NE(error.message.find("is in use by " + who), std::string::npos) << error.message;
     }
+}
+
+TEST(OpenLine, NamesAHolderInUtf8WhateverItCallsItself) {
+    const auto pty = test::open_pty();
+    const Holder holder(pty.path, Holder::Means::flock,
+                        "gold\x1B[1mfi\u00FCch\u00FC");  // cut after 15 bytes, in a character
+
+    const auto error = refusal(pty.path);
+
+    EXPECT_EQ(error.subject, "pid " + std::to_string(holder.pid()) + " (gold\uFFFD[1mfi\u00FCch\uFFFD)");
 }
 
 TEST(OpenLine, NamesTheHolderOfAnExclusiveDevice) {
@@ -285,6 +299,45 @@ TEST(TtyLine, ReadsZeroWhenItsFarEndGoes) {
     EXPECT_EQ(::read((*line)->fd(), &byte, 1), 0);
     EXPECT_FALSE((*line)->apply({}));
     EXPECT_EQ((*line)->apply({}).error().errno_value, EIO);
+}
+
+TEST(TtyLine, UsesTheConstantOfAStandardSpeedSoThatOthersCanReadAndRestoreIt) {
+    const struct {
+        std::uint32_t baud;
+        speed_t constant;
+    } table[] = {{50, B50}, {9600, B9600}, {115200, B115200}, {500000, B500000}, {4000000, B4000000}};
+    for (const auto& [baud, constant] : table) {
+        const auto pty = test::open_pty();
+        const auto line = open_line(pty.path, {baud, {}});
+        ASSERT_TRUE(line);
+        termios seen{};
+
+        ASSERT_EQ(::tcgetattr(pty.slave.get(), &seen), 0);
+        EXPECT_EQ(::cfgetospeed(&seen), constant) << baud;
+        EXPECT_EQ(::tcsetattr(pty.slave.get(), TCSANOW, &seen), 0) << baud;
+        EXPECT_EQ((*line)->read_back()->baud, baud);
+    }
+}
+
+TEST(TtyLine, TakesASpeedThatHasNoConstant) {
+    const auto pty = test::open_pty();
+    const auto line = open_line(pty.path, {31250, {}});
+
+    ASSERT_TRUE(line);
+    EXPECT_EQ((*line)->read_back()->baud, 31250U);
+    EXPECT_EQ((*line)->apply({9600, {}})->baud, 9600U);
+}
+
+TEST(TtyLine, HangsUpOnCloseOnlyIfItIsToldTo) {
+    for (const bool wanted : {false, true}) {
+        const auto pty = test::open_pty();
+        const auto line = open_line(pty.path, {}, {.hangup_on_close = wanted});
+        ASSERT_TRUE(line);
+        termios seen{};
+
+        ASSERT_EQ(::tcgetattr(pty.slave.get(), &seen), 0);
+        EXPECT_EQ((seen.c_cflag & HUPCL) != 0, wanted);
+    }
 }
 
 TEST(TtyLine, TellsWhatAPseudoTerminalLacks) {

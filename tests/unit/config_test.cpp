@@ -64,6 +64,8 @@ baud = 9600
 format = "7E2"
 flow = "rtscts"
 tx_queue_bytes = 4096
+hangup_on_close = true
+reopen_pts = true
 [[port]]
 name = "b"
 device = "sim:console"
@@ -90,7 +92,9 @@ format = "5N1.5/xonxoff"
                      "first",
                      "/dev/vser0",
                      {9600, {7, line::Parity::even, line::StopBits::two, line::FlowControl::rts_cts}},
-                     4096};
+                     4096,
+                     true,
+                     true};
     want.ports[1].name = "b";
     want.ports[1].device = "sim:console";
     want.ports[1].settings.format = {5, line::Parity::none, line::StopBits::one_and_half, line::FlowControl::xon_xoff};

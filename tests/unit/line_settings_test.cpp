@@ -108,7 +108,7 @@ TEST(TermiosSettings, SurviveTheRoundTripIntoTheKernelStructure) {
         const Settings wanted{250001, format};
         const bool odd_stop_bits = format.stop_bits == StopBits::one_and_half && format.data_bits != 5;
 
-        const auto put = put_settings(wanted, raw);
+        const auto put = put_settings(wanted, {}, raw);
 
         ASSERT_EQ(put.has_value(), !odd_stop_bits) << to_string(format);
         if (odd_stop_bits) {
@@ -126,14 +126,28 @@ TEST(TermiosSettings, LeaveNothingThatChangesBytesOrDropsTheLine) {
     termios2 raw{};
     raw.c_iflag = raw.c_oflag = raw.c_cflag = raw.c_lflag = ~tcflag_t{0};
 
-    ASSERT_TRUE(put_settings({}, raw));
+    ASSERT_TRUE(put_settings({}, {}, raw));
 
     EXPECT_EQ(raw.c_iflag, tcflag_t{IGNBRK});
     EXPECT_EQ(raw.c_oflag, 0U);
     EXPECT_EQ(raw.c_lflag, 0U);
     EXPECT_EQ(raw.c_cflag & (HUPCL | CRTSCTS | CIBAUD), 0U);
     EXPECT_EQ(raw.c_cflag & (CLOCAL | CREAD), tcflag_t{CLOCAL | CREAD});
-    EXPECT_EQ(raw.c_cflag & CBAUD, tcflag_t{BOTHER});
+    EXPECT_EQ(raw.c_cflag & CBAUD, tcflag_t{B115200});
+}
+
+TEST(TermiosSettings, NameASpeedByItsConstantWhereItHasOne) {
+    const struct {
+        std::uint32_t baud;
+        tcflag_t flag;
+    } table[] = {{50, B50},           {9600, B9600},  {38400, B38400}, {57600, B57600},
+                 {4000000, B4000000}, {9601, BOTHER}, {1, BOTHER}};
+    for (const auto& [baud, flag] : table) {
+        termios2 raw{};
+        ASSERT_TRUE(put_settings({baud, {}}, {}, raw));
+        EXPECT_EQ(raw.c_cflag & CBAUD, flag) << baud;
+        EXPECT_EQ(raw.c_ospeed, baud);
+    }
 }
 
 }  // namespace

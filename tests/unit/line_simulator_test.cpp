@@ -54,7 +54,7 @@ TEST(SimSpec, HoldsEveryParameter) {
     const auto spec = parse_sim_spec(
         "sim:console?id=a.b_c-1&unpaced=1&drop=0.25&flip=1&seed=18446744073709551615&unplug_after_bytes=9&unplug_for="
         "250ms"
-        "&open_fails=3");
+        "&open_fails=3&hangs=signals&hang_for=2s");
 
     ASSERT_TRUE(spec) << spec.error().message;
     EXPECT_EQ(spec->model, SimModel::console);
@@ -66,6 +66,8 @@ TEST(SimSpec, HoldsEveryParameter) {
     EXPECT_EQ(spec->unplug_after_bytes, 9U);
     EXPECT_EQ(spec->unplug_for, milliseconds(250));
     EXPECT_EQ(spec->open_fails, 3U);
+    EXPECT_EQ(spec->hangs, SimHang::signals);
+    EXPECT_EQ(spec->hang_for, milliseconds(2000));
 }
 
 TEST(ByteFifo, KeepsOrderAcrossTheWrap) {
