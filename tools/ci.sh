@@ -54,7 +54,7 @@ test_release() {
     setup
     use_ci_presets
     check_in_ci 'first run: ./dev run in a bare Debian' first_run
-    if build release; then
+    if build release vserd vserctl vserd_manuals vser_python vserd_unit_tests vserd_integration_tests; then
         suite release 'unit|integration|packages' || true
         check_in_ci 'release: hardening' check_hardening
     else
