@@ -1,5 +1,8 @@
 #include "rpc/unary_call.hpp"
 
+#include <google/protobuf/message_lite.h>
+#include <grpcpp/server_context.h>
+
 #include <utility>
 
 namespace vserd::rpc {
