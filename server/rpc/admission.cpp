@@ -13,6 +13,8 @@ constexpr std::size_t call_head_bytes = std::size_t{16} << 10;
 /// The same for a message: its frame and those that go with it, and TLS.
 constexpr std::size_t message_head_bytes = 128;
 
+std::size_t beyond_prepaid(std::size_t bytes) { return bytes > prepaid_bytes ? bytes - prepaid_bytes : 0; }
+
 }  // namespace
 
 Ticket::~Ticket() {
@@ -22,19 +24,32 @@ Ticket::~Ticket() {
     connection_->calls.fetch_sub(1, std::memory_order_relaxed);
 }
 
-bool Ticket::grow(std::size_t bytes) {
-    if (admission_ == nullptr) return true;
+bool Ticket::charge(std::size_t bytes) {
+    if (bytes == 0) return true;
     if (!admission_->take(bytes)) return false;
     bytes_ += bytes;
     connection_->held_bytes.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
     return true;
 }
 
-void Ticket::shrink(std::size_t bytes) {
-    if (admission_ == nullptr) return;
+void Ticket::refund(std::size_t bytes) {
     bytes_ -= bytes;
     admission_->give_back(bytes);
     connection_->held_bytes.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+}
+
+bool Ticket::grow(std::size_t bytes) {
+    if (admission_ == nullptr) return true;
+    const std::size_t grown = messages_bytes_ + bytes;
+    if (!charge(beyond_prepaid(grown) - beyond_prepaid(messages_bytes_))) return false;
+    messages_bytes_ = grown;
+    return true;
+}
+
+void Ticket::shrink(std::size_t bytes) {
+    if (admission_ == nullptr) return;
+    const std::size_t before = std::exchange(messages_bytes_, messages_bytes_ - bytes);
+    refund(beyond_prepaid(before) - beyond_prepaid(messages_bytes_));
 }
 
 void Ticket::received(std::size_t bytes) {
@@ -71,7 +86,7 @@ Result<Ticket> Admission::admit(const std::string& peer, std::size_t fixed_bytes
                      "this connection has " + std::to_string(calls) + " calls in flight; the most is " +
                          std::to_string(calls_per_connection_max)};
     }
-    if (!ticket.grow(fixed_bytes + bytes)) return memory_refusal();
+    if (!ticket.charge(fixed_bytes + bytes)) return memory_refusal();
     return ticket;
 }
 

@@ -18,6 +18,8 @@ namespace vserd::rpc {
 /// What a call costs besides its messages: the objects of gRPC and ours. Measured with gRPC 1.51, rounded up.
 inline constexpr std::size_t call_bytes = std::size_t{16} << 10;
 inline constexpr std::size_t stream_bytes = std::size_t{32} << 10;
+/// Of a call's messages, paid with the call itself: a console that was let in can be typed on, however full the server is.
+inline constexpr std::size_t prepaid_bytes = std::size_t{4} << 10;
 /// As HTTP/2 allows a connection (server.cpp), with room for calls whose end is under way.
 inline constexpr std::uint32_t calls_per_connection_max = 2048 + 256;
 /// A connection with so many resets calls faster than they end, and is closed.
@@ -36,16 +38,18 @@ public:
     Ticket(Ticket&& other) noexcept
         : admission_(std::exchange(other.admission_, nullptr)),
           connection_(std::move(other.connection_)),
-          bytes_(std::exchange(other.bytes_, 0)) {}
+          bytes_(std::exchange(other.bytes_, 0)),
+          messages_bytes_(std::exchange(other.messages_bytes_, 0)) {}
     Ticket& operator=(Ticket&& other) noexcept {
         std::swap(admission_, other.admission_);
         std::swap(connection_, other.connection_);
         std::swap(bytes_, other.bytes_);
+        std::swap(messages_bytes_, other.messages_bytes_);
         return *this;
     }
     ~Ticket();
 
-    /// Takes more; false: the limit does not allow it.
+    /// Takes more for messages, of which prepaid_bytes are free; false: the limit does not allow it.
     [[nodiscard]] bool grow(std::size_t bytes);
     void shrink(std::size_t bytes);
     /// A message of the call arrived: these bytes of the connection are accounted for.
@@ -53,12 +57,16 @@ public:
 
 private:
     friend class Admission;
+    bool charge(std::size_t bytes);
+    void refund(std::size_t bytes);
+
     Ticket(Admission& admission, std::shared_ptr<Connection> connection, std::size_t bytes)
         : admission_(&admission), connection_(std::move(connection)), bytes_(bytes) {}
 
     Admission* admission_ = nullptr;
     std::shared_ptr<Connection> connection_;  // shared with Connections, which may forget it first
-    std::size_t bytes_ = 0;
+    std::size_t bytes_ = 0;                   ///< that the admission counts
+    std::size_t messages_bytes_ = 0;          ///< that grow() was asked for, the prepaid ones included
 };
 
 /// Counts the calls in flight of every kind and the bytes that they hold, and refuses what is too much before anything is

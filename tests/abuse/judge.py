@@ -25,7 +25,9 @@ def run(address, port, stop):
             seen = b""
             while len(seen) < len(line) and not wrong:
                 item = console.next(PATIENCE_SECONDS)
-                if isinstance(item, vser.Data):
+                if item is None:
+                    wrong = f"line {number} did not come back in {PATIENCE_SECONDS} s"
+                elif isinstance(item, vser.Data):
                     seen += item.data
                 elif isinstance(item, vser.Gap):
                     wrong = f"a gap at line {number}: {item}"

@@ -80,9 +80,21 @@ TEST(Admission, ATicketGivesBackWhatItGrewBy) {
         EXPECT_TRUE(ticket->grow(mebibyte));
         EXPECT_FALSE(ticket->grow(16 * mebibyte));
         ticket->shrink(mebibyte / 2);
-        EXPECT_EQ(admission.held_bytes(), call_bytes + mebibyte / 2);
+        EXPECT_EQ(admission.held_bytes(), call_bytes + mebibyte / 2 - prepaid_bytes);
     }
     EXPECT_EQ(admission.held_bytes(), 0U);
+}
+
+TEST(Admission, ACallThatWasLetInMaySendALittleHoweverFullTheServerIs) {
+    Admission admission(16 * mebibyte);
+    auto console = admission.admit("unix:", stream_bytes, 0);
+    const auto rest = admission.admit("unix:", 0, 12 * mebibyte - stream_bytes);
+    ASSERT_TRUE(console && rest);
+
+    EXPECT_TRUE(console->grow(prepaid_bytes));
+    EXPECT_FALSE(console->grow(1));
+    console->shrink(prepaid_bytes);
+    EXPECT_EQ(admission.held_bytes(), 12 * mebibyte);
 }
 
 TEST(Admission, CallsOfOneConnectionAreCountedApart) {

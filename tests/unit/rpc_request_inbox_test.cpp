@@ -46,10 +46,10 @@ TEST(RequestInbox, AccountsForARequestUntilTheNextOneIsTaken) {
     auto ticket = admission.admit("unix:", 0, 0);
     RequestInbox inbox(*ticket);
 
-    inbox.put(request_of(std::string(1000, 'x')), 1003);
-    EXPECT_EQ(admission.held_bytes(), 1003U);
+    inbox.put(request_of(std::string(9000, 'x')), 9003);
+    EXPECT_EQ(admission.held_bytes(), 9003U - prepaid_bytes);
     EXPECT_TRUE(inbox.take().request);
-    EXPECT_EQ(admission.held_bytes(), 1003U);
+    EXPECT_EQ(admission.held_bytes(), 9003U - prepaid_bytes);
     EXPECT_FALSE(inbox.take().request);
     EXPECT_EQ(admission.held_bytes(), 0U);
 }
@@ -61,8 +61,8 @@ TEST(RequestInbox, EndsWhereTheMemoryForClientsIsTaken) {
     ASSERT_TRUE(other);
     RequestInbox inbox(*ticket);
 
-    EXPECT_TRUE(inbox.put(request_of("fits"), 6));
-    EXPECT_FALSE(inbox.put(request_of(std::string(200, 'x')), 203));
+    EXPECT_TRUE(inbox.put(request_of("prepaid"), 9));
+    EXPECT_FALSE(inbox.put(request_of(std::string(9000, 'x')), 9003));
 
     EXPECT_TRUE(inbox.take().request);
     EXPECT_EQ(inbox.take().end, RequestInbox::End::no_memory);
