@@ -9,7 +9,6 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <thread>
@@ -20,8 +19,10 @@
 #include "io/loop.hpp"
 #include "io/thread.hpp"
 #include "log.hpp"
+#include "log_outputs.hpp"
 #include "memory_trimmer.hpp"
 #include "metrics/exporter.hpp"
+#include "reload.hpp"
 #include "rpc/server.hpp"
 #include "rpc/tls.hpp"
 #include "supervision.hpp"
@@ -37,6 +38,8 @@ const char* const default_socket = "unix:/run/vserd/vserd.sock";
 constexpr milliseconds goodbye_limit{300};
 /// Beyond the drain, the goodbye and this, something hangs (a driver in close, say) and the process ends regardless.
 constexpr milliseconds hang_limit{10'000};
+/// For a log whose reader has stopped.
+constexpr milliseconds last_words_limit{500};
 constexpr milliseconds first_open_limit{500};
 constexpr milliseconds first_open_poll_interval{1};
 constexpr milliseconds strict_limit{15'000};
@@ -58,31 +61,6 @@ std::vector<std::string> listen_addresses(const config::Config& config) {
     return addresses;
 }
 
-hub::HubConfig hub_config(const config::Config& config) {
-    hub::HubConfig result;
-    result.limits.history_bytes = config.history_bytes_per_port;
-    for (const config::PortEntry& entry : config.ports) {
-        result.ports.push_back({entry.name,
-                                entry.description,
-                                entry.device,
-                                entry.settings,
-                                entry.tx_queue_bytes,
-                                {entry.hangup_on_close},
-                                entry.reopen_pts});
-    }
-    return result;
-}
-
-rpc::TlsFiles tls_files(const config::Config& config) {
-    return {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file};
-}
-
-/// What a reload read.
-struct Reloaded {
-    config::ParseResult config;
-    std::optional<Result<rpc::TlsPems>> tls;  ///< nothing without TLS, before or after
-};
-
 void warn_of_expiry(std::chrono::system_clock::time_point expires) {
     const auto warning = rpc::expiry_warning(expires, std::chrono::system_clock::now());
     if (warning) spdlog::warn("{}", *warning);
@@ -100,13 +78,23 @@ std::string joined(const std::vector<std::string>& words) {
     return text;
 }
 
+/// What to try in a demonstration.
+std::string advice(const std::string& address) {
+    return "\nTry, in another terminal:\n"
+           "  vserctl ports                 what there is\n"
+           "  vserctl attach console        a small device at a prompt; Ctrl-] then . leaves\n"
+           "  grpcurl -plaintext " +
+           address + " list\n  grpcurl -plaintext " + address +
+           " vser.v1.PortService/ListPorts\n"
+           "Ctrl-C here ends the daemon.\n";
+}
+
 }  // namespace
 
 class Daemon::Impl {
 public:
     explicit Impl(DaemonOptions options) : options_(std::move(options)) {}
     ~Impl() {
-        if (reloader_.joinable()) reloader_.join();
         if (saver_.joinable()) saver_.join();
     }
     Impl(const Impl&) = delete;
@@ -123,8 +111,6 @@ private:
     void announce(const rpc::ServerInfo& info);
     void watch_signals();
     void take_signal();
-    void reload();
-    void apply_reload(const Reloaded& loaded);
     void replace_certificates(const rpc::TlsPems& pems, const config::Config& after);
     void watch_strictly(std::chrono::steady_clock::time_point deadline);
     void stop(int exit_code);
@@ -146,7 +132,8 @@ private:
     std::optional<boost::asio::steady_timer> announce_timer_;
     std::optional<boost::asio::steady_timer> strict_timer_;
     std::optional<boost::asio::steady_timer> hang_timer_;
-    std::thread reloader_;
+    std::unique_ptr<DiskThread> disk_;
+    std::optional<Reload> reload_;
     std::thread saver_;
 };
 
@@ -166,20 +153,21 @@ int Daemon::Impl::run() {
     supervision_.reset();
     exporter_.reset();
     server_.reset();
-    if (reloader_.joinable()) reloader_.join();
+    disk_.reset();
     while (loop_->poll_once()) continue;
+    reload_.reset();  // which stop() has told, and which may have been called once more
     hub_.reset();
     if (const auto left = keeper_->folder().leave(); !left) spdlog::warn("state_dir: {}", left.error().message);
     keeper_.reset();
     loop_.reset();
     spdlog::info("stopped");
-    spdlog::shutdown();
+    drain_log(last_words_limit);
     return exit_code_;
 }
 
 Result<void> Daemon::Impl::start() {
     hub::StateFolder folder(options_.config.state_dir, absolute(options_.config_file));
-    if (folder.is_taken()) return Error{Failure::refused, 0, "state_dir", "state_dir: " + folder.problem()};
+    if (folder.is_refused()) return Error{Failure::refused, 0, "state_dir", "state_dir: " + folder.problem()};
     auto choice = io::select_engine(options_.config.engine);
     if (!choice) return choice.error();
     rpc::ServerInfo info{VSERD_VERSION, std::string(choice->engine->name()), {}};
@@ -201,6 +189,13 @@ Result<void> Daemon::Impl::start() {
     hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get());
     hub_->add_watcher(logger_.emplace(*hub_));
     supervision_.emplace(*hub_);
+    auto disk = DiskThread::start(*loop_);
+    if (!disk) return disk.error();
+    disk_ = std::move(*disk);
+    keeper_->set_remover([this](const std::string& path) { disk_->run([path] { ::unlink(path.c_str()); }, [] {}); });
+    reload_.emplace(
+        options_, *hub_, *supervision_, *disk_,
+        [this](const rpc::TlsPems& pems, const config::Config& after) { replace_certificates(pems, after); });
     if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
     if (auto started = start_metrics(info); !started) return started;
     watch_signals();
@@ -256,8 +251,8 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
     };
     const auto certificate_expires = [&server = *server_] { return server.certificate_expires(); };
     auto exporter = metrics::Exporter::start(
-        options_.config.metrics,
-        {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, refused_counts, certificate_expires});
+        options_.config.metrics, {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, refused_counts,
+                                  certificate_expires, log_lines_dropped});
     if (!exporter) return exporter.error();
     exporter_ = std::move(*exporter);
     return {};
@@ -287,18 +282,7 @@ void Daemon::Impl::announce(const rpc::ServerInfo& info) {
         line += "; metrics http://" + host + ":" + std::to_string(exporter_->port()) + "/metrics";
     }
     line += "; engine " + info.engine;
-    std::printf("%s\n", line.c_str());
-    if (options_.demo) {
-        std::printf(
-            "\nTry, in another terminal:\n"
-            "  vserctl ports                 what there is\n"
-            "  vserctl attach console        a small device at a prompt; Ctrl-] then . leaves\n"
-            "  grpcurl -plaintext %s list\n"
-            "  grpcurl -plaintext %s vser.v1.PortService/ListPorts\n"
-            "Ctrl-C here ends the daemon.\n",
-            server_->addresses().front().c_str(), server_->addresses().front().c_str());
-    }
-    std::fflush(stdout);
+    print(line + "\n" + (options_.demo ? advice(server_->addresses().front()) : ""));
     for (const auto& [engine, reason] : info.engines_refused)
         spdlog::info("engine {} is not in use: {}", engine, reason);
     supervision_->ready();
@@ -319,9 +303,10 @@ void Daemon::Impl::take_signal() {
                              signalfd_siginfo signal{};
                              while (::read(signals_->native_handle(), &signal, sizeof signal) == sizeof signal) {
                                  if (signal.ssi_signo == SIGHUP) {
-                                     reload();
+                                     reload_->start();
                                  } else if (stopping_) {
                                      spdlog::warn("second signal: leaving at once");
+                                     drain_log(last_words_limit);
                                      ::_exit(1);
                                  } else {
                                      spdlog::info("{}: writing what was accepted, then leaving",
@@ -331,59 +316,6 @@ void Daemon::Impl::take_signal() {
                              }
                              take_signal();
                          });
-}
-
-void Daemon::Impl::reload() {
-    if (stopping_) return;
-    if (options_.config_file.empty()) return spdlog::warn("SIGHUP: there is no configuration file to read again");
-    supervision_->reloading();
-    if (reloader_.joinable()) reloader_.join();  // an earlier one, which has posted its result
-    // The files may be on a slow disk.
-    auto reloader = io::start_thread([this, has_tls = !options_.config.tls_certificate_file.empty()] {
-        auto loaded = std::make_shared<Reloaded>(Reloaded{config::load(options_.config_file), std::nullopt});
-        if (loaded->config && has_tls && !loaded->config->tls_certificate_file.empty())
-            loaded->tls = rpc::load_tls(tls_files(*loaded->config));
-        loop_->post([this, loaded] { apply_reload(*loaded); });
-    });
-    if (reloader) {
-        reloader_ = std::move(*reloader);
-        return;
-    }
-    spdlog::error("SIGHUP: {}; the configuration in force stays as it was", reloader.error().message);
-    supervision_->reload_failed(reloader.error().message);
-}
-
-/// Nothing changes where anything is wrong.
-void Daemon::Impl::apply_reload(const Reloaded& loaded) {
-    if (stopping_) return;
-    std::vector<std::string> problems;
-    if (!loaded.config) {
-        for (const config::Problem& problem : loaded.config.error()) problems.push_back(to_string(problem));
-    } else if (loaded.tls && !*loaded.tls) {
-        problems.push_back(options_.config_file + ": [server.tls]: " + loaded.tls->error().message);
-    }
-    if (!problems.empty()) {
-        for (const std::string& problem : problems) spdlog::error("{}", problem);
-        spdlog::error("the configuration in force stays as it was");
-        return supervision_->reload_failed(problems.front());
-    }
-    config::Config before = options_.config;
-    config::Config after = *loaded.config;
-    if (loaded.tls) replace_certificates(**loaded.tls, after);
-    hub_->apply(hub_config(after));
-    options_.config.ports = after.ports;
-    options_.config.history_bytes_per_port = after.history_bytes_per_port;
-    before.ports = after.ports;
-    before.history_bytes_per_port = after.history_bytes_per_port;
-    before.tls_certificate_file = options_.config.tls_certificate_file;
-    before.tls_key_file = options_.config.tls_key_file;
-    before.tls_client_ca_file = options_.config.tls_client_ca_file;
-    if (!(before == after)) {
-        spdlog::warn("ports, history and certificates were reloaded; other changes of {} need a restart",
-                     options_.config_file);
-    }
-    spdlog::info("reloaded {}: {} ports", options_.config_file, after.ports.size());
-    supervision_->ready();
 }
 
 /// Handshakes use them from now on. To demand certificates of clients, or no longer, needs a restart.
@@ -422,6 +354,7 @@ void Daemon::Impl::stop(int exit_code) {
     if (stopping_) return;
     stopping_ = true;
     exit_code_ = exit_code;
+    if (reload_) reload_->stop();
     if (supervision_) supervision_->stopping();
     if (server_) server_->announce_stop();
     hang_timer_.emplace(loop_->context());
@@ -429,6 +362,7 @@ void Daemon::Impl::stop(int exit_code) {
     hang_timer_->async_wait([](const boost::system::error_code& error) {
         if (error) return;
         spdlog::critical("something did not stop in time; leaving without it");
+        drain_log(last_words_limit);
         ::_exit(1);
     });
     hub_->drain(options_.config.drain_limit, [this] {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "config/config.hpp"
 
@@ -13,6 +15,16 @@ struct DaemonOptions {
     std::string config_file;  ///< for SIGHUP; empty: there is none to read again
     bool strict = false;
     bool demo = false;
+    std::vector<std::string> listen;     ///< of the command line; empty: it has none
+    std::optional<std::string> metrics;  ///< likewise
+
+    void override_by_command_line(config::Config& target) const {
+        if (!listen.empty()) {
+            target.listen = listen;
+            target.listen_is_default = false;
+        }
+        if (metrics) target.metrics = *metrics;
+    }
 };
 
 /// The whole daemon: builds its parts bottom-up, runs the io thread's loop on the caller's thread until a signal ends it,

@@ -1,71 +1,21 @@
 #include "log.hpp"
 
-#include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
-#include <sys/syslog.h>
-#include <sys/uio.h>
-#include <systemd/sd-journal.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <mutex>
-#include <vector>
-
+#include "log_outputs.hpp"
+#include "log_queue.hpp"
 #include "rpc/server.hpp"
 
 namespace vserd {
 namespace {
 
-/// "PORT=board", innermost last. Sinks run on the thread that logs.
-thread_local std::vector<std::string> fields;
-
-int priority_of(spdlog::level::level_enum level) {
-    switch (level) {
-        case spdlog::level::critical: return LOG_CRIT;
-        case spdlog::level::err: return LOG_ERR;
-        case spdlog::level::warn: return LOG_WARNING;
-        case spdlog::level::info: return LOG_INFO;
-        default: return LOG_DEBUG;
-    }
-}
-
-class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
-protected:
-    void sink_it_(const spdlog::details::log_msg& message) override {
-        std::vector<std::string> entry{
-            "MESSAGE=" + std::string(message.payload.data(), message.payload.size()),
-            "PRIORITY=" + std::to_string(priority_of(message.level)),
-            "SYSLOG_IDENTIFIER=vserd",
-        };
-        entry.insert(entry.end(), fields.begin(), fields.end());
-        std::vector<iovec> parts;
-        parts.reserve(entry.size());
-        for (std::string& part : entry) parts.push_back({part.data(), part.size()});
-        static_cast<void>(::sd_journal_sendv(parts.data(), static_cast<int>(parts.size())));
-    }
-    void flush_() override {}
-};
-
-/// As systemd.exec(5) says to find out: JOURNAL_STREAM is the device and inode of the stream that it made.
-bool stderr_is_journal() {
-    const char* stream = std::getenv("JOURNAL_STREAM");
-    struct stat status {};
-    return stream != nullptr && ::fstat(STDERR_FILENO, &status) == 0 &&
-           std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) == stream;
-}
-
-std::shared_ptr<spdlog::sinks::sink> make_sink() {
-    if (stderr_is_journal()) return std::make_shared<JournalSink>();
-    return std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
-}
+std::shared_ptr<LogQueue> queue;
 
 }  // namespace
 
 void set_up_log(const std::string& level) {
-    auto log = std::make_shared<spdlog::logger>("vserd", make_sink());
-    log->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+    queue = std::make_shared<LogQueue>(make_log_output());
+    auto log = std::make_shared<spdlog::logger>("vserd", queue);
     log->set_level(spdlog::level::from_str(level));
     spdlog::set_default_logger(std::move(log));
     rpc::route_grpc_log([](rpc::GrpcSeverity severity, const char* message) {
@@ -75,8 +25,14 @@ void set_up_log(const std::string& level) {
     });
 }
 
-LogField::LogField(const char* name, const std::string& value) { fields.push_back(name + ("=" + value)); }
-LogField::~LogField() { fields.pop_back(); }
+void drain_log(std::chrono::milliseconds limit) {
+    if (queue) queue->drain(limit);
+}
+
+std::uint64_t log_lines_dropped() { return queue ? queue->dropped() : 0; }
+
+LogField::LogField(const char* name, const std::string& value) { log_fields().push_back(name + ("=" + value)); }
+LogField::~LogField() { log_fields().pop_back(); }
 
 void PortLogger::on_port_added(hub::Channel& channel) {
     const LogField port("PORT", channel.name());
@@ -116,9 +72,21 @@ void PortLogger::on_port_removed(hub::Channel& channel) {
         return;
     }
     const std::uint64_t history = channel.log().next_offset() - channel.log().oldest_offset();
+    if (const auto keeps = hub_.keeps_log_of(channel); keeps.count() > 0) {
+        return spdlog::warn("port {}: removed; {} bytes of history are kept for {} s in case it comes back{}",
+                            channel.name(), history, keeps.count() / 1000,
+                            unwritten > 0 ? "; dropped: " + std::to_string(unwritten) + " accepted bytes" : "");
+    }
     if (unwritten == 0 && history == 0) return spdlog::debug("port {}: removed", channel.name());
     spdlog::warn("port {}: removed; dropped with it: {} accepted bytes that were not written, {} bytes of history",
                  channel.name(), unwritten, history);
+}
+
+void PortLogger::on_port_log_cut(hub::Channel& channel) {
+    const LogField port("PORT", channel.name());
+    spdlog::warn(
+        "port {}: somebody cut the file of its log short: the history is lost, and the log is not kept over a restart",
+        channel.name());
 }
 
 void PortLogger::on_port_refused(hub::Channel& channel, const Error& error) {

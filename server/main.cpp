@@ -7,16 +7,14 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <optional>
-#include <string>
 
+#include "check.hpp"
 #include "config/config.hpp"
 #include "daemon.hpp"
+#include "hub/mapped_file.hpp"
 #include "io/engine_signals.hpp"
-#include "net/listen_socket.hpp"
 #include "options.hpp"
 #include "rpc/acceptor.hpp"
-#include "rpc/tls.hpp"
 
 namespace {
 
@@ -78,53 +76,25 @@ bool load(const std::string& file, config::Config& config) {
     return false;
 }
 
-/// Whether the start could use the files; otherwise prints why not. A certificate that expires is a warning only.
-bool check_tls(const std::string& file, const rpc::TlsFiles& tls) {
-    const auto loaded = rpc::load_tls(tls);
-    const std::optional<std::string> warning =
-        loaded ? rpc::expiry_warning(loaded->expires, std::chrono::system_clock::now())
-               : std::optional(loaded.error().message);
-    if (warning) std::fprintf(stderr, "%s: [server.tls]: %s\n", file.c_str(), warning->c_str());
-    return loaded.has_value();
-}
-
-/// Whether the start could use the addresses; otherwise prints why not. It binds none: the daemon may be running.
-bool check_addresses(const std::string& file, const config::Config& config) {
-    bool usable = true;
-    const auto check = [&](const std::string& address, const std::string& key) {
-        if (const auto checked = net::check_address(address, key); !checked) {
-            std::fprintf(stderr, "%s: [server]: %s\n", file.c_str(), checked.error().message.c_str());
-            usable = false;
-        }
-    };
-    for (const std::string& address : config.listen) check(address, "listen");
-    if (!config.metrics.empty()) check(config.metrics, "metrics");
-    return usable;
-}
-
 int run(const Options& options) {
-    DaemonOptions daemon{
-        .config = {}, .config_file = options.config_file, .strict = options.strict, .demo = options.demo};
+    DaemonOptions daemon{.config = {},
+                         .config_file = options.config_file,
+                         .strict = options.strict,
+                         .demo = options.demo,
+                         .listen = options.listen,
+                         .metrics = options.metrics};
     if (options.demo) {
         daemon.config = config::demo();
     } else if (!load(options.config_file, daemon.config)) {
         return failure_exit_code;
     }
     if (options.command == Command::check) {
-        const config::Config& config = daemon.config;
-        const rpc::TlsFiles tls{config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file};
-        if (!tls.certificate.empty() && !check_tls(options.config_file, tls)) return failure_exit_code;
-        if (!check_addresses(options.config_file, config)) return failure_exit_code;
-        std::printf("%s: right, with %zu ports\n", options.config_file.c_str(), daemon.config.ports.size());
-        return 0;
+        return check(options.config_file, daemon.config);
     }
-    if (!options.listen.empty()) {
-        daemon.config.listen = options.listen;
-        daemon.config.listen_is_default = false;
-    }
-    if (options.metrics) daemon.config.metrics = *options.metrics;
+    daemon.override_by_command_line(daemon.config);
     if (!raise_descriptor_limit(daemon.config)) return failure_exit_code;
     block_signals();
+    hub::MappedFile::install_handler();
     return Daemon(std::move(daemon)).run();
 }
 

@@ -89,6 +89,25 @@ void check_exposure(Table& server, const std::vector<Listen>& listen, const Conf
     }
 }
 
+struct DurationLimit {
+    std::chrono::milliseconds most;
+    const char* text;
+};
+
+void read_duration(Table& server, const char* key, const DurationLimit& limit, std::chrono::milliseconds& value) {
+    const auto text = server.string(key);
+    if (!text) return;
+    const std::string subject = "'" + std::string(key) + "' in [server]";
+    const auto duration = parse_duration(text->value);
+    if (!duration) {
+        server.problem(text->at, subject + ": " + duration.error().message);
+    } else if (*duration > limit.most) {
+        server.problem(text->at, subject + " must be at most " + limit.text);
+    } else {
+        value = *duration;
+    }
+}
+
 void read_server(Table& root, Problems& problems, Config& config) {
     const toml::table* source = root.table("server");
     if (!source) return;
@@ -104,16 +123,8 @@ void read_server(Table& root, Problems& problems, Config& config) {
     if (const auto bytes = server.size("memory_max", memory_min, memory_limit)) {
         config.memory_max = static_cast<std::uint64_t>(bytes->value);
     }
-    if (const auto text = server.string("drain_limit")) {
-        const auto limit = parse_duration(text->value);
-        if (!limit) {
-            server.problem(text->at, "'drain_limit' in [server]: " + limit.error().message);
-        } else if (*limit > drain_limit_max) {
-            server.problem(text->at, "'drain_limit' in [server] must be at most 10m");
-        } else {
-            config.drain_limit = *limit;
-        }
-    }
+    read_duration(server, "drain_limit", {drain_limit_max, "10m"}, config.drain_limit);
+    read_duration(server, "removed_ports_keep", {removed_ports_keep_max, "168h"}, config.removed_ports_keep);
     if (const auto folder = server.string("state_dir")) {
         if ((!folder->value.empty() && !folder->value.starts_with('/')) || folder->value.size() > path_bytes_max) {
             server.problem(folder->at,

@@ -39,6 +39,8 @@ struct Config {
     std::uint64_t memory_max = std::uint64_t{256} << 20;  ///< bytes that may be held for clients
     std::chrono::milliseconds drain_limit{5000};
     std::string state_dir;  ///< where the logs are kept over a restart; empty: nowhere, unless systemd keeps them
+    std::chrono::milliseconds removed_ports_keep{
+        600'000};                    ///< how long the log of a port that a reload removed is kept
     std::string log_level = "info";  ///< trace, debug, info, warn, error
     std::size_t history_bytes_per_port = std::size_t{1} << 20;
     std::vector<PortEntry> ports;

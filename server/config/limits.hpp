@@ -18,6 +18,7 @@ inline constexpr std::int64_t streams_limit = 65536;
 inline constexpr std::int64_t memory_min = std::int64_t{16} << 20;
 inline constexpr std::int64_t memory_limit = std::int64_t{1} << 40;
 inline constexpr std::chrono::milliseconds drain_limit_max{600'000};
+inline constexpr std::chrono::milliseconds removed_ports_keep_max{7 * 24 * 3'600'000};
 
 inline constexpr std::int64_t history_bytes_min = std::int64_t{4} << 10;
 inline constexpr std::int64_t history_bytes_max = std::int64_t{1} << 30;

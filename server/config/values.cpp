@@ -25,7 +25,8 @@ struct Unit {
 };
 
 constexpr std::array<Unit, 4> size_units{{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}};
-constexpr std::array<Unit, 3> duration_units{{{"ms", 1}, {"s", 1000}, {"m", 60'000}}};
+constexpr std::array<Unit, 5> duration_units{
+    {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"min", 60'000}, {"h", 3'600'000}}};
 
 /// A whole number and one of `units`, multiplied. Nothing: not of that form, or too large for 63 bits.
 template <std::size_t Count>
@@ -105,7 +106,7 @@ std::string size_text(std::int64_t bytes) {
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
     if (const auto milliseconds = with_unit(text, duration_units)) return std::chrono::milliseconds{*milliseconds};
-    return invalid(quoted(text) + " is not a duration; write a whole number with ms, s or m, such as \"5s\"");
+    return invalid(quoted(text) + " is not a duration; write a whole number with ms, s, min or h, such as \"5s\"");
 }
 
 Result<Address> parse_address(std::string_view text) {

@@ -21,6 +21,7 @@ struct Block {
     std::byte* data = nullptr;       ///< block_bytes of them
     std::uint64_t first_offset = 0;  ///< of data[0] in the log
     std::size_t used = 0;            ///< written by the io thread only
+    std::size_t prepared = 0;        ///< up to here, what is not used shows whether it was read into
 
     friend void intrusive_ptr_add_ref(Block* block) noexcept {
         block->references.fetch_add(1, std::memory_order_relaxed);

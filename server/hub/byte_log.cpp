@@ -10,8 +10,16 @@
 namespace vserd::hub {
 namespace {
 
-/// A block with less room than this is left as it is: a read from a tty wants 4 KiB.
-constexpr std::size_t space_bytes_min = 4096;
+/// Longer ago than any log can be; so that no clock overflows.
+constexpr std::chrono::hours age_max{24 * 365 * 100};
+
+/// Of a file that was cut short the kernel says so only to who looks: before a system call meets it.
+void touch(const std::byte* data, std::size_t size) noexcept {
+    constexpr std::size_t page_bytes = 4096;
+    for (std::size_t at = 0; at < size; at += page_bytes)
+        static_cast<void>(*static_cast<const volatile std::byte*>(data + at));
+    static_cast<void>(*static_cast<const volatile std::byte*>(data + size - 1));
+}
 
 }  // namespace
 
@@ -19,18 +27,31 @@ ByteLog::ByteLog(LogStoreRef store)
     : store_(std::move(store)),
       capacity_bytes_(store_->capacity_bytes()),
       next_offset_(store_->found_head()),
-      marks_(store_->header(), store_->marks()) {
+      clock_(store_->header()),
+      marks_(store_->header(), store_->marks(), clock_) {
     if (!store_->was_left()) return;
     for (BlockRef& block : store_->take_found()) blocks_.push_back(std::move(block));
     begin_offset_ = blocks_.empty() ? next_offset_ : blocks_.front()->first_offset;
     marks_.take_over(next_offset_, Moment::now());
-    auto saved = saved_events(store_->events());
+    auto saved = saved_events(store_->events(), clock_);
     first_event_ = saved.first;
     for (EventItem& event : saved.events) {
         event.offset = std::min(event.offset, next_offset_);
         events_.push_back(std::move(event));
     }
+    count_uncounted();
     trim();
+}
+
+/// The process before was killed between reading bytes and counting them. The device has given them away.
+void ByteLog::count_uncounted() {
+    const Uncounted found = store_->take_uncounted();
+    if (found.bytes == 0) return;
+    if (found.block) blocks_.push_back(found.block);
+    const std::size_t used = blocks_.back()->used + found.bytes;
+    store_->fill(*blocks_.back(), used);
+    next_offset_ += found.bytes;
+    marks_.add(next_offset_, Moment::now());
 }
 
 std::span<std::byte> ByteLog::space() {
@@ -38,12 +59,18 @@ std::span<std::byte> ByteLog::space() {
         blocks_.push_back(store_->new_block(next_offset_));
     }
     Block& tail = *blocks_.back();
-    return std::span{tail.data, block_bytes}.subspan(tail.used);
+    const std::size_t end = std::min(block_bytes, tail.used + window_);
+    store_->prepare(tail, end);
+    touch(tail.data + tail.used, end - tail.used);
+    if (lose_cut_bytes()) return space();
+    return {tail.data + tail.used, end - tail.used};
 }
 
 void ByteLog::commit(std::size_t size, Moment received) {
     if (size == 0) return;
     assert(!blocks_.empty() && size <= block_bytes - blocks_.back()->used);
+    clock_.note(received);
+    window_ = size < window_ ? std::max(space_bytes_min, window_ / 2) : std::min(block_bytes, window_ * 2);
     store_->fill(*blocks_.back(), blocks_.back()->used + size);
     next_offset_ += size;
     marks_.add(next_offset_, received);
@@ -60,10 +87,11 @@ void ByteLog::append(std::span<const std::byte> bytes, Moment received) {
     }
 }
 
-void ByteLog::append_event(port::Event event, WallTime time) {
-    const std::uint64_t number = next_event();
-    save_event(store_->events(), number,
-               events_.emplace_back(EventItem{next_offset_, time, std::move(event), number + 1}));
+void ByteLog::append_event(port::Event event, Moment at) {
+    clock_.note(at);
+    const std::uint64_t number = next_event() + 1;
+    save_event(store_->events(), events_.emplace_back(EventItem{next_offset_, at, std::move(event), number}),
+               clock_.saved(at));
     trim();
 }
 
@@ -92,6 +120,23 @@ void ByteLog::trim() {
     marks_.trim(oldest);
 }
 
+bool ByteLog::is_lost(const Item& item) {
+    const auto* data = std::get_if<DataItem>(&item);
+    if (data == nullptr) return false;
+    for (const Slice& slice : data->slices) touch(slice.data, slice.size);
+    return lose_cut_bytes();
+}
+
+bool ByteLog::lose_cut_bytes() {
+    if (cuts_ == store_->cuts()) return false;
+    cuts_ = store_->cuts();
+    begin_offset_ = next_offset_;
+    blocks_.clear();
+    marks_.begin_again();
+    trim();
+    return true;
+}
+
 std::optional<Item> ByteLog::read(Cursor& cursor, std::size_t bytes_max) const {
     if (auto gap = read_gap(cursor)) return gap;
 
@@ -100,7 +145,9 @@ std::optional<Item> ByteLog::read(Cursor& cursor, std::size_t bytes_max) const {
         const EventItem& event = events_[static_cast<std::size_t>(cursor.event - first_event_)];
         if (event.offset <= cursor.offset) {
             ++cursor.event;
-            return event;
+            EventItem item = event;
+            item.at.wall = clock_.wall_of(event.at);
+            return item;
         }
         end = event.offset;
     }
@@ -146,8 +193,13 @@ Cursor ByteLog::at_offset(std::uint64_t offset) const {
     return {offset, first_event_ + static_cast<std::uint64_t>(event - events_.begin())};
 }
 
-Cursor ByteLog::at_time(WallTime time) const {
-    const std::uint64_t offset = marks_.offset_at(time, oldest_offset(), next_offset_);
+Cursor ByteLog::at_age(std::chrono::nanoseconds age, Moment now) const {
+    age = std::min<std::chrono::nanoseconds>(age, age_max);
+    return at_moment({now.wall - age, now.boot - age});
+}
+
+Cursor ByteLog::at_moment(const Moment& moment) const {
+    const std::uint64_t offset = marks_.offset_at(moment, oldest_offset(), next_offset_);
     return offset == next_offset_ ? head() : at_offset(offset);
 }
 

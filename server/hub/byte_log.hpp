@@ -8,10 +8,14 @@
 #include <string_view>
 
 #include "hub/byte_log_items.hpp"
+#include "hub/log_clock.hpp"
 #include "hub/log_store.hpp"
 #include "hub/time_marks.hpp"
 
 namespace vserd::hub {
+
+/// What ByteLog::space() gives at least: a read from a tty wants that much.
+inline constexpr std::size_t space_bytes_min = 4096;
 
 /// A place in a log: the next byte, and the next event by its running number.
 struct Cursor {
@@ -35,7 +39,15 @@ public:
     std::span<std::byte> space();
     void commit(std::size_t size, Moment received = Moment::now());
     void append(std::span<const std::byte> bytes, Moment received = Moment::now());
-    void append_event(port::Event event, WallTime time = std::chrono::system_clock::now());
+    void append_event(port::Event event, Moment at = Moment::now());
+    /// The clocks were read: the system's may have been set since the last time.
+    void note_clock(Moment now) noexcept { clock_.note(now); }
+
+    /// Whether what read() gave was lost before: somebody cut the file of the log short. What it held is a gap then, and the
+    /// log goes on in memory.
+    bool is_lost(const Item& item);
+    /// How often that happened.
+    std::uint32_t cuts() const noexcept { return cuts_; }
 
     /// Brings what lies on the heap into the store where room has come, the newest first. Nothing is appended after it.
     void save_heap_blocks();
@@ -58,10 +70,16 @@ public:
     Cursor head() const noexcept { return {next_offset_, next_event()}; }
     /// Just before the byte at `offset`, and before the events there.
     Cursor at_offset(std::uint64_t offset) const;
-    /// At the first byte received at or after `time` (at the resolution of the time marks, never later than asked for).
-    Cursor at_time(WallTime time) const;
+    /// At the first byte received at or after `time`, as the system's clock counts now (at the resolution of the time marks,
+    /// never later than asked for).
+    Cursor at_time(WallTime time) const { return at_moment(clock_.moment_at(time)); }
+    /// The same, of a time as long ago as `age`, which is not negative.
+    Cursor at_age(std::chrono::nanoseconds age, Moment now) const;
 
 private:
+    Cursor at_moment(const Moment& moment) const;
+    void count_uncounted();
+    bool lose_cut_bytes();
     void trim();
     std::optional<Item> read_gap(Cursor& cursor) const;
     DataItem read_data(std::uint64_t offset, std::size_t size) const;
@@ -73,7 +91,10 @@ private:
     std::deque<BlockRef> blocks_;
     std::deque<EventItem> events_;
     std::uint64_t first_event_ = 0;
+    LogClock clock_;
     TimeMarks marks_;
+    std::uint32_t cuts_ = 0;                // of the store's file, known here
+    std::size_t window_ = space_bytes_min;  // what space() gives: more where reads fill it
 };
 
 }  // namespace vserd::hub

@@ -1,26 +1,15 @@
 #pragma once
 
 #include <boost/container/small_vector.hpp>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <variant>
 
 #include "hub/block.hpp"
+#include "hub/moment.hpp"
 #include "port/event.hpp"
 
 namespace vserd::hub {
-
-using WallTime = std::chrono::system_clock::time_point;
-using SteadyTime = std::chrono::steady_clock::time_point;
-
-/// A moment by both clocks: one for people, one for measuring.
-struct Moment {
-    WallTime wall;
-    SteadyTime steady;
-
-    static Moment now() { return {std::chrono::system_clock::now(), std::chrono::steady_clock::now()}; }
-};
 
 /// Bytes of one port from `offset` on. The slices may lie in several blocks; together they hold `size` bytes.
 struct DataItem {
@@ -40,7 +29,7 @@ struct GapItem {
 /// An event at its offset: it happened after the bytes before `offset` and before the one at it.
 struct EventItem {
     std::uint64_t offset = 0;
-    WallTime time;
+    Moment at;
     port::Event event;
     std::uint64_t number = 0;  ///< in its log, from 1; 0: an announcement that no log has
 };

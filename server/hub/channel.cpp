@@ -16,7 +16,13 @@ Reader::~Reader() {
 
 std::optional<Item> Reader::next(std::size_t bytes_max) {
     if (channel_ == nullptr) return std::nullopt;
+    const Cursor before = cursor_;
     auto item = channel_->log_.read(cursor_, bytes_max);
+    if (item && channel_->log_.is_lost(*item)) {
+        cursor_ = before;
+        item = channel_->log_.read(cursor_, bytes_max);
+        channel_->note_cut();
+    }
     if (!item) {
         wait();
     } else if (const auto* gap = std::get_if<GapItem>(&*item)) {
@@ -59,11 +65,11 @@ Result<void> Writer::acquire_exclusive() {
 }
 
 Channel::Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook,
-                 Keeper* keeper)
+                 Keeper* keeper, KeptPort kept)
     : limits_(limits),
       hook_(std::move(hook)),
       keeper_(keeper),
-      kept_(keeper != nullptr ? keeper->open(config, limits.history_bytes) : KeptPort{}),
+      kept_(std::move(kept)),
       log_(kept_.store ? std::move(kept_.store) : LogStore::in_memory(limits.history_bytes)),
       port_(environment, std::move(config), *this) {}
 
@@ -95,6 +101,13 @@ void Channel::end_what_was_left() {
     if ((standing & standing_held) != 0) record_event(port::WriterChanged{});
 }
 
+void Channel::interrupt(const std::string& why) {
+    if (port_.state() != port::PortState::online) return;
+    const port::WentOffline event{why};
+    log_.append_event(event);
+    remember(event);
+}
+
 void Channel::stop(std::function<void()> done) {
     stopped_ = true;
     fail_pending_writes({Failure::unavailable, 0, "", "port \"" + name() + "\" is closing"}, true);
@@ -110,7 +123,7 @@ void Channel::stop(std::function<void()> done) {
         reader.sink_.on_closed();
     }
     port_.stop([this, done = std::move(done)] {
-        if (keeper_ != nullptr) log_.save_heap_blocks();  // the readers' are free now
+        log_.save_heap_blocks();  // the readers' are free now
         done();
     });
 }
@@ -137,6 +150,8 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
                      "port \"" + name() + "\" has " + std::to_string(readers_count_) +
                          " readers, the most it takes; close some"};
     }
+    const Moment now = Moment::now();
+    log_.note_clock(now);
     Cursor cursor = log_.head();
     if (std::holds_alternative<StartOldest>(start)) {
         cursor = log_.at_offset(log_.oldest_offset());
@@ -153,7 +168,7 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
     } else if (const auto* since = std::get_if<StartSince>(&start)) {
         cursor = log_.at_time(since->time);
     } else if (const auto* age = std::get_if<StartAge>(&start)) {
-        cursor = log_.at_time(std::chrono::system_clock::now() - age->age);
+        cursor = log_.at_age(age->age, now);
     }
     return std::make_unique<Reader>(*this, cursor, sink);
 }
@@ -210,7 +225,17 @@ void Channel::fail_pending_writes(const Error& error, bool also_patient) {
     }
 }
 
-std::span<std::byte> Channel::receive_space() { return log_.space(); }
+std::span<std::byte> Channel::receive_space() {
+    const auto space = log_.space();
+    note_cut();
+    return space;
+}
+
+void Channel::note_cut() {
+    if (std::exchange(cuts_told_, log_.cuts()) == log_.cuts()) return;
+    port::add(port_.stats()->logs_cut, 1);
+    if (cut_hook_) cut_hook_();
+}
 
 void Channel::on_received(std::size_t size) {
     log_.commit(size);
@@ -220,8 +245,7 @@ void Channel::on_received(std::size_t size) {
 void Channel::on_event(const port::Event& event) {
     if (const auto* online = std::get_if<port::CameOnline>(&event)) {
         // To a log that goes on it never was away; who watches ports wants to know all the same.
-        if (online->taken_over && kept_.goes_on)
-            return announce({log_.next_offset(), std::chrono::system_clock::now(), event, 0});
+        if (online->taken_over && kept_.goes_on) return announce({log_.next_offset(), Moment::now(), event, 0});
         if (left_online_)
             record_event(port::WentOffline{"vserd was not running; what the device sent meanwhile is lost"});
     }
@@ -264,7 +288,7 @@ void Channel::on_transmit_change() {
 void Channel::record_event(const port::Event& event) {
     const bool online = std::holds_alternative<port::CameOnline>(event);
     if (online || std::holds_alternative<port::WentOffline>(event)) left_online_ = false;
-    const auto now = std::chrono::system_clock::now();
+    const Moment now = Moment::now();
     log_.append_event(event, now);
     const EventItem item{log_.next_offset(), now, event, log_.next_event()};
     remember(event);

@@ -100,10 +100,13 @@ class Channel : private port::Listener {
 public:
     /// Told of every event, after the log has it.
     using EventHook = std::function<void(Channel&, const EventItem&)>;
+    /// Told, later, that what the log held is lost: its file was cut short.
+    void on_log_cut(std::function<void()> hook) { cut_hook_ = std::move(hook); }
 
-    /// `keeper` outlives the channel; null: nothing of it is kept over the end of the process.
+    /// `keeper` outlives the channel; null: nothing of it is kept over the end of the process. `kept`: what the port begins
+    /// with.
     Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook,
-            Keeper* keeper = nullptr);
+            Keeper* keeper = nullptr, KeptPort kept = {});
     ~Channel() override;
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
@@ -113,6 +116,10 @@ public:
     void note_terminal_closed() { on_terminal_closed(true); }
     /// Fails pending writes, tells readers, closes the device, then calls `done`.
     void stop(std::function<void()> done);
+    /// The log will go on in another channel, and says so where the device was open: before stop().
+    void interrupt(const std::string& why);
+    /// After stop(): for that channel.
+    LogStoreRef store() noexcept { return LogStoreRef(&log_.store()); }
     /// Goes on as `config` says, which has the same name and device. `refused`: the line does not take its settings.
     void reconfigure(const port::PortConfig& config, std::function<void(const Error&)> refused);
     /// Refuses new writes from now on (server going down); readers go on.
@@ -156,6 +163,7 @@ private:
     void remember(const port::Event& event);
     void set_standing(std::uint64_t bit, bool on);
     void announce(const EventItem& item);
+    void note_cut();
     void end_what_was_left();
     void wake_readers();
     void pump_writes();
@@ -165,6 +173,7 @@ private:
 
     const ChannelLimits limits_;
     EventHook hook_;
+    std::function<void()> cut_hook_;
     Keeper* const keeper_;
     KeptPort kept_;  ///< of which the store and the device are handed on
     ByteLog log_;
@@ -178,6 +187,7 @@ private:
     bool left_online_ = false;  ///< the log was taken over from a process that had the device open
     bool writes_refused_ = false;
     bool stopped_ = false;
+    std::uint32_t cuts_told_ = 0;
 };
 
 }  // namespace vserd::hub

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -60,30 +61,82 @@ Hub::Hub(io::Loop& loop, Keeper* keeper)
 
 Hub::~Hub() = default;
 
-void Hub::apply(const HubConfig& config) {
+LogIdentity Hub::identity_of(const port::PortConfig& config) const {
+    return {config.name, config.device, limits_.history_bytes};
+}
+
+const Hub::Leaving* Hub::leaving_with_log(const std::string& name) const noexcept {
+    const auto leaving =
+        std::ranges::find_if(leaving_, [&](const Leaving& each) { return each.keep && each.channel->name() == name; });
+    return leaving == leaving_.end() ? nullptr : &*leaving;
+}
+
+/// Of a channel, of one that is leaving, or of a removed port.
+bool Hub::has_log_for(const port::PortConfig& config) const {
+    const auto channel = channels_.find(config.name);
+    if (channel != channels_.end()) return channel->second->port().config().device == config.device;
+    const Leaving* leaving = leaving_with_log(config.name);
+    if (leaving != nullptr) return leaving->channel->port().config().device == config.device;
+    return removed_.has(identity_of(config));
+}
+
+Hub::DiskWork Hub::disk_work(const HubConfig& config) {
+    const bool limits_changed = !(limits_ == config.limits);
+    std::vector<std::function<FiledLog()>> openers;
+    std::vector<std::string> names;
+    std::vector<std::string> files;
+    for (const port::PortConfig& port : config.ports) {
+        if (!limits_changed && has_log_for(port)) continue;
+        auto opener =
+            keeper_ != nullptr ? keeper_->file_opener({port.name, port.device, config.limits.history_bytes}) : nullptr;
+        if (!opener) return nullptr;
+        names.push_back(port.name);
+        openers.push_back(std::move(opener));
+        files.push_back(keeper_->release_file(port.name));
+    }
+    if (removed_timer_) removed_timer_->cancel();  // whose log goes on would lose it meanwhile
+    if (names.empty()) return nullptr;
+    return [names = std::move(names), openers = std::move(openers), files = std::move(files)] {
+        std::map<std::string, FiledLog> logs;
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            if (!files[i].empty()) ::unlink(files[i].c_str());
+            logs.insert_or_assign(names[i], openers[i]());
+        }
+        return logs;
+    };
+}
+
+void Hub::apply(const HubConfig& config, std::map<std::string, FiledLog> prepared) {
     const bool limits_changed = !(limits_ == config.limits);
     limits_ = config.limits;
+    removed_ports_keep_ = config.removed_ports_keep;
+    returning_.clear();
+    for (auto& [port, log] : prepared) keeper_->hand_over(port, std::move(log));
     std::map<std::string_view, const port::PortConfig*> wanted;
     for (const port::PortConfig& port : config.ports) wanted.emplace(port.name, &port);
-    std::vector<std::string> others;
+    std::map<std::string, bool> others;  // whether the log is kept
     for (const auto& [name, channel] : channels_) {
         const auto stays = wanted.find(name);
         const bool same = stays != wanted.end() && stays->second->device == channel->port().config().device;
-        if (limits_changed || !same) others.push_back(name);
+        if (limits_changed || !same) others.emplace(name, stays == wanted.end() && removed_ports_keep_.count() > 0);
     }
     std::set<std::string> closed_terminals;  // which a port that is replaced does not forget
-    for (const std::string& name : others) {
+    for (const auto& [name, keep] : others) {
         const auto stays = wanted.find(name);
         const port::Port& port = find(name)->port();
         if (port.terminal_closed() && stays != wanted.end() && stays->second->device == port.config().device)
             closed_terminals.insert(name);
-        remove(name);
+        remove(name, keep);
     }
 
     for (const port::PortConfig& port : config.ports) {
         Channel* const channel = find(port.name);
         if (channel == nullptr) {
-            add(port, closed_terminals.contains(port.name));
+            if (leaving_with_log(port.name) == nullptr) {
+                add(port, closed_terminals.contains(port.name));
+            } else {
+                returning_.insert_or_assign(port.name, port);
+            }
         } else if (channel->port().config() != port) {
             channel->reconfigure(port, [this, channel](const Error& error) {
                 each_watcher([&](PortWatcher& watcher) { watcher.on_port_refused(*channel, error); });
@@ -91,7 +144,19 @@ void Hub::apply(const HubConfig& config) {
             each_watcher([&](PortWatcher& watcher) { watcher.on_port_changed(*channel); });
         }
     }
+    if (keeper_ != nullptr && returning_.empty()) keeper_->drop_prepared();
+    watch_removed();
     publish_stats();
+}
+
+/// The log of the port that a reload removed, or else that of the process before.
+KeptPort Hub::kept_for(const port::PortConfig& config) {
+    KeptPort kept;
+    kept.store = removed_.take(identity_of(config));
+    kept.goes_on = static_cast<bool>(kept.store);
+    if (kept.store) return kept;
+    if (removed_.drop(config.name)) drop_logs({config.name});
+    return keeper_ != nullptr ? keeper_->open(config, limits_.history_bytes) : KeptPort{};
 }
 
 void Hub::add(const port::PortConfig& config, bool terminal_closed) {
@@ -99,8 +164,9 @@ void Hub::add(const port::PortConfig& config, bool terminal_closed) {
         each_watcher([&](PortWatcher& watcher) { watcher.on_port_event(channel, event); });
     };
     auto channel = std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_}, config, limits_,
-                                             hook, keeper_);
+                                             hook, keeper_, kept_for(config));
     Channel& added = *channel;
+    added.on_log_cut([this, &added] { each_watcher([&](PortWatcher& watcher) { watcher.on_port_log_cut(added); }); });
     channels_.emplace(config.name, std::move(channel));
     each_watcher([&](PortWatcher& watcher) { watcher.on_port_added(added); });
     if (terminal_closed) added.note_terminal_closed();
@@ -122,13 +188,19 @@ void Hub::start(Channel& channel) {
     not_started_.emplace(device, &channel);
 }
 
-void Hub::remove(const std::string& name) {
+void Hub::remove(const std::string& name, bool keep) {
     auto node = channels_.extract(name);
     Channel& channel = *node.mapped();
+    const std::string device = device_key(channel);
+    leaving_.push_back({std::move(node.mapped()), device, keep});
     each_watcher([&](PortWatcher& watcher) { watcher.on_port_removed(channel); });
     std::erase_if(not_started_, [&](const auto& entry) { return entry.second == &channel; });
-    leaving_.push_back({std::move(node.mapped()), device_key(channel)});
-    if (keeper_ != nullptr && !shutting_down_) keeper_->drop(name);
+    if (keep) {
+        channel.interrupt("the port was removed from the configuration");
+        if (keeper_ != nullptr) keeper_->device_lost(name);
+    } else if (!shutting_down_) {
+        drop_logs({name});
+    }
     // Not from inside the channel's own call.
     channel.stop([this, &channel] { loop_.post([this, &channel] { gone(channel); }); });
 }
@@ -137,13 +209,49 @@ void Hub::gone(const Channel& channel) {
     const auto here =
         std::ranges::find_if(leaving_, [&](const Leaving& each) { return each.channel.get() == &channel; });
     const std::string device = here->device;
+    const std::string name = channel.name();
+    if (here->keep && !shutting_down_) keep_log(*here->channel);
     leaving_.erase(here);
     std::vector<Channel*> waited;
     const auto [first, last] = not_started_.equal_range(device);
     for (auto entry = first; entry != last; ++entry) waited.push_back(entry->second);
     not_started_.erase(first, last);
     for (Channel* next : waited) start(*next);
+    if (auto returning = returning_.extract(name); !returning.empty() && !shutting_down_) {
+        add(returning.mapped(), false);
+        publish_stats();
+    }
     if (shutting_down_ && leaving_.empty()) finish_shutdown();
+}
+
+std::chrono::milliseconds Hub::keeps_log_of(const Channel& channel) const noexcept {
+    const Leaving* leaving = leaving_with_log(channel.name());
+    return leaving != nullptr && leaving->channel.get() == &channel ? removed_ports_keep_
+                                                                    : std::chrono::milliseconds{0};
+}
+
+void Hub::keep_log(Channel& channel) {
+    const port::PortConfig& config = channel.port().config();
+    const LogIdentity identity{config.name, config.device, channel.log().capacity_bytes()};
+    drop_logs(removed_.add(identity, channel.store(), std::chrono::steady_clock::now() + removed_ports_keep_));
+    watch_removed();
+}
+
+void Hub::drop_logs(const std::vector<std::string>& ports) {
+    if (keeper_ == nullptr) return;
+    for (const std::string& port : ports) keeper_->drop(port);
+}
+
+void Hub::watch_removed() {
+    const auto end = removed_.next_end();
+    if (!end || shutting_down_) return;
+    if (!removed_timer_) removed_timer_ = std::make_unique<boost::asio::steady_timer>(loop_.context());
+    removed_timer_->expires_at(*end);
+    removed_timer_->async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        drop_logs(removed_.expire(std::chrono::steady_clock::now()));
+        watch_removed();
+    });
 }
 
 Channel* Hub::find(std::string_view name) noexcept {
@@ -245,9 +353,12 @@ void Hub::wait_for_drain(std::chrono::steady_clock::time_point deadline) {
 }
 
 void Hub::close_all() {
+    removed_timer_.reset();
+    removed_.clear();
+    returning_.clear();
     std::vector<std::string> names;
     for (const auto& [name, channel] : channels_) names.push_back(name);
-    for (const std::string& name : names) remove(name);
+    for (const std::string& name : names) remove(name, /*keep=*/false);
     if (leaving_.empty()) loop_.post([this] { finish_shutdown(); });
 }
 

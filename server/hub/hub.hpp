@@ -12,6 +12,7 @@
 
 #include "hub/channel.hpp"
 #include "hub/delivery_histogram.hpp"
+#include "hub/removed_logs.hpp"
 #include "port/device_watch.hpp"
 #include "port/worker_pool.hpp"
 
@@ -26,6 +27,8 @@ public:
     virtual void on_port_removed(Channel& channel) = 0;  ///< still valid during the call
     /// A reload made it another in place. What of that is an event of the log comes besides, when it is in force.
     virtual void on_port_changed(Channel& /*channel*/) {}
+    /// What its log held is lost: somebody cut the file short.
+    virtual void on_port_log_cut(Channel& /*channel*/) {}
     /// The line did not take the settings of a reload.
     virtual void on_port_refused(Channel& /*channel*/, const Error& /*error*/) {}
 };
@@ -33,6 +36,8 @@ public:
 struct HubConfig {
     std::vector<port::PortConfig> ports;
     ChannelLimits limits;
+    /// How long the log of a port that apply() removed is kept, to be resumed by one of the same name and device.
+    std::chrono::milliseconds removed_ports_keep{0};
 
     friend bool operator==(const HubConfig&, const HubConfig&) = default;
 };
@@ -48,10 +53,15 @@ public:
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
 
+    /// What apply(config) needs of a disk: to be run on a thread that may wait, before apply(), which takes the result. Null:
+    /// nothing. Logs of removed ports stay until then.
+    using DiskWork = std::function<std::map<std::string, FiledLog>()>;
+    DiskWork disk_work(const HubConfig& config);
+
     /// Makes the ports be as `config` says: starts new ones, stops missing ones, and changes the others in place. Only one
     /// with another device, or other limits, is replaced (its readers are closed), and opens its device when nobody who
     /// leaves has it any more.
-    void apply(const HubConfig& config);
+    void apply(const HubConfig& config, std::map<std::string, FiledLog> prepared = {});
 
     Channel* find(std::string_view name) noexcept;
     /// Failure::not_found with the closest name in the message; invalid_argument (subject "port") for an empty name.
@@ -67,8 +77,10 @@ public:
     /// Drains, closes everything, then calls `done`.
     void shut_down(std::chrono::milliseconds drain_limit, std::function<void()> done);
     bool shutting_down() const noexcept { return shutting_down_; }
+    /// While a watcher is told that the channel is removed: how long its log is kept.
+    std::chrono::milliseconds keeps_log_of(const Channel& channel) const noexcept;
 
-    std::shared_ptr<const StatsList> stats() const;  // any thread
+    std::shared_ptr<const StatsList> stats() const;                                  // any thread
     const port::WorkerStats& workers() const noexcept { return *workers_.stats(); }  // any thread
     DeliveryHistogram& delivery() noexcept { return delivery_; }
     io::Loop& loop() noexcept { return loop_; }
@@ -77,12 +89,20 @@ private:
     struct Leaving {
         std::unique_ptr<Channel> channel;
         std::string device;  ///< as device_key()
+        bool keep = false;   ///< its log, when it has stopped
     };
 
     static std::string device_key(const Channel& channel);
     void add(const port::PortConfig& config, bool terminal_closed);
     void start(Channel& channel);
-    void remove(const std::string& name);
+    void remove(const std::string& name, bool keep);
+    KeptPort kept_for(const port::PortConfig& config);
+    LogIdentity identity_of(const port::PortConfig& config) const;
+    const Leaving* leaving_with_log(const std::string& name) const noexcept;
+    bool has_log_for(const port::PortConfig& config) const;
+    void keep_log(Channel& channel);
+    void drop_logs(const std::vector<std::string>& ports);
+    void watch_removed();
     void gone(const Channel& channel);
     void each_watcher(const std::function<void(PortWatcher&)>& call);
     const std::string* closest_name(std::string_view name) const;
@@ -102,6 +122,10 @@ private:
     std::vector<PortWatcher*> watchers_;                ///< null: removed while they are notified
     int notifying_ = 0;                                 ///< each_watcher() runs, perhaps inside itself
     ChannelLimits limits_;
+    std::chrono::milliseconds removed_ports_keep_{0};
+    RemovedLogs removed_;
+    std::unique_ptr<boost::asio::steady_timer> removed_timer_;
+    std::map<std::string, port::PortConfig> returning_;  ///< to be added when the one before has stopped
     std::atomic<std::shared_ptr<const StatsList>> stats_;
     std::unique_ptr<boost::asio::steady_timer> drain_timer_;
     std::function<void()> drain_done_;

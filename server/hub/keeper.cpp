@@ -139,7 +139,7 @@ LogStoreRef Keeper::take_left(const LogIdentity& identity, KeptPort& kept, Entry
 
 /// A log of the fd store is somewhere else when the folder is new, or was moved or emptied.
 LogStoreRef Keeper::in_folder(const LogIdentity& identity, LogStoreRef store, KeptPort& kept, Entry& entry) {
-    const std::string path = file_of(identity.port);
+    const std::string path = where().file_of(identity.port);
     if (is_at(path, store->file())) {
         entry.path = path;
         return store;
@@ -165,34 +165,56 @@ LogStoreRef Keeper::in_folder(const LogIdentity& identity, LogStoreRef store, Ke
     return *copy;
 }
 
-std::string Keeper::file_of(const std::string& port) const {
-    return folder_.path() + "/" + port + std::string(file_suffix);
+std::string Keeper::Folder::file_of(const std::string& port) const {
+    return path + "/" + port + std::string(file_suffix);
+}
+
+std::function<FiledLog()> Keeper::file_opener(const LogIdentity& identity) const {
+    if (!folder_) return nullptr;
+    return [folder = where(), identity] { return folder.open(identity); };
+}
+
+LogStoreRef Keeper::open_file(const LogIdentity& identity, KeptPort& kept, Entry& entry) {
+    auto node = prepared_.extract(identity.port);
+    FiledLog filed = node.empty() ? where().open(identity) : std::move(node.mapped());
+    entry.path = std::move(filed.path);
+    kept.goes_on = filed.kept.goes_on;
+    if (!filed.kept.complaint.empty()) complain(kept, filed.kept.complaint);
+    return std::move(filed.kept.store);
 }
 
 /// A new one where the one that is there does not fit.
-LogStoreRef Keeper::open_file(const LogIdentity& identity, KeptPort& kept, Entry& entry) const {
-    const std::string path = file_of(identity.port);
+FiledLog Keeper::Folder::open(const LogIdentity& identity) const {
+    const std::string file_path = file_of(identity.port);
+    FiledLog log;
     const auto unkept = [&](const std::string& why) {
-        complain(kept, "the log is not kept: state_dir: " + why);
-        return LogStoreRef{};
+        complain(log.kept, "the log is not kept: state_dir: " + why);
+        log.path.clear();
+        return std::move(log);
     };
-    if (!folder_.problem().empty()) return unkept(folder_.problem());
+    if (!problem.empty()) return unkept(problem);
     for (const bool anew : {false, true}) {
-        auto file = locked_file(path);
-        if (!file) return unkept(path + " " + file.error().message);
-        entry.path = path;
+        auto file = locked_file(file_path);
+        if (!file) return unkept(file_path + " " + file.error().message);
+        log.path = file_path;
         if (anew || ::lseek(file->get(), 0, SEEK_END) == 0) {
             auto store = LogStore::create(std::move(*file), identity, /*reserve=*/true);
-            if (store) return *store;
-            ::unlink(std::exchange(entry.path, {}).c_str());  // gives back what it had of the disk
-            return unkept(path + " " + store.error().message);
+            if (!store) {
+                ::unlink(file_path.c_str());  // gives back what it had of the disk
+                return unkept(file_path + " " + store.error().message);
+            }
+            log.kept.store = std::move(*store);
+            return log;
         }
-        auto store = folder_.is_whole() ? LogStore::open(std::move(*file), identity) : not_whole();
-        kept.goes_on = store.has_value();
-        if (store) return *store;
-        complain(kept, "the stored log " + store.error().message + "; a new one begins");
+        auto store = whole ? LogStore::open(std::move(*file), identity) : not_whole();
+        log.kept.goes_on = store.has_value();
+        if (store) {
+            log.kept.store = std::move(*store);
+            return log;
+        }
+        complain(log.kept, "the stored log " + store.error().message + "; a new one begins");
     }
-    return nullptr;
+    return log;
 }
 
 LogStoreRef Keeper::make_memory_file(const LogIdentity& identity, KeptPort& kept) const {
@@ -236,7 +258,18 @@ void Keeper::drop(const std::string& port) {
     const auto node = ports_.extract(port);
     if (node.empty()) return;
     if (node.mapped().number) remove_stored(*node.mapped().number, node.mapped().device);
-    if (!node.mapped().path.empty()) ::unlink(node.mapped().path.c_str());
+    remove_file(node.mapped().path);
+}
+
+std::string Keeper::release_file(const std::string& port) {
+    const auto entry = ports_.find(port);
+    return entry == ports_.end() ? std::string{} : std::exchange(entry->second.path, {});
+}
+
+void Keeper::remove_file(const std::string& path) {
+    if (path.empty()) return;
+    if (remover_) return remover_(path);
+    ::unlink(path.c_str());
 }
 
 void Keeper::remove_stored(unsigned number, bool device) {

@@ -24,6 +24,12 @@ struct KeptPort {
     std::string complaint;  ///< why not, where one was there, or why nothing is kept
 };
 
+/// The log in a port's file of the folder.
+struct FiledLog {
+    KeptPort kept;
+    std::string path;  ///< empty: there is no file
+};
+
 /// Somebody who holds descriptors while this process does not run: systemd's file descriptor store.
 struct FdStore {
     std::function<void(const std::string& name, int fd)> put;  ///< duplicates it
@@ -47,6 +53,16 @@ public:
 
     /// The log of a port, from before where there is one that fits.
     KeptPort open(const port::PortConfig& config, std::size_t capacity_bytes);
+    /// Opens the log of a port in the folder, or makes it, as open() would: a disk may be slow, so this runs on any thread, and
+    /// open() takes what was handed over. Null: no folder is used.
+    std::function<FiledLog()> file_opener(const LogIdentity& identity) const;
+    void hand_over(const std::string& port, FiledLog log) { prepared_.insert_or_assign(port, std::move(log)); }
+    void drop_prepared() noexcept { prepared_.clear(); }
+    /// The file of a port is no more its own: to be removed. Empty: it had none.
+    std::string release_file(const std::string& port);
+    /// Removes files from now on.
+    void set_remover(std::function<void(const std::string& path)> remover) { remover_ = std::move(remover); }
+
     void device_opened(const std::string& port, int fd);
     void device_lost(const std::string& port);
     /// The port was removed.
@@ -67,10 +83,20 @@ private:
         std::string path;                ///< of the log's file in the folder
     };
 
-    std::string file_of(const std::string& port) const;
+    struct Folder {
+        std::string path;
+        std::string problem;
+        bool whole = false;
+
+        std::string file_of(const std::string& port) const;
+        FiledLog open(const LogIdentity& identity) const;
+    };
+
+    Folder where() const { return {folder_.path(), folder_.problem(), folder_.is_whole()}; }
+    void remove_file(const std::string& path);
     LogStoreRef take_left(const LogIdentity& identity, KeptPort& kept, Entry& entry);
     LogStoreRef in_folder(const LogIdentity& identity, LogStoreRef store, KeptPort& kept, Entry& entry);
-    LogStoreRef open_file(const LogIdentity& identity, KeptPort& kept, Entry& entry) const;
+    LogStoreRef open_file(const LogIdentity& identity, KeptPort& kept, Entry& entry);
     LogStoreRef make_memory_file(const LogIdentity& identity, KeptPort& kept) const;
     void store_log(Entry& entry, LogStore& store, bool stored_already);
     void drop_files(std::vector<std::string>& dropped);
@@ -82,6 +108,8 @@ private:
     std::vector<std::string> refused_;  // of which the port is not known
     std::set<unsigned> numbers_;        // in use in the fd store
     std::map<std::string, Entry> ports_;
+    std::map<std::string, FiledLog> prepared_;
+    std::function<void(const std::string&)> remover_;
 };
 
 }  // namespace vserd::hub

@@ -73,13 +73,14 @@ static_assert(std::variant_size_v<port::Event> == 7, "another kind of event need
 
 }  // namespace
 
-void save_event(std::span<EventRecord> ring, std::uint64_t number, const EventItem& event) noexcept {
+void save_event(std::span<EventRecord> ring, const EventItem& event, const SavedTime& time) noexcept {
+    const std::uint64_t number = event.number - 1;
     EventRecord& record = ring[number % ring.size()];
     record.check.store(0, std::memory_order_release);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     record.number = number;
     record.offset = event.offset;
-    record.wall_ns = std::chrono::nanoseconds(event.time.time_since_epoch()).count();
+    record.time = time;
     record.kind = static_cast<std::uint32_t>(event.event.index());
     record.text_bytes = 0;
     record.values = {};
@@ -88,7 +89,7 @@ void save_event(std::span<EventRecord> ring, std::uint64_t number, const EventIt
     record.check.store(check_of(record), std::memory_order_release);
 }
 
-SavedEvents saved_events(std::span<const EventRecord> ring) {
+SavedEvents saved_events(std::span<const EventRecord> ring, const LogClock& clock) {
     std::vector<const EventRecord*> records;
     for (const EventRecord& record : ring) {
         const std::uint64_t check = record.check.load(std::memory_order_acquire);
@@ -105,8 +106,7 @@ SavedEvents saved_events(std::span<const EventRecord> ring) {
             saved.first = record->number;
             saved.events.clear();
         }
-        const WallTime time{std::chrono::nanoseconds{record->wall_ns}};
-        saved.events.push_back({record->offset, time, event_of(*record), record->number + 1});
+        saved.events.push_back({record->offset, clock.moment_of(record->time), event_of(*record), record->number + 1});
     }
     return saved;
 }

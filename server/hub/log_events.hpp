@@ -4,18 +4,19 @@
 #include <vector>
 
 #include "hub/byte_log_items.hpp"
+#include "hub/log_clock.hpp"
 #include "hub/log_layout.hpp"
 
 namespace vserd::hub {
 
-/// Remembers an event of the running `number` in its place of the ring. Long texts are cut.
-void save_event(std::span<EventRecord> ring, std::uint64_t number, const EventItem& event) noexcept;
+/// Remembers an event in the place of the ring that its number has. Long texts are cut.
+void save_event(std::span<EventRecord> ring, const EventItem& event, const SavedTime& time) noexcept;
 
-/// The events that the ring holds up to the newest, and the number of the first.
+/// The events that the ring holds up to the newest.
 struct SavedEvents {
-    std::uint64_t first = 0;
+    std::uint64_t first = 0;  ///< how many were before them
     std::vector<EventItem> events;
 };
-SavedEvents saved_events(std::span<const EventRecord> ring);
+SavedEvents saved_events(std::span<const EventRecord> ring, const LogClock& clock);
 
 }  // namespace vserd::hub

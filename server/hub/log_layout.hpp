@@ -16,7 +16,7 @@
 namespace vserd::hub {
 
 inline constexpr std::uint64_t log_magic = 0x676F'6C64'7265'7376;  // "vserdlog"
-inline constexpr std::uint32_t log_version = 2;
+inline constexpr std::uint32_t log_version = 3;
 
 inline constexpr std::size_t log_events_max = 1024;
 inline constexpr std::size_t log_time_marks_max = 4096;
@@ -29,6 +29,12 @@ static_assert(Word::is_always_lock_free && sizeof(Word) == sizeof(std::uint64_t)
 struct LogSlot {
     Word first_offset;
     Word filled;  ///< bytes used in the lower half, their check in the upper; 0: free
+};
+
+/// What the system's clock and the time since boot differed by, in one boot of the machine.
+struct BootOffset {
+    Word boot;
+    Word offset_ns;
 };
 
 struct LogHeader {
@@ -60,24 +66,33 @@ struct LogHeader {
     std::array<Word, 4> line_errors;             ///< the driver's counters likewise: frame, parity, overrun, breaks
     Word owner;                                  ///< a hash of the configuration whose port it is
     Word standing;                               ///< of the port, as events have told: see LogStanding
+    /// Where the next bytes go: the slot in the upper half; in the lower the end of what holds fill_byte_at() or, where it
+    /// does not, bytes that were read and that no slot counts yet.
+    Word prepared;
+    std::array<BootOffset, 4> clocks;  ///< of the latest boots, the newest first
 };
 
 /// Bits. The events that told of them may have been trimmed since.
 enum LogStanding : std::uint64_t { standing_online = 1, standing_held = 2, standing_terminal_closed = 4 };
 
-struct TimeMark {
-    std::uint64_t end_offset;  ///< bytes before it were received by
-    std::int64_t wall_ns;      ///< of the system's clock
-    std::int64_t steady_ns;    ///< of the clock since boot
+struct SavedTime {
+    std::int64_t wall_ns;  ///< of the system's clock as it was then; good only where nothing is known of that boot
+    std::int64_t boot_ns;  ///< since boot
+    std::uint64_t boot;    ///< which: LogHeader::clocks knows what the system's clock was found to differ by
 };
 
-inline constexpr std::size_t event_text_bytes_max = 184;
+struct TimeMark {
+    std::uint64_t end_offset;  ///< bytes before it were received by
+    SavedTime time;
+};
+
+inline constexpr std::size_t event_text_bytes_max = 168;
 
 struct EventRecord {
     Word check;  ///< over the rest; 0: none
     std::uint64_t number;
     std::uint64_t offset;
-    std::int64_t wall_ns;
+    SavedTime time;
     std::uint32_t kind;
     std::uint32_t text_bytes;
     std::array<std::uint64_t, 4> values;

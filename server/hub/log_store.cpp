@@ -1,7 +1,6 @@
 #include "hub/log_store.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +24,8 @@ constexpr std::size_t block_rest_max = 4096;
 std::size_t own_slots_for(std::size_t capacity_bytes) noexcept {
     return capacity_bytes / (block_bytes - block_rest_max) + 3;
 }
+
+constexpr std::uint64_t no_text = 0x8080'8080'8080'8080;
 
 struct Layout {
     explicit Layout(std::size_t slots)
@@ -107,10 +108,13 @@ void Block::given_back(Block* block, LogStore* store) noexcept {
     delete block;
 }
 
-LogStore::LogStore(io::Fd file, std::byte* memory, std::size_t capacity_bytes)
+LogStore::LogStore(io::Fd file, MappedFile memory, std::size_t capacity_bytes)
     : file_(std::move(file)),
-      memory_(memory),
+      mapped_(std::move(memory)),
+      memory_(mapped_.data()),
+      survives_(static_cast<bool>(file_)),
       bytes_(Layout(slots_for(capacity_bytes)).bytes),
+      capacity_bytes_(capacity_bytes),
       own_slots_(own_slots_for(capacity_bytes)),
       slots_count_(slots_for(capacity_bytes)),
       blocks_(std::make_unique<Block[]>(slots_count_)) {
@@ -127,20 +131,10 @@ LogStore::LogStore(io::Fd file, std::byte* memory, std::size_t capacity_bytes)
     }
 }
 
-LogStore::~LogStore() { ::munmap(memory_, bytes_); }
-
-/// Without a file, memory of this process. Shared in both cases: a page that nobody wrote takes no memory either way.
-Result<std::byte*> LogStore::map(int file, std::size_t bytes) {
-    const int flags = MAP_SHARED | MAP_NORESERVE | (file < 0 ? MAP_ANONYMOUS : 0);
-    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
-    if (memory == MAP_FAILED) return errno_error("cannot be mapped");
-    return static_cast<std::byte*>(memory);
-}
-
 LogStoreRef LogStore::in_memory(std::size_t capacity_bytes) {
-    const auto memory = map(-1, Layout(slots_for(capacity_bytes)).bytes);
+    auto memory = MappedFile::map(-1, Layout(slots_for(capacity_bytes)).bytes);
     if (!memory) throw std::bad_alloc();
-    LogStoreRef store(new LogStore({}, *memory, capacity_bytes));
+    LogStoreRef store(new LogStore({}, std::move(*memory), capacity_bytes));
     store->begin({{}, {}, capacity_bytes}, store->slots_count_);
     return store;
 }
@@ -148,9 +142,9 @@ LogStoreRef LogStore::in_memory(std::size_t capacity_bytes) {
 Result<LogStoreRef> LogStore::create(io::Fd file, const LogIdentity& identity, bool reserve) {
     const Layout layout(slots_for(identity.capacity_bytes));
     if (auto empty = make_empty(file.get(), identity.capacity_bytes, reserve); !empty) return empty.error();
-    const auto memory = map(file.get(), layout.bytes);
+    auto memory = MappedFile::map(file.get(), layout.bytes);
     if (!memory) return memory.error();
-    LogStoreRef store(new LogStore(std::move(file), *memory, identity.capacity_bytes));
+    LogStoreRef store(new LogStore(std::move(file), std::move(*memory), identity.capacity_bytes));
     store->begin(identity, reserve ? store->own_slots_ : store->slots_count_);
     return store;
 }
@@ -180,6 +174,15 @@ void LogStore::begin(const LogIdentity& identity, std::size_t reserved_slots) {
     identity.port.copy(header.port.data(), header.port.size() - 1);
     header.check = check_of(header);
     header.magic.store(log_magic, std::memory_order_release);
+    know_header();
+}
+
+/// What is needed again does not depend on what others do to the file.
+void LogStore::know_header() {
+    id_ = header_->id.data();
+    salt_ = header_->salt;
+    // Beyond those of its own a file on a disk has no room, and to make some could take long.
+    usable_slots_ = std::min<std::size_t>(header_->reserved_slots, slots_count_);
 }
 
 bool LogLabel::is_of(const std::string& device) const noexcept { return hash == device_hash(device); }
@@ -204,13 +207,20 @@ Result<LogStoreRef> LogStore::open(io::Fd file, const LogIdentity& identity) {
     struct stat status {};
     if (::fstat(file.get(), &status) < 0) return errno_error("cannot be read");
     if (static_cast<std::size_t>(status.st_size) != layout.bytes) return unfit("is of another bytes_per_port");
-    const auto memory = map(file.get(), layout.bytes);
+    auto memory = MappedFile::map(file.get(), layout.bytes);
     if (!memory) return memory.error();
-    LogStoreRef store(new LogStore(std::move(file), *memory, identity.capacity_bytes));
+    LogStoreRef store(new LogStore(std::move(file), std::move(*memory), identity.capacity_bytes));
     if (const auto fits = store->check(identity); !fits) return fits.error();
+    store->know_header();
     if (const auto found = store->find_blocks(); !found) return found.error();
     store->was_left_ = true;
     return store;
+}
+
+Result<void> LogStore::take_up_again() {
+    found_.clear();
+    was_left_ = true;
+    return find_blocks();
 }
 
 Result<void> LogStore::check(const LogIdentity& identity) const {
@@ -252,7 +262,7 @@ Result<LogStoreRef> LogStore::copied_to(io::Fd file, const LogIdentity& identity
 }
 
 std::uint64_t LogStore::filled_word(std::uint64_t first_offset, std::size_t used) const noexcept {
-    const std::uint64_t check = mixed(mixed(first_offset ^ header_->salt) + used) >> 32U;
+    const std::uint64_t check = mixed(mixed(first_offset ^ salt_) + used) >> 32U;
     return (std::max<std::uint64_t>(check, 1) << 32U) | used;
 }
 
@@ -307,11 +317,39 @@ std::vector<BlockRef> LogStore::take_found() {
     return blocks;
 }
 
-/// Whether a slot that nobody holds may be written: those beyond the first ones of a file on a disk are made at need.
-bool LogStore::has_room(std::size_t slot) {
-    if (slot < header_->reserved_slots) return true;
-    const auto at = static_cast<off_t>(data_ - memory_) + static_cast<off_t>(slot * block_bytes);
-    return ::posix_fallocate(file_.get(), at, block_bytes) == 0;
+/// Eight bytes that no device knows, again and again, of which a text has none.
+std::byte LogStore::fill_byte_at(const Block& block, std::size_t at) const noexcept {
+    return static_cast<std::byte>((mixed(salt_ ^ block.first_offset) | no_text) >> at % 8 * 8);
+}
+
+void LogStore::prepare(Block& block, std::size_t end) noexcept {
+    if (!survives_ || block.slot == nullptr || block.prepared >= end) return;
+    std::array<std::byte, 8> fill{};
+    const std::size_t begin = std::max(block.prepared, block.used);
+    for (std::size_t i = 0; i < fill.size(); ++i) fill[i] = fill_byte_at(block, begin + i);
+    std::size_t at = begin;
+    for (; at + fill.size() <= end; at += fill.size()) std::memcpy(block.data + at, fill.data(), fill.size());
+    std::memcpy(block.data + at, fill.data(), end - at);
+    block.prepared = end;
+    const auto slot = static_cast<std::uint64_t>(&block - blocks_.get());
+    header_->prepared.store(slot << 32U | end, std::memory_order_release);
+}
+
+Uncounted LogStore::take_uncounted() {
+    const std::uint64_t word = header_->prepared.load(std::memory_order_acquire);
+    const std::size_t slot = word >> 32U;
+    const std::size_t end = std::min<std::size_t>(word & 0xFFFF'FFFFU, block_bytes);
+    if (!was_left_ || slot >= slots_count_ || end == 0) return {};
+    Block& block = blocks_[slot];
+    const bool begun = block.used > 0;  // then it was found, and is the last unless the head is elsewhere
+    if (!begun) block.first_offset = block.slot->first_offset.load(std::memory_order_relaxed);
+    if (block.first_offset + block.used != found_head_) return {};
+    std::size_t read = end;
+    while (read > block.used && block.data[read - 1] == fill_byte_at(block, read - 1)) --read;
+    if (read == block.used) return {};
+    if (begun) return {{}, read - block.used};
+    intrusive_ptr_add_ref(this);
+    return {BlockRef(&block), read};
 }
 
 BlockRef LogStore::new_block(std::uint64_t first_offset) {
@@ -322,9 +360,9 @@ BlockRef LogStore::new_block(std::uint64_t first_offset) {
         next_slot_ = (slot + 1) % own_slots_;
     } else {
         slot = own_slots_;
-        while (slot < slots_count_ && !(free(slot) && has_room(slot))) ++slot;
+        while (slot < usable_slots_ && !free(slot)) ++slot;
     }
-    if (slot == slots_count_) {
+    if (slot >= usable_slots_) {
         auto block = std::make_unique<Block>();
         block->data = new std::byte[block_bytes];
         block->first_offset = first_offset;
@@ -333,6 +371,7 @@ BlockRef LogStore::new_block(std::uint64_t first_offset) {
     Block& block = blocks_[slot];
     block.first_offset = first_offset;
     block.used = 0;
+    block.prepared = 0;
     begin_slot(*block.slot, first_offset);
     intrusive_ptr_add_ref(this);
     return BlockRef(&block);

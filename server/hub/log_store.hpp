@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "hub/log_layout.hpp"
+#include "hub/mapped_file.hpp"
 #include "io/fd.hpp"
 #include "io/result.hpp"
 #include "line/line.hpp"
@@ -24,6 +25,8 @@ struct LogIdentity {
     std::string port;
     std::string device;
     std::size_t capacity_bytes = 0;
+
+    friend bool operator==(const LogIdentity&, const LogIdentity&) = default;
 };
 
 /// What a log says of itself.
@@ -34,6 +37,13 @@ struct LogLabel {
     std::uint64_t hash = 0;  ///< of the device
 
     bool is_of(const std::string& device) const noexcept;
+};
+
+/// Bytes that a process before read from the device and was killed before it counted them: behind the last of those found,
+/// or in a block of their own.
+struct Uncounted {
+    BlockRef block;  ///< null: the last one found
+    std::size_t bytes = 0;
 };
 
 class LogStore;
@@ -52,21 +62,27 @@ public:
     static Result<LogStoreRef> open(io::Fd file, const LogIdentity& identity);
     /// The same log in another file, which is reserved as by create(); for a store that open() gave and nobody used yet.
     Result<LogStoreRef> copied_to(io::Fd file, const LogIdentity& identity) const;
+    /// As if open() had given it: for another log in the same process. What was on the heap is lost.
+    Result<void> take_up_again();
     /// Whose log is in there, as far as its header can be read; else as open().
     static Result<LogLabel> label_of(int file);
 
-    ~LogStore();
+    ~LogStore() = default;
     LogStore(const LogStore&) = delete;
     LogStore& operator=(const LogStore&) = delete;
 
-    std::string_view id() const noexcept { return header_->id.data(); }
-    std::size_t capacity_bytes() const noexcept { return header_->capacity_bytes; }
+    /// How often somebody cut the file short, as far as anyone has met it: what was in it is lost, and nothing is kept.
+    std::uint32_t cuts() const noexcept { return mapped_.cuts(); }
+
+    std::string_view id() const noexcept { return id_; }
+    std::size_t capacity_bytes() const noexcept { return capacity_bytes_; }
     int file() const noexcept { return file_.get(); }
     /// The mapping stays; whoever else has the file keeps it.
     void close_file() noexcept { file_.reset(); }
 
     /// What was found by open(): blocks one after the other up to the head.
     std::vector<BlockRef> take_found();
+    Uncounted take_uncounted();
     std::uint64_t found_head() const noexcept { return found_head_; }
     /// Whether it was left by a process before. Of one that begins nothing need be looked at, which would take memory.
     bool was_left() const noexcept { return was_left_; }
@@ -75,6 +91,10 @@ public:
     BlockRef new_block(std::uint64_t first_offset);
     /// `block` has `used` bytes now, the last of the log.
     void fill(Block& block, std::size_t used) noexcept;
+
+    /// Before the bytes of `block` up to `end` are read into: what a kill leaves there is found by take_uncounted(). Bytes
+    /// that end as the fill does are taken for a few less, once in 128 times; never where they are ASCII.
+    void prepare(Block& block, std::size_t end) noexcept;
 
     std::span<EventRecord> events() const noexcept { return {events_, log_events_max}; }
     std::span<TimeMark, log_time_marks_max> marks() const noexcept {
@@ -91,19 +111,22 @@ private:
         if (store->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete store;
     }
 
-    LogStore(io::Fd file, std::byte* memory, std::size_t capacity_bytes);
-    static Result<std::byte*> map(int file, std::size_t bytes);
+    LogStore(io::Fd file, MappedFile memory, std::size_t capacity_bytes);
     void begin(const LogIdentity& identity, std::size_t reserved_slots);
     Result<void> check(const LogIdentity& identity) const;
     Result<void> find_blocks();
     Result<std::uint64_t> unsaved_head() const;
     std::uint64_t filled_word(std::uint64_t first_offset, std::size_t used) const noexcept;
-    bool has_room(std::size_t slot);
+    void know_header();
+    std::byte fill_byte_at(const Block& block, std::size_t at) const noexcept;
 
     std::atomic<std::uint32_t> references_{0};  // the log's, and one for each block in use
     io::Fd file_;
+    const MappedFile mapped_;
     std::byte* const memory_;
+    const bool survives_;  // the process, in a file
     const std::size_t bytes_;
+    const std::size_t capacity_bytes_;
     const std::size_t own_slots_;
     const std::size_t slots_count_;
     LogHeader* header_;
@@ -112,7 +135,10 @@ private:
     TimeMark* marks_;
     std::byte* data_;
     std::unique_ptr<Block[]> blocks_;  // one for each slot
-    std::size_t next_slot_ = 0;        // where to look first
+    std::string id_;
+    std::uint64_t salt_ = 0;
+    std::size_t usable_slots_ = 0;
+    std::size_t next_slot_ = 0;  // where to look first
     std::size_t unsaved_turn_ = 0;
     std::vector<Block*> found_;
     std::uint64_t found_head_ = 0;

@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <string_view>
 #include <utility>
 
+#include "hub/boot_id.hpp"
 #include "hub/log_layout.hpp"
 
 namespace vserd::hub {
@@ -28,18 +28,6 @@ std::string content_of(int file) {
     return {bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
 }
 
-/// Of the kernel that runs; empty where it is not to be known. A service that does not see all of /proc is told by its unit.
-std::string boot_id() {
-    std::string id;
-    if (const char* told = std::getenv("VSERD_BOOT_ID")) {
-        id = told;
-    } else if (const io::Fd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)); file) {
-        id = content_of(file.get());
-    }
-    std::erase_if(id, [](char c) { return c == '-' || c == '\n'; });  // as systemd writes it
-    return id;
-}
-
 /// "running BOOT-ID\nOWNER\n"
 std::string state_line(const char* state) { return state + (" " + boot_id()) + "\n"; }
 
@@ -50,10 +38,21 @@ StateFolder::StateFolder(std::string path, std::string owner) : path_(std::move(
     if (const auto took = take(); !took) problem_ = took.error().message;
 }
 
+Result<void> StateFolder::check(const std::string& path) {
+    struct stat status {};
+    if (path.empty() || ::stat(path.c_str(), &status) < 0 || (status.st_mode & S_IWOTH) == 0) return {};
+    return Error{Failure::refused, 0, path,
+                 path + " can be written by every user, who could change the logs; run chmod o-w on it"};
+}
+
 Result<void> StateFolder::take() {
     ::mkdir(path_.c_str(), 0700);  // what is wrong shows at once
     folder_ = io::Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder_) return errno_error(path_ + " cannot be used");
+    if (auto safe = check(path_); !safe) {
+        unsafe_ = true;
+        return safe;
+    }
     const std::string name(lock_name);
     lock_ = io::Fd(::openat(folder_.get(), name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!lock_) return errno_error(path_ + "/" + name + " cannot be opened");

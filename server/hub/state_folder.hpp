@@ -16,13 +16,16 @@ public:
     /// Makes the folder where there is none, and takes it. `owner`: the configuration, by which one's own logs are known.
     StateFolder(std::string path, std::string owner);
 
+    /// Whether a folder, where there is one, is safe to use.
+    static Result<void> check(const std::string& path);
+
     /// Whether one is wanted.
     explicit operator bool() const noexcept { return !path_.empty(); }
     const std::string& path() const noexcept { return path_; }
     /// Why nothing can be kept there; empty: nothing is wrong.
     const std::string& problem() const noexcept { return problem_; }
-    /// The problem is another vserd.
-    bool is_taken() const noexcept { return taken_; }
+    /// The problem is one that no start is to overlook: another vserd, or a folder that everybody may write.
+    bool is_refused() const noexcept { return taken_ || unsafe_; }
     /// Whether what lies in it is what was written: it was left in order, or the machine has run since.
     bool is_whole() const noexcept { return whole_; }
     /// What was not whole is gone.
@@ -44,6 +47,7 @@ private:
     io::Fd folder_;
     io::Fd lock_;  // held for life
     bool taken_ = false;
+    bool unsafe_ = false;
     bool whole_ = false;
 };
 

@@ -6,16 +6,16 @@
 namespace vserd::hub {
 namespace {
 
-TimeMark mark_of(std::uint64_t end_offset, Moment received) noexcept {
-    return {end_offset, std::chrono::nanoseconds(received.wall.time_since_epoch()).count(),
-            std::chrono::nanoseconds(received.steady.time_since_epoch()).count()};
-}
-
-Moment moment_of(const TimeMark& mark) noexcept {
-    return {WallTime{std::chrono::nanoseconds{mark.wall_ns}}, SteadyTime{std::chrono::nanoseconds{mark.steady_ns}}};
-}
+/// Bytes that came within that are told apart by nobody.
+constexpr std::chrono::milliseconds resolution{1};
+/// After room was made; so that it is not made again soon.
+constexpr std::size_t marks_kept_max = log_time_marks_max / 4 * 3;
 
 }  // namespace
+
+TimeMark TimeMarks::mark_of(std::uint64_t end_offset, Moment received) const noexcept {
+    return {end_offset, clock_.saved(received)};
+}
 
 void TimeMarks::place() noexcept {
     header_.marks_place.store(std::uint64_t{first_} << 32U | size_, std::memory_order_release);
@@ -31,42 +31,63 @@ void TimeMarks::take_over(std::uint64_t head, Moment now) {
     if (!whole) first_ = size_ = 0;
     header_.marks_changing.store(0, std::memory_order_release);
 
-    const TimeMark latest = mark_of(head, now);
-    for (std::size_t i = 0; i < size_; ++i) {
-        at(i).end_offset = std::min(at(i).end_offset, head);
-        at(i).steady_ns = std::min(at(i).steady_ns, latest.steady_ns);  // of another boot, perhaps
-    }
+    for (std::size_t i = 0; i < size_; ++i) at(i).end_offset = std::min(at(i).end_offset, head);
     if (head > 0 && size_ == 0) {
-        at(0) = latest;
+        at(0) = mark_of(head, now);
         size_ = 1;
     }
     if (size_ > 0) at(size_ - 1).end_offset = head;
     place();
 }
 
+void TimeMarks::begin_again() noexcept {
+    first_ = size_ = 0;
+    place();
+}
+
 void TimeMarks::add(std::uint64_t end_offset, Moment received) {
-    if (size_ > 0 && received.steady - started_ < interval_) {
+    if (size_ > 0 && received.boot - started_ < resolution) {
         at(size_ - 1) = mark_of(end_offset, received);
         return;
     }
-    if (size_ == ring_.size()) halve();
+    if (size_ == ring_.size()) make_room(received);
     at(size_) = mark_of(end_offset, received);
-    started_ = received.steady;
+    started_ = received.boot;
     ++size_;
     place();
 }
 
-/// Each pair becomes one mark that covers both.
-void TimeMarks::halve() noexcept {
+/// A quiet console's history is weeks old: what came a minute ago must not be told apart as coarsely as all of it.
+void TimeMarks::make_room(Moment now) noexcept {
     header_.marks_changing.store(1, std::memory_order_release);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     std::rotate(ring_.begin(), ring_.begin() + static_cast<std::ptrdiff_t>(first_), ring_.end());
     first_ = 0;
-    size_ /= 2;
-    for (std::size_t i = 0; i < size_; ++i) ring_[i] = ring_[2 * i + 1];
-    interval_ *= 2;
+    part_of_age_ = std::min<std::int64_t>(part_of_age_ * 4, std::int64_t{1} << 14U);
+    while (size_ > marks_kept_max && part_of_age_ > 1) merge_closer_than(part_of_age_ /= 2, clock_.wall_of(now));
+    size_ = std::min(size_, marks_kept_max);  // times that make no sense
+    std::rotate(ring_.begin(), ring_.end() - static_cast<std::ptrdiff_t>(size_), ring_.end());
+    first_ = 0;
     place();
     header_.marks_changing.store(0, std::memory_order_release);
+}
+
+/// Keeps, from the newest mark on, only marks that are that part of their age apart: the later one covers both. The marks
+/// lie at the end of the ring after it.
+void TimeMarks::merge_closer_than(std::int64_t part_of_age, WallTime now) noexcept {
+    const std::size_t end = first_ + size_;
+    std::size_t kept = ring_.size();
+    WallTime later = WallTime::max();
+    for (std::size_t i = end; i > first_; --i) {
+        const TimeMark mark = ring_[i - 1];
+        const WallTime time = clock_.moment_of(mark.time).wall;
+        const bool apart = i == end || (later - time) >= (now - time) / part_of_age;
+        if (!apart) continue;
+        ring_[--kept] = mark;
+        later = time;
+    }
+    first_ = kept;
+    size_ = ring_.size() - kept;
 }
 
 void TimeMarks::trim(std::uint64_t oldest_offset) {
@@ -91,13 +112,13 @@ Moment TimeMarks::received_at(std::uint64_t byte) const {
             low = middle + 1;
         }
     }
-    return moment_of(at(low));
+    return clock_.moment_of(at(low).time);
 }
 
-std::uint64_t TimeMarks::offset_at(WallTime time, std::uint64_t oldest, std::uint64_t head) const {
+std::uint64_t TimeMarks::offset_at(const Moment& time, std::uint64_t oldest, std::uint64_t head) const {
     std::uint64_t begin = oldest;
     for (std::size_t i = 0; i < size_; ++i) {
-        if (moment_of(at(i)).wall >= time) return begin;
+        if (reaches(clock_.moment_of(at(i).time), time)) return begin;
         begin = std::max(begin, at(i).end_offset);
     }
     return head;

@@ -83,6 +83,9 @@ void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
                                {"parity", &PortStats::line_parity_errors},
                                {"overrun", &PortStats::line_overruns},
                                {"break", &PortStats::line_breaks}}));
+    to.push_back(per_port(ports, counter, "vserd_port_log_files_cut_total",
+                          "Times the file of the port's log was cut short from outside, and its history lost.",
+                          &PortStats::logs_cut));
     to.push_back(per_port(ports, gauge, "vserd_port_tx_queue_bytes",
                           "Bytes accepted from clients and not yet written to the device.",
                           &PortStats::tx_queue_bytes));
@@ -145,6 +148,10 @@ void append_server(std::vector<MetricFamily>& to, const Sources& sources) {
         }
     }
     to.push_back(std::move(rpcs));
+    MetricFamily dropped = family(MetricType::Counter, "vserd_log_lines_dropped_total",
+                                  "Lines of the daemon's own log that could not be written in time.");
+    add(dropped, {}, sources.log_lines_dropped ? static_cast<double>(sources.log_lines_dropped()) : 0);
+    to.push_back(std::move(dropped));
 }
 
 /// Empty without TLS.

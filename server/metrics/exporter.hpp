@@ -36,7 +36,8 @@ struct Sources {
     std::vector<std::pair<std::string, std::string>> engines_refused;     ///< name, reason
     std::function<std::vector<RpcCount>()> rpc_counts;                    ///< called on the scrape thread
     std::function<std::vector<RefusedCount>()> refused_counts = nullptr;  ///< called on the scrape thread
-    std::function<Expiry()> certificate_expires = nullptr;  ///< called on the scrape thread; nothing: no TLS
+    std::function<Expiry()> certificate_expires = nullptr;       ///< called on the scrape thread; nothing: no TLS
+    std::function<std::uint64_t()> log_lines_dropped = nullptr;  ///< called on the scrape thread
 };
 
 /// Serves /metrics in the Prometheus text format (metrics and names: api.md) on a thread of its own. Reads atomics at scrape

@@ -268,6 +268,11 @@ void Port::Impl::on_read(ssize_t result) {
         if (phase_ == Phase::online) return start_read();
     }
     if (phase_ != Phase::online) return continue_close();
+    if (result == -EFAULT) {
+        // The memory was taken away meanwhile: the file of the log was cut short. Asking for space puts other memory there.
+        add(stats->read_errors, 1);
+        return start_read();
+    }
     if (result == 0) {
         go_offline(hang_up_reason());
     } else {

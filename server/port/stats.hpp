@@ -27,6 +27,7 @@ struct PortStats {
     std::atomic<std::uint64_t> line_parity_errors{0};
     std::atomic<std::uint64_t> line_overruns{0};
     std::atomic<std::uint64_t> line_breaks{0};
+    std::atomic<std::uint64_t> logs_cut{0};  ///< the file of the log was cut short, and what it held is lost
 };
 
 /// Adds without a locked instruction: only the io thread writes these counters.

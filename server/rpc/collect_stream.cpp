@@ -26,7 +26,7 @@ void CollectStream::accepted() {
 
 void CollectStream::begin() {
     if (!request_valid_) return finish(invalid_field("", "the request is not a vser.v1.CollectRequest"));
-    opened_ = std::chrono::steady_clock::now();
+    opened_ = hub::BootClock::now();
     end_of_turn_ = std::make_shared<CollectStream*>(this);
     if (const auto added = add_sources(); !added) return finish(added.error(), {.port = failed_port_});
     send_headers();
@@ -121,8 +121,8 @@ void CollectStream::gather() {
 void CollectStream::append(const Source& source, const hub::Item& item) {
     if (const auto* data = std::get_if<hub::DataItem>(&item)) {
         append_data_record(builder_, source.port(), *data);
-        if (data->received.steady >= opened_) {
-            environment().hub.delivery().observe(std::chrono::steady_clock::now() - data->received.steady);
+        if (data->received.boot >= opened_) {
+            environment().hub.delivery().observe(hub::BootClock::now() - data->received.boot);
         }
         return;
     }

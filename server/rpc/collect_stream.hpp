@@ -61,7 +61,7 @@ private:
     std::list<Source> sources_;
     boost::intrusive::list<Source> readable_;  ///< in the order in which they became so
     MessageBuilder builder_;
-    std::chrono::steady_clock::time_point opened_;
+    hub::BootTime opened_;
     std::shared_ptr<CollectStream*> end_of_turn_;  ///< shared with the loop, which may outlive the stream by one turn
     std::string failed_port_;
 };

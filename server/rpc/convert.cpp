@@ -119,7 +119,7 @@ void to_proto(const line::Signals& signals, v1::Signals& message) {
 
 void to_proto(const hub::EventItem& item, v1::Event& message) {
     message.set_offset(item.offset);
-    to_proto(item.time, *message.mutable_time());
+    to_proto(item.at.wall, *message.mutable_time());
     message.set_number(item.number);
     std::visit(EventVisitor{message}, item.event);
 }

@@ -47,7 +47,7 @@ private:
     std::unique_ptr<hub::Reader> reader_;
     std::unique_ptr<ItemEncoder> encoder_;
     Messages outbox_;
-    std::chrono::steady_clock::time_point opened_;
+    hub::BootTime opened_;
     bool completing_ = false;
 };
 

@@ -30,6 +30,8 @@ CONTRACT = {  # of the api: the metric, and its labels
     "vserd_port_io_errors_total": {"port", "op"},
     "vserd_port_line_errors_total": {"port", "kind"},
     "vserd_port_tx_queue_bytes": {"port"},
+    "vserd_port_log_files_cut_total": {"port"},
+    "vserd_log_lines_dropped_total": set(),
     "vserd_delivery_seconds_bucket": {"le"},
     "vserd_delivery_seconds_sum": set(),
     "vserd_delivery_seconds_count": set(),

@@ -38,7 +38,7 @@ void read_to_head(const hub::ByteLog& log, hub::Cursor cursor, const std::string
 /// What was appended when, to say where a time is.
 class Arrivals {
 public:
-    hub::Moment now() const { return {hub::WallTime{} + since_, hub::SteadyTime{} + since_}; }
+    hub::Moment now() const { return {hub::WallTime{} + since_, hub::BootTime{} + since_}; }
     void pass(std::chrono::milliseconds time) { since_ += time; }
     void note(std::uint64_t begin) { arrivals_.push_back({begin, since_}); }
 

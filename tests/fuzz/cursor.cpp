@@ -91,7 +91,7 @@ void honest(Input input) {
             log.append(std::as_bytes(std::span{bytes}));
             all += bytes;
         } else if (action == 2) {
-            log.append_event(vserd::port::BreakSent{}, hub::WallTime{std::chrono::milliseconds{steps + 1}});
+            log.append_event(vserd::port::BreakSent{}, {hub::WallTime{std::chrono::milliseconds{steps + 1}}, {}});
         } else if (action == 3) {
             connection.reset();
         } else if (!connection) {

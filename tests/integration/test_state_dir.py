@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 
+import pytest
 from restarts import NAMES, bytes_of, events_of, log_of, online, port_table, start, until, wire
 from vserd_process import BIN, Daemon
 
@@ -124,3 +125,44 @@ def test_a_folder_that_is_named_later_takes_the_logs_over(start, wire, tmp_path)
     daemon.again(signal.SIGTERM)
     online(daemon, "another")
     assert [file.name for file in (tmp_path / "state").glob("*.vserlog")] == ["another.vserlog"]
+
+
+@pytest.mark.parametrize("size", [0, 100_000])
+def test_a_log_that_somebody_cuts_short_is_a_gap_and_the_daemon_goes_on(tmp_path, wire, size):
+    errors = open(tmp_path / "errors", "wb")
+    daemon = Daemon(tmp_path, port_table("line", wire.path), server=f'state_dir = "{tmp_path}/state"', stderr=errors)
+    before = online(daemon)
+    wire.send(b"x" * 2000)
+    until(lambda: len(bytes_of(log_of(daemon))) == 2000)
+
+    os.truncate(tmp_path / "state" / "line.vserlog", size)
+
+    def goes_on():
+        wire.send(b"goes on,")  # the read that meets the cut may lose what it read
+        return bytes_of(log_of(daemon)).endswith(b"goes on,")
+
+    until(goes_on)
+    with vser.connect(daemon.address) as client:
+        log = list(client.read("line", start=0))
+    assert log[0].start == 0 and 2000 <= log[0].end <= 2064  # and what that read took with it
+    assert bytes_of(log).replace(b"goes on,", b"") == b""
+    assert online(daemon).log_id == before.log_id
+    daemon.stop(signal.SIGKILL)
+    daemon.start()
+    assert online(daemon).log_id != before.log_id
+    wire.send(b"anew")
+    until(lambda: bytes_of(log_of(daemon)) == b"anew")
+    daemon.stop()
+    assert 1 <= (tmp_path / "errors").read_text().count("cut the file of its log short") <= 2  # met at one end, then at the other
+
+
+def test_a_folder_that_every_user_may_write_is_rejected(tmp_path, wire):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o777)
+    config = tmp_path / "vserd.toml"
+    config.write_text(f'[server]\nlisten = ["127.0.0.1:0"]\nmetrics = ""\nstate_dir = "{tmp_path}/state"\n' +
+                      port_table("line", wire.path))
+    for command in (["--config", config], ["check", config]):
+        ended = subprocess.run([BIN / "vserd", *command], capture_output=True, text=True)
+        assert ended.returncode == 1
+        assert "state can be written by every user" in ended.stderr

@@ -149,39 +149,88 @@ TEST(ByteLog, SpaceIsNeverSmallAndKeepsItsPlaceUntilCommit) {
     EXPECT_EQ(log.next_offset(), 777'000u);
 }
 
+/// `since` later than some moment, where both clocks run alike.
+Moment moment(std::chrono::nanoseconds since) {
+    return {WallTime{} + std::chrono::hours{24 * 365 * 50} + since, BootTime{} + 1h + since};
+}
+
+WallTime received(const ByteLog& log, std::uint64_t offset) {
+    Cursor cursor = log.at_offset(offset);
+    return std::get<DataItem>(*log.read(cursor, 1)).received.wall;
+}
+
 TEST(ByteLog, ReceiveTimeIsThatOfTheLastByte) {
     ByteLog log{64};
-    const Moment first = Moment::now();
-    const Moment second{first.wall + 1s, first.steady + 1s};
-    log.append(bytes("ab"), first);
-    log.append(bytes("cd"), second);
+    log.append(bytes("ab"), moment(0s));
+    log.append(bytes("cd"), moment(1s));
 
     Cursor cursor;
-    EXPECT_EQ(std::get<DataItem>(*log.read(cursor, 2)).received.wall, first.wall);
-    EXPECT_EQ(std::get<DataItem>(*log.read(cursor, 2)).received.wall, second.wall);
+    EXPECT_EQ(std::get<DataItem>(*log.read(cursor, 2)).received.wall, moment(0s).wall);
+    EXPECT_EQ(std::get<DataItem>(*log.read(cursor, 2)).received.wall, moment(1s).wall);
 }
 
 TEST(ByteLog, AtTimeFindsTheFirstByteNotOlder) {
     ByteLog log{64};
-    const Moment start = Moment::now();
-    for (int i = 0; i < 4; ++i) log.append(bytes("ab"), {start.wall + i * 1s, start.steady + i * 1s});
+    for (int i = 0; i < 4; ++i) log.append(bytes("ab"), moment(i * 1s));
 
-    EXPECT_EQ(log.at_time(start.wall - 1s).offset, 0u);
-    EXPECT_EQ(log.at_time(start.wall + 1s).offset, 2u);
-    EXPECT_EQ(log.at_time(start.wall + 1500ms).offset, 4u);
-    EXPECT_EQ(log.at_time(start.wall + 9s), log.head());
+    EXPECT_EQ(log.at_time(moment(-1s).wall).offset, 0u);
+    EXPECT_EQ(log.at_time(moment(1s).wall).offset, 2u);
+    EXPECT_EQ(log.at_time(moment(1500ms).wall).offset, 4u);
+    EXPECT_EQ(log.at_time(moment(9s).wall), log.head());
+    EXPECT_EQ(log.at_time(WallTime::min()).offset, 0u);
+    EXPECT_EQ(log.at_time(WallTime::max()), log.head());
+}
+
+TEST(ByteLog, AnAgeIsCountedFromNow) {
+    ByteLog log{64};
+    for (int i = 0; i < 4; ++i) log.append(bytes("ab"), moment(i * 1s));
+
+    EXPECT_EQ(log.at_age(0s, moment(4s)), log.head());
+    EXPECT_EQ(log.at_age(2500ms, moment(4s)).offset, 4u);
+    EXPECT_EQ(log.at_age(std::chrono::nanoseconds::max(), moment(4s)).offset, 0u);
+}
+
+TEST(ByteLog, WhoSetsTheClockMovesWhatWasReceivedWithIt) {
+    for (const auto step : {std::chrono::hours{24 * 365 * 20}, std::chrono::hours{-1}}) {
+        ByteLog log{64};
+        log.append(bytes("ab"), moment(0s));
+        log.append_event(port::BreakSent{1ms}, moment(0s));
+        const Moment after{moment(2s).wall + step, moment(2s).boot};
+
+        log.append(bytes("cd"), after);
+
+        EXPECT_EQ(received(log, 0), after.wall - 2s);
+        EXPECT_EQ(received(log, 3), after.wall);
+        EXPECT_EQ(log.at_time(after.wall - 3s).offset, 0u);
+        EXPECT_EQ(log.at_time(after.wall - 1s).offset, 2u);
+        Cursor cursor = log.at_offset(2);
+        EXPECT_EQ(std::get<EventItem>(*log.read(cursor, 1)).at.wall, after.wall - 2s);
+    }
 }
 
 TEST(ByteLog, TimeMarksAreBoundedAndStayInOrder) {
     ByteLog log{std::size_t{1} << 20};
-    const Moment start = Moment::now();
     constexpr int writes = 20'000;
-    for (int i = 0; i < writes; ++i) log.append(bytes("x"), {start.wall + i * 2ms, start.steady + i * 2ms});
+    for (int i = 0; i < writes; ++i) log.append(bytes("x"), moment(i * 2ms));
 
-    const auto middle = log.at_time(start.wall + writes * 1ms).offset;
+    const auto middle = log.at_time(moment(writes * 1ms).wall).offset;
 
     EXPECT_LE(middle, writes / 2u);
-    EXPECT_GE(middle, writes / 2u - 16u);
+    EXPECT_GE(middle, writes / 2u - writes / 100u);  // two hundredths of its age
+}
+
+TEST(ByteLog, WeeksOfAQuietConsoleKeepTheLatestHoursToTheLine) {
+    ByteLog log{std::size_t{1} << 20};
+    constexpr int minutes = 5 * 7 * 24 * 60;
+    for (int i = 0; i < minutes; ++i) log.append(bytes("x"), moment(i * 1min));
+
+    for (int i = minutes - 120; i < minutes; ++i) {
+        ASSERT_EQ(received(log, static_cast<std::uint64_t>(i)), moment(i * 1min).wall) << i;
+    }
+    for (int i = 0; i < minutes; ++i) {
+        const auto late = received(log, static_cast<std::uint64_t>(i)) - moment(i * 1min).wall;
+        ASSERT_LE(late * 100, std::chrono::minutes{minutes - i}) << i;
+    }
 }
 
 }  // namespace

@@ -88,12 +88,9 @@ format = "5N1.5/xonxoff"
     want.tls_client_ca_file = "/a";
     want.history_bytes_per_port = 64 << 10;
     want.ports.resize(2);
-    want.ports[0] = {"vser0",
-                     "first",
-                     "/dev/vser0",
-                     {9600, {7, line::Parity::even, line::StopBits::two, line::FlowControl::rts_cts}},
-                     4096,
-                     true,
+    want.ports[0] = {"vser0",      "first",
+                     "/dev/vser0", {9600, {7, line::Parity::even, line::StopBits::two, line::FlowControl::rts_cts}},
+                     4096,         true,
                      true};
     want.ports[1].name = "b";
     want.ports[1].device = "sim:console";
@@ -184,8 +181,11 @@ const std::vector<Case> server_cases{
      {"f:2:15: 'streams_max' in [server] must be an integer, not a fraction"}},
     {"drain_without_unit",
      server("drain_limit = \"5\""),
-     {"f:2:15: 'drain_limit' in [server]: '5' is not a duration; write a whole number with ms, s or m, such as "
+     {"f:2:15: 'drain_limit' in [server]: '5' is not a duration; write a whole number with ms, s, min or h, such as "
       "\"5s\""}},
+    {"keep_above",
+     server("removed_ports_keep = \"169h\""),
+     {"f:2:22: 'removed_ports_keep' in [server] must be at most 168h"}},
     {"drain_above", server("drain_limit = \"601s\""), {"f:2:15: 'drain_limit' in [server] must be at most 10m"}},
     {"drain_wrong_type",
      server("drain_limit = 5"),
@@ -278,8 +278,10 @@ TEST(Config, LimitsAreAllowedAtTheirEdges) {
           port("tx_queue_bytes = \"64MiB\""), port("description = \"" + std::string(description_bytes_max, 'd') + "\""),
           "[[port]]\nname = \"" + longest_name + "\"\ndevice = \"sim:echo\"\n",
           "[[port]]\nname = \"a\"\ndevice = \"\"\"\\\n" + longest_device + "\"\"\"\n", server("streams_max = 1"),
-          server("streams_max = 65536"), server("drain_limit = \"10m\""), server("drain_limit = \"0s\""),
-          std::string("[history]\nbytes_per_port = 4096\n"), std::string("[history]\nbytes_per_port = \"1GiB\"\n")}) {
+          server("streams_max = 65536"), server("drain_limit = \"10m\""), server("removed_ports_keep = \"168h\""),
+          server("removed_ports_keep = \"10min\""), server("removed_ports_keep = \"0s\""),
+          server("drain_limit = \"0s\""), std::string("[history]\nbytes_per_port = 4096\n"),
+          std::string("[history]\nbytes_per_port = \"1GiB\"\n")}) {
         EXPECT_THAT(problems_of(text), ElementsAre()) << text.substr(0, 200);
     }
 }

@@ -36,7 +36,9 @@ TEST(ConfigDuration, TakesWholeNumbersWithAUnit) {
     EXPECT_EQ(*parse_duration("250ms"), 250ms);
     EXPECT_EQ(*parse_duration("5s"), 5s);
     EXPECT_EQ(*parse_duration("2m"), 2min);
-    for (const char* text : {"", "5", "s", "-5s", "5 s", "1h", "9223372036854775807m"}) {
+    EXPECT_EQ(*parse_duration("2min"), 2min);
+    EXPECT_EQ(*parse_duration("2h"), 2h);
+    for (const char* text : {"", "5", "s", "-5s", "5 s", "1d", "9223372036854775807m"}) {
         EXPECT_FALSE(parse_duration(text)) << text;
     }
 }

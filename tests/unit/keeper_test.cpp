@@ -288,7 +288,7 @@ TEST_F(KeeperTest, AFolderIsOfOneProcess) {
 
     const StateFolder second(state_dir(), "other.toml");
 
-    EXPECT_TRUE(second.is_taken());
+    EXPECT_TRUE(second.is_refused());
     EXPECT_EQ(second.problem(),
               state_dir() + " is in use by another vserd, that of vserd.toml; give each a folder of its own");
 }

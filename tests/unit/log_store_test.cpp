@@ -120,7 +120,7 @@ TEST(LogStore, TimesOfReceiptAreKept) {
     // More than there are marks for, so that their resolution halves.
     for (int i = 0; i < 10'000; ++i) {
         const std::string text = pattern(log.next_offset(), 8);
-        log.append(std::as_bytes(std::span{text}), {begin.wall + i * 10ms, begin.steady + i * 10ms});
+        log.append(std::as_bytes(std::span{text}), {begin.wall + i * 10ms, begin.boot + i * 10ms});
     }
 
     ByteLog next(opened(file));
@@ -159,7 +159,8 @@ TEST(LogStore, EveryKindOfEventComesBack) {
     EXPECT_EQ(std::get<port::CameOnline>(events[4].event).device, "/dev/x");
     EXPECT_EQ(std::get<port::BreakSent>(events[5].event).duration, 250ms);
     EXPECT_EQ(std::get<port::WriterChanged>(events[6].event).client, "someone");
-    EXPECT_EQ(events[6].time, log.events()[6].time);
+    EXPECT_EQ(events[6].number, 7U);
+    EXPECT_EQ(events[6].at.boot, log.events()[6].at.boot);
 }
 
 TEST(LogStore, EventTextThatIsNotUtf8ComesBackAsUtf8) {
@@ -173,18 +174,73 @@ TEST(LogStore, EventTextThatIsNotUtf8ComesBackAsUtf8) {
     EXPECT_EQ(std::get<port::WentOffline>(next.events()[0].event).reason, "held by pid 7 (nr-\uFFFD)");
 }
 
-TEST(LogStore, WhatIsLeftBetweenTwoCallsIsWhatTheLogHad) {
+TEST(LogStore, WhatIsLeftBetweenTwoCallsIsWhatTheLogHadAndWhatWasReadSince) {
     const io::Fd file = memory_file();
     ByteLog log(created(file));
     for (int step = 0; step < 60; ++step) {
         if (step % 7 == 3) log.append_event(port::BreakSent{1ms});
         const auto room = log.space();
-        const std::string text = pattern(log.next_offset(), room.size());
-        std::memcpy(room.data(), text.data(), room.size());  // read from the device, and not yet told of
         EXPECT_EQ(content_of(ByteLog(opened(copy_of(file)))), content_of(log)) << "step " << step;
-        log.commit(std::min<std::size_t>(room.size(), 17'011));
-        EXPECT_EQ(content_of(ByteLog(opened(copy_of(file)))), content_of(log)) << "step " << step;
+        const std::size_t size = step % 3 == 0 ? room.size() : 1 + room.size() / 5;
+        const std::string text = pattern(log.next_offset(), size);
+        std::memcpy(room.data(), text.data(), size);  // read from the device, and not yet counted
+        const ByteLog next(opened(copy_of(file)));
+        log.commit(size);
+        EXPECT_EQ(content_of(next), content_of(log)) << "step " << step;
     }
+}
+
+TEST(LogStore, BytesThatWereReadAndNotCountedAreCountedOnce) {
+    const io::Fd file = memory_file();
+    const std::string text = pattern(0, 700);
+    {
+        ByteLog log(created(file));
+        std::memcpy(log.space().data(), text.data(), text.size());
+    }
+    for (int process = 0; process < 2; ++process) {
+        const ByteLog next(opened(file));
+        EXPECT_EQ(next.next_offset(), text.size());
+        EXPECT_EQ(content_of(next).bytes, text);
+    }
+}
+
+TEST(LogStore, EventsKeepTheirNumbersAndThoseThatFollowGoOn) {
+    const io::Fd file = memory_file();
+    ByteLog log(created(file));
+    for (std::size_t i = 0; i < log_events_max + 5; ++i) log.append_event(port::BreakSent{1ms});
+
+    ByteLog next(opened(file));
+    next.append_event(port::WentOffline{"gone"});
+
+    EXPECT_EQ(next.events().back().number, log_events_max + 6);
+    EXPECT_EQ(next.events().front().number, 7U);
+}
+
+TEST(LogStore, AfterARebootTimesAreThoseThatTheBootBeforeKnewAtItsEnd) {
+    const io::Fd file = memory_file();
+    const WallTime right{std::chrono::hours{24 * 365 * 56}};
+    const BootTime booted{};
+    ::setenv("VSERD_BOOT_ID", "before", 1);
+    {
+        ByteLog log(created(file));
+        log.append(std::as_bytes(std::span{"early", 5}), {WallTime{}, booted + 10s});  // before the clock was set
+        log.append_event(port::BreakSent{1ms}, {WallTime{}, booted + 10s});
+        log.append(std::as_bytes(std::span{"late", 4}), {right + 20s, booted + 20s});
+    }
+    ::setenv("VSERD_BOOT_ID", "after", 1);
+    for (int process = 0; process < 2; ++process) {
+        const ByteLog next(opened(file));
+        Cursor cursor;
+
+        const auto early = std::get<DataItem>(*next.read(cursor, 100));
+        const auto event = std::get<EventItem>(*next.read(cursor, 100));
+
+        EXPECT_EQ(early.received.wall, right + 10s);
+        EXPECT_EQ(early.received.boot, before_this_boot);
+        EXPECT_EQ(event.at.wall, right + 10s);
+        EXPECT_EQ(next.at_time(right + 15s).offset, 5U);
+    }
+    ::unsetenv("VSERD_BOOT_ID");
 }
 
 /// What the child has promised, for the parent that stops it.
