@@ -11,6 +11,30 @@ namespace {
 
 std::shared_ptr<LogQueue> queue;
 
+/// What clients and other programs did.
+void log_clients_event(const hub::Channel& channel, const port::Event& event) {
+    const std::string& name = channel.name();
+    if (const auto* writer = std::get_if<port::WriterChanged>(&event)) {
+        if (writer->client.empty()) return spdlog::info("port {}: everybody may write", name);
+        const LogField session("SESSION", writer->client);
+        spdlog::info("port {}: held by {}", name, writer->client);
+    } else if (const auto* flushed = std::get_if<port::Flushed>(&event)) {
+        const LogField session("SESSION", flushed->client);
+        spdlog::warn("port {}: {} flushed the output; {} accepted bytes were discarded", name, flushed->client,
+                     flushed->bytes);
+    } else if (const auto* readers = std::get_if<port::ForeignReadersFound>(&event)) {
+        if (readers->processes.empty()) return spdlog::info("port {}: no other process reads the device", name);
+        std::string names;
+        for (const std::string& process : readers->processes) names += (names.empty() ? "" : ", ") + process;
+        spdlog::warn(
+            "port {}: {} has {} open too and may take bytes that the device sends; stop it or give the port "
+            "another device",
+            name, names, channel.port().config().device);
+    } else if (const auto* held = std::get_if<port::OutputHeld>(&event)) {
+        spdlog::info("port {}: {}", name, held->held ? "flow control holds the output" : "the output continues");
+    }
+}
+
 }  // namespace
 
 void set_up_log(const std::string& level) {
@@ -54,12 +78,13 @@ void PortLogger::on_port_event(hub::Channel& channel, const hub::EventItem& even
     } else if (const auto* offline = std::get_if<port::WentOffline>(&event.event)) {
         spdlog::warn("port {}: offline: {}", channel.name(), offline->reason);
     } else if (const auto* settings = std::get_if<port::SettingsChanged>(&event.event)) {
-        spdlog::info("port {}: {} baud {}", channel.name(), settings->settings.baud,
-                     line::to_string(settings->settings.format));
-    } else if (const auto* writer = std::get_if<port::WriterChanged>(&event.event)) {
-        if (writer->client.empty()) return spdlog::info("port {}: everybody may write", channel.name());
-        const LogField session("SESSION", writer->client);
-        spdlog::info("port {}: held by {}", channel.name(), writer->client);
+        const auto in_force =
+            std::to_string(settings->settings.baud) + " baud " + line::to_string(settings->settings.format);
+        if (!settings->changed_outside) return spdlog::info("port {}: {}", channel.name(), in_force);
+        spdlog::warn("port {}: another program changed the settings of {}: {}", channel.name(),
+                     channel.port().config().device, in_force);
+    } else {
+        log_clients_event(channel, event.event);
     }
 }
 

@@ -19,7 +19,8 @@ hub::HubConfig hub_config(const config::Config& config) {
                                 entry.settings,
                                 entry.tx_queue_bytes,
                                 {entry.hangup_on_close},
-                                entry.reopen_pts});
+                                entry.reopen_pts,
+                                config.on_foreign_change == "restore"});
     }
     return result;
 }
@@ -89,6 +90,7 @@ void Reload::apply(const config::Config& config, std::map<std::string, hub::File
         target->ports = after.ports;
         target->history_bytes_per_port = after.history_bytes_per_port;
         target->removed_ports_keep = after.removed_ports_keep;
+        target->on_foreign_change = after.on_foreign_change;
     }
     before.tls_certificate_file = options_.config.tls_certificate_file;
     before.tls_key_file = options_.config.tls_key_file;

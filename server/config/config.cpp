@@ -13,6 +13,7 @@ namespace vserd::config {
 namespace {
 
 const std::vector<std::string_view> engines{"auto", "io_uring", "sigio", "epoll", "aio"};
+const std::vector<std::string_view> foreign_changes{"report", "restore"};
 const std::vector<std::string_view> log_levels{"trace", "debug", "info", "warn", "error"};
 
 struct Listen {
@@ -116,6 +117,7 @@ void read_server(Table& root, Problems& problems, Config& config) {
     read_metrics(server, listen, config);
     if (const auto engine = server.word("engine", engines)) config.engine = engine->value;
     if (const auto level = server.word("log_level", log_levels)) config.log_level = level->value;
+    if (const auto change = server.word("on_foreign_change", foreign_changes)) config.on_foreign_change = change->value;
     if (const auto allow = server.boolean("allow_insecure_remote")) config.allow_insecure_remote = allow->value;
     if (const auto streams = server.integer("streams_max", streams_min, streams_limit)) {
         config.streams_max = static_cast<std::uint32_t>(streams->value);

@@ -40,8 +40,9 @@ struct Config {
     std::chrono::milliseconds drain_limit{5000};
     std::string state_dir;  ///< where the logs are kept over a restart; empty: nowhere, unless systemd keeps them
     std::chrono::milliseconds removed_ports_keep{
-        600'000};                    ///< how long the log of a port that a reload removed is kept
-    std::string log_level = "info";  ///< trace, debug, info, warn, error
+        600'000};                              ///< how long the log of a port that a reload removed is kept
+    std::string on_foreign_change = "report";  ///< or "restore": what becomes of settings that another program changes
+    std::string log_level = "info";            ///< trace, debug, info, warn, error
     std::size_t history_bytes_per_port = std::size_t{1} << 20;
     std::vector<PortEntry> ports;
 

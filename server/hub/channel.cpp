@@ -54,13 +54,9 @@ Writer::~Writer() {
 Result<void> Writer::acquire_exclusive() {
     if (channel_ == nullptr) return Error{Failure::unavailable, 0, "", "the port was removed"};
     if (channel_->exclusive_ == this) return {};
-    if (channel_->exclusive_ != nullptr) {
-        const std::string& holder = channel_->exclusive_->client_;
-        return Error{Failure::refused, 0, holder,
-                     "port \"" + channel_->name() + "\" is held exclusively by \"" + holder +
-                         "\"; open it read-only, or ask that client to detach"};
-    }
+    if (const auto access = channel_->check_access(this); !access) return access;
     channel_->set_exclusive(this);
+    channel_->refuse_pending_writes_of_others();
     return {};
 }
 
@@ -173,15 +169,19 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
     return std::make_unique<Reader>(*this, cursor, sink);
 }
 
+Result<void> Channel::check_access(const Writer* writer) const {
+    if (exclusive_ == nullptr || exclusive_ == writer) return {};
+    return Error{Failure::refused, 0, exclusive_->client_,
+                 "port \"" + name() + "\" is held exclusively by \"" + exclusive_->client_ +
+                     "\"; wait until that client detaches, or read only"};
+}
+
 void Channel::submit(const Writer& writer, PendingWrite& write) {
+    write.writer = &writer;
     if (stopped_ || writes_refused_) {
         return write.done(Error{Failure::unavailable, 0, "", "the server is going down or the port is closing"});
     }
-    if (exclusive_ != nullptr && exclusive_ != &writer) {
-        return write.done(Error{Failure::refused, 0, exclusive_->client_,
-                                "port \"" + name() + "\" is held exclusively by \"" + exclusive_->client_ +
-                                    "\"; wait until that client detaches"});
-    }
+    if (const auto access = check_access(&writer); !access) return write.done(access.error());
     if (!write.wait_while_offline && port_.state() == port::PortState::offline) {
         return write.done(Error{Failure::unavailable, 0, "",
                                 "the device of port \"" + name() + "\" is away: " + port_.offline_reason()});
@@ -250,7 +250,8 @@ void Channel::on_event(const port::Event& event) {
             record_event(port::WentOffline{"vserd was not running; what the device sent meanwhile is lost"});
     }
     if (std::holds_alternative<port::CameOnline>(event)) note_configured();
-    if (const auto* settings = std::get_if<port::SettingsChanged>(&event)) {
+    if (const auto* settings = std::get_if<port::SettingsChanged>(&event);
+        settings != nullptr && !settings->changed_outside) {
         log_.store().header().settings.store(packed(settings->settings), std::memory_order_relaxed);
     }
     record_event(event);
@@ -331,6 +332,22 @@ void Channel::wake_readers() {
 void Channel::count_reader(int change) noexcept {
     readers_count_ += static_cast<std::uint32_t>(change);
     port_.stats()->readers.store(readers_count_, std::memory_order_relaxed);
+}
+
+void Channel::refuse_pending_writes_of_others() {
+    const Error error = check_access(nullptr).error();
+    List<PendingWrite> refused;
+    for (auto write = pending_writes_.begin(); write != pending_writes_.end();) {
+        PendingWrite& one = *write++;
+        if (one.writer == exclusive_) continue;
+        one.unlink();
+        refused.push_back(one);
+    }
+    while (!refused.empty()) {
+        PendingWrite& write = refused.front();
+        write.unlink();
+        write.done(error);
+    }
 }
 
 void Channel::set_exclusive(Writer* writer) {

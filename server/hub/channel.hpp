@@ -68,7 +68,8 @@ public:
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-    /// Nobody else writes while this lives. Failure::refused with the holder as subject.
+    /// Nobody else writes or changes the line while this lives. What others have submitted and the queue has not taken yet
+    /// is refused. Failure::refused with the holder as subject.
     Result<void> acquire_exclusive();
     const std::string& client() const noexcept { return client_; }
 
@@ -85,6 +86,7 @@ struct PendingWrite : boost::intrusive::list_base_hook<boost::intrusive::link_mo
     bool wait_while_offline = false;  ///< false: fails with unavailable while the device is away
     /// Called once on the io thread, perhaps inside submit(): all was taken, or what went wrong (see `taken`).
     std::function<void(Result<void>)> done;
+    const Writer* writer = nullptr;  ///< set by submit()
 };
 
 struct ChannelLimits {
@@ -140,6 +142,11 @@ public:
     /// Hands bytes to the tx queue in the order of submission; waits for room. Failures in done(): refused (held
     /// exclusively by another), unavailable, exhausted (pending_writes_max).
     void submit(const Writer& writer, PendingWrite& write);
+    /// Whether that writer may write and change the line (settings, modem lines, break, flush) now; null: somebody who is
+    /// no writer. Failure::refused with the holder as subject while another holds the port exclusively.
+    Result<void> check_access(const Writer* writer) const;
+    /// Who holds the port exclusively; empty: nobody.
+    std::string holder() const { return exclusive_ != nullptr ? exclusive_->client_ : std::string{}; }
     /// Takes a write back before it is done (deadline, cancellation); `taken` says what went.
     static void withdraw(PendingWrite& write) noexcept;
 
@@ -170,6 +177,7 @@ private:
     void fail_pending_writes(const Error& error, bool also_patient);
     void count_reader(int change) noexcept;
     void set_exclusive(Writer* writer);
+    void refuse_pending_writes_of_others();
 
     const ChannelLimits limits_;
     EventHook hook_;

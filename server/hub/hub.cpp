@@ -57,7 +57,12 @@ std::size_t common_letters(std::string_view a, std::string_view b) {
 }  // namespace
 
 Hub::Hub(io::Loop& loop, Keeper* keeper)
-    : loop_(loop), keeper_(keeper), workers_(loop), device_watch_(loop), stats_(std::make_shared<const StatsList>()) {}
+    : loop_(loop),
+      keeper_(keeper),
+      workers_(loop),
+      device_watch_(loop),
+      foreign_readers_(loop, workers_),
+      stats_(std::make_shared<const StatsList>()) {}
 
 Hub::~Hub() = default;
 
@@ -163,8 +168,8 @@ void Hub::add(const port::PortConfig& config, bool terminal_closed) {
     auto hook = [this](Channel& channel, const EventItem& event) {
         each_watcher([&](PortWatcher& watcher) { watcher.on_port_event(channel, event); });
     };
-    auto channel = std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_}, config, limits_,
-                                             hook, keeper_, kept_for(config));
+    auto channel = std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_, &foreign_readers_},
+                                             config, limits_, hook, keeper_, kept_for(config));
     Channel& added = *channel;
     added.on_log_cut([this, &added] { each_watcher([&](PortWatcher& watcher) { watcher.on_port_log_cut(added); }); });
     channels_.emplace(config.name, std::move(channel));

@@ -14,6 +14,7 @@
 #include "hub/delivery_histogram.hpp"
 #include "hub/removed_logs.hpp"
 #include "port/device_watch.hpp"
+#include "port/foreign_readers.hpp"
 #include "port/worker_pool.hpp"
 
 namespace vserd::hub {
@@ -115,6 +116,7 @@ private:
     Keeper* const keeper_;
     port::WorkerPool workers_;
     port::DeviceWatch device_watch_;
+    port::ForeignReaders foreign_readers_;
     DeliveryHistogram delivery_;
     std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
     std::vector<Leaving> leaving_;                      ///< stopped, waiting for their devices to close

@@ -34,7 +34,9 @@ struct RecordWriter {
         text.copy(record.text.data(), text.size());
         record.text_bytes = static_cast<std::uint32_t>(text.size());
     }
-    void operator()(const port::SettingsChanged& event) const { record.values[0] = packed(event.settings); }
+    void operator()(const port::SettingsChanged& event) const {
+        record.values = {packed(event.settings), event.changed_outside ? 1U : 0U};
+    }
     void operator()(const port::SignalsChanged& event) const {
         const line::Signals& wires = event.signals;
         unsigned bit = 0;
@@ -51,7 +53,27 @@ struct RecordWriter {
         record.values[0] = static_cast<std::uint64_t>(event.duration.count());
     }
     void operator()(const port::WriterChanged& event) const { put(event.client); }
+    void operator()(const port::Flushed& event) const {
+        record.values = {static_cast<std::uint64_t>(event.direction), event.bytes};
+        put(event.client);
+    }
+    void operator()(const port::ForeignReadersFound& event) const {
+        std::string lines;
+        for (const std::string& process : event.processes) lines += (lines.empty() ? "" : "\n") + process;
+        put(lines);
+    }
+    void operator()(const port::OutputHeld& event) const { record.values[0] = event.held ? 1 : 0; }
 };
+
+std::vector<std::string> printable_lines(std::string_view text) {
+    std::vector<std::string> lines;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        lines.push_back(base::printable_text(text.substr(0, end)));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return lines;
+}
 
 port::Event event_of(const EventRecord& record) {
     const auto& values = record.values;
@@ -59,17 +81,20 @@ port::Event event_of(const EventRecord& record) {
     // Whatever wrote the file, an event goes to clients, and protobuf rejects what is not UTF-8.
     std::string text = base::printable_text({record.text.data(), record.text_bytes});
     switch (record.kind) {
-        case 0: return port::SettingsChanged{unpacked(values[0]).value_or(line::Settings{})};
+        case 0: return port::SettingsChanged{unpacked(values[0]).value_or(line::Settings{}), values[1] != 0};
         case 1: return port::SignalsChanged{{on(0), on(1), on(2), on(3), on(4), on(5)}};
         case 2: return port::LineErrorsCounted{{values[0], values[1], values[2], values[3]}};
         case 3: return port::WentOffline{std::move(text)};
         case 4: return port::CameOnline{std::move(text)};
         case 5: return port::BreakSent{std::chrono::milliseconds{static_cast<std::int64_t>(values[0])}};
-        default: return port::WriterChanged{std::move(text)};
+        case 6: return port::WriterChanged{std::move(text)};
+        case 7: return port::Flushed{static_cast<line::FlushDirection>(values[0]), values[1], std::move(text)};
+        case 8: return port::ForeignReadersFound{printable_lines({record.text.data(), record.text_bytes})};
+        default: return port::OutputHeld{values[0] != 0};
     }
 }
 
-static_assert(std::variant_size_v<port::Event> == 7, "another kind of event needs its place here, and a log_version");
+static_assert(std::variant_size_v<port::Event> == 10, "another kind of event needs its place here, and a log_version");
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,12 @@ struct LineStatus {
     LineErrors errors;
 };
 
+/// What another program made of the settings of an open device.
+struct OutsideChange {
+    Settings found;     ///< as it left them
+    Settings in_force;  ///< now, after what check_settings() did
+};
+
 /// What a port wants of a device besides its settings.
 struct LineOptions {
     bool hangup_on_close = false;  ///< the kernel drops DTR and RTS when the last process closes the device (HUPCL)
@@ -50,7 +57,16 @@ public:
     virtual Capabilities capabilities() const noexcept = 0;
     virtual int fd() const noexcept = 0;  ///< for an engine; stays the same for the life of the line
     virtual Result<Settings> apply(const Settings& wanted) = 0;  ///< what is in force after it; drivers may round
+    /// As apply(), without waiting for what the driver still has to send.
+    virtual Result<Settings> apply_at_once(const Settings& wanted) { return apply(wanted); }
     virtual Result<Settings> read_back() = 0;
+    /// Whether other programs can change the settings while we have the device open.
+    virtual bool shares_settings() const noexcept { return false; }
+    /// What another program changed since apply(), read_back() or this; nothing: it changed nothing. Modes that keep bytes
+    /// from passing as they are (line editing, echo, ...) are undone in any case; `restore`: the rest too.
+    virtual Result<std::optional<OutsideChange>> check_settings(bool /*restore*/) {
+        return std::optional<OutsideChange>{};
+    }
     virtual Result<LineStatus> status() = 0;  ///< zeroes for what the device lacks
     /// Whether status() never waits for hardware, so that the io thread may call it.
     virtual bool status_is_quick() const noexcept { return false; }

@@ -69,7 +69,10 @@ void SimDevice::take_from_host() {
     }
 }
 
-bool SimDevice::held_to_application(SimTime now) const noexcept { return break_on_ || state_.stalled(now); }
+bool SimDevice::held_to_application(SimTime now) const noexcept {
+    const bool rts_cts = state_.settings.format.flow_control == FlowControl::rts_cts;
+    return break_on_ || state_.stalled(now) || (rts_cts && !application_->wires(now).cts);
+}
 
 bool SimDevice::held_to_host(SimTime now) const noexcept {
     const bool not_ready = state_.settings.format.flow_control == FlowControl::rts_cts && !state_.rts;

@@ -103,12 +103,19 @@ void TtyLine::probe_capabilities() {
 }
 
 Result<Settings> TtyLine::apply(const Settings& wanted) {
+    // Not before the characters in the UART's FIFO are out: output_pending_bytes() does not see those.
+    return apply_by(TCSETSW2, wanted);
+}
+
+Result<Settings> TtyLine::apply_at_once(const Settings& wanted) { return apply_by(TCSETS2, wanted); }
+
+Result<Settings> TtyLine::apply_by(unsigned long request, const Settings& wanted) {
     if (const auto valid = with_change(wanted, {}); !valid) return valid.error();
     termios2 raw{};
     if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
     if (const auto put = put_settings(wanted, options_, raw); !put) return put.error();
-    // Not before the characters in the UART's FIFO are out: output_pending_bytes() does not see those.
-    if (::ioctl(fd_.get(), TCSETSW2, &raw) != 0) return errno_error(path_ + ": setting the line");
+    if (::ioctl(fd_.get(), request, &raw) != 0) return errno_error(path_ + ": setting the line");
+    ours_ = wanted;
     return read_back();  // drivers round the speed and may ignore a part of the format
 }
 
@@ -118,6 +125,7 @@ Result<void> TtyLine::apply_if_other(const Settings& wanted) {
     if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return errno_error(path_ + ": reading the settings");
     termios2 raw = now;
     if (const auto put = put_settings(wanted, options_, raw); !put) return put.error();
+    ours_ = wanted;
     if (std::memcmp(&now, &raw, sizeof now) == 0) return {};
     const auto applied = apply(wanted);
     return applied ? Result<void>{} : applied.error();
@@ -126,7 +134,31 @@ Result<void> TtyLine::apply_if_other(const Settings& wanted) {
 Result<Settings> TtyLine::read_back() {
     termios2 raw{};
     if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
+    const auto* bytes = reinterpret_cast<const std::byte*>(&raw);
+    seen_.assign(bytes, bytes + sizeof raw);
     return settings_of(raw);
+}
+
+Result<std::optional<OutsideChange>> TtyLine::check_settings(bool restore) {
+    termios2 now{};
+    if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return errno_error(path_ + ": reading the settings");
+    if (seen_.size() == sizeof now && std::memcmp(seen_.data(), &now, sizeof now) == 0) {
+        return std::optional<OutsideChange>{};
+    }
+    OutsideChange change{settings_of(now), {}};
+    termios2 raw = now;
+    const bool keep = !restore && change.found.baud > 0;  // speed 0 hangs up
+    if (!keep || !put_settings(change.found, options_, raw)) {
+        if (const auto put = put_settings(ours_, options_, raw); !put) return put.error();
+    }
+    // Nothing waits here for output, which the other program may have stopped.
+    if (std::memcmp(&raw, &now, sizeof now) != 0 && ::ioctl(fd_.get(), TCSETS2, &raw) != 0) {
+        return errno_error(path_ + ": setting the line");
+    }
+    const auto in_force = read_back();
+    if (!in_force) return in_force.error();
+    change.in_force = *in_force;
+    return std::optional<OutsideChange>{change};
 }
 
 Result<Signals> TtyLine::signals() const {
@@ -198,7 +230,8 @@ Result<void> TtyLine::set_options(const LineOptions& options) {
     put_options(options, raw);
     if (::ioctl(fd_.get(), TCSETS2, &raw) != 0) return errno_error(path_ + ": setting the line");
     options_ = options;
-    return {};
+    const auto in_force = read_back();
+    return in_force ? Result<void>{} : in_force.error();
 }
 
 Result<std::uint64_t> TtyLine::output_pending_bytes() {

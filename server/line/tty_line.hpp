@@ -2,8 +2,10 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "line/line.hpp"
 
@@ -26,7 +28,10 @@ public:
     Capabilities capabilities() const noexcept override { return capabilities_; }
     int fd() const noexcept override { return fd_.get(); }
     Result<Settings> apply(const Settings& wanted) override;
+    Result<Settings> apply_at_once(const Settings& wanted) override;
     Result<Settings> read_back() override;
+    bool shares_settings() const noexcept override { return true; }
+    Result<std::optional<OutsideChange>> check_settings(bool restore) override;
     Result<LineStatus> status() override;
     Result<Signals> set_signals(const SignalChange& change) override;
     Result<void> begin_break(std::chrono::milliseconds duration) override;
@@ -37,6 +42,7 @@ public:
 
 private:
     Result<void> hold_break(bool on);
+    Result<Settings> apply_by(unsigned long request, const Settings& wanted);
     TtyLine(std::string path, io::Fd fd, const LineOptions& options) noexcept
         : path_(std::move(path)), fd_(std::move(fd)), options_(options) {}
     Result<void> take_exclusively();
@@ -50,6 +56,8 @@ private:
     io::Fd fd_;
     LineOptions options_;
     Capabilities capabilities_;
+    Settings ours_;                ///< as last applied
+    std::vector<std::byte> seen_;  ///< the termios2 as last read: another one now was set by another program
 };
 
 }  // namespace vserd::line

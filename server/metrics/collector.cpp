@@ -89,6 +89,15 @@ void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
     to.push_back(per_port(ports, gauge, "vserd_port_tx_queue_bytes",
                           "Bytes accepted from clients and not yet written to the device.",
                           &PortStats::tx_queue_bytes));
+    to.push_back(per_port(ports, gauge, "vserd_port_held_by_flow_control",
+                          "1 while flow control keeps waiting bytes from the device.",
+                          &PortStats::held_by_flow_control));
+    to.push_back(per_port(ports, gauge, "vserd_port_foreign_readers",
+                          "Processes besides vserd that have the device open and may read its bytes.",
+                          &PortStats::foreign_readers));
+    to.push_back(per_port(ports, counter, "vserd_port_refused_bytes_total",
+                          "Bytes refused because another client held the port exclusively.",
+                          &PortStats::refused_bytes));
 }
 
 /// Only the exceptions: vserd_engine_info tells the rule.

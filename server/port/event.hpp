@@ -1,8 +1,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "line/settings.hpp"
 
@@ -11,6 +13,7 @@ namespace vserd::port {
 /// What can happen on a port besides bytes. The log keeps each at the offset where it happened.
 struct SettingsChanged {
     line::Settings settings;
+    bool changed_outside = false;  ///< by another program, not by a request to vserd
 };
 struct SignalsChanged {
     line::Signals signals;
@@ -32,8 +35,22 @@ struct BreakSent {
 struct WriterChanged {
     std::string client;  ///< who writes exclusively; empty: everybody may
 };
+/// A flush discarded accepted bytes before they reached the device.
+struct Flushed {
+    line::FlushDirection direction;
+    std::uint64_t bytes;
+    std::string client;  ///< who asked for it
+};
+/// The processes besides vserd that have the device open and may read its bytes: "agetty (pid 123)". Empty: none any more.
+struct ForeignReadersFound {
+    std::vector<std::string> processes;
+};
+/// Flow control stopped the output, or let it continue.
+struct OutputHeld {
+    bool held;
+};
 
-using Event =
-    std::variant<SettingsChanged, SignalsChanged, LineErrorsCounted, WentOffline, CameOnline, BreakSent, WriterChanged>;
+using Event = std::variant<SettingsChanged, SignalsChanged, LineErrorsCounted, WentOffline, CameOnline, BreakSent,
+                           WriterChanged, Flushed, ForeignReadersFound, OutputHeld>;
 
 }  // namespace vserd::port

@@ -28,7 +28,11 @@ bool Port::terminal_closed() const noexcept { return impl_->terminal_closed(); }
 std::string_view Port::engine() const noexcept { return impl_->engine(); }
 std::uint64_t Port::tx_offset() const noexcept { return impl_->tx_offset; }
 std::size_t Port::tx_queue_bytes() const noexcept { return impl_->queue.bytes(); }
+const std::vector<std::string>& Port::foreign_readers() const noexcept { return impl_->foreign_readers; }
+bool Port::held_by_flow_control() const noexcept { return impl_->held(); }
 const std::shared_ptr<PortStats>& Port::stats() const noexcept { return impl_->stats; }
+
+void Port::look(std::function<void()> done) { impl_->look(std::move(done)); }
 
 std::size_t Port::transmit(std::span<const std::byte> bytes) { return impl_->transmit(bytes); }
 
@@ -53,8 +57,8 @@ void Port::send_break(std::chrono::milliseconds duration, Deadline deadline, Rep
                    }});
 }
 
-void Port::flush(line::FlushDirection direction, Reply<std::uint64_t> reply) {
-    impl_->flush(direction, std::move(reply));
+void Port::flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client) {
+    impl_->flush(direction, std::move(reply), std::move(client));
 }
 
 }  // namespace vserd::port

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "io/fd.hpp"
 #include "io/loop.hpp"
@@ -19,6 +20,7 @@
 namespace vserd::port {
 
 class DeviceWatch;
+class ForeignReaders;
 class WorkerPool;
 
 inline constexpr std::size_t tx_queue_bytes_default = std::size_t{256} << 10;
@@ -38,6 +40,7 @@ struct PortConfig {
     line::LineOptions line = {};
     /// Open whatever terminal gets the number of a closed /dev/pts/N. It may be anybody's, so the default is not to.
     bool reopen_pts = false;
+    bool restore_settings = false;  ///< what another program changes is changed back; otherwise only reported
 
     friend bool operator==(const PortConfig&, const PortConfig&) = default;
 };
@@ -47,6 +50,7 @@ struct PortEnvironment {
     io::Loop& loop;
     WorkerPool& workers;
     DeviceWatch& device_watch;
+    ForeignReaders* foreign_readers = nullptr;  ///< null: nobody looks for them
 };
 
 /// What a port goes on with after another process; as it is, for a port that begins.
@@ -92,12 +96,20 @@ public:
     std::string_view engine() const noexcept;  ///< that serves the device, or while offline the one to be tried first
     std::uint64_t tx_offset() const noexcept;  ///< bytes accepted since the port was made, of this log
     std::size_t tx_queue_bytes() const noexcept;
+    /// Processes besides this one that have the device open for reading, as ForeignReaders names them.
+    const std::vector<std::string>& foreign_readers() const noexcept;
+    bool held_by_flow_control() const noexcept;  ///< bytes wait, and flow control keeps them from the device
     const std::shared_ptr<PortStats>& stats() const noexcept;
+
+    /// Looks at the device now instead of at the next poll, so that settings() is what is in force, and then calls `done`: at
+    /// once where nothing can have changed or the driver is busy, on the io thread in any case.
+    void look(std::function<void()> done);
 
     /// Takes as many bytes as there is room for and returns how many. They are kept while the device is away.
     std::size_t transmit(std::span<const std::byte> bytes);
 
-    /// Takes effect behind the bytes already accepted. Failures: invalid_argument, unavailable (device away),
+    /// Takes effect behind the bytes already accepted; while flow control holds those, a change of the flow control takes
+    /// effect at once, and anything else after 2 s. Failures: invalid_argument, unavailable (device away),
     /// unsupported, timed_out (the bytes before it had not left by `deadline`; nothing was changed), exhausted.
     void change_settings(const line::SettingsChange& change, Deadline deadline, Reply<line::Settings> reply);
     /// At once, both wires in one step.
@@ -105,8 +117,9 @@ public:
     void read_signals(Reply<line::Signals> reply);
     /// Behind the bytes already accepted; replies when the break is over. Failures as change_settings.
     void send_break(std::chrono::milliseconds duration, Deadline deadline, Reply<void> reply);
-    /// At once. Replies with how many accepted bytes were discarded before they reached the device.
-    void flush(line::FlushDirection direction, Reply<std::uint64_t> reply);
+    /// At once, for that client. Replies with how many accepted bytes were discarded before they reached the device; if there
+    /// were any, that is an event too.
+    void flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client = {});
 
 private:
     class Impl;

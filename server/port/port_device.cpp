@@ -9,7 +9,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds stop_limit{2000};
-constexpr milliseconds status_interval{200};
 
 io::Operation make_operation(io::OperationKind kind, void* owner, io::Operation::Completion complete) {
     io::Operation operation;
@@ -17,12 +16,6 @@ io::Operation make_operation(io::OperationKind kind, void* owner, io::Operation:
     operation.owner = owner;
     operation.complete = complete;
     return operation;
-}
-
-line::LineErrors since(const line::LineErrors& now, const line::LineErrors& before) {
-    const auto difference = [](std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; };
-    return {difference(now.frame, before.frame), difference(now.parity, before.parity),
-            difference(now.overrun, before.overrun), difference(now.breaks, before.breaks)};
 }
 
 }  // namespace
@@ -48,6 +41,7 @@ Port::Impl::Impl(PortEnvironment environment, PortConfig port_config, Listener& 
       status_timer_(environment.loop.context()),
       command_timer_(environment.loop.context()),
       wire_timer_(environment.loop.context()),
+      output_timer_(environment.loop.context()),
       stop_timer_(environment.loop.context()) {
     stats->baud.store(settings.baud, std::memory_order_relaxed);
 }
@@ -122,6 +116,8 @@ void Port::Impl::go_online(OpenedLine opened) {
     told_status();
     take_status(opened.status);  // what happened while nobody had it
     start_read();
+    watch_foreign_readers();
+    watch_output();                                   // a process before this one may have left some
     if (opened.asked != wanted_) apply_configured();  // it was reconfigured meanwhile
     pump();
     announce_room();
@@ -152,10 +148,17 @@ void Port::Impl::begin_close() {
     status_timer_.cancel();
     wire_timer_.cancel();
     command_timer_.cancel();
+    output_timer_.cancel();
+    output_watched_ = false;
+    set_held(false);
+    foreign_readers_watch_ = {};
+    foreign_readers.clear();
+    stats->foreign_readers.store(0, std::memory_order_relaxed);
     const Error away{Failure::unavailable, 0, "",
                      "the device of port \"" + config.name + "\" went away: " + offline_reason};
     abandon_calls(away);
-    command_begun_ = false;
+    wire_asked_ = false;
+    if (const auto command = std::move(command_)) command->reply(away);
     for (auto& command : queue.take_expired({}, true, false)) command->reply(away);
     if (rx_active_) attached_->engine->cancel(rx_);
     if (tx_active_) attached_->engine->cancel(tx_);
@@ -225,6 +228,7 @@ void Port::Impl::reconfigure(const PortConfig& wanted, Reply<line::Settings> rep
     const bool same_settings = wanted.settings == config.settings;
     config.description = wanted.description;
     config.tx_queue_bytes_max = wanted.tx_queue_bytes_max;
+    config.restore_settings = wanted.restore_settings;
     config.settings = wanted.settings;
     set_options(wanted.line);
     config.reopen_pts = wanted.reopen_pts;
@@ -273,12 +277,9 @@ void Port::Impl::on_read(ssize_t result) {
         add(stats->read_errors, 1);
         return start_read();
     }
-    if (result == 0) {
-        go_offline(hang_up_reason());
-    } else {
-        add(stats->read_errors, 1);
-        go_offline(errno_error("reading " + config.device, static_cast<int>(-result)).message);
-    }
+    if (result == 0) return read_nothing();
+    add(stats->read_errors, 1);
+    go_offline(errno_error("reading " + config.device, static_cast<int>(-result)).message);
     begin_close();
 }
 
@@ -287,45 +288,5 @@ std::string Port::Impl::hang_up_reason() const {
     return only_a_number ? line::terminal_error(config.device).message
                          : "the device hung up (unplugged, or its other end was closed)";
 }
-
-void Port::Impl::schedule_status() {
-    if (!capabilities->modem_signals && !capabilities->error_counters) return;
-    after(status_timer_, status_interval, &Impl::poll_status);
-}
-
-void Port::Impl::poll_status() {
-    if (phase_ != Phase::online) return;
-    if (call_running_) return schedule_status();  // one caller at a time; the next poll sees it
-    if (line_->status_is_quick()) {
-        take_status(line_->status());
-        return schedule_status();
-    }
-    call_line<line::LineStatus>([](line::Line& line) { return line.status(); },
-                                [this](const Result<line::LineStatus>& status) {
-                                    take_status(status);
-                                    if (phase_ == Phase::online) schedule_status();
-                                });
-}
-
-void Port::Impl::take_status(const Result<line::LineStatus>& status) {
-    if (!status || phase_ != Phase::online) return;  // a device that goes away is noticed by its read
-    if (status->errors != errors_seen_) {
-        const auto errors = since(status->errors, errors_seen_);
-        errors_seen_ = status->errors;
-        add(stats->line_frame_errors, errors.frame);
-        add(stats->line_parity_errors, errors.parity);
-        add(stats->line_overruns, errors.overrun);
-        add(stats->line_breaks, errors.breaks);
-        if (errors != line::LineErrors{}) listener_.on_event(LineErrorsCounted{errors});
-        told_status();
-    }
-    if (signals && *signals != status->signals) {
-        signals = status->signals;
-        listener_.on_event(SignalsChanged{*signals});
-        told_status();
-    }
-}
-
-void Port::Impl::told_status() { listener_.on_status({signals.value_or(line::Signals{}), errors_seen_}); }
 
 }  // namespace vserd::port

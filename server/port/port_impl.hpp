@@ -8,6 +8,7 @@
 
 #include "line/node_identity.hpp"
 #include "port/device_watch.hpp"
+#include "port/foreign_readers.hpp"
 #include "port/port.hpp"
 #include "port/tx_queue.hpp"
 #include "port/worker_pool.hpp"
@@ -24,11 +25,12 @@ public:
     void stop(std::function<void()> done);
     void reconfigure(const PortConfig& wanted, Reply<line::Settings> reply);
 
+    void look(std::function<void()> done);
     std::size_t transmit(std::span<const std::byte> bytes);
     void submit(TxCommand command);
     void set_signals(const line::SignalChange& change, Reply<line::Signals> reply);
     void read_signals(Reply<line::Signals> reply);
-    void flush(line::FlushDirection direction, Reply<std::uint64_t> reply);
+    void flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client);
     std::string_view engine() const noexcept;
     bool terminal_closed() const noexcept { return terminal_refused_; }
 
@@ -41,7 +43,9 @@ public:
     std::optional<line::Capabilities> capabilities;
     line::Kind kind;
     std::uint64_t tx_offset = 0;
+    std::vector<std::string> foreign_readers;
     TxQueue queue;
+    bool held() const noexcept { return output_held_; }
 
 private:
     enum class Phase : std::uint8_t { closed, opening, online, closing };
@@ -104,14 +108,55 @@ private:
     void set_options(const line::LineOptions& options);
     void start_read();
     void on_read(ssize_t result);
+
+    // port_look.cpp
+    struct Look {
+        line::LineStatus status;
+        std::optional<line::OutsideChange> outside;
+    };
+    void watch_foreign_readers();
+    void take_foreign_readers(const std::vector<std::string>& processes);
+    bool is_looked_at() const;
+    void look_at_line(std::function<void()> done);
     void poll_status();
+    void take_look(const Result<Look>& look);
     void take_status(const Result<line::LineStatus>& status);
+    void take_outside_change(const line::OutsideChange& change);
+    void read_nothing();
     void told_status();
     void schedule_status();
 
+    // port_commands.cpp
+    void check_deadlines();
+    void begin_command();
+    void wait_for_wire(const Result<std::uint64_t>& pending);
+    void wire_waited();
+    void run_command(std::unique_ptr<TxCommand> command, bool at_once);
+    void apply_settings(const line::SettingsChange& change, bool at_once);
+    void take_settings(const line::Settings& in_force, bool changed_outside);
+    void apply_configured();
+    void start_break();
+    void end_break();
+    void finish_command(Result<line::Settings> result);
+    Result<void> require_online() const;
+    Result<void> check_supported(const TxCommand& command) const;
+    std::chrono::microseconds wire_time(std::uint64_t bytes) const;
+
+    // port_hold.cpp
+    struct OutputState {
+        std::uint64_t pending_bytes;  ///< in the device
+        bool cts;
+    };
+    void watch_output();
+    void check_output();
+    void take_output_state(const Result<OutputState>& state);
+    void output_moved();
+    void set_held(bool held);
+    void overtake_held_output();
+
     // port_transmit.cpp
     template <class T>
-    void call_line(std::function<Result<T>(line::Line&)> work, std::function<void(Result<T>)> reply);
+    void call_line(std::function<Result<T>(line::Line&)> work, std::function<void(Result<T>)> reply);  // below
     void start_call();
     void call_done();
     void call_overdue();
@@ -120,16 +165,6 @@ private:
     void pump();
     void on_written(ssize_t result);
     void announce_room();
-    void check_deadlines();
-    void begin_command();
-    void wait_for_wire(Result<std::uint64_t> pending);
-    void apply_settings(const line::SettingsChange& change);
-    void apply_configured();
-    void start_break();
-    void end_break();
-    void finish_command(Result<line::Settings> result);
-    Result<void> require_online() const;
-    Result<void> check_supported(const TxCommand& command) const;
 
     PortEnvironment environment_;
     Listener& listener_;
@@ -137,6 +172,7 @@ private:
     bool stopping_ = false;
     std::function<void()> stop_done_;
     DeviceWatch::Registration watch_;
+    ForeignReaders::Registration foreign_readers_watch_;
     io::Fd held_;  ///< the device as a process before this one had it, until the first open
     std::optional<line::Settings> resumed_in_force_;
     std::optional<line::LineStatus> resumed_status_;
@@ -167,13 +203,21 @@ private:
     std::optional<LineCall> running_;  ///< answered early when it takes too long
     bool call_running_ = false;
     bool close_running_ = false;
-    bool command_begun_ = false;
-    std::uint64_t device_pending_ = 0;  ///< bytes in the device when a command last asked whether the wire is free
+    std::unique_ptr<TxCommand> command_;  ///< taken out of the queue and under way; nothing is written meanwhile
+    bool wire_asked_ = false;             ///< whether the wire is free for the command at the front
+    std::uint64_t device_pending_ = 0;    ///< bytes in the device when a command last asked that
+
+    bool output_held_ = false;
+    std::chrono::steady_clock::time_point output_held_since_;
+    bool output_watched_ = false;
+    std::chrono::steady_clock::time_point output_moved_at_;
+    std::optional<std::uint64_t> output_sent_;  ///< bytes that had left the device at the last look
 
     Timer reopen_timer_;
     Timer status_timer_;
     Timer command_timer_;
     Timer wire_timer_;
+    Timer output_timer_;
     Timer stop_timer_;
 };
 

@@ -8,16 +8,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds deadline_check_interval{5};
-constexpr std::chrono::microseconds wire_wait_min{500};
-constexpr std::chrono::microseconds wire_wait_max{50'000};
-
-/// How long `bytes` take on the wire.
-std::chrono::microseconds wire_time(std::uint64_t bytes, const line::Settings& settings) {
-    const std::uint64_t half_bits = bytes * line::half_bits_per_character(settings.format);
-    return std::chrono::microseconds{half_bits * 500'000 / settings.baud};
-}
-
 }  // namespace
 
 // Calls on the line: ioctls that may be slow, on the worker pool, in order.
@@ -81,7 +71,7 @@ std::size_t Port::Impl::transmit(std::span<const std::byte> bytes) {
 }
 
 void Port::Impl::pump() {
-    if (phase_ != Phase::online || tx_active_ || output_flushes_ > 0) return;
+    if (phase_ != Phase::online || tx_active_ || output_flushes_ > 0 || command_) return;
     if (queue.front_command() != nullptr) return begin_command();
     const auto bytes = queue.front_bytes();
     if (bytes.empty()) return;
@@ -90,12 +80,14 @@ void Port::Impl::pump() {
     tx_.size = bytes.size();
     tx_active_ = true;
     attached_->engine->start(tx_);
+    watch_output();
 }
 
 void Port::Impl::on_written(ssize_t result) {
     tx_active_ = false;
     if (result > 0) {
         add(stats->tx_bytes, static_cast<std::uint64_t>(result));
+        output_moved();
         queue.consume(static_cast<std::size_t>(result));
     }
     const bool unfinished = result < static_cast<ssize_t>(tx_.size);
@@ -122,147 +114,6 @@ void Port::Impl::announce_room() {
     if (!was_full_ || queue.full()) return;
     was_full_ = false;
     listener_.on_transmit_change();
-}
-
-// Commands: what takes effect between two bytes.
-
-Result<void> Port::Impl::require_online() const {
-    if (state == PortState::online) return {};
-    return Error{Failure::unavailable, 0, "", "the device of port \"" + config.name + "\" is away: " + offline_reason};
-}
-
-Result<void> Port::Impl::check_supported(const TxCommand& command) const {
-    const auto lacks = [this](const char* capability) {
-        return Error{
-            Failure::unsupported, 0, capability,
-            "the device of port \"" + config.name + "\" (" + config.device + ") lacks the capability " + capability};
-    };
-    const auto* change = std::get_if<line::SettingsChange>(&command.action);
-    if (change == nullptr) return capabilities->send_break ? Result<void>{} : lacks("send_break");
-    const auto wanted = line::with_change(settings, *change);
-    if (!wanted) return wanted.error();
-    auto same_frame = wanted->format;
-    same_frame.flow_control = settings.format.flow_control;
-    if (wanted->baud != settings.baud && !capabilities->baud) return lacks("baud");
-    if (same_frame != settings.format && !capabilities->format) return lacks("format");
-    if (wanted->format.flow_control != settings.format.flow_control && !capabilities->flow_control)
-        return lacks("flow_control");
-    return {};
-}
-
-void Port::Impl::submit(TxCommand command) {
-    if (const auto online = require_online(); !online) return command.reply(online.error());
-    if (const auto supported = check_supported(command); !supported) return command.reply(supported.error());
-    if (queue.commands() + calls_.size() >= line_requests_max) {
-        return command.reply(
-            Error{Failure::exhausted, 0, "line_requests_max",
-                  "too many requests wait for the line of port \"" + config.name + "\"; try again later"});
-    }
-    queue.push(std::make_unique<TxCommand>(std::move(command)));
-    if (queue.commands() == 1) after(command_timer_, deadline_check_interval, &Impl::check_deadlines);
-    pump();
-}
-
-void Port::Impl::check_deadlines() {
-    for (auto& command : queue.take_expired(std::chrono::steady_clock::now(), false, command_begun_)) {
-        command->reply(Error{Failure::timed_out, 0, "",
-                             "the bytes accepted before this had not left when the deadline came (" +
-                                 std::to_string(queue.bytes()) + " wait here, " + std::to_string(device_pending_) +
-                                 " in the device); nothing was changed; flushing the output drops them"});
-    }
-    if (queue.commands() > 0) after(command_timer_, deadline_check_interval, &Impl::check_deadlines);
-    pump();
-}
-
-void Port::Impl::begin_command() {
-    if (command_begun_) return;
-    command_begun_ = true;
-    call_line<std::uint64_t>([](line::Line& line) { return line.output_pending_bytes(); },
-                             [this](Result<std::uint64_t> pending) { wait_for_wire(std::move(pending)); });
-}
-
-void Port::Impl::wait_for_wire(Result<std::uint64_t> pending) {
-    if (phase_ != Phase::online) return;
-    command_begun_ = false;  // until the wire is free the deadline may still take it
-    device_pending_ = pending ? *pending : 0;
-    if (!pending) return finish_command(pending.error());
-    if (queue.front_command() == nullptr) return pump();
-    if (queue.front_command()->deadline.passed(std::chrono::steady_clock::now())) return check_deadlines();
-    if (*pending > 0) {
-        const auto wait = std::clamp(wire_time(*pending, settings), wire_wait_min, wire_wait_max);
-        command_begun_ = true;
-        wire_timer_.expires_after(wait);
-        wire_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-            const auto self = weak.lock();
-            if (error || !self || self->phase_ != Phase::online) return;
-            self->command_begun_ = false;
-            self->pump();
-        });
-        return;
-    }
-    command_begun_ = true;
-    if (const auto* change = std::get_if<line::SettingsChange>(&queue.front_command()->action)) {
-        apply_settings(*change);
-    } else {
-        start_break();
-    }
-}
-
-void Port::Impl::apply_settings(const line::SettingsChange& change) {
-    const auto wanted = line::with_change(settings, change);
-    if (!wanted) return finish_command(wanted.error());
-    call_line<line::Settings>([wanted = *wanted](line::Line& line) { return line.apply(wanted); },
-                              [this, wanted = *wanted](Result<line::Settings> applied) {
-                                  if (applied && phase_ == Phase::online) {
-                                      wanted_ = wanted;
-                                      const bool changed = settings != *applied;
-                                      settings = *applied;
-                                      stats->baud.store(settings.baud, std::memory_order_relaxed);
-                                      if (changed) listener_.on_event(SettingsChanged{settings});
-                                  }
-                                  finish_command(std::move(applied));
-                              });
-}
-
-void Port::Impl::apply_configured() {
-    const line::Format& format = config.settings.format;
-    const line::SettingsChange all{config.settings.baud, format.data_bits, format.parity, format.stop_bits,
-                                   format.flow_control};
-    submit({all, std::chrono::steady_clock::time_point::max(), [this](Result<line::Settings> result) {
-                // Not before the next open: the device went away, perhaps after it took an earlier request.
-                if (state == PortState::offline) settings = wanted_ = config.settings;
-                reconfigured_(std::move(result));
-            }});
-}
-
-void Port::Impl::start_break() {
-    const auto duration = std::get<milliseconds>(queue.front_command()->action);
-    call_line<void>([duration](line::Line& line) { return line.begin_break(duration); },
-                    [this](const Result<void>& started) {
-                        if (phase_ != Phase::online) return;
-                        if (!started) return finish_command(started.error());
-                        after(wire_timer_, std::get<milliseconds>(queue.front_command()->action), &Impl::end_break);
-                    });
-}
-
-void Port::Impl::end_break() {
-    if (phase_ != Phase::online) return;
-    call_line<void>([](line::Line& line) { return line.end_break(); },
-                    [this](const Result<void>& ended) {
-                        if (phase_ != Phase::online) return;
-                        if (!ended) return finish_command(ended.error());
-                        listener_.on_event(BreakSent{std::get<milliseconds>(queue.front_command()->action)});
-                        finish_command(settings);
-                    });
-}
-
-void Port::Impl::finish_command(Result<line::Settings> result) {
-    command_begun_ = false;
-    if (phase_ != Phase::online || queue.front_command() == nullptr) return;
-    const auto command = queue.pop_command();
-    if (queue.commands() == 0) command_timer_.cancel();
-    command->reply(std::move(result));
-    pump();
 }
 
 // At once.
@@ -300,7 +151,7 @@ void Port::Impl::read_signals(Reply<line::Signals> reply) {
                                 });
 }
 
-void Port::Impl::flush(line::FlushDirection direction, Reply<std::uint64_t> reply) {
+void Port::Impl::flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client) {
     if (const auto online = require_online(); !online) return reply(online.error());
     if (!capabilities->flush) {
         return reply(Error{Failure::unsupported, 0, "flush",
@@ -318,8 +169,10 @@ void Port::Impl::flush(line::FlushDirection direction, Reply<std::uint64_t> repl
         stats->tx_queue_bytes.store(queue.bytes(), std::memory_order_relaxed);
     }
     call_line<void>([direction](line::Line& line) { return line.flush(direction); },
-                    [this, reply = std::move(reply), discarded, output](const Result<void>& flushed) {
+                    [this, reply = std::move(reply), client = std::move(client), direction, discarded,
+                     output](const Result<void>& flushed) {
                         if (output) --output_flushes_;
+                        if (*discarded > 0) listener_.on_event(Flushed{direction, *discarded, client});
                         if (attached_) attached_->engine->retry(attached_->slot);
                         flushed ? reply(*discarded) : reply(flushed.error());
                         pump();

@@ -15,9 +15,12 @@ struct PortStats {
     std::atomic<const char*> engine{""};  ///< a literal: that which served the device last
     std::atomic<std::uint32_t> baud{0};
     std::atomic<std::uint32_t> readers{0};
+    std::atomic<bool> held_by_flow_control{false};  ///< bytes wait, and the device accepts none
+    std::atomic<std::uint32_t> foreign_readers{0};  ///< processes besides vserd that have the device open for reading
     std::atomic<std::uint64_t> rx_bytes{0};
     std::atomic<std::uint64_t> tx_bytes{0};        ///< written to the device
     std::atomic<std::uint64_t> tx_queue_bytes{0};  ///< accepted and not yet written
+    std::atomic<std::uint64_t> refused_bytes{0};   ///< sent by others while a client held the port exclusively
     std::atomic<std::uint64_t> gap_bytes{0};       ///< that readers were told they lost, summed over readers
     std::atomic<std::uint64_t> reopens{0};
     std::atomic<std::uint64_t> open_errors{0};

@@ -66,6 +66,27 @@ std::unique_ptr<TxCommand> TxQueue::pop_command() {
     return command;
 }
 
+const TxCommand* TxQueue::find_command(const Wanted& wanted) const {
+    for (const Entry& entry : entries_) {
+        const auto* command = std::get_if<std::unique_ptr<TxCommand>>(&entry);
+        if (command != nullptr && wanted(**command)) return command->get();
+    }
+    return nullptr;
+}
+
+std::unique_ptr<TxCommand> TxQueue::take_command(const Wanted& wanted) {
+    const TxCommand* const found = find_command(wanted);
+    for (auto entry = entries_.begin(); found != nullptr && entry != entries_.end(); ++entry) {
+        auto* command = std::get_if<std::unique_ptr<TxCommand>>(&*entry);
+        if (command == nullptr || command->get() != found) continue;
+        auto taken = std::move(*command);
+        entries_.erase(entry);
+        --commands_;
+        return taken;
+    }
+    return nullptr;
+}
+
 std::size_t TxQueue::discard_bytes(bool front_busy) {
     const std::size_t kept = front_busy ? front_bytes().size() : 0;
     const std::size_t dropped = bytes_ - kept;

@@ -43,6 +43,11 @@ public:
     TxCommand* front_command() const noexcept;
     void consume(std::size_t size);
     std::unique_ptr<TxCommand> pop_command();
+    /// The first command that `wanted` likes, wherever it is; null: none.
+    using Wanted = std::function<bool(const TxCommand&)>;
+    const TxCommand* find_command(const Wanted& wanted) const;
+    /// Takes it out. The bytes around it stay where they are.
+    std::unique_ptr<TxCommand> take_command(const Wanted& wanted);
 
     /// Drops all bytes but the front ones when those are busy; returns how many. Commands stay in order.
     std::size_t discard_bytes(bool front_busy);

@@ -10,6 +10,22 @@ namespace {
 
 constexpr std::chrono::hours no_deadline{24 * 365};
 
+/// Who holds the port, as an event for one stream that is not in the log.
+v1::AttachResponse writer_event(const hub::Channel& channel) {
+    v1::AttachResponse response;
+    v1::Event& event = *response.mutable_event();
+    event.set_offset(channel.log().next_offset());
+    to_proto(std::chrono::system_clock::now(), *event.mutable_time());
+    event.mutable_writer()->set_client(channel.holder());
+    return response;
+}
+
+/// The field that a request sets.
+std::string request_name(const v1::AttachRequest& request) {
+    const auto* field = v1::AttachRequest::descriptor()->FindFieldByNumber(request.item_case());
+    return field != nullptr ? field->name() : std::string{};
+}
+
 }  // namespace
 
 AttachStream::AttachStream(StreamHost& host) : LogStream(host, Method::attach) {
@@ -21,10 +37,10 @@ void AttachStream::accepted() {
 }
 
 void AttachStream::release() {
-    if (watching_) environment().hub.remove_watcher(*this);
-    watching_ = false;
+    watch_for_device(false);
     hub::Channel::withdraw(pending_);
-    if (break_deadline_) break_deadline_->let_pass();
+    if (line_deadline_) line_deadline_->let_pass();
+    if (way_deadline_) way_deadline_->let_pass();
     LogStream::release();  // before the writer, whose giving up exclusive access is an event of the log
     writer_.reset();
 }
@@ -52,6 +68,7 @@ void AttachStream::read_next() { stream_.Read(&request_buffer_, &read_completion
 
 void AttachStream::request_completed(bool /*ok*/) {
     take_requests();
+    make_way();
     operation_ended();
 }
 
@@ -99,10 +116,14 @@ void AttachStream::take_request() {
         case v1::AttachRequest::kData: return take_bytes(request_.data());
         case v1::AttachRequest::kText: return take_bytes(request_.text());
         case v1::AttachRequest::kSetSignals:
-        case v1::AttachRequest::kBreak: return take_line_request();
+        case v1::AttachRequest::kBreak:
+        case v1::AttachRequest::kSetBaud:
+        case v1::AttachRequest::kSetFormat:
+        case v1::AttachRequest::kFlush: return take_line_request();
         case v1::AttachRequest::ITEM_NOT_SET: break;
     }
-    finish(invalid_field("item", "a message holds none of data, text, set_signals and break"));
+    finish(invalid_field("item",
+                         "a message holds none of data, text, set_signals, break, set_baud, set_format and flush"));
 }
 
 void AttachStream::take_open(const v1::Open& open) {
@@ -120,6 +141,9 @@ void AttachStream::take_open(const v1::Open& open) {
     to_proto(*channel, *opened.mutable_port());
     opened.set_offset(std::max(offset(), channel->log().oldest_offset()));
     queue(to_buffer(response));
+    if (const std::string holder = channel->holder(); !holder.empty() && mode_ != v1::MODE_EXCLUSIVE) {
+        queue(to_buffer(writer_event(*channel)));
+    }
     pump();
     request_taken();
 }
@@ -147,8 +171,12 @@ void AttachStream::take_bytes(const std::string& bytes) {
     pending_.done = [this](const Result<void>& result) {
         if (ending()) return;
         if (result) return request_taken();
-        const bool removed = environment().hub.find(port()) == nullptr;
-        finish(removed ? port_removed(port()) : result.error(), {.port = port(), .bytes_taken = pending_.taken});
+        const hub::Channel* there = environment().hub.find(port());
+        if (there != nullptr && result.error().failure == Failure::refused) {
+            return refuse(*there, pending_.bytes.size() - pending_.taken, {});
+        }
+        finish(there == nullptr ? port_removed(port()) : result.error(),
+               {.port = port(), .bytes_taken = pending_.taken});
     };
     channel->submit(*writer_, pending_);
 }
@@ -160,15 +188,52 @@ void AttachStream::take_line_request() {
     }
     hub::Channel* channel = environment().hub.find(port());
     if (channel == nullptr) return finish(port_removed(port()));
-    if (channel->port().state() == port::PortState::offline) {  // as bytes do, it waits for the device
-        if (!watching_) environment().hub.add_watcher(*this);
-        watching_ = true;
-        return;
+    const bool refused = !channel->check_access(writer_.get());
+    const bool offline = channel->port().state() == port::PortState::offline;
+    watch_for_device(offline && !refused);  // as bytes do, the request waits for the device
+    if (refused) return refuse(*channel, 0, request_name(request_));
+    if (!offline) start_line_request(channel->port());
+}
+
+void AttachStream::watch_for_device(bool on) {
+    if (on == watching_) return;
+    watching_ = on;
+    on ? environment().hub.add_watcher(*this) : environment().hub.remove_watcher(*this);
+}
+
+void AttachStream::start_line_request(port::Port& port) {
+    switch (request_.item_case()) {
+        case v1::AttachRequest::kBreak: return send_break(port);
+        case v1::AttachRequest::kSetBaud:
+            return change_settings(port, line::SettingsChange{.baud = request_.set_baud()});
+        case v1::AttachRequest::kSetFormat: return change_settings(port, settings_change(request_.set_format()));
+        case v1::AttachRequest::kFlush: return flush(port);
+        default: return set_signals(port);
     }
-    if (watching_) environment().hub.remove_watcher(*this);
-    watching_ = false;
-    if (request_.item_case() == v1::AttachRequest::kBreak) return send_break(channel->port());
-    set_signals(channel->port());
+}
+
+/// Another client holds the port. This client stays attached and is told so; the next request is taken when there was room
+/// to tell it, so that a client that does not read cannot pile up refusals.
+void AttachStream::refuse(const hub::Channel& channel, std::uint64_t bytes, std::string request) {
+    port::add(channel.port().stats()->refused_bytes, bytes);
+    refusal_ = writer_event(channel);
+    refusal_->mutable_event()->mutable_writer()->set_refused_bytes(bytes);
+    refusal_->mutable_event()->mutable_writer()->set_refused_request(std::move(request));
+    announce_refusal();
+}
+
+void AttachStream::announce_refusal() {
+    if (!refusal_ || ending()) return;
+    if (!ready()) return want_room();
+    queue(to_buffer(*refusal_));
+    refusal_.reset();
+    pump();
+    request_taken();
+}
+
+void AttachStream::on_ready() {
+    announce_refusal();
+    LogStream::on_ready();
 }
 
 void AttachStream::on_port_event(hub::Channel& channel, const hub::EventItem& event) {
@@ -194,8 +259,57 @@ void AttachStream::send_break(port::Port& port) {
     const auto duration = break_duration(request_.break_().has_duration(), request_.break_().duration());
     if (!duration) return finish(duration.error());
     operation_started();
-    break_deadline_ = std::chrono::steady_clock::now() + no_deadline;
-    port.send_break(*duration, *break_deadline_, [this](const Result<void>& result) { line_request_done(result); });
+    line_deadline_ = std::chrono::steady_clock::now() + no_deadline;
+    port.send_break(*duration, *line_deadline_, [this](const Result<void>& result) { line_request_done(result); });
+}
+
+void AttachStream::change_settings(port::Port& port, const Result<line::SettingsChange>& change) {
+    if (!change) return finish(change.error());
+    operation_started();
+    line_deadline_ = std::chrono::steady_clock::now() + no_deadline;
+    port.change_settings(*change, *line_deadline_, [this](const Result<line::Settings>& settings) {
+        line_request_done(settings ? Result<void>{} : Result<void>{settings.error()});
+    });
+}
+
+void AttachStream::flush(port::Port& port) {
+    const auto direction = flush_direction(request_.flush());
+    if (!direction) return finish(direction.error());
+    operation_started();
+    const auto reply = [this](const Result<std::uint64_t>& discarded) {
+        line_request_done(discarded ? Result<void>{} : Result<void>{discarded.error()});
+    };
+    port.flush(*direction, reply, writer_->client());
+}
+
+/// Bytes of this stream wait for room in the port's queue, and behind them is the request that would make some: a flush, or
+/// a change of the flow control that holds the queue. The port gets it now, and once more at its place.
+void AttachStream::make_way() {
+    hub::Channel* channel = environment().hub.find(port());
+    if (ending() || making_way_ || !pending_.is_linked() || channel == nullptr) return;
+    const auto flow_control = channel->port().settings().format.flow_control;
+    const auto request = inbox_.find([flow_control](const v1::AttachRequest& waiting) {
+        if (waiting.flush() == v1::FLUSH_DIRECTION_OUTPUT || waiting.flush() == v1::FLUSH_DIRECTION_BOTH) return true;
+        const auto change = settings_change(waiting.set_format());
+        return change && change->flow_control && *change->flow_control != flow_control;
+    });
+    if (!request) return;
+    making_way_ = true;
+    operation_started();  // the reply finds the stream in place
+    if (request->has_flush()) {
+        const auto reply = [this](const Result<std::uint64_t>& discarded) { way_made(discarded.has_value()); };
+        return channel->port().flush(line::FlushDirection::output, reply, writer_->client());
+    }
+    const line::SettingsChange change{.flow_control = settings_change(request->set_format())->flow_control};
+    way_deadline_ = std::chrono::steady_clock::now() + no_deadline;
+    channel->port().change_settings(change, *way_deadline_, [this](const Result<line::Settings>&) { way_made(false); });
+}
+
+/// `again`: as long as it takes until the bytes in front of the request are through.
+void AttachStream::way_made(bool again) {
+    making_way_ = false;
+    if (again) make_way();
+    operation_ended();
 }
 
 void AttachStream::line_request_done(const Result<void>& result) {

@@ -42,10 +42,19 @@ private:
     void take_open(const v1::Open& open);
     void take_bytes(const std::string& bytes);
     void take_line_request();
+    void watch_for_device(bool on);
+    void start_line_request(port::Port& port);
     void set_signals(port::Port& port);
     void send_break(port::Port& port);
+    void change_settings(port::Port& port, const Result<line::SettingsChange>& change);
+    void flush(port::Port& port);
     void line_request_done(const Result<void>& result);
+    void make_way();
+    void way_made(bool again);
     Result<void> acquire(hub::Channel& channel, const v1::Open& open);
+    void refuse(const hub::Channel& channel, std::uint64_t bytes, std::string request);
+    void announce_refusal();
+    void on_ready() override;
 
     grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&context()};
     MemberCompletion<AttachStream, &AttachStream::request_completed, &AttachStream::request_arrived, nullptr,
@@ -61,7 +70,11 @@ private:
     v1::Mode mode_ = v1::MODE_UNSPECIFIED;
     std::unique_ptr<hub::Writer> writer_;
     hub::PendingWrite pending_;
-    std::optional<port::Deadline> break_deadline_;  ///< of the break that waits for its turn, and ends with the call
+    std::optional<port::Deadline>
+        line_deadline_;  ///< of the line request that waits for its turn, and ends with the call
+    bool making_way_ = false;
+    std::optional<port::Deadline> way_deadline_;  ///< of what make_way() asked for
+    std::optional<v1::AttachResponse> refusal_;   ///< of request_, until there is room to send it
 };
 
 }  // namespace vserd::rpc

@@ -74,8 +74,12 @@ private:
         finished_ = true;
         stop_waiting();
         timer_.cancel();
-        if (!result) return call_.fail(result.error(), {.bytes_taken = write_.taken});
         const hub::Channel* channel = call_.environment().hub.find(port_);
+        if (!result) {
+            const bool refused = channel != nullptr && result.error().failure == Failure::refused;
+            if (refused) port::add(channel->port().stats()->refused_bytes, write_.bytes.size() - write_.taken);
+            return call_.fail(result.error(), {.bytes_taken = write_.taken});
+        }
         if (channel != nullptr) response_.set_tx_offset(channel->port().tx_offset());
         response_.set_bytes_written(write_.taken);
         call_.succeed();

@@ -49,6 +49,7 @@ struct EventVisitor {
     void operator()(const port::SettingsChanged& event) const {
         message.mutable_settings()->set_baud(event.settings.baud);
         to_proto(event.settings.format, *message.mutable_settings()->mutable_format());
+        message.mutable_settings()->set_changed_outside(event.changed_outside);
     }
     void operator()(const port::SignalsChanged& event) const { to_proto(event.signals, *message.mutable_signals()); }
     void operator()(const port::LineErrorsCounted& event) const {
@@ -60,6 +61,20 @@ struct EventVisitor {
         to_proto(event.duration, *message.mutable_break_()->mutable_duration());
     }
     void operator()(const port::WriterChanged& event) const { message.mutable_writer()->set_client(event.client); }
+    void operator()(const port::Flushed& event) const {
+        // The directions are ours in order, after _UNSPECIFIED.
+        static_assert(static_cast<int>(line::FlushDirection::input) + 1 == v1::FLUSH_DIRECTION_INPUT);
+        static_assert(static_cast<int>(line::FlushDirection::both) + 1 == v1::FLUSH_DIRECTION_BOTH);
+        v1::Flushed& flushed = *message.mutable_flushed();
+        flushed.set_direction(static_cast<v1::FlushDirection>(static_cast<int>(event.direction) + 1));
+        flushed.set_bytes(event.bytes);
+        flushed.set_client(event.client);
+    }
+    void operator()(const port::ForeignReadersFound& event) const {
+        v1::ForeignReader& readers = *message.mutable_foreign_reader();
+        for (const std::string& process : event.processes) readers.add_processes(process);
+    }
+    void operator()(const port::OutputHeld& event) const { message.mutable_held()->set_held(event.held); }
 };
 
 }  // namespace
@@ -148,6 +163,8 @@ void to_proto(const hub::Channel& channel, v1::Port& message) {
     message.set_tx_offset(port.tx_offset());
     message.set_readers(channel.readers());
     message.set_log_id(std::string(channel.log().id()));
+    message.set_held_by_flow_control(port.held_by_flow_control());
+    for (const std::string& process : port.foreign_readers()) message.add_foreign_readers(process);
     to_proto(*port.stats(), *message.mutable_stats());
 }
 

@@ -7,6 +7,24 @@
 namespace vserd::rpc {
 namespace {
 
+/// A call that writes or changes the line: refused while a client holds the port exclusively.
+UnaryCall::PortWork unless_held(UnaryCall::PortWork work) {
+    return [work = std::move(work)](UnaryCall& call, hub::Channel& channel) {
+        const auto access = channel.check_access(nullptr);
+        access ? work(call, channel) : call.fail(access.error());
+    };
+}
+
+/// A call that asks for what is in force, which another program may have changed just now.
+UnaryCall::PortWork look_first(UnaryCall::PortWork work) {
+    return [work = std::move(work)](UnaryCall& call, hub::Channel& channel) {
+        channel.port().look([work, &call, port = channel.name()] {
+            hub::Channel* there = call.environment().hub.find(port);
+            there != nullptr ? work(call, *there) : call.fail(port_removed(port), {.port = port});
+        });
+    };
+}
+
 /// Starts a change of settings, and tells what is in force after it through `answer`.
 template <class Answer>
 void change_settings(UnaryCall& call, hub::Channel& channel, const line::SettingsChange& change,
@@ -66,38 +84,38 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* PortService::WatchPorts(Context* con
 grpc::ServerUnaryReactor* PortService::GetBaud(Context* context, const v1::GetBaudRequest* request,
                                                v1::GetBaudResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::get_baud, request->port(),
-                            [response](UnaryCall& call, hub::Channel& channel) {
+                            look_first([response](UnaryCall& call, hub::Channel& channel) {
                                 response->set_baud(channel.port().settings().baud);
                                 call.succeed();
-                            });
+                            }));
 }
 
 grpc::ServerUnaryReactor* PortService::SetBaud(Context* context, const v1::SetBaudRequest* request,
                                                v1::SetBaudResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::set_baud, request->port(),
-                            [=](UnaryCall& call, hub::Channel& channel) {
+                            unless_held([=](UnaryCall& call, hub::Channel& channel) {
                                 line::SettingsChange change;
                                 change.baud = request->baud();
                                 change_settings(
                                     call, channel, change, answer_by(context->deadline()),
                                     [response](const line::Settings& settings) { response->set_baud(settings.baud); });
-                            });
+                            }));
 }
 
 grpc::ServerUnaryReactor* PortService::GetFormat(Context* context, const v1::GetFormatRequest* request,
                                                  v1::GetFormatResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::get_format, request->port(),
-                            [response](UnaryCall& call, hub::Channel& channel) {
+                            look_first([response](UnaryCall& call, hub::Channel& channel) {
                                 to_proto(channel.port().settings().format, *response->mutable_format());
                                 call.succeed();
-                            });
+                            }));
 }
 
 grpc::ServerUnaryReactor* PortService::SetFormat(Context* context, const v1::SetFormatRequest* request,
                                                  v1::SetFormatResponse* response) {
     return UnaryCall::start(
         environment_, {context, request}, Method::set_format, request->port(),
-        [=](UnaryCall& call, hub::Channel& channel) {
+        unless_held([=](UnaryCall& call, hub::Channel& channel) {
             if (!request->has_format()) {
                 return call.fail(invalid_field("format", "format is missing; give what is to change in it"));
             }
@@ -106,7 +124,7 @@ grpc::ServerUnaryReactor* PortService::SetFormat(Context* context, const v1::Set
             change_settings(
                 call, channel, *change, answer_by(context->deadline()),
                 [response](const line::Settings& settings) { to_proto(settings.format, *response->mutable_format()); });
-        });
+        }));
 }
 
 grpc::ServerUnaryReactor* PortService::GetSignals(Context* context, const v1::GetSignalsRequest* request,
@@ -121,7 +139,7 @@ grpc::ServerUnaryReactor* PortService::SetSignals(Context* context, const v1::Se
                                                   v1::SetSignalsResponse* response) {
     return UnaryCall::start(
         environment_, {context, request}, Method::set_signals, request->port(),
-        [=](UnaryCall& call, hub::Channel& channel) {
+        unless_held([=](UnaryCall& call, hub::Channel& channel) {
             line::SignalChange change;
             if (request->has_dtr()) change.dtr = request->dtr();
             if (request->has_rts()) change.rts = request->rts();
@@ -129,13 +147,13 @@ grpc::ServerUnaryReactor* PortService::SetSignals(Context* context, const v1::Se
                 return call.fail(invalid_field("dtr", "neither dtr nor rts is given; give one or both"));
             }
             channel.port().set_signals(change, signals_reply(call, response));
-        });
+        }));
 }
 
 grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::SendBreakRequest* request,
                                                  v1::SendBreakResponse* /*response*/) {
     return UnaryCall::start(environment_, {context, request}, Method::send_break, request->port(),
-                            [=](UnaryCall& call, hub::Channel& channel) {
+                            unless_held([=](UnaryCall& call, hub::Channel& channel) {
                                 const auto duration = break_duration(request->has_duration(), request->duration());
                                 if (!duration) return call.fail(duration.error());
                                 const port::Deadline deadline = answer_by(context->deadline());
@@ -144,21 +162,22 @@ grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::Sen
                                     if (!result) return call.fail(result.error());
                                     call.succeed();
                                 });
-                            });
+                            }));
 }
 
 grpc::ServerUnaryReactor* PortService::Flush(Context* context, const v1::FlushRequest* request,
                                              v1::FlushResponse* response) {
-    return UnaryCall::start(
-        environment_, {context, request}, Method::flush, request->port(), [=](UnaryCall& call, hub::Channel& channel) {
-            const auto direction = flush_direction(request->direction());
-            if (!direction) return call.fail(direction.error());
-            channel.port().flush(*direction, [&call, response](const Result<std::uint64_t>& discarded) {
-                if (!discarded) return call.fail(discarded.error());
-                response->set_output_bytes_discarded(*discarded);
-                call.succeed();
-            });
-        });
+    const auto flush = [=](UnaryCall& call, hub::Channel& channel) {
+        const auto direction = flush_direction(request->direction());
+        if (!direction) return call.fail(direction.error());
+        const auto reply = [&call, response](const Result<std::uint64_t>& discarded) {
+            if (!discarded) return call.fail(discarded.error());
+            response->set_output_bytes_discarded(*discarded);
+            call.succeed();
+        };
+        channel.port().flush(*direction, reply, context->peer());
+    };
+    return UnaryCall::start(environment_, {context, request}, Method::flush, request->port(), unless_held(flush));
 }
 
 }  // namespace vserd::rpc

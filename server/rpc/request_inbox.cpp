@@ -1,5 +1,6 @@
 #include "rpc/request_inbox.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace vserd::rpc {
@@ -44,6 +45,13 @@ RequestInbox::Taken RequestInbox::take() {
     taken.read_on = !reading_ && has_room();
     if (taken.read_on) reading_ = true;
     return taken;
+}
+
+std::optional<v1::AttachRequest> RequestInbox::find(const std::function<bool(const v1::AttachRequest&)>& wanted) {
+    const std::lock_guard lock(mutex_);
+    const auto found =
+        std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return wanted(entry.request); });
+    return found == entries_.end() ? std::nullopt : std::optional(found->request);
 }
 
 bool RequestInbox::has_room() const noexcept { return entries_.size() < entries_max && bytes_ < bytes_wanted; }

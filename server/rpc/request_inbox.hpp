@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 
@@ -32,6 +33,8 @@ public:
     /// Nothing follows: the client closed its side or sent what is no request.
     void put_end(End end);
     Taken take();
+    /// A copy of the first request that `wanted` likes; it stays at its place.
+    std::optional<v1::AttachRequest> find(const std::function<bool(const v1::AttachRequest&)>& wanted);
 
 private:
     struct Entry {

@@ -129,15 +129,41 @@ TEST_P(ChannelTest, AnExclusiveWriterShutsOutTheOthersUntilItGoes) {
         Write taken("yes");
         channel.submit(holder, taken.pending);
         EXPECT_TRUE(taken.result && *taken.result);
+        EXPECT_EQ(channel.holder(), "holder");
+        EXPECT_TRUE(channel.check_access(&holder));
+        EXPECT_EQ(channel.check_access(&other).error().subject, "holder");
+        EXPECT_EQ(channel.check_access(nullptr).error().failure, Failure::refused);
     }
+    EXPECT_EQ(channel.holder(), "");
     ASSERT_TRUE(refused.result);
     EXPECT_EQ(refused.result->error().failure, Failure::refused);
     EXPECT_EQ(refused.result->error().subject, "holder");
+    EXPECT_TRUE(channel.check_access(&other));
+    EXPECT_TRUE(channel.check_access(nullptr));
     Write now("now");
     channel.submit(other, now.pending);
     EXPECT_TRUE(now.result && *now.result);
     EXPECT_EQ(recorder.count<port::WriterChanged>(), 2u);
     EXPECT_TRUE(until([&] { return device_received() == "yesnow"; }));
+}
+
+TEST_P(ChannelTest, WhatOthersHaveSubmittedIsRefusedWhenAClientTakesThePort) {
+    auto& channel = online_port();
+    Writer other{channel, "other"};
+    Writer holder{channel, "holder"};
+    Write waiting(std::string(1 << 20, 'x'));  // more than the queue and the pty take
+    Write own(std::string(10, 'y'));
+    channel.submit(other, waiting.pending);
+    channel.submit(holder, own.pending);
+    ASSERT_FALSE(waiting.result);
+
+    ASSERT_TRUE(holder.acquire_exclusive());
+
+    ASSERT_TRUE(waiting.result);
+    EXPECT_EQ(waiting.result->error().subject, "holder");
+    EXPECT_LT(waiting.pending.taken, waiting.bytes.size());
+    EXPECT_TRUE(until([&] { return device_received().size() == waiting.pending.taken + own.bytes.size(); }));
+    EXPECT_TRUE(own.result && *own.result);
 }
 
 TEST_P(ChannelTest, WritesWhileAwayFailOrWaitAsTheyWish) {

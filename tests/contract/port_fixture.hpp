@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -108,6 +109,19 @@ protected:
         EXPECT_TRUE(until([&] { return channel.port().state() == port::PortState::online; }))
             << channel.port().offline_reason();
         return channel;
+    }
+
+    static std::chrono::steady_clock::time_point soon() {
+        return std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    }
+
+    /// Runs one request to its reply.
+    template <class T>
+    Result<T> reply_of(const std::function<void(port::Reply<T>)>& request) {
+        std::optional<Result<T>> reply;
+        request([&](Result<T> result) { reply = std::move(result); });
+        EXPECT_TRUE(until([&] { return reply.has_value(); }));
+        return reply ? *reply : Result<T>(Error{Failure::timed_out, 0, "", "no reply"});
     }
 
     std::string skipped_;

@@ -15,19 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using port::PortState;
 
-class PortTest : public HubTest {
-protected:
-    static std::chrono::steady_clock::time_point soon() { return std::chrono::steady_clock::now() + 10s; }
-
-    /// Runs one request to its reply.
-    template <class T>
-    Result<T> reply_of(const std::function<void(port::Reply<T>)>& request) {
-        std::optional<Result<T>> reply;
-        request([&](Result<T> result) { reply = std::move(result); });
-        EXPECT_TRUE(until([&] { return reply.has_value(); }));
-        return reply ? *reply : Result<T>(Error{Failure::timed_out, 0, "", "no reply"});
-    }
-};
+class PortTest : public HubTest {};
 
 /// Serves no descriptor.
 class NoEngine final : public io::Engine {

@@ -147,6 +147,28 @@ TEST_F(VserctlAttach, ExclusiveKeepsOthersFromWriting) {
     EXPECT_THAT(refused.err, HasSubstr("vserctl@"));
 }
 
+TEST_F(VserctlAttach, AKeyTypedWhileAnotherHoldsThePortIsToldAndNotTheEnd) {
+    TerminalProgram watcher(daemon_.address(), {"attach", "fast"});
+    watcher.expect("attached to fast");
+    {
+        TerminalProgram holder(daemon_.address(), {"attach", "fast", "--exclusive"});
+        watcher.expect("nobody else may write");
+
+        watcher.type("key");
+        watcher.expect("bytes of yours were not sent");
+        holder.type("from the holder");
+        watcher.expect("from the holder");
+        holder.type(escape + ".");
+        EXPECT_EQ(holder.child().wait(), 0);
+    }
+    watcher.expect("everybody may write");
+    watcher.type("again");
+    watcher.expect("again");
+    watcher.type(escape + ".");
+
+    EXPECT_EQ(watcher.child().wait(), 0);
+}
+
 TEST_F(VserctlAttach, TellsWhenTheDeviceGoesAndComesBack) {
     TerminalProgram terminal(daemon_.address(), {"attach", "console"});
     terminal.expect("attached to console");

@@ -49,6 +49,7 @@ allow_insecure_remote = true
 streams_max = 7
 drain_limit = "250ms"
 state_dir = "/var/lib/vserd"
+on_foreign_change = "restore"
 log_level = "debug"
 [server.tls]
 certificate = "/c"
@@ -82,6 +83,7 @@ format = "5N1.5/xonxoff"
     want.streams_max = 7;
     want.drain_limit = std::chrono::milliseconds{250};
     want.state_dir = "/var/lib/vserd";
+    want.on_foreign_change = "restore";
     want.log_level = "debug";
     want.tls_certificate_file = "/c";
     want.tls_key_file = "/k";

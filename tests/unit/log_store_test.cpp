@@ -145,11 +145,15 @@ TEST(LogStore, EveryKindOfEventComesBack) {
     log.append_event(port::CameOnline{"/dev/x"});
     log.append_event(port::BreakSent{250ms});
     log.append_event(port::WriterChanged{"someone"});
+    log.append_event(port::Flushed{line::FlushDirection::output, 5'000'000'000, "flasher"});
+    log.append_event(port::ForeignReadersFound{{"agetty (pid 12)", "sh (pid 13)"}});
+    log.append_event(port::OutputHeld{true});
+    log.append_event(port::SettingsChanged{settings, true});
 
     const ByteLog next(opened(file));
 
     const auto& events = next.events();
-    ASSERT_EQ(events.size(), 7U);
+    ASSERT_EQ(events.size(), 11U);
     EXPECT_EQ(std::get<port::SettingsChanged>(events[0].event).settings, settings);
     EXPECT_EQ(std::get<port::SignalsChanged>(events[1].event).signals,
               (line::Signals{true, false, true, false, true, false}));
@@ -161,6 +165,15 @@ TEST(LogStore, EveryKindOfEventComesBack) {
     EXPECT_EQ(std::get<port::WriterChanged>(events[6].event).client, "someone");
     EXPECT_EQ(events[6].number, 7U);
     EXPECT_EQ(events[6].at.boot, log.events()[6].at.boot);
+    const auto& flushed = std::get<port::Flushed>(events[7].event);
+    EXPECT_EQ(flushed.direction, line::FlushDirection::output);
+    EXPECT_EQ(flushed.bytes, 5'000'000'000U);
+    EXPECT_EQ(flushed.client, "flasher");
+    EXPECT_EQ(std::get<port::ForeignReadersFound>(events[8].event).processes,
+              (std::vector<std::string>{"agetty (pid 12)", "sh (pid 13)"}));
+    EXPECT_TRUE(std::get<port::OutputHeld>(events[9].event).held);
+    EXPECT_FALSE(std::get<port::SettingsChanged>(events[0].event).changed_outside);
+    EXPECT_TRUE(std::get<port::SettingsChanged>(events[10].event).changed_outside);
 }
 
 TEST(LogStore, EventTextThatIsNotUtf8ComesBackAsUtf8) {

@@ -128,7 +128,8 @@ TEST_F(Metrics, ScrapeHoldsEveryFamilyOfTheContractWithItsType) {
         EXPECT_THAT(text, HasSubstr("# HELP " + std::string(name) + " "));
     }
     for (const char* name : {"vserd_port_up", "vserd_port_baud", "vserd_port_readers", "vserd_port_tx_queue_bytes",
-                             "vserd_engine_info", "vserd_engine_refused_info", "vserd_build_info", "vserd_workers_hung",
+                             "vserd_port_held_by_flow_control", "vserd_port_foreign_readers", "vserd_engine_info",
+                             "vserd_engine_refused_info", "vserd_build_info", "vserd_workers_hung",
                              "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds",
                              "process_max_fds", "process_start_time_seconds", "process_threads"}) {
         EXPECT_THAT(text, HasSubstr("# TYPE " + std::string(name) + " gauge\n"));

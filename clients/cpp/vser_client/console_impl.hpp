@@ -58,6 +58,7 @@ private:
     void handle(AttachCall::Step step, bool ok);
     void receive();
     void opened(const v1::Opened& message);
+    void forget_refused(std::uint64_t bytes);
     void deliver(std::vector<ConsoleItem>&& items);
     After judge(const grpc::Status& status);
     bool wait_backoff();

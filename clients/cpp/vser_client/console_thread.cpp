@@ -163,11 +163,21 @@ void Console::Impl::receive() {
         case v1::AttachResponse::kOpened: return opened(message.opened());
         case v1::AttachResponse::kData: cursor_.accept(from_proto(std::move(*message.mutable_data())), items); break;
         case v1::AttachResponse::kGap: cursor_.accept(from_proto(message.gap()), items); break;
-        case v1::AttachResponse::kEvent: cursor_.accept(from_proto(message.event()), items); break;
+        case v1::AttachResponse::kEvent:
+            forget_refused(message.event().writer().refused_bytes());
+            cursor_.accept(from_proto(message.event()), items);
+            break;
         default:  // text, which was not asked for, or newer than this library
             break;
     }
     deliver(std::move(items));
+}
+
+/// The port will never have these bytes: nobody may wait for them.
+void Console::Impl::forget_refused(std::uint64_t bytes) {
+    if (bytes == 0) return;
+    const std::lock_guard lock(mutex_);
+    tx_sent_ -= std::min(tx_sent_, bytes);
 }
 
 void Console::Impl::opened(const v1::Opened& message) {

@@ -86,6 +86,8 @@ Port from_proto(const v1::Port& port) {
     out.readers = port.readers();
     out.stats = from_proto(port.stats());
     out.log_id = port.log_id();
+    out.held_by_flow_control = port.held_by_flow_control();
+    out.foreign_readers = {port.foreign_readers().begin(), port.foreign_readers().end()};
     return out;
 }
 
@@ -101,15 +103,28 @@ Event from_proto(const v1::Event& event) {
     Event out{.offset = event.offset(), .time = from_proto(event.time()), .what = {}, .number = event.number()};
     switch (event.event_case()) {
         case v1::Event::kSettings:
-            out.what =
-                SettingsChanged{.baud = event.settings().baud(), .format = from_proto(event.settings().format())};
+            out.what = SettingsChanged{.baud = event.settings().baud(),
+                                       .format = from_proto(event.settings().format()),
+                                       .changed_outside = event.settings().changed_outside()};
             break;
         case v1::Event::kSignals: out.what = from_proto(event.signals()); break;
         case v1::Event::kLineError: out.what = from_proto(event.line_error()); break;
         case v1::Event::kOffline: out.what = Offline{event.offline().reason()}; break;
         case v1::Event::kOnline: out.what = Online{event.online().device()}; break;
         case v1::Event::kBreak: out.what = BreakSent{from_proto(event.break_().duration())}; break;
-        case v1::Event::kWriter: out.what = WriterChanged{event.writer().client()}; break;
+        case v1::Event::kWriter:
+            out.what = WriterChanged{event.writer().client(), event.writer().refused_bytes(),
+                                     event.writer().refused_request()};
+            break;
+        case v1::Event::kFlushed:
+            out.what = Flushed{enumerated(event.flushed().direction(), FlushDirection::both), event.flushed().bytes(),
+                               event.flushed().client()};
+            break;
+        case v1::Event::kForeignReader:
+            out.what =
+                ForeignReaders{{event.foreign_reader().processes().begin(), event.foreign_reader().processes().end()}};
+            break;
+        case v1::Event::kHeld: out.what = OutputHeld{event.held().held()}; break;
         case v1::Event::EVENT_NOT_SET: break;
     }
     return out;

@@ -103,6 +103,8 @@ struct Port {
     std::uint32_t readers = 0;
     PortStats stats;
     std::string log_id;  ///< another one: another log, whose offsets have nothing to do with those before
+    bool held_by_flow_control = false;         ///< bytes wait, and the device does not accept them
+    std::vector<std::string> foreign_readers;  ///< "agetty (pid 123)": it has the device open for reading too
 };
 
 /// Where in a port's log to start.
@@ -151,6 +153,7 @@ struct Gap {
 struct SettingsChanged {
     std::uint32_t baud = 0;
     Format format;
+    bool changed_outside = false;  ///< by another program, not by a request to vserd
 };
 struct Offline {
     std::string reason;
@@ -163,14 +166,34 @@ struct BreakSent {
 };
 struct WriterChanged {
     std::string client;  ///< who holds the port exclusively; empty: everybody may write
+    /// Of this console, refused because of the holder: bytes, and the name of a request such as "break".
+    std::uint64_t refused_bytes = 0;
+    std::string refused_request;
+};
+/// A flush discarded accepted bytes before they reached the device.
+struct Flushed {
+    FlushDirection direction = FlushDirection::both;
+    std::uint64_t bytes = 0;
+    std::string client;
+};
+/// Processes besides vserd that have the device open for reading; empty: none any more.
+struct ForeignReaders {
+    std::vector<std::string> processes;
+};
+/// Flow control stopped the output, or let it continue.
+struct OutputHeld {
+    bool held = false;
 };
 
 /// Something other than bytes that happened, at its place in the log. monostate: newer than this library.
 struct Event {
     std::uint64_t offset = 0;
     Time time;
-    std::variant<std::monostate, SettingsChanged, Signals, LineErrors, Offline, Online, BreakSent, WriterChanged> what;
-    std::uint64_t number = 0;  ///< of this log's events: 1, 2, 3, ...; 0: the server is too old to say
+    std::variant<std::monostate, SettingsChanged, Signals, LineErrors, Offline, Online, BreakSent, WriterChanged,
+                 Flushed, ForeignReaders, OutputHeld>
+        what;
+    std::uint64_t number =
+        0;  ///< of this log's events: 1, 2, 3, ...; 0: it is in no log, or the server is too old to say
 };
 
 using ReadItem = std::variant<Data, Gap, Event>;

@@ -83,6 +83,8 @@ void AttachSession::greet() {
     say(text);
     if (port.state == client::State::offline)
         say("the device is away: " + printable(port.offline_reason) + "; waiting for it");
+    if (port.held_by_flow_control) say("held by flow control: the device accepts no bytes");
+    if (!port.foreign_readers.empty()) say(describe_readers(port.foreign_readers));
 }
 
 int AttachSession::poll_timeout_ms() const {
@@ -196,6 +198,8 @@ void AttachSession::show_port() {
            " readers, offset " + std::to_string(console_.next_offset()) + ", " +
            std::to_string(now.stats.tx_queue_bytes) + " bytes queued for the device");
     if (now.signals) answer("modem lines: " + describe(*now.signals));
+    if (now.held_by_flow_control) answer("held by flow control: the device accepts no bytes");
+    if (!now.foreign_readers.empty()) answer(describe_readers(now.foreign_readers));
 }
 
 /// Three places hold bytes for the device: this program, the connection, and the server's queue.

@@ -90,7 +90,10 @@ int run_ports(const client::Client& client, const PortsCommand& command, bool js
     }
     Table table({"NAME", "STATE", "DEVICE", "BAUD", "FORMAT", "RECEIVED", "SENT", "READERS", "DESCRIPTION"});
     for (const auto& port : *ports) {
-        const auto note = port.offline_reason.empty() ? port.description : port.offline_reason;
+        auto note = printable(port.offline_reason.empty() ? port.description : port.offline_reason);
+        const auto add = [&note](const std::string& more) { note += (note.empty() ? "" : "; ") + more; };
+        if (port.held_by_flow_control) add("held by flow control");
+        if (!port.foreign_readers.empty()) add(describe_readers(port.foreign_readers));
         table.add({{printable(port.name), Colour::plain},
                    state_cell(port),
                    {printable(port.device), Colour::plain},
@@ -99,7 +102,7 @@ int run_ports(const client::Client& client, const PortsCommand& command, bool js
                    {human_bytes(port.stats.rx_bytes), Colour::plain},
                    {human_bytes(port.stats.tx_bytes), Colour::plain},
                    {std::to_string(port.readers), Colour::plain},
-                   {printable(note), Colour::dim}});
+                   {note, Colour::dim}});
     }
     put(table.text(stdout_wants_colour()));
     return exit_ok;

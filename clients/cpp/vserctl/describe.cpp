@@ -18,7 +18,8 @@ std::string with_one_decimal(double value) {
 struct Sentence {
     std::string operator()(std::monostate) const { return "something that this vserctl is too old to know"; }
     std::string operator()(const client::SettingsChanged& settings) const {
-        return "the line is now at " + std::to_string(settings.baud) + " " + to_string(settings.format);
+        return (settings.changed_outside ? "another program changed the line: " : "the line is now at ") +
+               std::to_string(settings.baud) + " " + to_string(settings.format);
     }
     std::string operator()(const client::Signals& signals) const { return "wires: " + describe(signals); }
     std::string operator()(const client::LineErrors& errors) const {
@@ -35,14 +36,34 @@ struct Sentence {
         return "break of " + human_duration(sent.duration) + " sent";
     }
     std::string operator()(const client::WriterChanged& writer) const {
-        return writer.client.empty() ? "everybody may write"
-                                     : printable(writer.client) + " holds the port; nobody else may write";
+        if (writer.client.empty()) return "everybody may write";
+        const auto holder = printable(writer.client) + " holds the port; ";
+        if (!writer.refused_request.empty()) return holder + printable(writer.refused_request) + " was refused";
+        if (writer.refused_bytes == 0) return holder + "nobody else may write";
+        return holder + std::to_string(writer.refused_bytes) + " bytes of yours were not sent";
+    }
+    std::string operator()(const client::Flushed& flushed) const {
+        return std::to_string(flushed.bytes) + " bytes were discarded before they were sent: flushed by " +
+               printable(flushed.client);
+    }
+    std::string operator()(const client::ForeignReaders& readers) const {
+        if (readers.processes.empty()) return "no other process reads the device";
+        return describe_readers(readers.processes);
+    }
+    std::string operator()(const client::OutputHeld& held) const {
+        return held.held ? "flow control holds the output: the device accepts no bytes" : "the output continues";
     }
 };
 
 }  // namespace
 
 std::string describe(const client::Event& event) { return std::visit(Sentence{}, event.what); }
+
+std::string describe_readers(const std::vector<std::string>& processes) {
+    std::string names;
+    for (const auto& process : processes) names += (names.empty() ? "" : ", ") + printable(process);
+    return "also open in " + names + ", which may take bytes that the device sends";
+}
 
 std::string describe(const client::Gap& gap) {
     auto text = gap.to > gap.from ? std::to_string(gap.to - gap.from) + " bytes are lost (offsets " +

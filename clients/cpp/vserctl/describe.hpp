@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "vser_client/console.hpp"
 #include "vser_client/types.hpp"
@@ -16,6 +17,8 @@ std::string describe(const vser::client::Reconnected& back);
 std::string describe(const vser::client::LogRestarted& restart);
 /// "dtr on, rts off, ...".
 std::string describe(const vser::client::Signals& signals);
+/// Processes besides vserd that read a port's device.
+std::string describe_readers(const std::vector<std::string>& processes);
 /// "512 B", "1.5 MB".
 std::string human_bytes(std::uint64_t bytes);
 /// "3 d 4 h", "12 s", "0.3 s".

@@ -27,6 +27,12 @@ JsonObject& JsonObject::field(std::string_view key, const std::vector<JsonObject
     return raw(key, "[" + list + "]");
 }
 
+JsonObject& JsonObject::field(std::string_view key, const std::vector<std::string>& values) {
+    std::string list;
+    for (const auto& value : values) list += (list.empty() ? "" : ",") + json_string(value);
+    return raw(key, "[" + list + "]");
+}
+
 static void append_json_escape(char32_t c, std::string& out) {
     std::array<char, 16> code{};
     if (c > 0xFFFF) {  // two halves, as JSON has it
@@ -108,6 +114,8 @@ constexpr std::array<const char*, 6> parities{"PARITY_UNSPECIFIED", "PARITY_NONE
 constexpr std::array<const char*, 4> stop_bits{"STOP_BITS_UNSPECIFIED", "STOP_BITS_1", "STOP_BITS_1_5", "STOP_BITS_2"};
 constexpr std::array<const char*, 4> flow_controls{"FLOW_CONTROL_UNSPECIFIED", "FLOW_CONTROL_NONE",
                                                    "FLOW_CONTROL_RTS_CTS", "FLOW_CONTROL_XON_XOFF"};
+constexpr std::array<const char*, 4> flush_directions{"FLUSH_DIRECTION_UNSPECIFIED", "FLUSH_DIRECTION_INPUT",
+                                                      "FLUSH_DIRECTION_OUTPUT", "FLUSH_DIRECTION_BOTH"};
 
 JsonObject to_json(const client::LineErrors& errors) {
     return JsonObject()
@@ -150,7 +158,8 @@ struct EventFields {
     void operator()(const client::SettingsChanged& settings) const {
         out.field("settings", JsonObject()
                                   .field("baud", std::uint64_t{settings.baud})
-                                  .field("format", vserctl::to_json(settings.format)));
+                                  .field("format", vserctl::to_json(settings.format))
+                                  .field("changed_outside", settings.changed_outside));
     }
     void operator()(const client::Signals& signals) const { out.field("signals", vserctl::to_json(signals)); }
     void operator()(const client::LineErrors& errors) const { out.field("line_error", to_json(errors)); }
@@ -164,8 +173,21 @@ struct EventFields {
         out.field("break", JsonObject().field("duration_ms", milliseconds(sent.duration)));
     }
     void operator()(const client::WriterChanged& writer) const {
-        out.field("writer", JsonObject().field("client", writer.client));
+        out.field("writer", JsonObject()
+                                .field("client", writer.client)
+                                .field("refused_bytes", writer.refused_bytes)
+                                .field("refused_request", writer.refused_request));
     }
+    void operator()(const client::Flushed& flushed) const {
+        out.field("flushed", JsonObject()
+                                 .field("direction", name_of(flushed.direction, flush_directions))
+                                 .field("bytes", flushed.bytes)
+                                 .field("client", flushed.client));
+    }
+    void operator()(const client::ForeignReaders& readers) const {
+        out.field("foreign_reader", JsonObject().field("processes", readers.processes));
+    }
+    void operator()(const client::OutputHeld& held) const { out.field("held", JsonObject().field("held", held.held)); }
 };
 
 struct ItemFields {
@@ -217,6 +239,7 @@ JsonObject to_json(const client::Port& port) {
     if (port.capabilities) out.field("capabilities", to_json(*port.capabilities));
     out.field("engine", port.engine).field("oldest_offset", port.oldest_offset).field("next_offset", port.next_offset);
     out.field("tx_offset", port.tx_offset).field("readers", std::uint64_t{port.readers}).field("log_id", port.log_id);
+    out.field("held_by_flow_control", port.held_by_flow_control).field("foreign_readers", port.foreign_readers);
     return out.field("stats", to_json(port.stats));
 }
 

@@ -24,6 +24,7 @@ public:
     }
     JsonObject& field(std::string_view key, const JsonObject& value) { return raw(key, value.text()); }
     JsonObject& field(std::string_view key, const std::vector<JsonObject>& values);
+    JsonObject& field(std::string_view key, const std::vector<std::string>& values);
     /// "{...}" on one line.
     std::string text() const { return "{" + fields_ + "}"; }
 

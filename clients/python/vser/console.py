@@ -17,7 +17,7 @@ from vser.attempt import After, Attempt, ConsoleOptions
 from vser.connection import Connection
 from vser.cursor import LogCursor
 from vser.errors import Unreachable, VserError, error_of
-from vser.items import ConsoleItem, Data, Disconnected, Gap, LogRestarted, Reconnected
+from vser.items import ConsoleItem, Data, Disconnected, Event, Gap, LogRestarted, Reconnected, WriterChanged
 from vser.outbox import Outbox
 from vser.types import Mode, Port, StartPoint
 from vser.v1 import admin_service_pb2 as admin_pb2
@@ -273,6 +273,9 @@ class Console:
             return self._opened(attempt, message.opened)
         item = convert.log_item_of(message)
         if item is not None:
+            if isinstance(item, Event) and isinstance(item.what, WriterChanged):
+                with self._changed:  # the port will never have these bytes: nobody may wait for them
+                    self._tx_sent = max(0, self._tx_sent - item.what.refused_bytes)
             for fresh in self._cursor.accept(item):
                 self._deliver(fresh)
         return not self._closing

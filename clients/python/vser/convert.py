@@ -128,6 +128,8 @@ def port_of(message: types_pb2.Port) -> types.Port:
         readers=message.readers,
         stats=_stats_of(message.stats),
         log_id=message.log_id,
+        held_by_flow_control=message.held_by_flow_control,
+        foreign_readers=tuple(message.foreign_readers),
     )
 
 
@@ -143,7 +145,8 @@ def gap_of(message: types_pb2.Gap) -> items.Gap:
 def _what_of(message: types_pb2.Event) -> items.EventKind | None:
     match message.WhichOneof("event"):
         case "settings":
-            return items.SettingsChanged(message.settings.baud, format_of(message.settings.format))
+            settings = message.settings
+            return items.SettingsChanged(settings.baud, format_of(settings.format), settings.changed_outside)
         case "signals":
             return signals_of(message.signals)
         case "line_error":
@@ -156,7 +159,15 @@ def _what_of(message: types_pb2.Event) -> items.EventKind | None:
             sent: types_pb2.BreakSent = getattr(message, "break")
             return items.BreakSent(seconds(sent.duration))
         case "writer":
-            return items.WriterChanged(message.writer.client)
+            writer = message.writer
+            return items.WriterChanged(writer.client, writer.refused_bytes, writer.refused_request)
+        case "flushed":
+            direction = types.FlushDirection(message.flushed.direction)
+            return items.Flushed(direction, message.flushed.bytes, message.flushed.client)
+        case "foreign_reader":
+            return items.ForeignReaders(tuple(message.foreign_reader.processes))
+        case "held":
+            return items.OutputHeld(message.held.held)
     return None
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TypeAlias
 
 from vser.errors import VserError
-from vser.types import Format, LineErrors, Signals
+from vser.types import FlushDirection, Format, LineErrors, Signals
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -46,10 +46,11 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class SettingsChanged:
-    """Baud or format changed; this is in force now."""
+    """Baud or format changed; this is in force now. `changed_outside`: by another program, not by a request to vserd."""
 
     baud: int
     format: Format
+    changed_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,51 @@ class BreakSent:
 
 @dataclass(frozen=True, slots=True)
 class WriterChanged:
-    """Who holds the port exclusively, as that client named itself; empty: everybody may write."""
+    """Who holds the port exclusively, as that client named itself; empty: everybody may write.
 
+    `refused_bytes`, `refused_request`: bytes of this console, or a request such as "break", that were refused because of the holder.
+    """
+
+    client: str
+    refused_bytes: int = 0
+    refused_request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """A flush discarded accepted bytes before they reached the device."""
+
+    direction: FlushDirection
+    bytes: int
     client: str
 
 
-EventKind: TypeAlias = SettingsChanged | Signals | LineErrors | Offline | Online | BreakSent | WriterChanged
+@dataclass(frozen=True, slots=True)
+class ForeignReaders:
+    """Processes besides vserd that have the device open for reading; empty: none any more."""
+
+    processes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputHeld:
+    """Flow control stopped the output, or let it continue."""
+
+    held: bool
+
+
+EventKind: TypeAlias = (
+    SettingsChanged
+    | Signals
+    | LineErrors
+    | Offline
+    | Online
+    | BreakSent
+    | WriterChanged
+    | Flushed
+    | ForeignReaders
+    | OutputHeld
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +177,15 @@ __all__ = [
     "Disconnected",
     "Event",
     "EventKind",
+    "Flushed",
+    "ForeignReaders",
     "Gap",
     "LineErrors",
     "LogItem",
     "LogRestarted",
     "Offline",
     "Online",
+    "OutputHeld",
     "Reconnected",
     "SettingsChanged",
     "WriterChanged",

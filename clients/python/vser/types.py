@@ -176,6 +176,8 @@ class Port:
     readers: int
     stats: PortStats
     log_id: str
+    held_by_flow_control: bool = False  # bytes wait, and the device does not accept them
+    foreign_readers: tuple[str, ...] = ()  # "agetty (pid 123)": it has the device open for reading too
 
     @property
     def online(self) -> bool:

@@ -1,0 +1,127 @@
+#include "io/device_readers.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <sstream>
+
+namespace vserd::io {
+namespace {
+
+struct CloseDirectory {
+    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
+};
+using Directory = std::unique_ptr<DIR, CloseDirectory>;
+
+/// What /proc/PID/stat says, as far as it is of use here.
+struct Process {
+    pid_t pid = 0;
+    pid_t session = 0;
+    dev_t terminal = 0;  ///< the controlling one
+    std::string name;
+};
+
+/// The next entry that is a number: processes of /proc, descriptors of /proc/PID/fd.
+std::optional<int> next_number(DIR* directory) {
+    while (const dirent* entry = ::readdir(directory)) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
+        const std::string_view name(entry->d_name);
+        int number = 0;
+        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+        if (error == std::errc{} && end == name.data() + name.size()) return number;
+    }
+    return std::nullopt;
+}
+
+/// A program may give itself any bytes as its name.
+std::string printable(std::string name) {
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return c < 0x20 || c == 0x7F; }, '?');
+    return name;
+}
+
+/// "PID (NAME) STATE PPID PGRP SESSION TTY_NR ..." of proc(5); the name may hold anything.
+std::optional<Process> read_process(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const auto name_begin = text.find('(');
+    const auto name_end = text.rfind(')');
+    if (name_begin == std::string::npos || name_end == std::string::npos) return std::nullopt;
+    Process process{pid, 0, 0, printable(text.substr(name_begin + 1, name_end - name_begin - 1))};
+    std::istringstream fields(text.substr(name_end + 1));
+    char state = 0;
+    pid_t parent = 0;
+    pid_t group = 0;
+    unsigned terminal = 0;
+    fields >> state >> parent >> group >> process.session >> terminal;
+    if (!fields) return std::nullopt;
+    process.terminal = makedev((terminal >> 8U) & 0xFFFU, (terminal & 0xFFU) | ((terminal >> 12U) & 0xFFF00U));
+    return process;
+}
+
+bool opened_for_reading(const std::string& process_folder, int fd) {
+    std::ifstream info(process_folder + "/fdinfo/" + std::to_string(fd));
+    std::string key;
+    std::string position;
+    unsigned flags = 0;
+    info >> key >> position >> key >> std::oct >> flags;
+    return !info || (flags & static_cast<unsigned>(O_ACCMODE)) != static_cast<unsigned>(O_WRONLY);
+}
+
+std::set<dev_t> read_devices(const Process& process, const std::set<dev_t>& devices) {
+    const std::string folder = "/proc/" + std::to_string(process.pid);
+    const bool has_terminal = devices.contains(process.terminal);
+    const Directory fds(::opendir((folder + "/fd").c_str()));
+    std::set<dev_t> found;
+    if (!fds) {
+        if (has_terminal) found.insert(process.terminal);
+        return found;
+    }
+    while (const auto fd = next_number(fds.get())) {
+        struct statx status {};
+        const std::string entry = folder + "/fd/" + std::to_string(*fd);
+        // The process may have files open on a file server that does not answer: ask for no more than is known here.
+        if (::statx(AT_FDCWD, entry.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) continue;
+        if (!S_ISCHR(status.stx_mode)) continue;
+        dev_t device = makedev(status.stx_rdev_major, status.stx_rdev_minor);
+        if (device == makedev(5, 0) && has_terminal) device = process.terminal;  // /dev/tty
+        if (devices.contains(device) && !found.contains(device) && opened_for_reading(folder, *fd)) {
+            found.insert(device);
+        }
+    }
+    return found;
+}
+
+}  // namespace
+
+std::map<dev_t, std::vector<std::string>> device_readers(const std::set<dev_t>& devices, std::size_t names_max) {
+    std::map<dev_t, std::map<pid_t, Process>> readers;
+    const Directory processes(::opendir("/proc"));
+    while (processes) {
+        const auto pid = next_number(processes.get());
+        if (!pid) break;
+        if (*pid == ::getpid()) continue;
+        const auto process = read_process(*pid);
+        if (!process) continue;
+        for (const dev_t device : read_devices(*process, devices)) readers[device].emplace(*pid, *process);
+    }
+    std::map<dev_t, std::vector<std::string>> names;
+    for (const auto& [device, found] : readers) {
+        for (const auto& [pid, process] : found) {
+            const bool led = process.session != pid && found.contains(process.session);
+            if (led || names[device].size() >= names_max) continue;
+            names[device].push_back(process.name + " (pid " + std::to_string(pid) + ")");
+        }
+    }
+    return names;
+}
+
+}  // namespace vserd::io
