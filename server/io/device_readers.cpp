@@ -6,13 +6,14 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <sstream>
+
+#include "base/text.hpp"
 
 namespace vserd::io {
 namespace {
@@ -41,13 +42,6 @@ std::optional<int> next_number(DIR* directory) {
     return std::nullopt;
 }
 
-/// A program may give itself any bytes as its name.
-std::string printable(std::string name) {
-    std::replace_if(
-        name.begin(), name.end(), [](char c) { return c < 0x20 || c == 0x7F; }, '?');
-    return name;
-}
-
 /// "PID (NAME) STATE PPID PGRP SESSION TTY_NR ..." of proc(5); the name may hold anything.
 std::optional<Process> read_process(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
@@ -55,7 +49,7 @@ std::optional<Process> read_process(pid_t pid) {
     const auto name_begin = text.find('(');
     const auto name_end = text.rfind(')');
     if (name_begin == std::string::npos || name_end == std::string::npos) return std::nullopt;
-    Process process{pid, 0, 0, printable(text.substr(name_begin + 1, name_end - name_begin - 1))};
+    Process process{pid, 0, 0, base::printable_text(text.substr(name_begin + 1, name_end - name_begin - 1))};
     std::istringstream fields(text.substr(name_end + 1));
     char state = 0;
     pid_t parent = 0;

@@ -96,7 +96,7 @@ TEST_P(HoldTest, OtherRequestsGetPastHeldOutputAfterAWhile) {
 
     ASSERT_TRUE(changed) << changed.error().message;
     EXPECT_EQ(port.settings().baud, 9600U);
-    EXPECT_TRUE(port.held_by_flow_control());
+    EXPECT_TRUE(until([&] { return port.held_by_flow_control(); }));
     device_sends(xon);
     EXPECT_TRUE(all_arrived(port));
 }

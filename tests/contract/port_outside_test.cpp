@@ -95,6 +95,7 @@ TEST_P(OutsideTest, BytesPassAsTheyAreWhateverModesAnotherProgramSet) {
     EXPECT_EQ(modes().c_lflag & (ICANON | ECHO | ISIG), 0U);
     EXPECT_TRUE(until([&] { return !changes().empty(); }));
     EXPECT_TRUE(changes()[0].changed_outside);
+    device_received();  // what was echoed before the port put an end to it
     device_received_.clear();
     device_sends("\r\x03\x04");
     EXPECT_TRUE(until([&] { return recorder_.text == "login: \r\x03\x04"; })) << recorder_.text;
@@ -170,8 +171,12 @@ public:
         pid_ = ::fork();
         if (pid_ == 0) {
             ::setsid();
+            // This process's own descriptors of the device are none of the holder's.
+            const int ready = 3;
+            ::dup2(ends[1], ready);
+            ::close_range(ready + 1, ~0U, 0);
             const int fd = ::open(path.c_str(), flags | O_NOCTTY | O_NONBLOCK);
-            if (::write(ends[1], "x", 1) != 1 || fd < 0) ::_exit(1);
+            if (::write(ready, "x", 1) != 1 || fd < 0) ::_exit(1);
             for (;;) ::pause();
         }
         char ready = 0;
