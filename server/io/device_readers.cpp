@@ -1,27 +1,20 @@
 #include "io/device_readers.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <sstream>
 
 #include "base/text.hpp"
+#include "io/numbers_in.hpp"
 
 namespace vserd::io {
 namespace {
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 /// What /proc/PID/stat says, as far as it is of use here.
 struct Process {
@@ -30,17 +23,6 @@ struct Process {
     dev_t terminal = 0;  ///< the controlling one
     std::string name;
 };
-
-/// The next entry that is a number: processes of /proc, descriptors of /proc/PID/fd.
-std::optional<int> next_number(DIR* directory) {
-    while (const dirent* entry = ::readdir(directory)) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
-        const std::string_view name(entry->d_name);
-        int number = 0;
-        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-        if (error == std::errc{} && end == name.data() + name.size()) return number;
-    }
-    return std::nullopt;
-}
 
 /// "PID (NAME) STATE PPID PGRP SESSION TTY_NR ..." of proc(5); the name may hold anything.
 std::optional<Process> read_process(pid_t pid) {
@@ -73,21 +55,21 @@ bool opened_for_reading(const std::string& process_folder, int fd) {
 std::set<dev_t> read_devices(const Process& process, const std::set<dev_t>& devices) {
     const std::string folder = "/proc/" + std::to_string(process.pid);
     const bool has_terminal = devices.contains(process.terminal);
-    const Directory fds(::opendir((folder + "/fd").c_str()));
+    const std::vector<int> fds = numbers_in(folder + "/fd");
     std::set<dev_t> found;
-    if (!fds) {
+    if (fds.empty()) {  // another user's process, most likely
         if (has_terminal) found.insert(process.terminal);
         return found;
     }
-    while (const auto fd = next_number(fds.get())) {
+    for (const int fd : fds) {
         struct statx status {};
-        const std::string entry = folder + "/fd/" + std::to_string(*fd);
+        const std::string entry = folder + "/fd/" + std::to_string(fd);
         // The process may have files open on a file server that does not answer: ask for no more than is known here.
         if (::statx(AT_FDCWD, entry.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) continue;
         if (!S_ISCHR(status.stx_mode)) continue;
         dev_t device = makedev(status.stx_rdev_major, status.stx_rdev_minor);
         if (device == makedev(5, 0) && has_terminal) device = process.terminal;  // /dev/tty
-        if (devices.contains(device) && !found.contains(device) && opened_for_reading(folder, *fd)) {
+        if (devices.contains(device) && !found.contains(device) && opened_for_reading(folder, fd)) {
             found.insert(device);
         }
     }
@@ -98,14 +80,11 @@ std::set<dev_t> read_devices(const Process& process, const std::set<dev_t>& devi
 
 std::map<dev_t, std::vector<std::string>> device_readers(const std::set<dev_t>& devices, std::size_t names_max) {
     std::map<dev_t, std::map<pid_t, Process>> readers;
-    const Directory processes(::opendir("/proc"));
-    while (processes) {
-        const auto pid = next_number(processes.get());
-        if (!pid) break;
-        if (*pid == ::getpid()) continue;
-        const auto process = read_process(*pid);
+    for (const pid_t pid : numbers_in("/proc")) {
+        if (pid == ::getpid()) continue;
+        const auto process = read_process(pid);
         if (!process) continue;
-        for (const dev_t device : read_devices(*process, devices)) readers[device].emplace(*pid, *process);
+        for (const dev_t device : read_devices(*process, devices)) readers[device].emplace(pid, *process);
     }
     std::map<dev_t, std::vector<std::string>> names;
     for (const auto& [device, found] : readers) {

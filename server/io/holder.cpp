@@ -1,6 +1,5 @@
 #include "io/holder.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
@@ -15,35 +14,16 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
-#include <memory>
 #include <span>
 #include <sstream>
 #include <utility>
 #include <vector>
 
 #include "base/text.hpp"
+#include "io/numbers_in.hpp"
 
 namespace vserd::io {
 namespace {
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
-
-/// The numeric entries of a directory: processes of /proc, descriptors of /proc/N/fd.
-std::vector<int> numbers_in(const std::string& path) {
-    std::vector<int> numbers;
-    const Directory directory(::opendir(path.c_str()));
-    while (directory) {
-        const dirent* entry = ::readdir(directory.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
-        if (entry == nullptr) break;
-        char* end = nullptr;
-        const long number = std::strtol(entry->d_name, &end, 10);
-        if (end != entry->d_name && *end == '\0') numbers.push_back(static_cast<int>(number));
-    }
-    return numbers;
-}
 
 using Matches = std::function<bool(const struct statx&)>;
 

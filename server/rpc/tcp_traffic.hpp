@@ -6,9 +6,9 @@ namespace vserd::rpc {
 
 /// What the kernel has moved on a TCP connection.
 struct TcpTraffic {
-    bool open = false;  ///< neither shut down here nor reset
+    bool open = false;           ///< neither shut down here nor reset
     std::uint64_t received = 0;  ///< and read by the process
-    std::uint64_t sent = 0;  ///< and acknowledged by the peer
+    std::uint64_t sent = 0;      ///< and acknowledged by the peer
 };
 /// Not open for what is not TCP.
 TcpTraffic tcp_traffic(int fd) noexcept;

@@ -73,7 +73,7 @@ std::string usage_error(const std::string& what, const std::string& help, bool j
                                     .message = what,
                                     .reason = "USAGE",
                                     .metadata = {{"help", "vserctl " + help}}};
-    return JsonObject().field("error", to_json(error)).text() + "\n";
+    return JsonObject().field("error", vserctl::to_json(error)).text() + "\n";
 }
 
 class Parser {
