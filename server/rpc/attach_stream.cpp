@@ -11,10 +11,11 @@ namespace {
 constexpr std::chrono::hours no_deadline{24 * 365};
 
 /// Who holds the port, as an event for one stream that is not in the log.
-v1::AttachResponse writer_event(const hub::Channel& channel) {
+/// An event of this stream alone, at the stream's place in the log.
+v1::AttachResponse writer_event(const hub::Channel& channel, std::uint64_t offset) {
     v1::AttachResponse response;
     v1::Event& event = *response.mutable_event();
-    event.set_offset(channel.log().next_offset());
+    event.set_offset(offset);
     to_proto(std::chrono::system_clock::now(), *event.mutable_time());
     event.mutable_writer()->set_client(channel.holder());
     return response;
@@ -142,7 +143,7 @@ void AttachStream::take_open(const v1::Open& open) {
     opened.set_offset(std::max(offset(), channel->log().oldest_offset()));
     queue(to_buffer(response));
     if (const std::string holder = channel->holder(); !holder.empty() && mode_ != v1::MODE_EXCLUSIVE) {
-        queue(to_buffer(writer_event(*channel)));
+        queue(to_buffer(writer_event(*channel, offset())));
     }
     pump();
     request_taken();
@@ -216,7 +217,7 @@ void AttachStream::start_line_request(port::Port& port) {
 /// to tell it, so that a client that does not read cannot pile up refusals.
 void AttachStream::refuse(const hub::Channel& channel, std::uint64_t bytes, std::string request) {
     port::add(channel.port().stats()->refused_bytes, bytes);
-    refusal_ = writer_event(channel);
+    refusal_ = writer_event(channel, 0);
     refusal_->mutable_event()->mutable_writer()->set_refused_bytes(bytes);
     refusal_->mutable_event()->mutable_writer()->set_refused_request(std::move(request));
     announce_refusal();
@@ -225,6 +226,7 @@ void AttachStream::refuse(const hub::Channel& channel, std::uint64_t bytes, std:
 void AttachStream::announce_refusal() {
     if (!refusal_ || ending()) return;
     if (!ready()) return want_room();
+    refusal_->mutable_event()->set_offset(offset());
     queue(to_buffer(*refusal_));
     refusal_.reset();
     pump();

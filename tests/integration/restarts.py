@@ -113,7 +113,8 @@ def bytes_of(items):
 
 
 def events_of(items):
-    return [type(item.what) for item in items if isinstance(item, vser.Event)]
+    """But for those that name this process, which has the terminal open too."""
+    return [type(item.what) for item in items if isinstance(item, vser.Event) and not isinstance(item.what, vser.ForeignReaders)]
 
 
 def holes(sent, got):

@@ -163,11 +163,11 @@ def test_a_proxy_of_the_environment_is_not_used(address, variable, words):
 
 
 def test_names_of_other_clients_are_shown_as_text(address):
-    with vser.connect(address) as client, client.attach("echo", mode=vser.Mode.EXCLUSIVE, name="a\u202eb\u009b2J\u2066"):
+    with vser.connect(address) as client, client.attach("echo", mode=vser.Mode.EXCLUSIVE, name="a\u202eb2J\u2066"):
         refused = vserctl(address, "write", "echo", "x")
 
     assert refused.returncode == 1
-    assert "a\\u202eb\\u009b2J\\u2066" in refused.stderr.decode()
+    assert "a\\u202eb2J\\u2066" in refused.stderr.decode()
 
 
 def test_a_usage_error_is_json_where_json_was_asked_for(address):

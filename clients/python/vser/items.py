@@ -78,7 +78,8 @@ class BreakSent:
 class WriterChanged:
     """Who holds the port exclusively, as that client named itself; empty: everybody may write.
 
-    `refused_bytes`, `refused_request`: bytes of this console, or a request such as "break", that were refused because of the holder.
+    `refused_bytes`, `refused_request`: bytes of this console, or a request such as "break", that were refused because of the
+    holder.
     """
 
     client: str
