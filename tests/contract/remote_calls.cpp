@@ -117,6 +117,7 @@ RemoteConsole::RemoteConsole(RemoteClient& client, const std::string& received, 
 }
 
 void RemoteConsole::take_message() {
+    if (message_.has_event()) refused_bytes_ += message_.event().writer().refused_bytes();
     if (!message_.has_opened()) return take_item(message_);
     EXPECT_FALSE(opened_) << "opened twice";
     opened_ = true;

@@ -180,6 +180,9 @@ public:
     /// The last record whose writing was begun, if there is any.
     std::optional<std::string> last_record() const;
     bool opened() const noexcept { return opened_; }
+    /// Of what it wrote, as it was told: another client held the port.
+    std::uint64_t refused_bytes() const noexcept { return refused_bytes_; }
+    std::uint32_t writer() const noexcept { return next_record_.writer; }
 
 private:
     void begin() override { send_next(); }
@@ -199,6 +202,7 @@ private:
     bool broken_ = false;
     bool half_closes_ = false;
     bool opened_ = false;
+    std::uint64_t refused_bytes_ = 0;
 };
 
 }  // namespace vserd

@@ -240,7 +240,9 @@ bool RpcFaultRun::settled() const {
     const auto written = [this](const RemoteConsole* console) {
         if (console->over() || console->cancelled()) return true;
         const auto last = console->last_record();
-        return console->has_written() && (!last || engine_->bytes_written().find(*last) != std::string::npos);
+        const bool told =
+            !last || console->refused_bytes() > 0 || engine_->bytes_written().find(*last) != std::string::npos;
+        return console->has_written() && told;
     };
     return is_online() && port.tx_queue_bytes() == 0 && device_.has_said_all() &&
            std::ranges::all_of(writes_, [](const Written& write) { return write.call->over(); }) &&
@@ -293,6 +295,10 @@ void RpcFaultRun::check_end() {
                    was_settled_ && info.metadata().contains("bytes_taken")) {
             account_.cut_short(write.id, std::stoull(info.metadata().at("bytes_taken")));
         }
+    }
+    for (const auto* console : consoles_) {
+        // One that did not read to the end may not have learned of it.
+        if (console->refused_bytes() > 0 || !was_settled_) account_.refused(console->writer());
     }
     account_.arrived(engine_->bytes_written());
     account_.check(was_settled_);

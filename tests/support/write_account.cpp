@@ -118,6 +118,11 @@ void WriteAccount::check(bool complete) const {
     check_streams();
 }
 
+void WriteAccount::refused(std::uint32_t writer) {
+    const std::scoped_lock lock{mutex_};
+    refused_.insert(writer);
+}
+
 void WriteAccount::check_accepted(bool complete) const {
     for (const auto& [id, told] : accepted_) {
         if (!complete && told.end > next_) continue;
@@ -144,7 +149,7 @@ void WriteAccount::check_cut_short() const {
     }
 }
 
-/// What a stream wrote arrives in order and whole, but for the last.
+/// What a stream wrote arrives in order and whole, but for the last and what was refused.
 void WriteAccount::check_streams() const {
     const std::pair<const RecordId, Arrived>* last = nullptr;
     for (const auto& entry : arrived_) {
@@ -153,7 +158,7 @@ void WriteAccount::check_streams() const {
             const bool follows = last != nullptr && last->first == RecordId{id.writer, id.number - 1};
             const bool whole = follows && last->second.received == last->second.size;
             const bool in_order = !follows || last->second.start < record.start;
-            EXPECT_TRUE(in_order && (whole || !holes_.empty()))
+            EXPECT_TRUE(in_order && (whole || !holes_.empty() || refused_.contains(id.writer)))
                 << to_string(id) << " came, and the one before it not, not whole, or later";
         }
         last = &entry;

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ public:
     void accepted(RecordId id, std::size_t size, std::uint64_t tx_offset);
     /// It was not taken whole. `taken`: what the server said that it took, if it said.
     void cut_short(RecordId id, std::optional<std::uint64_t> taken);
+    /// Some of what this writer wrote was refused, and it was told so.
+    void refused(std::uint32_t writer);
 
     /// Compares both, once nothing more comes. `complete`: whatever was accepted must have arrived.
     void check(bool complete) const;
@@ -64,6 +67,7 @@ private:
     std::vector<Hole> holes_;
     std::map<RecordId, Accepted> accepted_;
     std::map<RecordId, std::optional<std::uint64_t>> cut_short_;
+    std::set<std::uint32_t> refused_;
 };
 
 }  // namespace vserd::test
