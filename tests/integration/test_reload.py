@@ -102,6 +102,7 @@ def test_a_disk_that_does_nothing_stops_neither_ports_nor_reloads_asked_for_mean
     disk.stop()
 
     logged.reload(line + port_table("new", "sim:echo?unpaced=1"))
+    until(lambda: any(file.name.startswith("new") for file in (tmp_path / "state").iterdir()))  # it has begun
     for _ in range(3):
         logged.daemon.process.send_signal(signal.SIGHUP)
     wire.send(b"received meanwhile")
