@@ -26,7 +26,7 @@ struct LogQueue::Shared {
     explicit Shared(std::unique_ptr<LogOutput> to) : output(std::move(to)) {}
 
     void run();
-    void write(std::deque<LogLine> batch, std::uint64_t lost);
+    void write(const std::deque<LogLine>& batch, std::uint64_t lost);
     std::deque<LogLine> take(std::uint64_t& lost);
 
     const std::unique_ptr<LogOutput> output;  // the thread's
@@ -51,7 +51,7 @@ void LogQueue::Shared::run() {
             writing = false;
             return changed.notify_all();
         }
-        write(std::move(batch), lines_lost);
+        write(batch, lines_lost);
     }
 }
 
@@ -71,7 +71,7 @@ std::deque<LogLine> LogQueue::Shared::take(std::uint64_t& lines_lost) {
     return std::exchange(lines, {});
 }
 
-void LogQueue::Shared::write(std::deque<LogLine> batch, std::uint64_t lines_lost) {
+void LogQueue::Shared::write(const std::deque<LogLine>& batch, std::uint64_t lines_lost) {
     const auto now = std::chrono::steady_clock::now();
     if (lines_lost > 0) output->write(dropped_notice(lines_lost));
     for (const LogLine& sum : repeats.sums(now)) output->write(sum);

@@ -54,7 +54,7 @@ Writer::~Writer() {
 Result<void> Writer::acquire_exclusive() {
     if (channel_ == nullptr) return Error{Failure::unavailable, 0, "", "the port was removed"};
     if (channel_->exclusive_ == this) return {};
-    if (const auto access = channel_->check_access(this); !access) return access;
+    if (auto access = channel_->check_access(this); !access) return access;
     channel_->set_exclusive(this);
     channel_->refuse_pending_writes_of_others();
     return {};

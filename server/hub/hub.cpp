@@ -111,7 +111,7 @@ Hub::DiskWork Hub::disk_work(const HubConfig& config) {
     };
 }
 
-void Hub::apply(const HubConfig& config, std::map<std::string, FiledLog> prepared) {
+void Hub::apply(const HubConfig& config, std::map<std::string, FiledLog>&& prepared) {
     const bool limits_changed = !(limits_ == config.limits);
     limits_ = config.limits;
     removed_ports_keep_ = config.removed_ports_keep;

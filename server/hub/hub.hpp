@@ -62,7 +62,7 @@ public:
     /// Makes the ports be as `config` says: starts new ones, stops missing ones, and changes the others in place. Only one
     /// with another device, or other limits, is replaced (its readers are closed), and opens its device when nobody who
     /// leaves has it any more.
-    void apply(const HubConfig& config, std::map<std::string, FiledLog> prepared = {});
+    void apply(const HubConfig& config, std::map<std::string, FiledLog>&& prepared = {});
 
     Channel* find(std::string_view name) noexcept;
     /// Failure::not_found with the closest name in the message; invalid_argument (subject "port") for an empty name.

@@ -9,10 +9,12 @@ using WallTime = std::chrono::system_clock::time_point;
 /// The time since the machine booted, time asleep included: nobody sets this clock, so everything is measured and ordered
 /// by it.
 struct BootClock {
+    // NOLINTBEGIN(readability-identifier-naming): the names that <chrono> requires of a clock
     using duration = std::chrono::nanoseconds;
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<BootClock>;
+    // NOLINTEND(readability-identifier-naming)
     static constexpr bool is_steady = true;
 
     static time_point now() noexcept;

@@ -112,11 +112,10 @@ void UringEngine::completed(std::uint64_t user_data, int result, bool more) noex
     const unsigned events = request == Request::poll_read ? POLLIN : POLLOUT;
     if (result >= 0) {
         became_ready(key, static_cast<unsigned>(result) | events);
-    } else if (result == -ECANCELED) {
-        became_ready(key, events);  // the thread that had asked is gone: try, and ask again
-    } else if (result == -EINVAL && request == Request::poll_write) {
-        // A tty wakes its pollers when its settings change. The kernel arms a one-shot poll anew then, and fails because a
-        // tty has two wait queues. Whether the device can be watched at all is what the poll for reading shows.
+    } else if (result == -ECANCELED || (result == -EINVAL && request == Request::poll_write)) {
+        // Try, and ask again. ECANCELED: the thread that asked is gone. EINVAL: a tty wakes its pollers when its settings
+        // change; the kernel then arms a one-shot poll anew and fails because a tty has two wait queues. Whether the device can
+        // be watched at all is what the poll for reading shows.
         became_ready(key, events);
     } else {
         became_unwatchable(key, -result);

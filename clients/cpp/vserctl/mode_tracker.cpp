@@ -219,7 +219,7 @@ void ModeTracker::end_resource(char final) {
     const auto end = list.find(';');
     const auto value = end == std::string_view::npos ? std::string_view() : list.substr(end + 1);
     const int resource = std::clamp(number_of(list, 0), 0, 9);
-    const bool on = value.find_first_not_of("0") != std::string_view::npos;
+    const bool on = value.find_first_not_of('0') != std::string_view::npos;
     if (final == 'm' && list.empty()) resources_ = 0;
     if (final == 'm' && !list.empty()) set_bit(resources_, resource, on);
     if (final == 'n' && resource != 4) set_bit(resources_, list.empty() ? 2 : resource, true);
@@ -238,7 +238,7 @@ void ModeTracker::end_plain_sequence(char final) {
     }
     if (!is_plain(list)) return;
     if (final == 'm') colours_ = list.find_first_not_of("0;") != std::string_view::npos;
-    if (final == 'r') margins_ = list.find_first_not_of(";") != std::string_view::npos;
+    if (final == 'r') margins_ = list.find_first_not_of(';') != std::string_view::npos;
     if (final == 'g' && list == "3") tab_stops_ = true;
     if (final == 'i' && (list == "5" || list == "4")) set_mode("5i", list == "5");
     if (final != 'h' && final != 'l') return;
