@@ -34,8 +34,8 @@ public:
                 require(!at_ || gap->from >= *at_ || gap->to == gap->from, "what was given is not told to be lost");
                 at_ = at_ ? std::max(*at_, gap->to) : gap->to;
             } else if (const auto* event = std::get_if<Event>(&item)) {
-                require(all == nullptr || !last_event_ || event->time > *last_event_, "no event comes twice");
-                last_event_ = event->time;
+                require(all == nullptr || event->number > last_event_, "no event comes twice");
+                last_event_ = event->number;
             }
         }
         items.clear();
@@ -46,7 +46,7 @@ public:
 
 private:
     std::optional<std::uint64_t> at_;
-    std::optional<Time> last_event_;
+    std::uint64_t last_event_ = 0;  ///< its number
 };
 
 /// An item as the server sends and the client receives it.
@@ -61,7 +61,7 @@ void accept(LogCursor& cursor, const hub::Item& item, Items& out) {
         cursor.accept(Gap{.from = gap->from, .to = gap->to, .events_lost = gap->events_lost}, out);
     } else {
         const auto& event = std::get<hub::EventItem>(item);
-        cursor.accept(Event{.offset = event.offset, .time = event.time, .what = {}}, out);
+        cursor.accept(Event{.offset = event.offset, .time = event.at.wall, .what = {}, .number = event.number}, out);
     }
 }
 
