@@ -16,7 +16,7 @@ namespace {
 
 std::uint64_t number_of_this_process() {
     std::uint64_t number = 0;
-    static_cast<void>(::getrandom(&number, sizeof number, 0));
+    if (::getrandom(&number, sizeof number, 0) < 0) number = static_cast<std::uint64_t>(::getpid()) << 1U;
     return number | 1U;
 }
 
