@@ -1,5 +1,6 @@
 """What vserctl leaves on a terminal, and how one gets out of it."""
 import json
+import pathlib
 import signal
 import subprocess
 import time
@@ -83,11 +84,18 @@ def test_a_read_of_the_history_does_so_too(daemon, device):
         assert_clean(terminal.out)
 
 
+def wait_until_stopped(pid):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
+        assert time.monotonic() < deadline, "the process did not stop"
+
+
 def test_a_stop_does_so_too(daemon, device):
     with made_dirty(daemon.address, device, "attach", "board") as terminal:
         terminal.process.send_signal(signal.SIGTSTP)
         terminal.wait(b"\x1b[0m", after=terminal.out.rindex(b"!"))
         assert_clean(terminal.out)
+        wait_until_stopped(terminal.process.pid)  # a SIGCONT before that would be lost
         terminal.process.send_signal(signal.SIGCONT)
         terminal.type(ESCAPE + b".")
         assert terminal.ends() == 0
