@@ -277,6 +277,8 @@ void Channel::on_descriptor(int fd) {
     fd >= 0 ? keeper_->device_opened(name(), fd) : keeper_->device_lost(name());
 }
 
+bool Channel::keeps_descriptor() const { return keeper_ != nullptr && keeper_->keeps_device(name()); }
+
 void Channel::on_transmit_change() {
     if (port_.state() == port::PortState::offline) {
         fail_pending_writes(

@@ -162,6 +162,7 @@ private:
     void on_transmit_change() override;
     void on_transmitted(std::uint64_t tx_offset) override;
     void on_descriptor(int fd) override;
+    bool keeps_descriptor() const override;
     void on_terminal_closed(bool closed) override;
     void on_status(const line::LineStatus& status) override;
 

@@ -254,6 +254,11 @@ void Keeper::device_lost(const std::string& port) {
     fd_store_->remove(device_name(*entry->second.number));
 }
 
+bool Keeper::keeps_device(const std::string& port) const {
+    const auto entry = ports_.find(port);
+    return entry != ports_.end() && entry->second.device;
+}
+
 void Keeper::drop(const std::string& port) {
     const auto node = ports_.extract(port);
     if (node.empty()) return;

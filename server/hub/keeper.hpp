@@ -65,6 +65,8 @@ public:
 
     void device_opened(const std::string& port, int fd);
     void device_lost(const std::string& port);
+    /// Whether the fd store has the port's open device.
+    bool keeps_device(const std::string& port) const;
     /// The port was removed.
     void drop(const std::string& port);
     /// When all configured ports have been opened: lets go of what belongs to none of them, and says what that was.

@@ -155,7 +155,7 @@ Result<void> check_held_node(const std::string& path, int fd) {
     return {};
 }
 
-void let_go_of_held(int fd) noexcept {
+void release_lock(int fd) noexcept {
     ::ioctl(fd, TIOCNXCL);
     ::flock(fd, LOCK_UN);
 }

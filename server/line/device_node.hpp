@@ -21,8 +21,9 @@ Result<io::Fd> open_device_node(const std::string& path);
 /// Whether `fd`, which a process before us opened so, is still the node at `path` and has not been hung up.
 Result<void> check_held_node(const std::string& path, int fd);
 
-/// Undoes on a descriptor that is not gone on with what would keep others out: duplicates of it may live on for a while.
-void let_go_of_held(int fd) noexcept;
+/// Lets others open the device before `fd` is closed: a duplicate of it in the service manager's fd store may live a little
+/// longer, and would keep the lock. Never blocks.
+void release_lock(int fd) noexcept;
 
 /// The error for a device that somebody else holds, naming who, so far as /proc tells.
 Error busy_error(const std::string& path, dev_t device, int own_fd);

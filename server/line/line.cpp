@@ -65,7 +65,7 @@ Result<std::unique_ptr<Line>> adopt_line(std::string_view device, io::Fd held, c
     }
     const std::string path(device);
     if (const auto same = check_held_node(path, held.get()); !same) {
-        let_go_of_held(held.get());
+        release_lock(held.get());
         return same.error();
     }
     return kind == Kind::vser ? VserLine::adopt(path, std::move(held), settings)

@@ -29,6 +29,8 @@ public:
     virtual void on_transmitted(std::uint64_t /*tx_offset*/) {}
     /// The device was opened and has this descriptor; -1: it is closed, or is about to be.
     virtual void on_descriptor(int /*fd*/) {}
+    /// Whether the next process is to get the open device, so that its lock must outlive the close here.
+    virtual bool keeps_descriptor() const { return false; }
     /// As Port::terminal_closed().
     virtual void on_terminal_closed(bool /*closed*/) {}
 };

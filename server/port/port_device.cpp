@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "line/device_node.hpp"
 #include "port/port_impl.hpp"
 
 namespace vserd::port {
@@ -173,6 +174,7 @@ void Port::Impl::continue_close() {
     }
     if (call_running_ || close_running_) return;
     close_running_ = true;
+    if (!listener_.keeps_descriptor()) line::release_lock(line_->fd());
     const auto line = std::make_shared<Line>(std::exchange(line_, nullptr));
     // Closing a tty waits for its output: not on this thread.
     environment_.workers.run({

@@ -23,6 +23,7 @@ class FdStore:
         self.kept = []  # (name, fd) in the order of arrival
         self._changed = threading.Condition()
         self._ready = 0
+        self._paused = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.path)
         threading.Thread(target=self._serve, daemon=True).start()
@@ -33,6 +34,7 @@ class FdStore:
                 data, fds, _, _ = socket.recv_fds(self._socket, 65536, FDS_MAX)
                 message = dict(line.split("=", 1) for line in data.decode().splitlines())
                 with self._changed:
+                    self._changed.wait_for(lambda: not self._paused)
                     self._take(message, fds)
                     self._changed.notify_all()
 
@@ -46,6 +48,20 @@ class FdStore:
             for entry in [entry for entry in self.kept if entry[0] == name]:
                 os.close(entry[1])
                 self.kept.remove(entry)
+
+    @contextlib.contextmanager
+    def slow(self):
+        """Messages are taken only after this."""
+        self._pause(True)
+        try:
+            yield
+        finally:
+            self._pause(False)
+
+    def _pause(self, paused):
+        with self._changed:
+            self._paused = paused
+            self._changed.notify_all()
 
     def names(self):
         with self._changed:

@@ -368,7 +368,7 @@ TEST(LogStore, WhatIsNoLogOrAnothersIsRefused) {
     EXPECT_THAT(refusal({"board", "/dev/ttyUSB1", identity.capacity_bytes}), HasSubstr("another device"));
     EXPECT_THAT(refusal({"board", identity.device, 1 << 20}), HasSubstr("bytes_per_port"));
     EXPECT_THAT(LogStore::open(memory_file(), identity).error().message, HasSubstr("too short"));
-    ::ftruncate(file.get(), 8192);
+    ASSERT_EQ(::ftruncate(file.get(), 8192), 0);
     EXPECT_THAT(refusal(identity), HasSubstr("bytes_per_port"));
 }
 
