@@ -16,6 +16,9 @@
 namespace vserd::io {
 namespace {
 
+/// Its fd store holds duplicates of our devices, which it never reads.
+constexpr pid_t service_manager = 1;
+
 /// What /proc/PID/stat says, as far as it is of use here.
 struct Process {
     pid_t pid = 0;
@@ -81,7 +84,7 @@ std::set<dev_t> read_devices(const Process& process, const std::set<dev_t>& devi
 std::map<dev_t, std::vector<std::string>> device_readers(const std::set<dev_t>& devices, std::size_t names_max) {
     std::map<dev_t, std::map<pid_t, Process>> readers;
     for (const pid_t pid : numbers_in("/proc")) {
-        if (pid == ::getpid()) continue;
+        if (pid == ::getpid() || pid == service_manager) continue;
         const auto process = read_process(pid);
         if (!process) continue;
         for (const dev_t device : read_devices(*process, devices)) readers[device].emplace(pid, *process);
