@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/result.hpp"
+#include "base/result.hpp"
 #include "line/settings.hpp"
 
 namespace vserd::config {

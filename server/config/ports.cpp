@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "config/limits.hpp"
-#include "line/sim_spec.hpp"
+#include "sim/sim_spec.hpp"
 
 namespace vserd::config {
 namespace {
@@ -65,7 +65,7 @@ void read_device(Table& table, PortEntry& entry, Taken& taken) {
     }
     entry.device = path;
     if (is_simulated(path)) {
-        const auto spec = line::parse_sim_spec(path);
+        const auto spec = sim::parse_sim_spec(path);
         if (!spec) table.problem(device->at, "'device' in [[port]]: " + spec.error().message);
         return;
     }

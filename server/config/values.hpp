@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/result.hpp"
+#include "base/result.hpp"
 
 /// The small grammars inside strings. All pure; failures are Failure::invalid_argument with a message that shows the
 /// grammar.

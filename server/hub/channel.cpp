@@ -5,7 +5,7 @@
 
 namespace vserd::hub {
 
-Reader::Reader(Channel& channel, Cursor start, Sink& sink) : channel_(&channel), cursor_(start), sink_(sink) {
+Reader::Reader(Channel& channel, log::Cursor start, Sink& sink) : channel_(&channel), cursor_(start), sink_(sink) {
     channel.busy_readers_.push_back(*this);
     channel.count_reader(+1);
 }
@@ -14,9 +14,9 @@ Reader::~Reader() {
     if (channel_ != nullptr) channel_->count_reader(-1);
 }
 
-std::optional<Item> Reader::next(std::size_t bytes_max) {
+std::optional<log::Item> Reader::next(std::size_t bytes_max) {
     if (channel_ == nullptr) return std::nullopt;
-    const Cursor before = cursor_;
+    const log::Cursor before = cursor_;
     auto item = channel_->log_.read(cursor_, bytes_max);
     if (item && channel_->log_.is_lost(*item)) {
         cursor_ = before;
@@ -25,7 +25,7 @@ std::optional<Item> Reader::next(std::size_t bytes_max) {
     }
     if (!item) {
         wait();
-    } else if (const auto* gap = std::get_if<GapItem>(&*item)) {
+    } else if (const auto* gap = std::get_if<log::GapItem>(&*item)) {
         port::add(channel_->port_.stats()->gap_bytes, gap->to - gap->from);
     }
     return item;
@@ -61,40 +61,40 @@ Result<void> Writer::acquire_exclusive() {
 }
 
 Channel::Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook,
-                 Keeper* keeper, KeptPort kept)
+                 restart::Keeper* keeper, restart::KeptPort kept)
     : limits_(limits),
       hook_(std::move(hook)),
       keeper_(keeper),
       kept_(std::move(kept)),
-      log_(kept_.store ? std::move(kept_.store) : LogStore::in_memory(limits.history_bytes)),
+      log_(kept_.store ? std::move(kept_.store) : log::LogStore::in_memory(limits.history_bytes)),
       port_(environment, std::move(config), *this) {}
 
 Channel::~Channel() = default;
 
 void Channel::start() {
-    LogHeader& saved = log_.store().header();
-    const std::uint64_t configured = packed(port_.config().settings);
+    log::LogHeader& saved = log_.store().header();
+    const std::uint64_t configured = log::packed(port_.config().settings);
     port::PortResume resume;
     resume.device = std::move(kept_.device);
     resume.tx_offset = saved.transmitted.load(std::memory_order_relaxed);
-    resume.terminal_closed = (saved.standing.load(std::memory_order_relaxed) & standing_terminal_closed) != 0;
+    resume.terminal_closed = (saved.standing.load(std::memory_order_relaxed) & log::standing_terminal_closed) != 0;
     if (kept_.goes_on) {
-        resume.in_force = unpacked(saved.settings.load(std::memory_order_relaxed));
-        resume.status = saved_status(saved);
+        resume.in_force = log::unpacked(saved.settings.load(std::memory_order_relaxed));
+        resume.status = log::saved_status(saved);
         // What was set at run time stays, as over an unplug, unless the configuration asks for something else now.
         if (saved.configured.load(std::memory_order_relaxed) == configured) resume.settings = resume.in_force;
         end_what_was_left();
     }
     saved.configured.store(configured, std::memory_order_relaxed);
-    saved.settings.store(packed(resume.settings.value_or(port_.config().settings)), std::memory_order_relaxed);
+    saved.settings.store(log::packed(resume.settings.value_or(port_.config().settings)), std::memory_order_relaxed);
     port_.start(std::move(resume));
 }
 
 /// The clients of the process before are gone, and its device perhaps.
 void Channel::end_what_was_left() {
     const std::uint64_t standing = log_.store().header().standing.load(std::memory_order_relaxed);
-    left_online_ = (standing & standing_online) != 0;
-    if ((standing & standing_held) != 0) record_event(port::WriterChanged{});
+    left_online_ = (standing & log::standing_online) != 0;
+    if ((standing & log::standing_held) != 0) record_event(port::WriterChanged{});
 }
 
 void Channel::interrupt(const std::string& why) {
@@ -127,7 +127,7 @@ void Channel::stop(std::function<void()> done) {
 void Channel::reconfigure(const port::PortConfig& config, std::function<void(const Error&)> refused) {
     port_.reconfigure(config, [this, refused = std::move(refused)](const Result<line::Settings>& result) {
         if (result) {
-            log_.store().header().configured.store(packed(port_.config().settings), std::memory_order_relaxed);
+            log_.store().header().configured.store(log::packed(port_.config().settings), std::memory_order_relaxed);
         } else if (result.error().failure != Failure::unavailable) {
             refused(result.error());
         }
@@ -146,9 +146,9 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
                      "port \"" + name() + "\" has " + std::to_string(readers_count_) +
                          " readers, the most it takes; close some"};
     }
-    const Moment now = Moment::now();
+    const log::Moment now = log::Moment::now();
     log_.note_clock(now);
-    Cursor cursor = log_.head();
+    log::Cursor cursor = log_.head();
     if (std::holds_alternative<StartOldest>(start)) {
         cursor = log_.at_offset(log_.oldest_offset());
     } else if (const auto* offset = std::get_if<StartOffset>(&start)) {
@@ -245,22 +245,22 @@ void Channel::on_received(std::size_t size) {
 void Channel::on_event(const port::Event& event) {
     if (const auto* online = std::get_if<port::CameOnline>(&event)) {
         // To a log that goes on it never was away; who watches ports wants to know all the same.
-        if (online->taken_over && kept_.goes_on) return announce({log_.next_offset(), Moment::now(), event, 0});
+        if (online->taken_over && kept_.goes_on) return announce({log_.next_offset(), log::Moment::now(), event, 0});
         if (left_online_)
             record_event(port::WentOffline{"vserd was not running; what the device sent meanwhile is lost"});
     }
     if (std::holds_alternative<port::CameOnline>(event)) note_configured();
     if (const auto* settings = std::get_if<port::SettingsChanged>(&event);
         settings != nullptr && !settings->changed_outside) {
-        log_.store().header().settings.store(packed(settings->settings), std::memory_order_relaxed);
+        log_.store().header().settings.store(log::packed(settings->settings), std::memory_order_relaxed);
     }
     record_event(event);
 }
 
 /// A reload while the device was away is in force only now.
 void Channel::note_configured() {
-    LogHeader& saved = log_.store().header();
-    const std::uint64_t configured = packed(port_.config().settings);
+    log::LogHeader& saved = log_.store().header();
+    const std::uint64_t configured = log::packed(port_.config().settings);
     if (saved.configured.load(std::memory_order_relaxed) == configured) return;
     saved.configured.store(configured, std::memory_order_relaxed);
     saved.settings.store(configured, std::memory_order_relaxed);
@@ -270,7 +270,7 @@ void Channel::on_transmitted(std::uint64_t tx_offset) {
     log_.store().header().transmitted.store(tx_offset, std::memory_order_relaxed);
 }
 
-void Channel::on_status(const line::LineStatus& status) { save_status(log_.store().header(), status); }
+void Channel::on_status(const line::LineStatus& status) { log::save_status(log_.store().header(), status); }
 
 void Channel::on_descriptor(int fd) {
     if (keeper_ == nullptr || port_.kind() == line::Kind::simulated) return;
@@ -291,9 +291,9 @@ void Channel::on_transmit_change() {
 void Channel::record_event(const port::Event& event) {
     const bool online = std::holds_alternative<port::CameOnline>(event);
     if (online || std::holds_alternative<port::WentOffline>(event)) left_online_ = false;
-    const Moment now = Moment::now();
+    const log::Moment now = log::Moment::now();
     log_.append_event(event, now);
-    const EventItem item{log_.next_offset(), now, event, log_.next_event()};
+    const log::EventItem item{log_.next_offset(), now, event, log_.next_event()};
     remember(event);
     announce(item);
     wake_readers();
@@ -301,21 +301,21 @@ void Channel::record_event(const port::Event& event) {
 
 /// How things stand, for the process that comes after this one.
 void Channel::remember(const port::Event& event) {
-    if (std::holds_alternative<port::CameOnline>(event)) set_standing(standing_online, true);
-    if (std::holds_alternative<port::WentOffline>(event)) set_standing(standing_online, false);
+    if (std::holds_alternative<port::CameOnline>(event)) set_standing(log::standing_online, true);
+    if (std::holds_alternative<port::WentOffline>(event)) set_standing(log::standing_online, false);
     if (const auto* writer = std::get_if<port::WriterChanged>(&event))
-        set_standing(standing_held, !writer->client.empty());
+        set_standing(log::standing_held, !writer->client.empty());
 }
 
 void Channel::set_standing(std::uint64_t bit, bool on) {
-    Word& saved = log_.store().header().standing;
+    log::Word& saved = log_.store().header().standing;
     const std::uint64_t standing = saved.load(std::memory_order_relaxed);
     saved.store(on ? standing | bit : standing & ~bit, std::memory_order_relaxed);
 }
 
-void Channel::on_terminal_closed(bool closed) { set_standing(standing_terminal_closed, closed); }
+void Channel::on_terminal_closed(bool closed) { set_standing(log::standing_terminal_closed, closed); }
 
-void Channel::announce(const EventItem& item) {
+void Channel::announce(const log::EventItem& item) {
     if (hook_) hook_(*this, item);
 }
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <variant>
 
-#include "hub/byte_log.hpp"
-#include "hub/keeper.hpp"
 #include "hub/sink.hpp"
+#include "log/byte_log.hpp"
 #include "port/port.hpp"
+#include "restart/keeper.hpp"
 
 namespace vserd::hub {
 
@@ -27,7 +27,7 @@ struct StartTail {
     std::uint64_t bytes;
 };
 struct StartSince {
-    WallTime time;
+    log::WallTime time;
 };
 struct StartAge {
     std::chrono::nanoseconds age;  ///< not negative
@@ -37,13 +37,13 @@ using StartPoint = std::variant<StartLive, StartOldest, StartOffset, StartTail, 
 /// One subscription: a cursor in one log. Destroying it detaches. Io thread only.
 class Reader : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
-    Reader(Channel& channel, Cursor start, Sink& sink);
+    Reader(Channel& channel, log::Cursor start, Sink& sink);
     ~Reader();
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
 
     /// The next item, data of at most `bytes_max` bytes; nothing: the sink will be told when there is more.
-    std::optional<Item> next(std::size_t bytes_max);
+    std::optional<log::Item> next(std::size_t bytes_max);
     /// Whether next() would return something; where not, the sink will be told when there is.
     bool has_more();
     std::uint64_t offset() const noexcept { return cursor_.offset; }
@@ -55,7 +55,7 @@ private:
     void wait();
 
     Channel* channel_;
-    Cursor cursor_;
+    log::Cursor cursor_;
     Sink& sink_;
 };
 
@@ -101,14 +101,14 @@ struct ChannelLimits {
 class Channel : private port::Listener {
 public:
     /// Told of every event, after the log has it.
-    using EventHook = std::function<void(Channel&, const EventItem&)>;
+    using EventHook = std::function<void(Channel&, const log::EventItem&)>;
     /// Told, later, that what the log held is lost: its file was cut short.
     void on_log_cut(std::function<void()> hook) { cut_hook_ = std::move(hook); }
 
     /// `keeper` outlives the channel; null: nothing of it is kept over the end of the process. `kept`: what the port begins
     /// with.
     Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook,
-            Keeper* keeper = nullptr, KeptPort kept = {});
+            restart::Keeper* keeper = nullptr, restart::KeptPort kept = {});
     ~Channel() override;
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
@@ -121,7 +121,7 @@ public:
     /// The log will go on in another channel, and says so where the device was open: before stop().
     void interrupt(const std::string& why);
     /// After stop(): for that channel.
-    LogStoreRef store() noexcept { return LogStoreRef(&log_.store()); }
+    log::LogStoreRef store() noexcept { return log::LogStoreRef(&log_.store()); }
     /// Goes on as `config` says, which has the same name and device. `refused`: the line does not take its settings.
     void reconfigure(const port::PortConfig& config, std::function<void(const Error&)> refused);
     /// Refuses new writes from now on (server going down); readers go on.
@@ -130,7 +130,7 @@ public:
     const std::string& name() const noexcept { return port_.config().name; }
     port::Port& port() noexcept { return port_; }
     const port::Port& port() const noexcept { return port_; }
-    const ByteLog& log() const noexcept { return log_; }
+    const log::ByteLog& log() const noexcept { return log_; }
     std::uint32_t readers() const noexcept { return readers_count_; }
     /// What became of what a process before this one left.
     bool goes_on() const noexcept { return kept_.goes_on; }
@@ -170,7 +170,7 @@ private:
     void note_configured();
     void remember(const port::Event& event);
     void set_standing(std::uint64_t bit, bool on);
-    void announce(const EventItem& item);
+    void announce(const log::EventItem& item);
     void note_cut();
     void end_what_was_left();
     void wake_readers();
@@ -183,9 +183,9 @@ private:
     const ChannelLimits limits_;
     EventHook hook_;
     std::function<void()> cut_hook_;
-    Keeper* const keeper_;
-    KeptPort kept_;  ///< of which the store and the device are handed on
-    ByteLog log_;
+    restart::Keeper* const keeper_;
+    restart::KeptPort kept_;  ///< of which the store and the device are handed on
+    log::ByteLog log_;
     port::Port port_;
     List<Reader> busy_readers_;     ///< with something to read, or not asking
     List<Reader> waiting_readers_;  ///< at the head: woken by the next item

@@ -56,7 +56,7 @@ std::size_t common_letters(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-Hub::Hub(io::Loop& loop, Keeper* keeper)
+Hub::Hub(io::Loop& loop, restart::Keeper* keeper)
     : loop_(loop),
       keeper_(keeper),
       workers_(loop),
@@ -66,7 +66,7 @@ Hub::Hub(io::Loop& loop, Keeper* keeper)
 
 Hub::~Hub() = default;
 
-LogIdentity Hub::identity_of(const port::PortConfig& config) const {
+log::LogIdentity Hub::identity_of(const port::PortConfig& config) const {
     return {config.name, config.device, limits_.history_bytes};
 }
 
@@ -87,7 +87,7 @@ bool Hub::has_log_for(const port::PortConfig& config) const {
 
 Hub::DiskWork Hub::disk_work(const HubConfig& config) {
     const bool limits_changed = !(limits_ == config.limits);
-    std::vector<std::function<FiledLog()>> openers;
+    std::vector<std::function<restart::FiledLog()>> openers;
     std::vector<std::string> names;
     std::vector<std::string> files;
     for (const port::PortConfig& port : config.ports) {
@@ -102,7 +102,7 @@ Hub::DiskWork Hub::disk_work(const HubConfig& config) {
     if (removed_timer_) removed_timer_->cancel();  // whose log goes on would lose it meanwhile
     if (names.empty()) return nullptr;
     return [names = std::move(names), openers = std::move(openers), files = std::move(files)] {
-        std::map<std::string, FiledLog> logs;
+        std::map<std::string, restart::FiledLog> logs;
         for (std::size_t i = 0; i < names.size(); ++i) {
             if (!files[i].empty()) ::unlink(files[i].c_str());
             logs.insert_or_assign(names[i], openers[i]());
@@ -111,7 +111,7 @@ Hub::DiskWork Hub::disk_work(const HubConfig& config) {
     };
 }
 
-void Hub::apply(const HubConfig& config, std::map<std::string, FiledLog>&& prepared) {
+void Hub::apply(const HubConfig& config, std::map<std::string, restart::FiledLog>&& prepared) {
     const bool limits_changed = !(limits_ == config.limits);
     limits_ = config.limits;
     removed_ports_keep_ = config.removed_ports_keep;
@@ -155,17 +155,17 @@ void Hub::apply(const HubConfig& config, std::map<std::string, FiledLog>&& prepa
 }
 
 /// The log of the port that a reload removed, or else that of the process before.
-KeptPort Hub::kept_for(const port::PortConfig& config) {
-    KeptPort kept;
+restart::KeptPort Hub::kept_for(const port::PortConfig& config) {
+    restart::KeptPort kept;
     kept.store = removed_.take(identity_of(config));
     kept.goes_on = static_cast<bool>(kept.store);
     if (kept.store) return kept;
     if (removed_.drop(config.name)) drop_logs({config.name});
-    return keeper_ != nullptr ? keeper_->open(config, limits_.history_bytes) : KeptPort{};
+    return keeper_ != nullptr ? keeper_->open(config, limits_.history_bytes) : restart::KeptPort{};
 }
 
 void Hub::add(const port::PortConfig& config, bool terminal_closed) {
-    auto hook = [this](Channel& channel, const EventItem& event) {
+    auto hook = [this](Channel& channel, const log::EventItem& event) {
         each_watcher([&](PortWatcher& watcher) { watcher.on_port_event(channel, event); });
     };
     auto channel = std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_, &foreign_readers_},
@@ -237,7 +237,7 @@ std::chrono::milliseconds Hub::keeps_log_of(const Channel& channel) const noexce
 
 void Hub::keep_log(Channel& channel) {
     const port::PortConfig& config = channel.port().config();
-    const LogIdentity identity{config.name, config.device, channel.log().capacity_bytes()};
+    const log::LogIdentity identity{config.name, config.device, channel.log().capacity_bytes()};
     drop_logs(removed_.add(identity, channel.store(), std::chrono::steady_clock::now() + removed_ports_keep_));
     watch_removed();
 }

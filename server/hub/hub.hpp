@@ -12,10 +12,10 @@
 
 #include "hub/channel.hpp"
 #include "hub/delivery_histogram.hpp"
-#include "hub/removed_logs.hpp"
 #include "port/device_watch.hpp"
 #include "port/foreign_readers.hpp"
 #include "port/worker_pool.hpp"
+#include "restart/removed_logs.hpp"
 
 namespace vserd::hub {
 
@@ -24,7 +24,7 @@ class PortWatcher {
 public:
     virtual ~PortWatcher() = default;
     virtual void on_port_added(Channel& channel) = 0;
-    virtual void on_port_event(Channel& channel, const EventItem& event) = 0;
+    virtual void on_port_event(Channel& channel, const log::EventItem& event) = 0;
     virtual void on_port_removed(Channel& channel) = 0;  ///< still valid during the call
     /// A reload made it another in place. What of that is an event of the log comes besides, when it is in force.
     virtual void on_port_changed(Channel& /*channel*/) {}
@@ -49,20 +49,20 @@ using StatsList = std::vector<std::shared_ptr<const port::PortStats>>;
 class Hub {
 public:
     /// `keeper` outlives the hub; null: nothing is kept over the end of the process.
-    explicit Hub(io::Loop& loop, Keeper* keeper = nullptr);
+    explicit Hub(io::Loop& loop, restart::Keeper* keeper = nullptr);
     ~Hub();  ///< requires: shut_down() called back, or apply() never ran
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
 
     /// What apply(config) needs of a disk: to be run on a thread that may wait, before apply(), which takes the result. Null:
     /// nothing. Logs of removed ports stay until then.
-    using DiskWork = std::function<std::map<std::string, FiledLog>()>;
+    using DiskWork = std::function<std::map<std::string, restart::FiledLog>()>;
     DiskWork disk_work(const HubConfig& config);
 
     /// Makes the ports be as `config` says: starts new ones, stops missing ones, and changes the others in place. Only one
     /// with another device, or other limits, is replaced (its readers are closed), and opens its device when nobody who
     /// leaves has it any more.
-    void apply(const HubConfig& config, std::map<std::string, FiledLog>&& prepared = {});
+    void apply(const HubConfig& config, std::map<std::string, restart::FiledLog>&& prepared = {});
 
     Channel* find(std::string_view name) noexcept;
     /// Failure::not_found with the closest name in the message; invalid_argument (subject "port") for an empty name.
@@ -97,8 +97,8 @@ private:
     void add(const port::PortConfig& config, bool terminal_closed);
     void start(Channel& channel);
     void remove(const std::string& name, bool keep);
-    KeptPort kept_for(const port::PortConfig& config);
-    LogIdentity identity_of(const port::PortConfig& config) const;
+    restart::KeptPort kept_for(const port::PortConfig& config);
+    log::LogIdentity identity_of(const port::PortConfig& config) const;
     const Leaving* leaving_with_log(const std::string& name) const noexcept;
     bool has_log_for(const port::PortConfig& config) const;
     void keep_log(Channel& channel);
@@ -113,7 +113,7 @@ private:
     void finish_shutdown();
 
     io::Loop& loop_;
-    Keeper* const keeper_;
+    restart::Keeper* const keeper_;
     port::WorkerPool workers_;
     port::DeviceWatch device_watch_;
     port::ForeignReaders foreign_readers_;
@@ -125,7 +125,7 @@ private:
     int notifying_ = 0;                                 ///< each_watcher() runs, perhaps inside itself
     ChannelLimits limits_;
     std::chrono::milliseconds removed_ports_keep_{0};
-    RemovedLogs removed_;
+    restart::RemovedLogs removed_;
     std::unique_ptr<boost::asio::steady_timer> removed_timer_;
     std::map<std::string, port::PortConfig> returning_;  ///< to be added when the one before has stopped
     std::atomic<std::shared_ptr<const StatsList>> stats_;

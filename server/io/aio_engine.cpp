@@ -80,14 +80,15 @@ Result<std::unique_ptr<Engine>> AioEngine::create() {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, aio_signal);
-    Fd completions{::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)};
+    base::Fd completions{::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)};
     if (!completions) return aio_refusal("signalfd", errno);
     std::unique_ptr<AioEngine> engine{new AioEngine{std::move(*set), std::move(completions)}};
     if (auto hosted = engine->host(engine->signals_.get()); !hosted) return hosted.error();
     return std::unique_ptr<Engine>{std::move(engine)};
 }
 
-AioEngine::AioEngine(Fd epoll, Fd signals) noexcept : EpollEngine(std::move(epoll)), signals_(std::move(signals)) {}
+AioEngine::AioEngine(base::Fd epoll, base::Fd signals) noexcept
+    : EpollEngine(std::move(epoll)), signals_(std::move(signals)) {}
 
 AioEngine::~AioEngine() {
     for (Request* request : under_way_) {

@@ -24,7 +24,7 @@ public:
 private:
     struct Request;
 
-    AioEngine(Fd epoll, Fd signals) noexcept;
+    AioEngine(base::Fd epoll, base::Fd signals) noexcept;
     AioEngine(const AioEngine&) = delete;
 
     std::optional<Transfer> transfer(Key key, int fd, const Operation& op, bool stream) noexcept override;
@@ -36,7 +36,7 @@ private:
     Request& request(Key key, OperationKind kind);
     bool complete(Request& request) noexcept;
 
-    Fd signals_;
+    base::Fd signals_;
     std::vector<std::unique_ptr<Request>> requests_;  // by slot and kind, made at the first use
     std::vector<Request*> wanted_;                    // to be submitted
     std::vector<Request*> under_way_;

@@ -29,8 +29,8 @@ Result<std::unique_ptr<Engine>> EpollEngine::create() {
     return std::unique_ptr<Engine>{new EpollEngine{std::move(*set)}};
 }
 
-Result<Fd> EpollEngine::create_set() {
-    Fd epoll{::epoll_create1(EPOLL_CLOEXEC)};
+Result<base::Fd> EpollEngine::create_set() {
+    base::Fd epoll{::epoll_create1(EPOLL_CLOEXEC)};
     if (!epoll) {
         const int errno_value = errno;
         Error error = errno_error("epoll_create1", errno_value);

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "io/fd.hpp"
+#include "base/fd.hpp"
 #include "io/readiness_engine.hpp"
 
 namespace vserd::io {
@@ -21,8 +21,8 @@ public:
     int wait_fd() const noexcept override { return epoll_.get(); }
 
 protected:
-    explicit EpollEngine(Fd epoll) noexcept : epoll_(std::move(epoll)) {}
-    static Result<Fd> create_set();
+    explicit EpollEngine(base::Fd epoll) noexcept : epoll_(std::move(epoll)) {}
+    static Result<base::Fd> create_set();
     /// A descriptor of the engine's own that makes wait_fd() readable; to be looked after in collect().
     Result<void> host(int fd) noexcept;
     void collect() noexcept override;
@@ -40,7 +40,7 @@ private:
         bool write_waiting = false;  // since the last report
     };
 
-    Fd epoll_;
+    base::Fd epoll_;
     std::vector<Watch> watches_;  // by slot
     std::array<epoll_event, 256> events_;
     bool more_ = false;  // the last collect() filled events_

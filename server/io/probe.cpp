@@ -9,7 +9,7 @@
 #include <optional>
 #include <string_view>
 
-#include "io/fd.hpp"
+#include "base/fd.hpp"
 #include "io/pty.hpp"
 
 namespace vserd::io {
@@ -20,8 +20,8 @@ constexpr std::chrono::milliseconds step_duration_max{1000};
 constexpr std::string_view greeting = "vserd probe";
 
 struct Ends {
-    Fd served;  // what the engine gets
-    Fd peer;
+    base::Fd served;  // what the engine gets
+    base::Fd peer;
 };
 
 Result<Ends> open_ends() {
@@ -30,7 +30,7 @@ Result<Ends> open_ends() {
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) != 0) {
         return errno_error("socketpair");
     }
-    return Ends{Fd{pair[0]}, Fd{pair[1]}};
+    return Ends{base::Fd{pair[0]}, base::Fd{pair[1]}};
 }
 
 /// One operation and the buffer that goes with it.
@@ -105,7 +105,7 @@ Result<void> probe_cancel(Engine& engine, Attempt& read) {
     return {};
 }
 
-Result<void> probe_hang_up(Engine& engine, Attempt& read, Fd& peer) {
+Result<void> probe_hang_up(Engine& engine, Attempt& read, base::Fd& peer) {
     engine.start(read.op);
     engine.drain();
     peer.reset();

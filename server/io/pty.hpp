@@ -2,16 +2,16 @@
 
 #include <string>
 
-#include "io/fd.hpp"
-#include "io/result.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 
 namespace vserd::io {
 
 /// A pseudo terminal: what is written to one end is read from the other. Both ends are raw (no echo, no translation),
 /// non-blocking and closed on exec.
 struct Pty {
-    Fd master;
-    Fd slave;          ///< the end that looks like a serial device
+    base::Fd master;
+    base::Fd slave;    ///< the end that looks like a serial device
     std::string path;  ///< of the slave, for whoever opens it by name
 };
 

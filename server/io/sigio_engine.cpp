@@ -58,9 +58,9 @@ Result<std::unique_ptr<Engine>> SigioEngine::create() {
     sigemptyset(&set);
     sigaddset(&set, sigio_signal());
     sigaddset(&set, sigio_overflow_signal);
-    Fd signals{::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
+    base::Fd signals{::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
     if (!signals) return sigio_refusal("signalfd", errno);
-    Fd hang_ups{::epoll_create1(EPOLL_CLOEXEC)};
+    base::Fd hang_ups{::epoll_create1(EPOLL_CLOEXEC)};
     if (!hang_ups) return sigio_refusal("epoll_create1", errno);
     epoll_event event{.events = EPOLLIN, .data = {.u64 = signals_key}};
     if (::epoll_ctl(hang_ups.get(), EPOLL_CTL_ADD, signals.get(), &event) != 0)
@@ -68,7 +68,7 @@ Result<std::unique_ptr<Engine>> SigioEngine::create() {
     return std::unique_ptr<Engine>{new SigioEngine{std::move(signals), std::move(hang_ups)}};
 }
 
-SigioEngine::SigioEngine(Fd signals, Fd hang_ups) noexcept
+SigioEngine::SigioEngine(base::Fd signals, base::Fd hang_ups) noexcept
     : signals_(std::move(signals)), hang_ups_(std::move(hang_ups)) {
     settle_in_this_thread();
 }

@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "io/fd.hpp"
+#include "base/fd.hpp"
 #include "io/readiness_engine.hpp"
 
 namespace vserd::io {
@@ -36,7 +36,7 @@ private:
         bool looked = false;  // whether a waiting write has been looked after since the last signal
     };
 
-    SigioEngine(Fd signals, Fd hang_ups) noexcept;
+    SigioEngine(base::Fd signals, base::Fd hang_ups) noexcept;
     SigioEngine(const SigioEngine&) = delete;
 
     Result<void> admit(Key key, int fd) override;
@@ -52,8 +52,8 @@ private:
     void signaled(const signalfd_siginfo& signal) noexcept;
     void try_everything() noexcept;
 
-    Fd signals_;
-    Fd hang_ups_;
+    base::Fd signals_;
+    base::Fd hang_ups_;
     pid_t thread_ = 0;            // the kernel's name of the thread that is signaled
     std::uint64_t tenancy_ = 0;   // and ours, see sigio_engine.cpp
     std::shared_ptr<void> life_;  // of that tenancy, watched by the thread

@@ -17,8 +17,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/holder.hpp"
 #include "base/text.hpp"
-#include "io/holder.hpp"
 #include "line/lock_file.hpp"
 
 namespace vserd::line {
@@ -39,7 +39,7 @@ std::string find_flock_holder(const struct stat& node) {
         std::string number, kind, mode, access, place;
         pid_t pid = 0;
         fields >> number >> kind >> mode >> access >> pid >> place;
-        if (kind == "FLOCK" && place == wanted.str() && pid > 0) return io::describe_process(pid);
+        if (kind == "FLOCK" && place == wanted.str() && pid > 0) return base::describe_process(pid);
     }
     return {};
 }
@@ -110,10 +110,10 @@ Error not_a_serial_device(const std::string& path, std::string_view what) {
 }
 
 Error busy_error(const std::string& path, dev_t device, int own_fd) {
-    return busy(path, io::device_holder(device, own_fd));
+    return busy(path, base::device_holder(device, own_fd));
 }
 
-Result<io::Fd> open_device_node(const std::string& path) {
+Result<base::Fd> open_device_node(const std::string& path) {
     struct stat node {};
     if (::stat(path.c_str(), &node) != 0) {
         const int error = errno;
@@ -125,7 +125,7 @@ Result<io::Fd> open_device_node(const std::string& path) {
     if (!S_ISCHR(node.st_mode)) return not_a_serial_device(path, "no character device");
     if (auto lock = find_lock_file(path)) return locked(path, std::move(*lock));
 
-    io::Fd fd(::open(path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+    base::Fd fd(::open(path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
     if (!fd) return open_error(path, node, errno);
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         // Only a held lock means busy: a file system without flock does not keep the device from being used.

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "io/fd.hpp"
-#include "io/result.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 
 namespace vserd::line {
 
@@ -16,7 +16,7 @@ namespace vserd::line {
 ///
 /// A busy device gives EBUSY with the holder in `subject` ("pid 812 (minicom)"); a refused one EACCES with the group to
 /// join; a directory or a file Failure::invalid_argument with subject "device". May take as long as the driver does.
-Result<io::Fd> open_device_node(const std::string& path);
+Result<base::Fd> open_device_node(const std::string& path);
 
 /// Whether `fd`, which a process before us opened so, is still the node at `path` and has not been hung up.
 Result<void> check_held_node(const std::string& path, int fd);

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "io/fd.hpp"
-#include "io/result.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "line/settings.hpp"
 
 namespace vserd::line {
@@ -76,28 +76,9 @@ public:
     virtual Result<void> begin_break(std::chrono::milliseconds duration) = 0;
     virtual Result<void> end_break() = 0;
     virtual Result<void> flush(FlushDirection direction) = 0;
-    /// For a line that is open; open_line() takes them for one that is not. Devices without them take any.
+    /// For a line that is open; port::open_line() takes them for one that is not. Devices without them take any.
     virtual Result<void> set_options(const LineOptions& /*options*/) { return {}; }
     virtual Result<std::uint64_t> output_pending_bytes() = 0;  ///< accepted by the driver, not yet on the wire
 };
-
-/// Which kind of line a configured device string means, without opening it: "sim:..." is simulated, a node of the vser
-/// driver's major (or named /dev/vser*) is vser, anything else a tty.
-Kind kind_of(std::string_view device);
-
-/// Opens a device and applies `settings`. May block as long as a bad driver does: call it on the worker pool.
-/// `settings` that the device cannot take are an error; a device that has no settings at all (capabilities) is not.
-/// The messages say what to do: who holds a busy device (pid and command), which group a refused one belongs to,
-/// that a path is a directory or no serial device.
-Result<std::unique_ptr<Line>> open_line(std::string_view device, const Settings& settings,
-                                        const LineOptions& options = {});
-
-/// Goes on with a device that a process before us had open, by its descriptor: neither opened nor closed, so no wire moves,
-/// and set to `settings` only where they differ. An error: it is not that device any more (and was closed); open it.
-Result<std::unique_ptr<Line>> adopt_line(std::string_view device, io::Fd held, const Settings& settings,
-                                         const LineOptions& options = {});
-
-/// Syntax check of a device string for the configuration (subject "device"): absolute path or a known simulator.
-Result<void> check_device(std::string_view device);
 
 }  // namespace vserd::line

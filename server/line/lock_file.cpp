@@ -13,8 +13,8 @@
 #include <sstream>
 #include <string_view>
 
-#include "io/fd.hpp"
-#include "io/holder.hpp"
+#include "base/fd.hpp"
+#include "base/holder.hpp"
 
 namespace vserd::line {
 namespace {
@@ -28,7 +28,7 @@ struct Content {
 std::optional<Content> read_lock_file(const std::string& path) {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-    const io::Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC));
+    const base::Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC));
     // Again: somebody may have replaced it in between.
     if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
     std::array<char, lock_bytes_max + 1> bytes{};
@@ -91,7 +91,7 @@ std::optional<LockFile> find_lock_file(const std::string& path, std::span<const 
             const std::string file = std::string(directory) + "/LCK.." + name.string();
             const auto content = read_lock_file(file);
             const pid_t pid = content ? pid_in(content->text) : 0;
-            if (content && counts(pid, content->owner)) return LockFile{file, io::describe_process(pid)};
+            if (content && counts(pid, content->owner)) return LockFile{file, base::describe_process(pid)};
         }
     }
     return std::nullopt;

@@ -9,7 +9,7 @@ namespace vserd::line {
 /// A lock file of the UUCP tradition that counts.
 struct LockFile {
     std::string path;
-    std::string holder;  ///< as io::describe_process()
+    std::string holder;  ///< as base::describe_process()
 };
 
 inline constexpr const char* lock_directories[] = {"/run/lock", "/var/lock"};

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "io/result.hpp"
+#include "base/result.hpp"
 
 namespace vserd::line {
 

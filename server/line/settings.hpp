@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/result.hpp"
+#include "base/result.hpp"
 
 namespace vserd::line {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "io/result.hpp"
+#include "base/result.hpp"
 #include "line/line.hpp"
 #include "line/settings.hpp"
 

@@ -8,7 +8,7 @@
 
 #include <cstring>
 
-#include "io/holder.hpp"
+#include "base/holder.hpp"
 #include "line/device_node.hpp"
 #include "line/termios_settings.hpp"
 
@@ -52,7 +52,7 @@ Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const Setti
     return std::unique_ptr<Line>(std::move(line));
 }
 
-Result<std::unique_ptr<Line>> TtyLine::adopt(const std::string& path, io::Fd fd, const Settings& settings,
+Result<std::unique_ptr<Line>> TtyLine::adopt(const std::string& path, base::Fd fd, const Settings& settings,
                                              const LineOptions& options) {
     std::unique_ptr<TtyLine> line(new TtyLine(path, std::move(fd), options));
     if (const auto marked = line->mark_exclusive(); !marked) return marked.error();
@@ -74,7 +74,7 @@ Result<void> TtyLine::take_exclusively() {
     int exclusive = 0;
     const dev_t device = device_number(fd_.get());
     if (::ioctl(fd_.get(), TIOCGEXCL, &exclusive) == 0 && exclusive != 0 &&
-        !io::device_holder(device, fd_.get()).empty()) {
+        !base::device_holder(device, fd_.get()).empty()) {
         auto error = busy_error(path_, device, fd_.get());
         fd_.reset();  // without clearing the other's mark
         return error;

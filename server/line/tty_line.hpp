@@ -19,7 +19,7 @@ public:
                                               const LineOptions& options);
 
     /// Goes on with a descriptor that is known to be of the node.
-    static Result<std::unique_ptr<Line>> adopt(const std::string& path, io::Fd fd, const Settings& settings,
+    static Result<std::unique_ptr<Line>> adopt(const std::string& path, base::Fd fd, const Settings& settings,
                                                const LineOptions& options);
 
     ~TtyLine() override;
@@ -43,7 +43,7 @@ public:
 private:
     Result<void> hold_break(bool on);
     Result<Settings> apply_by(unsigned long request, const Settings& wanted);
-    TtyLine(std::string path, io::Fd fd, const LineOptions& options) noexcept
+    TtyLine(std::string path, base::Fd fd, const LineOptions& options) noexcept
         : path_(std::move(path)), fd_(std::move(fd)), options_(options) {}
     Result<void> take_exclusively();
     Result<void> mark_exclusive();
@@ -53,7 +53,7 @@ private:
     LineErrors errors_since_boot() const;
 
     std::string path_;
-    io::Fd fd_;
+    base::Fd fd_;
     LineOptions options_;
     Capabilities capabilities_;
     Settings ours_;                ///< as last applied

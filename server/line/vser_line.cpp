@@ -31,7 +31,7 @@ Result<std::unique_ptr<Line>> VserLine::open(const std::string& path, const Sett
     return adopt(path, *std::move(fd), settings);
 }
 
-Result<std::unique_ptr<Line>> VserLine::adopt(const std::string& path, io::Fd fd, const Settings& settings) {
+Result<std::unique_ptr<Line>> VserLine::adopt(const std::string& path, base::Fd fd, const Settings& settings) {
     std::unique_ptr<VserLine> line(new VserLine(path, std::move(fd)));
     if (const auto known = line->check_version(); !known) return known.error();
     const auto in_force = line->read_back();

@@ -14,7 +14,7 @@ public:
     static Result<std::unique_ptr<Line>> open(const std::string& path, const Settings& settings);
 
     /// Goes on with a descriptor that is known to be of the node.
-    static Result<std::unique_ptr<Line>> adopt(const std::string& path, io::Fd fd, const Settings& settings);
+    static Result<std::unique_ptr<Line>> adopt(const std::string& path, base::Fd fd, const Settings& settings);
 
     Kind kind() const noexcept override { return Kind::vser; }
     Capabilities capabilities() const noexcept override;
@@ -29,13 +29,13 @@ public:
     Result<std::uint64_t> output_pending_bytes() override;
 
 private:
-    VserLine(std::string path, io::Fd fd) noexcept : path_(std::move(path)), fd_(std::move(fd)) {}
+    VserLine(std::string path, base::Fd fd) noexcept : path_(std::move(path)), fd_(std::move(fd)) {}
     Result<void> check_version() const;
     Result<Signals> signals() const;
     Result<LineErrors> errors_since_bind() const;
 
     std::string path_;
-    io::Fd fd_;
+    base::Fd fd_;
 };
 
 }  // namespace vserd::line

@@ -56,7 +56,7 @@ bool HttpServer::accept_some(Listener& listener) {
     for (int accepted = 0; accepted < accepted_per_turn_max; ++accepted) {
         sockaddr_storage peer{};
         socklen_t size = sizeof peer;
-        io::Fd fd(
+        base::Fd fd(
             ::accept4(listener.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!fd) return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
         add(std::move(fd), peer.ss_family);
@@ -64,7 +64,7 @@ bool HttpServer::accept_some(Listener& listener) {
     return false;
 }
 
-void HttpServer::add(io::Fd fd, int family) {
+void HttpServer::add(base::Fd fd, int family) {
     if (sessions_.size() >= http_connections_max) evict_one();
     tcp::socket socket(context_);
     boost::system::error_code error;

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "io/fd.hpp"
+#include "base/fd.hpp"
 #include "metrics/http_session.hpp"
 #include "net/listen_socket.hpp"
 
@@ -46,7 +46,7 @@ private:
     void accept(Listener& listener);
     /// Whether descriptors or memory are short.
     bool accept_some(Listener& listener);
-    void add(io::Fd fd, int family);
+    void add(base::Fd fd, int family);
     void evict_one();
 
     boost::asio::io_context context_{1};

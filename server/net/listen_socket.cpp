@@ -13,7 +13,7 @@
 #include <cstring>
 #include <memory>
 
-#include "io/holder.hpp"
+#include "base/holder.hpp"
 
 namespace vserd::net {
 namespace {
@@ -59,8 +59,8 @@ Error cannot_listen(const Wanted& wanted, int errno_value, const sockaddr* where
     std::string message = "cannot listen on " + wanted.address + ": " + std::strerror(errno_value);
     switch (errno_value) {
         case EADDRINUSE:
-            if (where != nullptr) holder = io::listener_at(*where);
-            if (holder == io::describe_process(::getpid())) {
+            if (where != nullptr) holder = base::listener_at(*where);
+            if (holder == base::describe_process(::getpid())) {
                 message += "; vserd itself listens there: the address is twice in `listen`, or in `metrics` too";
                 break;
             }
@@ -89,7 +89,7 @@ Result<void> remove_stale(const Wanted& wanted, const std::string& path, const s
                      "cannot listen on " + wanted.address +
                          ": a file that is not a socket is there; remove it or change the path"};
     }
-    const io::Fd fd(::socket(AF_UNIX, socket_flags, 0));
+    const base::Fd fd(::socket(AF_UNIX, socket_flags, 0));
     const bool connected = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
     if (connected || errno == EAGAIN) {
         return cannot_listen(wanted, EADDRINUSE, reinterpret_cast<const sockaddr*>(&name));
@@ -114,8 +114,8 @@ void set_connection_options(int fd) {
     set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_limit_ms);
 }
 
-Result<io::Fd> listen_tcp(const Wanted& wanted, const addrinfo& where) {
-    io::Fd fd(::socket(where.ai_family, socket_flags, 0));
+Result<base::Fd> listen_tcp(const Wanted& wanted, const addrinfo& where) {
+    base::Fd fd(::socket(where.ai_family, socket_flags, 0));
     if (!fd) return cannot_listen(wanted, errno);
     set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     set_connection_options(fd.get());
@@ -198,7 +198,7 @@ Result<ListenSocket> ListenSocket::open_unix(const std::string& address, const s
     }
     std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
     if (const auto removed = remove_stale({address, key}, path, name); !removed) return removed.error();
-    io::Fd fd(::socket(AF_UNIX, socket_flags, 0));
+    base::Fd fd(::socket(AF_UNIX, socket_flags, 0));
     if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) < 0) {
         return cannot_listen({address, key}, errno);
     }
@@ -237,7 +237,7 @@ Result<std::vector<ListenSocket>> ListenSocket::open(const std::string& address,
 }
 
 Result<ListenSocket> ListenSocket::adopt(int fd) {
-    io::Fd owned(fd);
+    base::Fd owned(fd);
     const auto unusable = [fd](const std::string& why) {
         return Error{Failure::invalid_argument, 0, "listen",
                      "the inherited descriptor " + std::to_string(fd) + " " + why};

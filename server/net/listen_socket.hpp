@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "io/fd.hpp"
-#include "io/result.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
 
 namespace vserd::net {
 
@@ -37,11 +37,11 @@ public:
     const std::string& address() const noexcept { return address_; }
 
 private:
-    ListenSocket(io::Fd fd, std::string address, std::string file)
+    ListenSocket(base::Fd fd, std::string address, std::string file)
         : fd_(std::move(fd)), address_(std::move(address)), file_(std::move(file)) {}
     static Result<ListenSocket> open_unix(const std::string& address, const std::string& key);
 
-    io::Fd fd_;
+    base::Fd fd_;
     std::string address_;
     std::string file_;  ///< of a Unix socket; empty otherwise
     ino_t inode_ = 0;   ///< of that file

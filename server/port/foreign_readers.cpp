@@ -8,7 +8,7 @@
 #include <set>
 #include <utility>
 
-#include "io/device_readers.hpp"
+#include "base/device_readers.hpp"
 #include "port/worker_pool.hpp"
 
 namespace vserd::port {
@@ -80,7 +80,7 @@ private:
         const auto result = std::make_shared<Found>();  // with the worker
         const auto began = Clock::now();
         workers_.run({
-            .work = [result, devices] { *result = io::device_readers(devices, foreign_readers_max); },
+            .work = [result, devices] { *result = base::device_readers(devices, foreign_readers_max); },
             .done =
                 [weak = weak_from_this(), result, devices, began] {
                     if (const auto self = weak.lock()) self->scanned(*result, devices, Clock::now() - began);

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/fd.hpp"
+#include "base/fd.hpp"
 #include "io/loop.hpp"
 #include "line/line.hpp"
 #include "port/deadline.hpp"
@@ -34,7 +34,7 @@ enum class PortState : std::uint8_t { offline, online };
 struct PortConfig {
     std::string name;
     std::string description;
-    std::string device;  ///< as line::open_line takes it
+    std::string device;  ///< as port::open_line takes it
     line::Settings settings;
     std::size_t tx_queue_bytes_max = tx_queue_bytes_default;
     line::LineOptions line = {};
@@ -55,7 +55,7 @@ struct PortEnvironment {
 
 /// What a port goes on with after another process; as it is, for a port that begins.
 struct PortResume {
-    io::Fd device;                           ///< open since then; none: it is opened
+    base::Fd device;                         ///< open since then; none: it is opened
     std::optional<line::Settings> settings;  ///< to be used instead of the configured ones
     std::optional<line::Settings> in_force;  ///< when that process ended
     std::optional<line::LineStatus> status;  ///< that process had told of

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "line/device_node.hpp"
+#include "port/device.hpp"
 #include "port/port_impl.hpp"
 
 namespace vserd::port {
@@ -26,7 +27,7 @@ Port::Impl::Impl(PortEnvironment environment, PortConfig port_config, Listener& 
       stats(std::make_shared<PortStats>(config.name)),
       offline_reason("not opened yet"),
       settings(config.settings),
-      kind(line::kind_of(config.device)),
+      kind(kind_of(config.device)),
       queue(config.tx_queue_bytes_max),
       environment_(environment),
       listener_(listener),

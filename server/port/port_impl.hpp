@@ -59,7 +59,7 @@ private:
 
     struct OpenRequest {
         std::string device;
-        io::Fd held;
+        base::Fd held;
         line::Settings settings;
         line::LineOptions options;
         std::optional<line::Terminal> closed;  ///< a terminal that was closed: no other that gets its number is opened
@@ -173,7 +173,7 @@ private:
     std::function<void()> stop_done_;
     DeviceWatch::Registration watch_;
     ForeignReaders::Registration foreign_readers_watch_;
-    io::Fd held_;  ///< the device as a process before this one had it, until the first open
+    base::Fd held_;  ///< the device as a process before this one had it, until the first open
     std::optional<line::Settings> resumed_in_force_;
     std::optional<line::LineStatus> resumed_status_;
     bool was_online_ = false;

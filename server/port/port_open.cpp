@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "port/device.hpp"
 #include "port/port_impl.hpp"
 
 namespace vserd::port {
@@ -36,14 +37,14 @@ Result<Port::Impl::Line> Port::Impl::adopt_or_open(OpenRequest& request, bool& t
         // As it is before it is adopted, for what gets its number if it was closed meanwhile.
         auto held = line::terminal_at(request.device, request.held.get());
         if (held) request.closed = line::Terminal{std::move(held->node), std::nullopt};
-        auto line = line::adopt_line(request.device, std::move(request.held), request.settings, request.options);
+        auto line = adopt_line(request.device, std::move(request.held), request.settings, request.options);
         if (line) return Line(std::move(*line));
         taken_over = false;
     }
     const bool careful = !request.any_terminal;
     if (careful && request.closed && !line::may_reopen(request.device, *request.closed))
         return line::terminal_error(request.device);
-    auto line = line::open_line(request.device, request.settings, request.options);
+    auto line = open_line(request.device, request.settings, request.options);
     if (line) return Line(std::move(*line));
     if (careful && line.error().errno_value == ENOENT && line::names_missing_terminal(request.device))
         return line::terminal_error(request.device);

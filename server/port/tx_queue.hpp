@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "io/result.hpp"
+#include "base/result.hpp"
 #include "line/settings.hpp"
 #include "port/deadline.hpp"
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "io/thread.hpp"
+#include "base/thread.hpp"
 
 namespace vserd::port {
 namespace {
@@ -60,7 +60,7 @@ struct WorkerPool::Shared : std::enable_shared_from_this<Shared> {
 void WorkerPool::Shared::start_threads() {
     while (idle < queue.size() && threads - slow < limits.threads_max) {
         // Detached because a hung driver call cannot be joined; the thread shares what it needs.
-        auto thread = io::start_thread([shared = shared_from_this()] { shared->serve(); });
+        auto thread = base::start_thread([shared = shared_from_this()] { shared->serve(); });
         thread_failure = thread ? std::nullopt : std::optional(thread.error());
         if (!thread) break;
         thread->detach();

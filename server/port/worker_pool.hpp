@@ -8,8 +8,8 @@
 #include <functional>
 #include <memory>
 
+#include "base/result.hpp"
 #include "io/loop.hpp"
-#include "io/result.hpp"
 
 namespace vserd::port {
 

@@ -238,7 +238,7 @@ void AttachStream::on_ready() {
     LogStream::on_ready();
 }
 
-void AttachStream::on_port_event(hub::Channel& channel, const hub::EventItem& event) {
+void AttachStream::on_port_event(hub::Channel& channel, const log::EventItem& event) {
     if (watching_ && channel.name() == port() && std::holds_alternative<port::CameOnline>(event.event))
         take_line_request();
 }

@@ -24,11 +24,11 @@ private:
     void start_write(const grpc::ByteBuffer& message, void* tag) override { stream_.Write(message, tag); }
     void start_finish(const grpc::Status& status, void* tag) override { stream_.Finish(status, tag); }
     std::size_t bytes_wanted() override { return reply_payload_bytes_max; }
-    bool accept(const hub::Item& /*item*/) override { return true; }
+    bool accept(const log::Item& /*item*/) override { return true; }
     bool wait_at_head() override { return true; }
 
     void on_port_added(hub::Channel& /*channel*/) override {}
-    void on_port_event(hub::Channel& channel, const hub::EventItem& event) override;
+    void on_port_event(hub::Channel& channel, const log::EventItem& event) override;
     void on_port_removed(hub::Channel& /*channel*/) override {}  // the reader is told
 
     void read_request();

@@ -23,7 +23,7 @@ Environment& ByteStream::environment() const noexcept { return host().environmen
 
 void ByteStream::accept_arrived(bool ok) {
     if (!ok) return;
-    auto ticket = environment().admission.admit(context_.peer(), stream_bytes, 0);
+    auto ticket = environment().admission.admit(context_.peer(), net::stream_bytes, 0);
     if (ticket) {
         ticket_ = std::move(*ticket);
     } else {

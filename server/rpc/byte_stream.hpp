@@ -80,7 +80,7 @@ protected:
     Environment& environment() const noexcept;
     grpc::ServerContext& context() noexcept { return context_; }
     /// The call's share of the memory for clients; of whoever takes the requests.
-    Ticket& ticket() noexcept { return ticket_; }
+    net::Ticket& ticket() noexcept { return ticket_; }
     /// Parses the one request of the call; for accepted(). Where it takes too much memory, begin() is not called.
     bool take_request(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& request);
     void* accept_tag() noexcept { return &accept_completion_; }
@@ -96,7 +96,7 @@ private:
 
     StreamPresence presence_;  // first, so that it goes last
     const Method method_;
-    Ticket ticket_;
+    net::Ticket ticket_;
     std::optional<Error> refusal_;  ///< of admission
     grpc::ServerContext context_;
     MemberCompletion<ByteStream, &ByteStream::accept_completed, &ByteStream::accept_arrived> accept_completion_{*this};

@@ -26,7 +26,7 @@ void CollectStream::accepted() {
 
 void CollectStream::begin() {
     if (!request_valid_) return finish(invalid_field("", "the request is not a vser.v1.CollectRequest"));
-    opened_ = hub::BootClock::now();
+    opened_ = log::BootClock::now();
     end_of_turn_ = std::make_shared<CollectStream*>(this);
     if (const auto added = add_sources(); !added) return finish(added.error(), {.port = failed_port_});
     send_headers();
@@ -118,21 +118,21 @@ void CollectStream::gather() {
     if (!readable_.empty()) want_room();
 }
 
-void CollectStream::append(const Source& source, const hub::Item& item) {
-    if (const auto* data = std::get_if<hub::DataItem>(&item)) {
+void CollectStream::append(const Source& source, const log::Item& item) {
+    if (const auto* data = std::get_if<log::DataItem>(&item)) {
         append_data_record(builder_, source.port(), *data);
         if (data->received.boot >= opened_) {
-            environment().hub.delivery().observe(hub::BootClock::now() - data->received.boot);
+            environment().hub.delivery().observe(log::BootClock::now() - data->received.boot);
         }
         return;
     }
     v1::Record record;
     record.set_port(source.port());
-    if (const auto* gap = std::get_if<hub::GapItem>(&item)) {
+    if (const auto* gap = std::get_if<log::GapItem>(&item)) {
         record.set_offset(gap->from);
         to_proto(*gap, *record.mutable_gap());
     } else {
-        const auto& event = std::get<hub::EventItem>(item);
+        const auto& event = std::get<log::EventItem>(item);
         record.set_offset(event.offset);
         to_proto(event, *record.mutable_event());
     }

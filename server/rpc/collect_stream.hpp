@@ -23,7 +23,7 @@ private:
     public:
         Source(CollectStream& stream, std::string port) : stream_(stream), port_(std::move(port)) {}
         Result<void> attach(hub::Channel& channel, const hub::StartPoint& start);
-        std::optional<hub::Item> next(std::size_t bytes_max) { return reader_->next(bytes_max); }
+        std::optional<log::Item> next(std::size_t bytes_max) { return reader_->next(bytes_max); }
         const std::string& port() const noexcept { return port_; }
         void on_available() override { stream_.available(*this); }
         void on_closed() override { stream_.closed(*this); }
@@ -43,7 +43,7 @@ private:
     void start_finish(const grpc::Status& status, void* tag) override { writer_.Finish(status, tag); }
 
     void on_port_added(hub::Channel& channel) override;
-    void on_port_event(hub::Channel& /*channel*/, const hub::EventItem& /*event*/) override {}
+    void on_port_event(hub::Channel& /*channel*/, const log::EventItem& /*event*/) override {}
     void on_port_removed(hub::Channel& /*channel*/) override {}  // its source is told
 
     Result<void> add_sources();
@@ -51,7 +51,7 @@ private:
     void available(Source& source);
     void closed(Source& source);
     void gather();
-    void append(const Source& source, const hub::Item& item);
+    void append(const Source& source, const log::Item& item);
 
     grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&context()};
     grpc::ByteBuffer request_buffer_;
@@ -61,7 +61,7 @@ private:
     std::list<Source> sources_;
     boost::intrusive::list<Source> readable_;  ///< in the order in which they became so
     MessageBuilder builder_;
-    hub::BootTime opened_;
+    log::BootTime opened_;
     std::shared_ptr<CollectStream*> end_of_turn_;  ///< shared with the loop, which may outlive the stream by one turn
     std::string failed_port_;
 };

@@ -64,7 +64,7 @@ private:
     }
     void refuse() {
         take_back();
-        call_.environment().admission.count(Refusal::write_bytes);
+        call_.environment().admission.count(net::Refusal::write_bytes);
         done(Error{Failure::exhausted, 0, "waiting_write_bytes_max",
                    "calls of Write with " + std::to_string(waiting_write_bytes_max) +
                        " bytes wait for the queue of port \"" + port_ + "\", the most that may; try again later"});

@@ -132,14 +132,14 @@ void to_proto(const line::Signals& signals, v1::Signals& message) {
     message.set_ri(signals.ri);
 }
 
-void to_proto(const hub::EventItem& item, v1::Event& message) {
+void to_proto(const log::EventItem& item, v1::Event& message) {
     message.set_offset(item.offset);
     to_proto(item.at.wall, *message.mutable_time());
     message.set_number(item.number);
     std::visit(EventVisitor{message}, item.event);
 }
 
-void to_proto(const hub::GapItem& item, v1::Gap& message) {
+void to_proto(const log::GapItem& item, v1::Gap& message) {
     message.set_from(item.from);
     message.set_to(item.to);
     message.set_events_lost(item.events_lost);
@@ -168,7 +168,7 @@ void to_proto(const hub::Channel& channel, v1::Port& message) {
     to_proto(*port.stats(), *message.mutable_stats());
 }
 
-void to_proto(hub::WallTime time, google::protobuf::Timestamp& message) {
+void to_proto(log::WallTime time, google::protobuf::Timestamp& message) {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(time.time_since_epoch());
     message.set_seconds(seconds.count());
     message.set_nanos(static_cast<std::int32_t>((time.time_since_epoch() - seconds) / std::chrono::nanoseconds{1}));
@@ -178,7 +178,7 @@ namespace {
 
 /// What a clock can count. Anything beyond lies before or after everything that a log holds.
 std::int64_t clamp_seconds(std::int64_t seconds) {
-    const auto most = std::chrono::floor<std::chrono::seconds>(hub::WallTime::duration::max()).count() - 1;
+    const auto most = std::chrono::floor<std::chrono::seconds>(log::WallTime::duration::max()).count() - 1;
     return std::clamp<std::int64_t>(seconds, -most, most);
 }
 
@@ -193,7 +193,7 @@ Result<std::chrono::nanoseconds> nanoseconds_of(const Time& time, const std::str
 Result<hub::StartPoint> since(const google::protobuf::Timestamp& time, std::string_view field) {
     const auto since_epoch = nanoseconds_of(time, std::string(field) + ".since");
     if (!since_epoch) return since_epoch.error();
-    return hub::StartPoint{hub::StartSince{hub::WallTime{*since_epoch}}};
+    return hub::StartPoint{hub::StartSince{log::WallTime{*since_epoch}}};
 }
 
 Result<hub::StartPoint> age(const google::protobuf::Duration& duration, std::string_view field) {

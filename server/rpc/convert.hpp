@@ -16,10 +16,10 @@ namespace v1 = ::vser::v1;
 /// Our values as messages. Io thread where a Channel is read.
 void to_proto(const line::Format& format, v1::Format& message);
 void to_proto(const line::Signals& signals, v1::Signals& message);
-void to_proto(const hub::EventItem& item, v1::Event& message);
-void to_proto(const hub::GapItem& item, v1::Gap& message);
+void to_proto(const log::EventItem& item, v1::Event& message);
+void to_proto(const log::GapItem& item, v1::Gap& message);
 void to_proto(const hub::Channel& channel, v1::Port& message);
-void to_proto(hub::WallTime time, google::protobuf::Timestamp& message);
+void to_proto(log::WallTime time, google::protobuf::Timestamp& message);
 
 /// Messages as our values. Failure::invalid_argument names the field as the client knows it: `field` is its path.
 Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_view field);

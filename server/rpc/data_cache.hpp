@@ -12,13 +12,13 @@ namespace vserd::rpc {
 class DataCache {
 public:
     /// `item` as a ReadResponse (and AttachResponse). `shared`: whether another reader may soon ask for the same.
-    grpc::ByteBuffer encode(const hub::DataItem& item, bool shared);
+    grpc::ByteBuffer encode(const log::DataItem& item, bool shared);
 
 private:
     static constexpr std::size_t entries = 16;
 
     struct Entry {
-        hub::BlockRef block;  ///< keeps `data` from being another log's before the entry goes
+        log::BlockRef block;  ///< keeps `data` from being another log's before the entry goes
         const std::byte* data = nullptr;
         std::uint64_t offset = 0;
         std::size_t size = 0;

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "hub/hub.hpp"
-#include "rpc/admission.hpp"
+#include "net/admission.hpp"
 #include "rpc/counters.hpp"
 #include "rpc/server_info.hpp"
 #include "rpc/status.hpp"
@@ -30,7 +30,7 @@ struct Environment {
     RpcCounters& counters;
     const ServerInfo& info;
     std::chrono::steady_clock::time_point started;
-    Admission& admission;
+    net::Admission& admission;
 
     /// As to_status(), but what is not there because the server is going down says so. Io thread.
     grpc::Status status_of(const Error& error, const ErrorContext& context = {}) const {

@@ -16,7 +16,7 @@ HealthReporter::~HealthReporter() { hub_.remove_watcher(*this); }
 
 void HealthReporter::shut_down() { health_.Shutdown(); }
 
-void HealthReporter::on_port_event(hub::Channel& channel, const hub::EventItem& event) {
+void HealthReporter::on_port_event(hub::Channel& channel, const log::EventItem& event) {
     if (std::holds_alternative<port::CameOnline>(event.event) ||
         std::holds_alternative<port::WentOffline>(event.event)) {
         report(channel);

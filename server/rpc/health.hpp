@@ -21,7 +21,7 @@ public:
 
 private:
     void on_port_added(hub::Channel& channel) override { report(channel); }
-    void on_port_event(hub::Channel& channel, const hub::EventItem& event) override;
+    void on_port_event(hub::Channel& channel, const log::EventItem& event) override;
     void on_port_removed(hub::Channel& channel) override;
     void report(const hub::Channel& channel);
 

@@ -4,29 +4,29 @@
 
 namespace vserd::rpc {
 
-void ItemEncoder::encode(const hub::Item& item, bool shared, Messages& messages) {
-    if (const auto* data = std::get_if<hub::DataItem>(&item)) {
+void ItemEncoder::encode(const log::Item& item, bool shared, Messages& messages) {
+    if (const auto* data = std::get_if<log::DataItem>(&item)) {
         if (text_) return encode_text(*data, messages);
         grpc::ByteBuffer message = cache_.encode(*data, shared);
         messages.emplace_back().Swap(&message);  // a ByteBuffer cannot be moved
         return;
     }
     v1::ReadResponse response;
-    if (const auto* gap = std::get_if<hub::GapItem>(&item)) {
+    if (const auto* gap = std::get_if<log::GapItem>(&item)) {
         flush(messages);  // what follows the gap is another character
         to_proto(*gap, *response.mutable_gap());
     } else {
         // An event does not end a character: bytes kept back come after it, with their own offset.
-        to_proto(std::get<hub::EventItem>(item), *response.mutable_event());
+        to_proto(std::get<log::EventItem>(item), *response.mutable_event());
     }
     messages.push_back(to_buffer(response));
 }
 
-void ItemEncoder::encode_text(const hub::DataItem& item, Messages& messages) {
+void ItemEncoder::encode_text(const log::DataItem& item, Messages& messages) {
     v1::ReadResponse response;
     v1::Text& text = *response.mutable_text();
     text.set_offset(item.offset - encoder_.kept_bytes());
-    for (const hub::Slice& slice : item.slices) encoder_.append({slice.data, slice.size}, *text.mutable_text());
+    for (const log::Slice& slice : item.slices) encoder_.append({slice.data, slice.size}, *text.mutable_text());
     kept_offset_ = item.offset + item.size - encoder_.kept_bytes();
     kept_received_ = item.received.wall;
     if (text.text().empty()) return;

@@ -16,18 +16,18 @@ public:
     ItemEncoder(DataCache& cache, bool text) : cache_(cache), text_(text) {}
 
     /// Appends what `item` makes, which is nothing while text waits for the rest of a character.
-    void encode(const hub::Item& item, bool shared, Messages& messages);
+    void encode(const log::Item& item, bool shared, Messages& messages);
     /// Appends what was kept back of a character that will not be completed.
     void flush(Messages& messages);
 
 private:
-    void encode_text(const hub::DataItem& item, Messages& messages);
+    void encode_text(const log::DataItem& item, Messages& messages);
 
     DataCache& cache_;
     const bool text_;
     TextEncoder encoder_;
     std::uint64_t kept_offset_ = 0;  ///< of the bytes that encoder_ keeps back
-    hub::WallTime kept_received_;
+    log::WallTime kept_received_;
 };
 
 }  // namespace vserd::rpc

@@ -22,7 +22,7 @@ hub::Channel* LogStream::open(const std::string& port, const v1::StartPoint& fro
     if (!reader) return fail(reader.error(), *channel);
     reader_ = std::move(*reader);
     encoder_ = std::make_unique<ItemEncoder>(host().data_cache(), *text);
-    opened_ = hub::BootClock::now();
+    opened_ = log::BootClock::now();
     return *channel;
 }
 
@@ -57,10 +57,10 @@ bool LogStream::fill_outbox() {
     if (item && accept(*item)) {
         const hub::Channel* channel = reader_->channel();
         encoder_->encode(*item, channel != nullptr && channel->readers() > 1, outbox_);
-        const auto* data = std::get_if<hub::DataItem>(&*item);
+        const auto* data = std::get_if<log::DataItem>(&*item);
         // History is as old as it is; only what arrived since the stream opened tells how long delivery takes.
         if (data != nullptr && data->received.boot >= opened_) {
-            environment().hub.delivery().observe(hub::BootClock::now() - data->received.boot);
+            environment().hub.delivery().observe(log::BootClock::now() - data->received.boot);
         }
         return true;
     }

@@ -30,7 +30,7 @@ protected:
     /// The most bytes that the next item may hold; 0: the stream is complete.
     virtual std::size_t bytes_wanted() = 0;
     /// Whether this item may go out; if not, the stream is complete.
-    virtual bool accept(const hub::Item& item) = 0;
+    virtual bool accept(const log::Item& item) = 0;
     /// The reader is at the head. Returns whether the stream goes on when there is more.
     virtual bool wait_at_head() = 0;
 
@@ -47,7 +47,7 @@ private:
     std::unique_ptr<hub::Reader> reader_;
     std::unique_ptr<ItemEncoder> encoder_;
     Messages outbox_;
-    hub::BootTime opened_;
+    log::BootTime opened_;
     bool completing_ = false;
 };
 

@@ -34,13 +34,13 @@ std::size_t ReadStream::bytes_wanted() {
     return static_cast<std::size_t>(wanted);
 }
 
-bool ReadStream::accept(const hub::Item& item) {
-    if (const auto* data = std::get_if<hub::DataItem>(&item)) {
+bool ReadStream::accept(const log::Item& item) {
+    if (const auto* data = std::get_if<log::DataItem>(&item)) {
         if (!request_.follow() && data->offset >= end_offset_) return false;
         bytes_left_ -= data->size;
         return true;
     }
-    if (const auto* event = std::get_if<hub::EventItem>(&item)) return request_.follow() || event->number <= end_event_;
+    if (const auto* event = std::get_if<log::EventItem>(&item)) return request_.follow() || event->number <= end_event_;
     return true;
 }
 

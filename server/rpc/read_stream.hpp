@@ -17,7 +17,7 @@ private:
     void start_write(const grpc::ByteBuffer& message, void* tag) override { writer_.Write(message, tag); }
     void start_finish(const grpc::Status& status, void* tag) override { writer_.Finish(status, tag); }
     std::size_t bytes_wanted() override;
-    bool accept(const hub::Item& item) override;
+    bool accept(const log::Item& item) override;
     bool wait_at_head() override { return request_.follow(); }
 
     grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&context()};

@@ -79,7 +79,7 @@ void answer_extensions(const std::string& type_name, reflection::ServerReflectio
 class Stream final
     : public grpc::ServerBidiReactor<reflection::ServerReflectionRequest, reflection::ServerReflectionResponse> {
 public:
-    explicit Stream(Result<Ticket> ticket) {
+    explicit Stream(Result<net::Ticket> ticket) {
         if (!ticket) {
             Finish(to_status(ticket.error()));
             return;
@@ -102,7 +102,7 @@ public:
     void OnDone() override { delete this; }
 
 private:
-    Ticket ticket_;
+    net::Ticket ticket_;
     reflection::ServerReflectionRequest request_;
     reflection::ServerReflectionResponse response_;
 };
@@ -140,7 +140,7 @@ reflection::ServerReflectionResponse reflect(const reflection::ServerReflectionR
 
 grpc::ServerBidiReactor<reflection::ServerReflectionRequest, reflection::ServerReflectionResponse>*
 ReflectionService::ServerReflectionInfo(grpc::CallbackServerContext* context) {
-    return new Stream(admission_.admit(context->peer(), stream_bytes, 0));
+    return new Stream(admission_.admit(context->peer(), net::stream_bytes, 0));
 }
 
 }  // namespace vserd::rpc

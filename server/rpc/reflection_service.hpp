@@ -1,7 +1,7 @@
 #pragma once
 
 #include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
-#include "rpc/admission.hpp"
+#include "net/admission.hpp"
 
 namespace vserd::rpc {
 
@@ -11,14 +11,14 @@ namespace vserd::rpc {
 /// Answers from the descriptors that are linked into the program, on gRPC's threads; nothing here reaches the io thread.
 class ReflectionService final : public grpc::reflection::v1alpha::ServerReflection::CallbackService {
 public:
-    explicit ReflectionService(Admission& admission) : admission_(admission) {}
+    explicit ReflectionService(net::Admission& admission) : admission_(admission) {}
 
     grpc::ServerBidiReactor<grpc::reflection::v1alpha::ServerReflectionRequest,
                             grpc::reflection::v1alpha::ServerReflectionResponse>*
     ServerReflectionInfo(grpc::CallbackServerContext* context) override;
 
 private:
-    Admission& admission_;
+    net::Admission& admission_;
 };
 
 /// The answer to one question. Any thread.

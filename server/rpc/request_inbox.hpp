@@ -6,7 +6,7 @@
 #include <mutex>
 #include <optional>
 
-#include "rpc/admission.hpp"
+#include "net/admission.hpp"
 #include "rpc/convert.hpp"
 
 namespace vserd::rpc {
@@ -25,7 +25,7 @@ public:
     };
 
     /// `ticket` accounts for the bytes of the requests that were put, until the one after them is taken. It outlives this.
-    explicit RequestInbox(Ticket& ticket) : ticket_(ticket) {}
+    explicit RequestInbox(net::Ticket& ticket) : ticket_(ticket) {}
     RequestInbox() : ticket_(none_) {}  ///< accounts for nothing
 
     /// Whether to start the next read at once. Beyond the memory for clients the inbox ends with no_memory.
@@ -45,8 +45,8 @@ private:
     bool has_room() const noexcept;
 
     std::mutex mutex_;
-    Ticket none_;
-    Ticket& ticket_;               ///< guarded by mutex_
+    net::Ticket none_;
+    net::Ticket& ticket_;          ///< guarded by mutex_
     std::size_t bytes_taken_ = 0;  ///< of the request that was taken last
     std::deque<Entry> entries_;
     std::size_t bytes_ = 0;

@@ -14,8 +14,8 @@
 #include <thread>
 #include <utility>
 
-#include "io/thread.hpp"
-#include "rpc/acceptor.hpp"
+#include "base/thread.hpp"
+#include "net/acceptor.hpp"
 #include "rpc/admin_service.hpp"
 #include "rpc/attach_stream.hpp"
 #include "rpc/collect_stream.hpp"
@@ -23,11 +23,11 @@
 #include "rpc/console_service.hpp"
 #include "rpc/health.hpp"
 
+#include "net/tls.hpp"
 #include "rpc/port_service.hpp"
 #include "rpc/read_stream.hpp"
 #include "rpc/reflection_service.hpp"
 #include "rpc/stream_host.hpp"
-#include "rpc/tls.hpp"
 #include "rpc/tls_credentials.hpp"
 
 namespace vserd::rpc {
@@ -84,13 +84,13 @@ public:
 
 private:
     Result<std::vector<std::vector<net::ListenSocket>>> open_sockets();
-    Result<std::vector<Acceptor::Listener>> listen(grpc::ServerBuilder& builder);
+    Result<std::vector<net::Acceptor::Listener>> listen(grpc::ServerBuilder& builder);
     void shut_down(std::chrono::milliseconds grace);
     std::shared_ptr<grpc::ServerCredentials> credentials_of(const std::string& address);
 
     RpcCounters counters_;
     ServerOptions options_;
-    Admission admission_;
+    net::Admission admission_;
     Environment environment_;
     ConsoleService console_{environment_};
     PortService ports_{environment_};
@@ -104,7 +104,7 @@ private:
     std::unique_ptr<grpc::Server> server_;
     std::optional<HealthReporter> health_;
     std::optional<CompletionThread> poller_;
-    std::optional<Acceptor> acceptor_;
+    std::optional<net::Acceptor> acceptor_;
     std::thread stopper_;
 };
 
@@ -133,23 +133,23 @@ Result<std::vector<std::vector<net::ListenSocket>>> Server::Impl::open_sockets()
 }
 
 /// Opens the sockets, and prepares the server for the connections that will come from them.
-Result<std::vector<Acceptor::Listener>> Server::Impl::listen(grpc::ServerBuilder& builder) {
+Result<std::vector<net::Acceptor::Listener>> Server::Impl::listen(grpc::ServerBuilder& builder) {
     using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
     if (!options_.tls.certificate.empty()) {
-        auto pems = load_tls(options_.tls);
+        auto pems = net::load_tls(options_.tls);
         if (!pems) return pems.error();
         certificates_ = std::make_shared<CertificateStore>(std::move(*pems));
     }
     auto groups = open_sockets();
     if (!groups) return groups.error();
-    std::vector<Acceptor::Listener> listeners;
+    std::vector<net::Acceptor::Listener> listeners;
     for (auto& sockets : *groups) {
         const std::string& address = sockets.front().address();
         addresses_.push_back(address);
         const std::shared_ptr target =
             builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials_of(address));
         for (net::ListenSocket& socket : sockets) {
-            listeners.push_back({std::move(socket), [target](int listener, io::Fd connection) {
+            listeners.push_back({std::move(socket), [target](int listener, base::Fd connection) {
                                      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
                                      parameters.listener_fd = listener;
                                      parameters.fd = connection.release();
@@ -202,7 +202,7 @@ Result<void> Server::Impl::start() {
 
 std::vector<Server::Refused> Server::Impl::refused() const {
     std::vector<Refused> result{{"descriptors", acceptor_->refused()}};
-    for (const Admission::Refused& each : admission_.refused()) result.push_back({each.reason, each.count});
+    for (const net::Admission::Refused& each : admission_.refused()) result.push_back({each.reason, each.count});
     return result;
 }
 
@@ -211,7 +211,7 @@ void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> d
     host_->finish_all(going_down());
     ports_.finish_watchers(going_down());
     // Waiting is not for the io thread, which has to end the streams meanwhile.
-    auto stopper = io::start_thread([this, grace, done] {
+    auto stopper = base::start_thread([this, grace, done] {
         shut_down(grace);
         environment_.loop.post([this, done] {
             health_.reset();
@@ -245,7 +245,7 @@ Result<std::unique_ptr<Server>> Server::start(hub::Hub& hub, ServerOptions optio
 
 const std::vector<std::string>& Server::addresses() const noexcept { return impl_->addresses(); }
 const RpcCounters& Server::counters() const noexcept { return impl_->counters(); }
-void Server::replace_certificates(TlsPems pems) {
+void Server::replace_certificates(net::TlsPems pems) {
     if (CertificateStore* certificates = impl_->certificates()) certificates->replace(std::move(pems));
 }
 
@@ -257,8 +257,6 @@ std::optional<std::chrono::system_clock::time_point> Server::certificate_expires
 std::vector<Server::Refused> Server::refused() const { return impl_->refused(); }
 void Server::announce_stop() { impl_->announce_stop(); }
 void Server::stop(std::chrono::milliseconds grace, std::function<void()> done) { impl_->stop(grace, std::move(done)); }
-
-bool is_local_address(const std::string& address) { return net::is_local(address); }
 
 namespace {
 

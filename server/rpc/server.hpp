@@ -10,26 +10,18 @@
 #include <vector>
 
 #include "hub/hub.hpp"
+#include "net/tls.hpp"
 #include "rpc/counters.hpp"
 #include "rpc/server_info.hpp"
 
 namespace vserd::rpc {
-
-struct TlsPems;  // rpc/tls.hpp
-
-/// PEM files. An empty certificate means no TLS; a client CA means that clients must show a certificate of it.
-struct TlsFiles {
-    std::string certificate;
-    std::string key;
-    std::string client_ca;
-};
 
 struct ServerOptions {
     std::vector<std::string> listen;  ///< "HOST:PORT" (port 0 picks a free one), "[::1]:PORT", "unix:/PATH"
     /// Sockets that listen already (socket activation). One that has an address of `listen` is used for it; the others are
     /// served besides. Owned by the server from start() on.
     std::vector<int> inherited;
-    TlsFiles tls;                                         ///< not for Unix sockets
+    net::TlsFiles tls;                                    ///< not for Unix sockets
     std::uint32_t streams_max = 4096;                     ///< byte streams at once, over all clients
     std::uint64_t memory_max = std::uint64_t{256} << 20;  ///< bytes that may be held for clients
     /// Told, on any thread, that a connection was closed, and why.
@@ -59,7 +51,7 @@ public:
 
     /// TLS handshakes from now on use these; without TLS it does nothing. Whether clients have to show a certificate stays as it
     /// was at the start. Any thread.
-    void replace_certificates(TlsPems pems);
+    void replace_certificates(net::TlsPems pems);
     /// When the certificate in force expires; nothing without TLS. Any thread.
     std::optional<std::chrono::system_clock::time_point> certificate_expires() const;
 
@@ -79,8 +71,5 @@ enum class GrpcSeverity : std::uint8_t { debug, info, error };
 /// Sends what the gRPC and protobuf libraries log to `log`, which may be called on any thread. Call it before anything else of
 /// gRPC. Without it both write to standard error.
 void route_grpc_log(void (*log)(GrpcSeverity severity, const char* message));
-
-/// Whether only programs on this machine can reach a listen address.
-bool is_local_address(const std::string& address);
 
 }  // namespace vserd::rpc

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "io/result.hpp"
+#include "base/result.hpp"
 
 namespace vserd::rpc {
 

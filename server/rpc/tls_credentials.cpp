@@ -7,7 +7,7 @@
 
 namespace vserd::rpc {
 
-void CertificateStore::replace(TlsPems pems) {
+void CertificateStore::replace(net::TlsPems pems) {
     const std::lock_guard lock(mutex_);
     if (generation_ == 0) wants_client_certificates_ = !pems.client_ca.empty();
     expires_ = std::chrono::floor<std::chrono::seconds>(pems.expires.time_since_epoch()).count();

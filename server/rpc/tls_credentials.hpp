@@ -9,16 +9,16 @@
 #include <memory>
 #include <mutex>
 
-#include "rpc/tls.hpp"
+#include "net/tls.hpp"
 
 namespace vserd::rpc {
 
 /// The certificate in force, which a reload replaces. Any thread.
 class CertificateStore {
 public:
-    explicit CertificateStore(TlsPems pems) { replace(std::move(pems)); }
+    explicit CertificateStore(net::TlsPems pems) { replace(std::move(pems)); }
 
-    void replace(TlsPems pems);
+    void replace(net::TlsPems pems);
     bool wants_client_certificates() const noexcept { return wants_client_certificates_; }
     std::chrono::system_clock::time_point expires() const noexcept {
         return std::chrono::system_clock::time_point(std::chrono::seconds(expires_.load()));
@@ -28,7 +28,7 @@ public:
 
 private:
     mutable std::mutex mutex_;
-    TlsPems pems_;                  ///< guarded by mutex_
+    net::TlsPems pems_;             ///< guarded by mutex_
     std::uint64_t generation_ = 0;  ///< guarded by mutex_
     std::atomic<std::int64_t> expires_{0};
     bool wants_client_certificates_ = false;  ///< as in the first one

@@ -9,7 +9,7 @@ namespace vserd::rpc {
 
 UnaryCall* UnaryCall::start(Environment& environment, Caller caller, Method method, Work work) {
     auto* call = new UnaryCall(environment, method);
-    auto ticket = environment.admission.admit(caller.context->peer(), call_bytes, caller.request->ByteSizeLong());
+    auto ticket = environment.admission.admit(caller.context->peer(), net::call_bytes, caller.request->ByteSizeLong());
     if (!ticket) {
         call->refuse(ticket.error());
         return call;

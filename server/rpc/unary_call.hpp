@@ -52,7 +52,7 @@ private:
 
     Environment& environment_;
     const Method method_;
-    Ticket ticket_;
+    net::Ticket ticket_;
     bool refused_ = false;  ///< by admission, before the io thread knew
     std::string port_;
     std::function<void()> cancelled_;

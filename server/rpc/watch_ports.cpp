@@ -41,7 +41,7 @@ void PortsWatch::refuse(const Error& error) {
     Finish(status);
 }
 
-void PortsWatch::start(Ticket ticket, const v1::WatchPortsRequest& request) {
+void PortsWatch::start(net::Ticket ticket, const v1::WatchPortsRequest& request) {
     ticket_ = std::move(ticket);
     names_.insert(request.ports().begin(), request.ports().end());
     environment_.loop.post_call([this] { begin(); });
@@ -135,7 +135,7 @@ void PortsWatch::send(const EncodedPortEvent& event, std::uint64_t lost) {
 
 PortsWatch* Watchers::start(const std::string& peer, const grpc::ByteBuffer& request) {
     auto* watch = new PortsWatch(environment_, *this);  // owns itself
-    auto ticket = environment_.admission.admit(peer, stream_bytes, request.Length() * bytes_per_request_byte);
+    auto ticket = environment_.admission.admit(peer, net::stream_bytes, request.Length() * bytes_per_request_byte);
     v1::WatchPortsRequest parsed;
     if (!ticket) {
         watch->refuse(ticket.error());
@@ -167,7 +167,7 @@ void Watchers::leave(PortsWatch& watch) noexcept {
 
 void Watchers::on_port_added(hub::Channel& channel) { publish(channel, state_of(channel)); }
 
-void Watchers::on_port_event(hub::Channel& channel, const hub::EventItem& event) {
+void Watchers::on_port_event(hub::Channel& channel, const log::EventItem& event) {
     v1::PortEvent message = state_of(channel);
     to_proto(event, *message.mutable_event());
     publish(channel, message);

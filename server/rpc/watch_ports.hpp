@@ -37,7 +37,7 @@ public:
     /// The call ends here, on the gRPC thread that makes it; the io thread never hears of it.
     void refuse(const Error& error);
     /// Asks the io thread to begin.
-    void start(Ticket ticket, const ::vser::v1::WatchPortsRequest& request);
+    void start(net::Ticket ticket, const ::vser::v1::WatchPortsRequest& request);
 
     // Io thread.
     void begin();
@@ -58,7 +58,7 @@ private:
 
     Environment& environment_;
     Watchers& watchers_;
-    Ticket ticket_;
+    net::Ticket ticket_;
     bool refused_ = false;
     std::set<std::string, std::less<>> names_;  ///< empty: all
     std::string first_state_sent_;              ///< the ports up to this name have had their current state
@@ -86,7 +86,7 @@ private:
     void leave(PortsWatch& watch) noexcept;
 
     void on_port_added(hub::Channel& channel) override;
-    void on_port_event(hub::Channel& channel, const hub::EventItem& event) override;
+    void on_port_event(hub::Channel& channel, const log::EventItem& event) override;
     void on_port_removed(hub::Channel& channel) override;
     void on_port_changed(hub::Channel& channel) override { on_port_added(channel); }  // how it is now
     void publish(const hub::Channel& channel, const ::vser::v1::PortEvent& event);

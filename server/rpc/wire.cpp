@@ -20,7 +20,7 @@ constexpr std::uint32_t record_receive_time = 6;
 constexpr std::uint32_t wire_varint = 0;
 constexpr std::uint32_t wire_length_delimited = 2;
 
-void release_block(void* block) { const hub::BlockRef last(static_cast<hub::Block*>(block), /*add_ref=*/false); }
+void release_block(void* block) { const log::BlockRef last(static_cast<log::Block*>(block), /*add_ref=*/false); }
 
 }  // namespace
 
@@ -40,13 +40,13 @@ void MessageBuilder::header(std::uint32_t field, std::size_t size) {
     varint(size);
 }
 
-void MessageBuilder::payload(const hub::Slice& slice) {
+void MessageBuilder::payload(const log::Slice& slice) {
     if (slice.size <= copied_payload_bytes_max) {
         open_.append(reinterpret_cast<const char*>(slice.data), slice.size);
         return;
     }
     close();
-    hub::BlockRef kept = slice.block;
+    log::BlockRef kept = slice.block;
     // gRPC takes a pointer to non-const and never writes through it.
     slices_.emplace_back(const_cast<std::byte*>(slice.data), slice.size, &release_block, kept.detach());
     closed_size_ += slice.size;
@@ -71,7 +71,7 @@ std::size_t MessageBuilder::varint_size(std::uint64_t value) noexcept {
     return google::protobuf::io::CodedOutputStream::VarintSize64(value);
 }
 
-std::string encode_timestamp(hub::WallTime time) {
+std::string encode_timestamp(log::WallTime time) {
     const auto since_epoch = time.time_since_epoch();
     const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
     const auto nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch - seconds);
@@ -87,7 +87,7 @@ std::string encode_timestamp(hub::WallTime time) {
     return content;
 }
 
-grpc::ByteBuffer encode_data_response(MessageBuilder& builder, const hub::DataItem& item) {
+grpc::ByteBuffer encode_data_response(MessageBuilder& builder, const log::DataItem& item) {
     const std::string time = encode_timestamp(item.received.wall);
     builder.header(response_data, MessageBuilder::number_size(item.offset) + MessageBuilder::field_size(time.size()) +
                                       MessageBuilder::field_size(item.size));
@@ -96,11 +96,11 @@ grpc::ByteBuffer encode_data_response(MessageBuilder& builder, const hub::DataIt
     builder.header(data_receive_time, time.size());
     builder.raw(time);
     builder.header(data_bytes, item.size);
-    for (const hub::Slice& slice : item.slices) builder.payload(slice);
+    for (const log::Slice& slice : item.slices) builder.payload(slice);
     return builder.take();
 }
 
-void append_data_record(MessageBuilder& builder, std::string_view port, const hub::DataItem& item) {
+void append_data_record(MessageBuilder& builder, std::string_view port, const log::DataItem& item) {
     const std::string time = encode_timestamp(item.received.wall);
     builder.header(collect_records, MessageBuilder::field_size(port.size()) + MessageBuilder::number_size(item.offset) +
                                         MessageBuilder::field_size(time.size()) +
@@ -111,7 +111,7 @@ void append_data_record(MessageBuilder& builder, std::string_view port, const hu
     builder.header(record_receive_time, time.size());
     builder.raw(time);
     builder.header(record_data, item.size);
-    for (const hub::Slice& slice : item.slices) builder.payload(slice);
+    for (const log::Slice& slice : item.slices) builder.payload(slice);
 }
 
 void append_record(MessageBuilder& builder, const google::protobuf::MessageLite& record) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "hub/byte_log.hpp"
+#include "log/byte_log.hpp"
 
 namespace vserd::rpc {
 
@@ -26,7 +26,7 @@ public:
     /// The key and length of a string, bytes or message field; `size` bytes of content must follow.
     void header(std::uint32_t field, std::size_t size);
     void raw(std::string_view content) { open_.append(content); }
-    void payload(const hub::Slice& slice);
+    void payload(const log::Slice& slice);
     /// Bytes so far.
     std::size_t size() const noexcept { return closed_size_ + open_.size(); }
     grpc::ByteBuffer take();
@@ -46,13 +46,13 @@ private:
 };
 
 /// The content of a google.protobuf.Timestamp.
-std::string encode_timestamp(hub::WallTime time);
+std::string encode_timestamp(log::WallTime time);
 
 /// The content of a vser.v1.Data goes into ReadResponse and AttachResponse alike: the whole response for `item`.
-grpc::ByteBuffer encode_data_response(MessageBuilder& builder, const hub::DataItem& item);
+grpc::ByteBuffer encode_data_response(MessageBuilder& builder, const log::DataItem& item);
 
 /// Appends one record of a CollectResponse that holds `item`'s bytes.
-void append_data_record(MessageBuilder& builder, std::string_view port, const hub::DataItem& item);
+void append_data_record(MessageBuilder& builder, std::string_view port, const log::DataItem& item);
 /// Appends one record of a CollectResponse.
 void append_record(MessageBuilder& builder, const google::protobuf::MessageLite& record);
 

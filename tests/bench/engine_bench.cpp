@@ -53,7 +53,8 @@ struct Outcome {
 /// The two ends of a null modem between ports 2n and 2n + 1 of vser (topology=pair).
 Result<io::Pty> open_vser_pair(std::size_t n) {
     const auto open_port = [](std::size_t port) {
-        return io::Fd{::open(("/dev/vser" + std::to_string(port)).c_str(), O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+        return base::Fd{
+            ::open(("/dev/vser" + std::to_string(port)).c_str(), O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
     };
     io::Pty pair{open_port(2 * n), open_port(2 * n + 1), {}};
     if (!pair.master || !pair.slave) return errno_error("vser pair " + std::to_string(n));

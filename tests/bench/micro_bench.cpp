@@ -4,10 +4,10 @@
 #include <cstring>
 #include <vector>
 
-#include "hub/byte_log.hpp"
 #include "hub/delivery_histogram.hpp"
+#include "log/byte_log.hpp"
 
-namespace vserd::hub {
+namespace vserd::log {
 namespace {
 
 constexpr std::size_t history_bytes = std::size_t{1} << 20;
@@ -64,12 +64,12 @@ void find_offset(benchmark::State& state) {
 BENCHMARK(find_offset);
 
 void observe_delivery(benchmark::State& state) {
-    DeliveryHistogram histogram;
+    hub::DeliveryHistogram histogram;
     for (auto _ : state) histogram.observe(std::chrono::microseconds{80});
 }
 BENCHMARK(observe_delivery);
 
 }  // namespace
-}  // namespace vserd::hub
+}  // namespace vserd::log
 
 BENCHMARK_MAIN();

@@ -207,7 +207,7 @@ TEST_P(ChannelTest, AReloadTouchesOnlyWhatChanged) {
 /// What a hub tells of its ports.
 struct Watcher : hub::PortWatcher {
     void on_port_added(hub::Channel& /*channel*/) override {}
-    void on_port_event(hub::Channel& /*channel*/, const hub::EventItem& event) override {
+    void on_port_event(hub::Channel& /*channel*/, const log::EventItem& event) override {
         if (const auto* offline = std::get_if<port::WentOffline>(&event.event))
             offline_reasons += offline->reason + "\n";
     }
@@ -352,7 +352,7 @@ TEST_P(ChannelTest, WatchersMayComeAndGoWhileTheyAreNotified) {
             if (adds != nullptr) hub.add_watcher(*adds);
             removes = adds = nullptr;
         }
-        void on_port_event(hub::Channel& /*channel*/, const hub::EventItem& /*event*/) override {}
+        void on_port_event(hub::Channel& /*channel*/, const log::EventItem& /*event*/) override {}
         void on_port_removed(hub::Channel& /*channel*/) override {}
         hub::Hub& hub;
         Notified* removes = nullptr;

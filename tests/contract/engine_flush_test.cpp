@@ -49,7 +49,7 @@ protected:
 
     /// As another program would, or a worker thread: through a descriptor that the engine does not know.
     void flush() {
-        const io::Fd other(::open(::ptsname(link().peer_in), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+        const base::Fd other(::open(::ptsname(link().peer_in), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
         ASSERT_EQ(::tcflush(other.get(), TCOFLUSH), 0);
     }
 };

@@ -310,8 +310,8 @@ TEST_P(EngineLifecycle, GoesOnWhenAnotherThreadTakesOver) {
 TEST_P(EngineLifecycle, RefusesADescriptorThatCouldBlockOrIsClosed) {
     std::array<int, 2> blocking{};
     ASSERT_EQ(::pipe(blocking.data()), 0);
-    const io::Fd in{blocking[0]};
-    io::Fd out{blocking[1]};
+    const base::Fd in{blocking[0]};
+    base::Fd out{blocking[1]};
     const int closed = out.get();
     out.reset();
 

@@ -12,6 +12,7 @@
 #include "contract/engine_rig.hpp"
 #include "contract/line_rig.hpp"
 #include "line/line.hpp"
+#include "port/device.hpp"
 #include "support/engines.hpp"
 
 namespace vserd::test {
@@ -33,7 +34,7 @@ public:
         } else if (kind == "vser") {
             device = "/dev/vser" + std::to_string(number);
         }
-        auto opened = line::open_line(device, fast);
+        auto opened = port::open_line(device, fast);
         if (!opened) throw std::runtime_error(opened.error().message);
         line_ = std::move(*opened);
         EXPECT_TRUE(line_->flush(line::FlushDirection::both));

@@ -28,7 +28,7 @@ void check(int outcome, const char* what) {
     if (outcome < 0) throw std::system_error(errno, std::generic_category(), what);
 }
 
-Link two_way(io::Fd served, io::Fd peer) {
+Link two_way(base::Fd served, base::Fd peer) {
     Link link;
     link.in = link.out = served.get();
     link.peer_in = link.peer_out = peer.get();
@@ -50,7 +50,7 @@ Link open_master() {
 Link open_socket() {
     std::array<int, 2> pair{};
     check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()), "socketpair");
-    return two_way(io::Fd{pair[0]}, io::Fd{pair[1]});
+    return two_way(base::Fd{pair[0]}, base::Fd{pair[1]});
 }
 
 Link open_pipes() {
@@ -122,14 +122,14 @@ std::vector<LinkKind> link_kinds() {
 }
 
 void Link::close_peer() {
-    for (io::Fd& fd : owned) {
+    for (base::Fd& fd : owned) {
         if (fd.get() == peer_in || fd.get() == peer_out) fd.reset();
     }
     peer_in = peer_out = -1;
 }
 
 void Link::close_served() {
-    for (io::Fd& fd : owned) {
+    for (base::Fd& fd : owned) {
         if (fd.get() == in || fd.get() == out) fd.reset();
     }
     in = out = -1;

@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "io/engine.hpp"
-#include "io/fd.hpp"
 #include "support/pty.hpp"
 
 namespace vserd::test {
@@ -32,7 +32,7 @@ std::vector<EngineKind> engine_kinds();
 
 /// Descriptors that the engine serves and the other ends of them, which the test reads and writes itself.
 struct Link {
-    std::vector<io::Fd> owned;
+    std::vector<base::Fd> owned;
     int in = -1;        ///< the engine reads here
     int out = -1;       ///< the engine writes here; the same as `in` where the link has two directions
     int peer_out = -1;  ///< what is written here arrives at `in`

@@ -16,8 +16,8 @@
 #include <cstdlib>
 #include <functional>
 
+#include "base/fd.hpp"
 #include "io/engine_select.hpp"
-#include "io/fd.hpp"
 #include "io/pty.hpp"
 #include "support/engines.hpp"
 
@@ -52,7 +52,7 @@ std::string in_a_child(const std::function<std::string()>& talk) {
         ::_exit(sent ? 0 : 1);
     }
     ::close(ends[1]);
-    const io::Fd answer{ends[0]};
+    const base::Fd answer{ends[0]};
     std::string heard;
     std::array<char, 512> part{};
     for (ssize_t got = 0; (got = ::read(answer.get(), part.data(), part.size())) > 0;) {
@@ -142,7 +142,7 @@ TEST(EngineSelect, SaysWhichLimitToRaiseWhereDescriptorsRunOut) {
 }
 
 TEST(EngineSelect, LeavesNoDescriptorsBehind) {
-    const auto lowest_free = [] { return io::Fd{::dup(0)}.get(); };
+    const auto lowest_free = [] { return base::Fd{::dup(0)}.get(); };
     const int before = lowest_free();
 
     for (int i = 0; i < 20; ++i) ASSERT_EQ(choose("auto").substr(0, 5), choose("auto").substr(0, 5));

@@ -41,7 +41,7 @@ TEST_F(EngineSigio, ReadsEveryDescriptorWhenTheQueueOverflows) {
 }
 
 TEST_F(EngineSigio, RefusesADeviceThatCannotNotifyAndLetsGoOfIt) {
-    const io::Fd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    const base::Fd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
 
     for (int again = 0; again < 2; ++again) {
         const auto slot = rig_->attach(event.get());

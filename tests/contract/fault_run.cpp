@@ -43,9 +43,9 @@ public:
     void on_closed() override { reader_.reset(); }
 
 private:
-    void take(const hub::Item& item) {
+    void take(const log::Item& item) {
         const std::string& all = run_.engine_->bytes_read();
-        if (const auto* data = std::get_if<hub::DataItem>(&item)) {
+        if (const auto* data = std::get_if<log::DataItem>(&item)) {
             ASSERT_EQ(data->offset, offset_) << "bytes twice, or left out without a gap";
             ASSERT_LE(offset_ + data->size, all.size()) << "bytes that the device never sent";
             for (const auto& slice : data->slices) {
@@ -54,13 +54,13 @@ private:
                 offset_ += slice.size;
             }
             ASSERT_EQ(offset_, data->offset + data->size);
-        } else if (const auto* gap = std::get_if<hub::GapItem>(&item)) {
+        } else if (const auto* gap = std::get_if<log::GapItem>(&item)) {
             ASSERT_EQ(gap->from, offset_);
             ASSERT_EQ(gap->to, std::max(offset_, run_.channel_->log().oldest_offset())) << "a gap of bytes still held";
             ASSERT_TRUE(gap->to > gap->from || gap->events_lost > 0) << "a gap of nothing";
             offset_ = gap->to;
         } else {
-            const auto& event = std::get<hub::EventItem>(item);
+            const auto& event = std::get<log::EventItem>(item);
             ASSERT_EQ(event.offset, offset_) << "an event away from its place";
         }
     }
@@ -184,7 +184,7 @@ void FaultRun::add_reader() {
     const std::array<hub::StartPoint, 5> starts{hub::StartLive{}, hub::StartOldest{},
                                                 hub::StartOffset{dice(log.next_offset() + 2)},
                                                 hub::StartTail{dice(2 * fault::history_bytes)},
-                                                hub::StartSince{hub::Moment::now().wall - milliseconds{dice(50)}}};
+                                                hub::StartSince{log::Moment::now().wall - milliseconds{dice(50)}}};
     auto& reader = readers_.emplace_back(*this);
     if (dice(3) == 0) reader.patience_items = 1 + dice(4);
     const auto& start = starts[dice(starts.size())];

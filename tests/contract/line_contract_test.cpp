@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "line_rig.hpp"
+#include "port/device.hpp"
 #include "support/pty.hpp"
 
 namespace vserd::line {
@@ -24,7 +25,7 @@ protected:
     }
     void open(const Settings& settings = fast) {
         line_.reset();
-        auto opened = open_line(rig_->device(), settings);
+        auto opened = port::open_line(rig_->device(), settings);
         ASSERT_TRUE(opened) << opened.error().message;
         line_ = *std::move(opened);
     }
@@ -47,7 +48,7 @@ protected:
     std::unique_ptr<Line> line_;
 };
 
-TEST_P(LineContract, HasTheKindThatItsDeviceStringSays) { EXPECT_EQ(line_->kind(), kind_of(rig_->device())); }
+TEST_P(LineContract, HasTheKindThatItsDeviceStringSays) { EXPECT_EQ(line_->kind(), port::kind_of(rig_->device())); }
 
 TEST_P(LineContract, DescriptorDoesNotBlockNorSurviveExec) {
     char byte = 0;

@@ -18,6 +18,7 @@
 #include <fstream>
 
 #include "line/line.hpp"
+#include "port/device.hpp"
 #include "support/pty.hpp"
 
 namespace vserd::line {
@@ -26,7 +27,7 @@ namespace {
 constexpr uid_t nobody = 65534;
 
 Error refusal(std::string_view device, const Settings& settings = {}) {
-    const auto opened = open_line(device, settings);
+    const auto opened = port::open_line(device, settings);
     if (!opened) return opened.error();
     ADD_FAILURE() << device << " opened";
     return {};
@@ -115,7 +116,7 @@ TEST(OpenLine, RefusesSettingsThatTheDeviceCannotTake) {
 
     EXPECT_EQ(refusal(pty.path, {0, {}}).subject, "baud");
     EXPECT_EQ(refusal(pty.path, {9600, *parse_format("8N1.5")}).subject, "format.stop_bits");
-    EXPECT_TRUE(open_line(pty.path, {9600, *parse_format("8N2")})) << "the refusals left it free";
+    EXPECT_TRUE(port::open_line(pty.path, {9600, *parse_format("8N2")})) << "the refusals left it free";
 }
 
 TEST(OpenLine, NamesTheProcessThatHoldsTheDevice) {
@@ -165,7 +166,7 @@ TEST(OpenLine, OpensADeviceWhoseExclusiveHolderDied) {
 
     { const Holder holder(pty.path, Holder::Means::exclusive); }
 
-    EXPECT_TRUE(open_line(pty.path, {}));
+    EXPECT_TRUE(port::open_line(pty.path, {}));
 }
 
 TEST(OpenLine, OpensForAnybodyAPseudoTerminalWhoseServerWasKilled) {
@@ -177,7 +178,7 @@ TEST(OpenLine, OpensForAnybodyAPseudoTerminalWhoseServerWasKilled) {
 
     const pid_t server = ::fork();
     if (server == 0) {
-        const auto line = open_line(pty.path, {});
+        const auto line = port::open_line(pty.path, {});
         ::raise(line ? SIGKILL : SIGABRT);
     }
     int status = 0;
@@ -185,33 +186,33 @@ TEST(OpenLine, OpensForAnybodyAPseudoTerminalWhoseServerWasKilled) {
     ASSERT_EQ(WTERMSIG(status), SIGKILL) << "it could not open it";
 
     const AsNobody rights;
-    const auto line = open_line(pty.path, {});
+    const auto line = port::open_line(pty.path, {});
     EXPECT_TRUE(line) << line.error().message;
 }
 
 TEST(OpenLine, OpensADeviceWhoseHeldDescriptorWasRefused) {
     auto pty = test::open_pty();
     pty.slave.reset();
-    io::Fd held(::open(pty.path.c_str(), O_RDWR | O_NOCTTY));  // not as we open devices
+    base::Fd held(::open(pty.path.c_str(), O_RDWR | O_NOCTTY));  // not as we open devices
     ASSERT_EQ(::flock(held.get(), LOCK_EX | LOCK_NB), 0);
     ASSERT_EQ(::ioctl(held.get(), TIOCEXCL), 0);
     if (::geteuid() == 0) {
         ASSERT_EQ(::chown(pty.path.c_str(), nobody, 0), 0);
     }
-    const io::Fd of_the_store(::dup(held.get()));
+    const base::Fd of_the_store(::dup(held.get()));
 
-    const auto adopted = adopt_line(pty.path, std::move(held), {});
+    const auto adopted = port::adopt_line(pty.path, std::move(held), {});
 
     ASSERT_FALSE(adopted);
     EXPECT_NE(adopted.error().message.find("was opened otherwise"), std::string::npos) << adopted.error().message;
     const AsNobody rights;
-    const auto opened = open_line(pty.path, {});
+    const auto opened = port::open_line(pty.path, {});
     EXPECT_TRUE(opened) << opened.error().message;
 }
 
 TEST(OpenLine, SaysSoWhenTheServerItselfHasTheDevice) {
     const auto pty = test::open_pty();
-    const auto first = open_line(pty.path, {});
+    const auto first = port::open_line(pty.path, {});
     ASSERT_TRUE(first) << first.error().message;
 
     const auto error = refusal(pty.path);
@@ -231,7 +232,7 @@ TEST(OpenLine, HonoursTheLockFileOfAnotherProgram) {
 
     const auto held = refusal(link.native());
     std::ofstream(lock) << "4194999\n";  // above pid_max: a holder that is gone
-    const auto stale = open_line(link.native(), {});
+    const auto stale = port::open_line(link.native(), {});
 
     EXPECT_EQ(held.errno_value, EBUSY);
     EXPECT_TRUE(held.subject.starts_with("pid 1 (")) << held.subject;
@@ -263,7 +264,7 @@ TEST(OpenLine, DrivesADeviceBehindALink) {
     const auto link = std::filesystem::path(::testing::TempDir()) / ("vserd-link-" + std::to_string(::getpid()));
     std::filesystem::create_symlink(pty.path, link);
 
-    const auto opened = open_line(link.native(), {});
+    const auto opened = port::open_line(link.native(), {});
 
     EXPECT_TRUE(opened);
     std::filesystem::remove(link);
@@ -289,7 +290,7 @@ TEST(OpenLine, LeavesNoDescriptorBehindWhenRefused) {
 TEST(TtyLine, ReadsZeroWhenItsFarEndGoes) {
     auto pty = test::open_pty();
     pty.slave.reset();
-    const auto line = open_line(pty.path, {});
+    const auto line = port::open_line(pty.path, {});
     ASSERT_TRUE(line);
 
     pty.master.reset();
@@ -308,7 +309,7 @@ TEST(TtyLine, UsesTheConstantOfAStandardSpeedSoThatOthersCanReadAndRestoreIt) {
     } table[] = {{50, B50}, {9600, B9600}, {115200, B115200}, {500000, B500000}, {4000000, B4000000}};
     for (const auto& [baud, constant] : table) {
         const auto pty = test::open_pty();
-        const auto line = open_line(pty.path, {baud, {}});
+        const auto line = port::open_line(pty.path, {baud, {}});
         ASSERT_TRUE(line);
         termios seen{};
 
@@ -321,7 +322,7 @@ TEST(TtyLine, UsesTheConstantOfAStandardSpeedSoThatOthersCanReadAndRestoreIt) {
 
 TEST(TtyLine, TakesASpeedThatHasNoConstant) {
     const auto pty = test::open_pty();
-    const auto line = open_line(pty.path, {31250, {}});
+    const auto line = port::open_line(pty.path, {31250, {}});
 
     ASSERT_TRUE(line);
     EXPECT_EQ((*line)->read_back()->baud, 31250U);
@@ -331,7 +332,7 @@ TEST(TtyLine, TakesASpeedThatHasNoConstant) {
 TEST(TtyLine, HangsUpOnCloseOnlyIfItIsToldTo) {
     for (const bool wanted : {false, true}) {
         const auto pty = test::open_pty();
-        const auto line = open_line(pty.path, {}, {.hangup_on_close = wanted});
+        const auto line = port::open_line(pty.path, {}, {.hangup_on_close = wanted});
         ASSERT_TRUE(line);
         termios seen{};
 
@@ -342,7 +343,7 @@ TEST(TtyLine, HangsUpOnCloseOnlyIfItIsToldTo) {
 
 TEST(TtyLine, TellsWhatAPseudoTerminalLacks) {
     const auto pty = test::open_pty();
-    const auto line = open_line(pty.path, {});
+    const auto line = port::open_line(pty.path, {});
     ASSERT_TRUE(line);
 
     const auto capabilities = (*line)->capabilities();

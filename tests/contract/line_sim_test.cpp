@@ -10,17 +10,18 @@
 #include <vector>
 
 #include "line/line.hpp"
-#include "line/sim_control.hpp"
+#include "port/device.hpp"
+#include "sim/sim_control.hpp"
 #include "support/pty.hpp"
 
-namespace vserd::line {
+namespace vserd::sim {
 namespace {
 
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-std::unique_ptr<Line> open_sim(std::string_view device, const Settings& settings = {}) {
-    auto opened = open_line(device, settings);
+std::unique_ptr<line::Line> open_sim(std::string_view device, const line::Settings& settings = {}) {
+    auto opened = port::open_line(device, settings);
     if (!opened) throw std::runtime_error(opened.error().message);
     return *std::move(opened);
 }
@@ -31,25 +32,25 @@ std::string fresh_id() {
     return "device-" + std::to_string(++count);
 }
 
-std::string echo(const Line& line, std::string_view bytes) {
+std::string echo(const line::Line& line, std::string_view bytes) {
     test::write_all(line.fd(), bytes);
     return test::read_exactly(line.fd(), bytes.size());
 }
 
-double echo_ms(const Line& line, std::size_t bytes) {
+double echo_ms(const line::Line& line, std::size_t bytes) {
     const auto began = Clock::now();
     echo(line, test::pattern(bytes));
     return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
 }
 
 /// The fastest of at most ten, of which one within `limit_ms` is enough: on a busy machine each of them may be late.
-double fastest_echo_ms(Line& line, std::size_t bytes, double limit_ms) {
+double fastest_echo_ms(line::Line& line, std::size_t bytes, double limit_ms) {
     double fastest = echo_ms(line, bytes);
     for (int tries = 1; fastest > limit_ms && tries < 10; ++tries) fastest = std::min(fastest, echo_ms(line, bytes));
     return fastest;
 }
 
-std::string read_until(const Line& line, std::string_view wanted) {
+std::string read_until(const line::Line& line, std::string_view wanted) {
     std::string all;
     while (!all.ends_with(wanted)) {
         const auto more = test::read_exactly(line.fd(), 1);
@@ -69,7 +70,7 @@ TEST(SimPacing, TakesTheTimeThatBaudImplies) {
 }
 
 TEST(SimPacing, TakesTheTimeThatTheFormatImplies) {
-    const auto line = open_sim("sim:echo", {9600, *parse_format("8E2")});
+    const auto line = open_sim("sim:echo", {9600, *line::parse_format("8E2")});
 
     const double took_ms = fastest_echo_ms(*line, 96, 250);
 
@@ -112,7 +113,7 @@ TEST(SimPacing, AcceptsOnlyALittleAheadOfTheWire) {
     EXPECT_GT(accepted, 1000U);
     EXPECT_LT(accepted, 32768U);
     EXPECT_GT(*line->output_pending_bytes(), accepted / 2);
-    ASSERT_TRUE(line->flush(FlushDirection::output));
+    ASSERT_TRUE(line->flush(line::FlushDirection::output));
     EXPECT_LE(*line->output_pending_bytes(), 1U);
 }
 
@@ -128,7 +129,7 @@ TEST(SimEcho, ReturnsMegabytesIntactAndWaitsForASlowReader) {
 }
 
 TEST(SimEcho, KeepsOnlyTheDataBits) {
-    const auto line = open_sim("sim:echo?unpaced=1", {9600, *parse_format("7E1")});
+    const auto line = open_sim("sim:echo?unpaced=1", {9600, *line::parse_format("7E1")});
 
     EXPECT_EQ(echo(*line, "\xc1\xff\x41"), "\x41\x7f\x41");
 }
@@ -136,13 +137,13 @@ TEST(SimEcho, KeepsOnlyTheDataBits) {
 TEST(SimEcho, LoopsTheModemWires) {
     const auto line = open_sim("sim:echo");
 
-    EXPECT_EQ(line->status()->signals, (Signals{true, true, true, true, true, false}));
-    EXPECT_EQ(*line->set_signals({.dtr = false, .rts = false}), Signals{});
-    EXPECT_EQ(*line->set_signals({.rts = true}), (Signals{false, true, true, false, false, false}));
+    EXPECT_EQ(line->status()->signals, (line::Signals{true, true, true, true, true, false}));
+    EXPECT_EQ(*line->set_signals({.dtr = false, .rts = false}), line::Signals{});
+    EXPECT_EQ(*line->set_signals({.rts = true}), (line::Signals{false, true, true, false, false, false}));
 }
 
 TEST(SimEcho, SendsNothingWhileTheHostIsNotReady) {
-    const auto line = open_sim("sim:echo?unpaced=1", {9600, *parse_format("8N1/rtscts")});
+    const auto line = open_sim("sim:echo?unpaced=1", {9600, *line::parse_format("8N1/rtscts")});
     ASSERT_TRUE(line->set_signals({.rts = false}));
 
     test::write_all(line->fd(), "held");
@@ -153,7 +154,7 @@ TEST(SimEcho, SendsNothingWhileTheHostIsNotReady) {
 }
 
 TEST(SimEcho, ObeysXonAndXoff) {
-    const auto line = open_sim("sim:echo?unpaced=1", {9600, *parse_format("8N1/xonxoff")});
+    const auto line = open_sim("sim:echo?unpaced=1", {9600, *line::parse_format("8N1/xonxoff")});
 
     test::write_all(line->fd(), "\x13held");
     EXPECT_FALSE(test::wait_for(line->fd(), POLLIN, milliseconds(50)));
@@ -177,7 +178,7 @@ TEST(SimEcho, HoldsItsBytesDuringABreak) {
 TEST(SimFaults, AreTheSameForTheSameSeed) {
     const std::string bytes(20000, '\0');
     const auto damaged = [&bytes](std::string_view device) {
-        const auto line = open_sim(device, {9600, *parse_format("8E1")});
+        const auto line = open_sim(device, {9600, *line::parse_format("8E1")});
         auto got = echo(*line, bytes);
         return std::pair(std::move(got), line->status()->errors.parity);
     };
@@ -215,9 +216,9 @@ TEST(SimFaults, UnplugAfterSoManyBytes) {
 TEST(SimFaults, FailTheFirstOpens) {
     const std::string device = "sim:echo?open_fails=2&id=" + fresh_id();
 
-    EXPECT_EQ(open_line(device, {}).error().errno_value, ENODEV);
-    EXPECT_EQ(open_line(device, {}).error().errno_value, ENODEV);
-    EXPECT_TRUE(open_line(device, {}));
+    EXPECT_EQ(port::open_line(device, {}).error().errno_value, ENODEV);
+    EXPECT_EQ(port::open_line(device, {}).error().errno_value, ENODEV);
+    EXPECT_TRUE(port::open_line(device, {}));
 }
 
 TEST(SimControl, UnplugsAndPlugs) {
@@ -232,7 +233,7 @@ TEST(SimControl, UnplugsAndPlugs) {
     EXPECT_EQ(test::read_exactly(line->fd(), 1), "");
     EXPECT_EQ(line->status().error().errno_value, ENODEV);
     line.reset();
-    EXPECT_EQ(open_line(device, {}).error().errno_value, ENODEV);
+    EXPECT_EQ(port::open_line(device, {}).error().errno_value, ENODEV);
     control->plug();
     line = open_sim(device);
     EXPECT_EQ(echo(*line, "back"), "back");
@@ -250,8 +251,8 @@ TEST(SimControl, MovesWiresAndCountersAndStalls) {
     control->count_errors({.frame = 3, .parity = 2, .overrun = 1, .breaks = 4});
     control->stall(std::chrono::hours(1));
 
-    EXPECT_EQ(line->status()->signals, (Signals{true, true, false, true, false, true}));
-    EXPECT_EQ(line->status()->errors, (LineErrors{3, 2, 1, 4}));
+    EXPECT_EQ(line->status()->signals, (line::Signals{true, true, false, true, false, true}));
+    EXPECT_EQ(line->status()->errors, (line::LineErrors{3, 2, 1, 4}));
     test::write_all(line->fd(), "late");
     EXPECT_FALSE(test::wait_for(line->fd(), POLLIN, milliseconds(50)));
     control->stall(milliseconds(0));
@@ -262,8 +263,8 @@ TEST(SimDevice, WithAnIdIsOneDevice) {
     const auto id = fresh_id();
     const auto first = open_sim("sim:echo?id=" + id);
 
-    const auto second = open_line("sim:echo?id=" + id, {});
-    const auto other_kind = open_line("sim:console?id=" + id, {});
+    const auto second = port::open_line("sim:echo?id=" + id, {});
+    const auto other_kind = port::open_line("sim:console?id=" + id, {});
 
     EXPECT_EQ(second.error().errno_value, EBUSY);
     EXPECT_EQ(other_kind.error().failure, Failure::invalid_argument);
@@ -279,7 +280,7 @@ TEST(SimDevice, WithoutAnIdIsAnotherDeviceEachTime) {
 
 TEST(SimDevice, HundredsShareOneThread) {
     constexpr std::size_t count = 300;
-    std::vector<std::unique_ptr<Line>> lines;
+    std::vector<std::unique_ptr<line::Line>> lines;
     for (std::size_t i = 0; i < count; ++i) lines.push_back(open_sim("sim:echo"));
 
     for (const auto& line : lines) test::write_all(line->fd(), "hello");
@@ -296,7 +297,7 @@ TEST(SimDevice, SurvivesOpenAndCloseFromManyThreads) {
                 const auto line = open_sim(i % 2 == 0 ? "sim:console?unpaced=1" : "sim:echo");
                 test::write_all(line->fd(), "uname\r");
                 (void)line->apply({turn % 2 == 0 ? 9600U : 1'000'000U, {}});
-                (void)line->flush(FlushDirection::both);
+                (void)line->flush(line::FlushDirection::both);
             }
         });
     }
@@ -336,13 +337,13 @@ TEST(SimConsole, UnplugsItselfWhenTold) {
 
     EXPECT_EQ(test::read_exactly(line->fd(), 1000), "fault unplug 100ms\r\nsim> ");
     line.reset();
-    const auto refused = open_line(device, {});
+    const auto refused = port::open_line(device, {});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().errno_value, ENODEV);
     EXPECT_NE(refused.error().message.find("back in"), std::string::npos) << refused.error().message;
     const auto deadline = Clock::now() + test::patience;
-    while (!open_line(device, {}) && Clock::now() < deadline) std::this_thread::yield();
-    EXPECT_TRUE(open_line(device, {}));
+    while (!port::open_line(device, {}) && Clock::now() < deadline) std::this_thread::yield();
+    EXPECT_TRUE(port::open_line(device, {}));
 }
 
 TEST(SimConsole, FloodsAMegabyteInOrderAndStopsAtCtrlC) {
@@ -365,4 +366,4 @@ TEST(SimConsole, FloodsAMegabyteInOrderAndStopsAtCtrlC) {
 }
 
 }  // namespace
-}  // namespace vserd::line
+}  // namespace vserd::sim

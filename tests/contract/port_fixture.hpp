@@ -143,17 +143,17 @@ public:
         while (!stopped && reader_) {
             auto item = reader_->next(65536);
             if (!item) return;
-            if (const auto* data = std::get_if<hub::DataItem>(&*item)) {
+            if (const auto* data = std::get_if<log::DataItem>(&*item)) {
                 EXPECT_EQ(data->offset, next_offset.value_or(data->offset)) << "a byte twice or none";
                 next_offset = data->offset + data->size;
                 for (const auto& slice : data->slices) {
                     text.append(reinterpret_cast<const char*>(slice.data), slice.size);
                 }
-            } else if (const auto* gap = std::get_if<hub::GapItem>(&*item)) {
+            } else if (const auto* gap = std::get_if<log::GapItem>(&*item)) {
                 gaps.push_back(*gap);
                 next_offset = gap->to;
             } else {
-                events.push_back(std::get<hub::EventItem>(*item));
+                events.push_back(std::get<log::EventItem>(*item));
             }
         }
     }
@@ -165,14 +165,14 @@ public:
 
     template <class Event>
     std::size_t count() const {
-        return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), [](const hub::EventItem& item) {
+        return static_cast<std::size_t>(std::count_if(events.begin(), events.end(), [](const log::EventItem& item) {
             return std::holds_alternative<Event>(item.event);
         }));
     }
 
     std::string text;
-    std::vector<hub::GapItem> gaps;
-    std::vector<hub::EventItem> events;
+    std::vector<log::GapItem> gaps;
+    std::vector<log::EventItem> events;
     std::optional<std::uint64_t> next_offset;
     bool stopped = false;  ///< the client does not read
     bool closed = false;

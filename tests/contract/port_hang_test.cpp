@@ -1,14 +1,14 @@
 // Devices whose drivers hang: each costs its own port, everybody who waits for it is answered, and it comes back.
 #include "contract/port_fixture.hpp"
-#include "line/sim_control.hpp"
+#include "sim/sim_control.hpp"
 
 namespace vserd {
 namespace {
 
 using namespace std::chrono_literals;
-using line::SimControl;
-using line::SimHang;
 using port::PortState;
+using sim::SimControl;
+using sim::SimHang;
 
 class PortHang : public HubTest {
 protected:

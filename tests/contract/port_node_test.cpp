@@ -167,7 +167,7 @@ TEST_P(PortNode, ALinkThatIsMadeAnewForTheSameDeviceChangesNothing) {
 
 TEST_P(PortNode, HangupOnCloseIsAnOptionThatAReloadChanges) {
     hub::Channel& channel = online_port();
-    const io::Fd other(::open(pty_->path.c_str(), O_RDWR | O_NOCTTY));
+    const base::Fd other(::open(pty_->path.c_str(), O_RDWR | O_NOCTTY));
     const auto hangs_up = [&] {
         termios raw{};
         return ::tcgetattr(other.get(), &raw) == 0 && (raw.c_cflag & HUPCL) != 0;

@@ -7,8 +7,8 @@
 
 #include <utility>
 
+#include "base/device_readers.hpp"
 #include "contract/port_fixture.hpp"
-#include "io/device_readers.hpp"
 
 namespace vserd {
 namespace {
@@ -35,7 +35,7 @@ protected:
 
     /// As `stty` does it, with the terminal opened again.
     void from_outside(const std::function<void(termios&)>& change) const {
-        const io::Fd tty(::open(pty_->path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+        const base::Fd tty(::open(pty_->path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
         termios modes{};
         ASSERT_EQ(::tcgetattr(tty.get(), &modes), 0);
         change(modes);
@@ -44,7 +44,7 @@ protected:
 
     termios modes() const {
         termios now{};
-        const io::Fd tty(::open(pty_->path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+        const base::Fd tty(::open(pty_->path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
         EXPECT_EQ(::tcgetattr(tty.get(), &now), 0);
         return now;
     }
@@ -222,13 +222,13 @@ TEST(DeviceReaders, ThoseThatReadAreNamedAndNobodyElse) {
     const io::Pty pty = io::open_pty().value();
     struct stat node {};
     ASSERT_EQ(::fstat(pty.slave.get(), &node), 0);
-    const auto readers = [&] { return io::device_readers({node.st_rdev}, 8)[node.st_rdev]; };
+    const auto readers = [&] { return base::device_readers({node.st_rdev}, 8)[node.st_rdev]; };
     Holder first(pty.path, O_RDONLY);
     const Holder second(pty.path, O_RDWR);
     const Holder writer(pty.path, O_WRONLY);
 
     EXPECT_EQ(readers().size(), 2U) << "neither this process nor one that only writes";
-    EXPECT_EQ(io::device_readers({node.st_rdev}, 1)[node.st_rdev].size(), 1U);
+    EXPECT_EQ(base::device_readers({node.st_rdev}, 1)[node.st_rdev].size(), 1U);
     first.end();
 
     ASSERT_EQ(readers().size(), 1U);

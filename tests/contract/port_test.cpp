@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "contract/port_fixture.hpp"
-#include "line/sim_control.hpp"
+#include "sim/sim_control.hpp"
 
 namespace vserd {
 namespace {
@@ -31,7 +31,7 @@ public:
     bool pending() const noexcept override { return false; }
 
 private:
-    const io::Fd ready_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    const base::Fd ready_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 };
 
 /// What a port tells besides bytes.
@@ -343,7 +343,7 @@ TEST_P(PortTest, ChangesOfInputWiresAndLineErrorsBecomeEvents) {
     ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
     Recorder recorder;
     recorder.start(channel, hub::StartLive{});
-    auto control = line::SimControl::find(id).value();
+    auto control = sim::SimControl::find(id).value();
 
     control.set_ri(true);
     control.count_errors({.frame = 3, .parity = 0, .overrun = 1, .breaks = 0});
@@ -372,7 +372,7 @@ TEST_P(PortTest, RequestsInFlightAreAnsweredWhenTheDeviceGoes) {
     const std::string id = "goes-" + GetParam();
     auto& channel = add_port("sim:echo?id=" + id);
     ASSERT_TRUE(until([&] { return channel.port().state() == PortState::online; }));
-    auto control = line::SimControl::find(id).value();
+    auto control = sim::SimControl::find(id).value();
     control.stall(10s);
     channel.port().transmit(as_bytes(std::string(4096, 'x')));
     std::optional<Result<line::Settings>> reply;

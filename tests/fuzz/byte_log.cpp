@@ -5,21 +5,21 @@
 #include <vector>
 
 #include "fuzz/fuzz.hpp"
-#include "hub/byte_log.hpp"
+#include "log/byte_log.hpp"
 
 using namespace vserd;
 
 namespace {
 
 /// Reads on until the head, comparing everything.
-void read_to_head(const hub::ByteLog& log, hub::Cursor cursor, const std::string& all, std::size_t bytes_max) {
+void read_to_head(const log::ByteLog& log, log::Cursor cursor, const std::string& all, std::size_t bytes_max) {
     std::uint64_t at = cursor.offset;
     while (const auto item = log.read(cursor, bytes_max)) {
-        if (const auto* gap = std::get_if<hub::GapItem>(&*item)) {
+        if (const auto* gap = std::get_if<log::GapItem>(&*item)) {
             require(gap->from == at && gap->to >= at, "a gap begins where the reader stands");
             require(gap->to > at || gap->events_lost > 0, "a gap is of something");
             at = gap->to;
-        } else if (const auto* data = std::get_if<hub::DataItem>(&*item)) {
+        } else if (const auto* data = std::get_if<log::DataItem>(&*item)) {
             require(data->offset == at && data->size > 0 && data->size <= bytes_max, "data follow what was read");
             for (const auto& slice : data->slices) {
                 const std::string_view bytes(reinterpret_cast<const char*>(slice.data), slice.size);
@@ -28,7 +28,7 @@ void read_to_head(const hub::ByteLog& log, hub::Cursor cursor, const std::string
             }
             require(at == data->offset + data->size, "the slices are all of the data");
         } else {
-            require(std::get<hub::EventItem>(*item).offset == at, "an event is in its place");
+            require(std::get<log::EventItem>(*item).offset == at, "an event is in its place");
         }
         require(cursor.offset == at, "the cursor is behind the item");
     }
@@ -38,16 +38,16 @@ void read_to_head(const hub::ByteLog& log, hub::Cursor cursor, const std::string
 /// What was appended when, to say where a time is.
 class Arrivals {
 public:
-    hub::Moment now() const { return {hub::WallTime{} + since_, hub::BootTime{} + since_}; }
+    log::Moment now() const { return {log::WallTime{} + since_, log::BootTime{} + since_}; }
     void pass(std::chrono::milliseconds time) { since_ += time; }
     void note(std::uint64_t begin) { arrivals_.push_back({begin, since_}); }
 
     /// Nothing that arrived at `time` or later is before the cursor.
-    void require_place(const hub::ByteLog& log, hub::WallTime time) const {
+    void require_place(const log::ByteLog& log, log::WallTime time) const {
         const auto cursor = log.at_time(time);
         require(cursor.offset >= log.oldest_offset() && cursor.offset <= log.next_offset(), "a time is in the log");
         for (const auto& arrival : arrivals_) {
-            if (hub::WallTime{} + arrival.at < time || arrival.begin < log.oldest_offset()) continue;
+            if (log::WallTime{} + arrival.at < time || arrival.begin < log.oldest_offset()) continue;
             require(cursor.offset <= arrival.begin, "nothing since then is left out");
             return;
         }
@@ -66,10 +66,10 @@ private:
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Input input(data, size);
-    hub::ByteLog log(1 + std::size_t{input.byte()} * 300);
+    log::ByteLog log(1 + std::size_t{input.byte()} * 300);
     std::string all;
     Arrivals arrivals;
-    hub::Cursor kept;
+    log::Cursor kept;
     for (int steps = 0; !input.empty() && steps < 200 && all.size() < 200'000; ++steps) {
         const unsigned action = input.byte() % 8;
         const std::size_t amount = input.byte();
@@ -87,9 +87,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             case 4: read_to_head(log, kept, all, 1 + amount * 50); break;
             case 5: arrivals.pass(std::chrono::milliseconds{amount * amount}); break;
             case 6: {
-                const hub::WallTime::duration time{static_cast<std::int64_t>(input.number())};
-                arrivals.require_place(log, hub::WallTime{time});
-                arrivals.require_place(log, hub::WallTime{std::chrono::milliseconds{amount * amount}});
+                const log::WallTime::duration time{static_cast<std::int64_t>(input.number())};
+                arrivals.require_place(log, log::WallTime{time});
+                arrivals.require_place(log, log::WallTime{std::chrono::milliseconds{amount * amount}});
                 break;
             }
             default: kept = log.head();

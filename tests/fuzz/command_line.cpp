@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "app/options.hpp"
 #include "fuzz/fuzz.hpp"
-#include "options.hpp"
 #include "vserctl/options.hpp"
 #include "vserctl/parse.hpp"
 

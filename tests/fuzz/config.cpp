@@ -8,7 +8,7 @@
 #include "config/values.hpp"
 #include "fuzz/fuzz.hpp"
 #include "io/engine_select.hpp"
-#include "line/sim_spec.hpp"
+#include "sim/sim_spec.hpp"
 
 using namespace vserd;
 

@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "fuzz/fuzz.hpp"
-#include "hub/byte_log.hpp"
+#include "log/byte_log.hpp"
 
 using namespace vser::client;
-namespace hub = vserd::hub;
 
 namespace {
 
@@ -50,29 +49,29 @@ private:
 };
 
 /// An item as the server sends and the client receives it.
-void accept(LogCursor& cursor, const hub::Item& item, Items& out) {
-    if (const auto* data = std::get_if<hub::DataItem>(&item)) {
+void accept(LogCursor& cursor, const vserd::log::Item& item, Items& out) {
+    if (const auto* data = std::get_if<vserd::log::DataItem>(&item)) {
         Data received{.offset = data->offset, .bytes = {}, .receive_time = {}};
         for (const auto& slice : data->slices) {
             received.bytes.append(reinterpret_cast<const char*>(slice.data), slice.size);
         }
         cursor.accept(std::move(received), out);
-    } else if (const auto* gap = std::get_if<hub::GapItem>(&item)) {
+    } else if (const auto* gap = std::get_if<vserd::log::GapItem>(&item)) {
         cursor.accept(Gap{.from = gap->from, .to = gap->to, .events_lost = gap->events_lost}, out);
     } else {
-        const auto& event = std::get<hub::EventItem>(item);
+        const auto& event = std::get<vserd::log::EventItem>(item);
         cursor.accept(Event{.offset = event.offset, .time = event.at.wall, .what = {}, .number = event.number}, out);
     }
 }
 
 /// A log that grows and forgets, and a client whose connection is cut.
 void honest(Input input) {
-    hub::ByteLog log(1 + std::size_t{input.byte()} * 40);
+    vserd::log::ByteLog log(1 + std::size_t{input.byte()} * 40);
     std::string all;
     LogCursor cursor;
     Follower follower;
     Items items;
-    std::optional<hub::Cursor> connection;
+    std::optional<vserd::log::Cursor> connection;
     const auto connect = [&](std::uint64_t wanted) {
         connection = log.at_offset(cursor.next_offset().value_or(wanted));
         cursor.resume(std::max(connection->offset, log.oldest_offset()));
@@ -91,7 +90,8 @@ void honest(Input input) {
             log.append(std::as_bytes(std::span{bytes}));
             all += bytes;
         } else if (action == 2) {
-            log.append_event(vserd::port::BreakSent{}, {hub::WallTime{std::chrono::milliseconds{steps + 1}}, {}});
+            log.append_event(vserd::port::BreakSent{},
+                             {vserd::log::WallTime{std::chrono::milliseconds{steps + 1}}, {}});
         } else if (action == 3) {
             connection.reset();
         } else if (!connection) {

@@ -4,7 +4,7 @@
 #include "fuzz/fuzz.hpp"
 #include "io/engine_select.hpp"
 #include "line/settings.hpp"
-#include "line/sim_spec.hpp"
+#include "sim/sim_spec.hpp"
 #include "vser_client/types.hpp"
 
 using namespace vserd;
@@ -63,7 +63,7 @@ void engine_names(std::string_view text) {
 }
 
 void simulators(std::string_view text) {
-    const auto spec = line::parse_sim_spec(text);
+    const auto spec = sim::parse_sim_spec(text);
     if (!spec) {
         require_told(spec.error());
         require(spec.error().subject == "device", "a device's error names the field");

@@ -9,19 +9,19 @@
 #include <string>
 
 #include "fuzz/fuzz.hpp"
-#include "hub/byte_log.hpp"
+#include "log/byte_log.hpp"
 
 using namespace vserd;
 
 namespace {
 
-const hub::LogIdentity identity{"board", "/dev/ttyUSB0", hub::block_bytes};
+const log::LogIdentity identity{"board", "/dev/ttyUSB0", log::block_bytes};
 
 /// The file of a log as the next process finds it.
 class LeftLog {
 public:
     explicit LeftLog(Input& input) : file_(::memfd_create("log", MFD_CLOEXEC)) {
-        hub::ByteLog log(hub::LogStore::create(again(), identity, false).value());
+        log::ByteLog log(log::LogStore::create(again(), identity, false).value());
         for (unsigned steps = input.byte() % 8; steps > 0; --steps) {
             const std::string bytes(std::size_t{input.byte()} * 400, static_cast<char>('a' + steps));
             log.append(std::as_bytes(std::span{bytes}));
@@ -36,11 +36,11 @@ public:
     LeftLog(const LeftLog&) = delete;
     LeftLog& operator=(const LeftLog&) = delete;
 
-    io::Fd again() const { return io::Fd(::dup(file_.get())); }
+    base::Fd again() const { return base::Fd(::dup(file_.get())); }
 
     /// Before the blocks themselves, whose bytes may be anything.
     void damage(Input& input) {
-        constexpr std::size_t told = sizeof(hub::LogHeader) + 40 * sizeof(hub::LogSlot);
+        constexpr std::size_t told = sizeof(log::LogHeader) + 40 * sizeof(log::LogSlot);
         const std::size_t places = input.byte() % 4 == 0 ? size_ : told;
         const std::size_t at = (std::size_t{input.byte()} << 8U | input.byte()) * (places > told ? 61 : 1) % places;
         begin_[at] = static_cast<std::byte>(input.byte());
@@ -51,38 +51,38 @@ public:
 
     /// As a vserd of another mind might have left it: what the header says adds up, and so do the slots.
     void mend_checks() {
-        auto& header = *reinterpret_cast<hub::LogHeader*>(begin_);
+        auto& header = *reinterpret_cast<log::LogHeader*>(begin_);
         const auto* from = reinterpret_cast<const std::byte*>(&header.capacity_bytes);
         const auto* to = reinterpret_cast<const std::byte*>(&header.unsaved);
         header.check =
-            static_cast<std::uint32_t>(hub::hash_of(from, static_cast<std::size_t>(to - from), header.version));
-        auto* slots = reinterpret_cast<hub::LogSlot*>(begin_ + sizeof(hub::LogHeader));
+            static_cast<std::uint32_t>(log::hash_of(from, static_cast<std::size_t>(to - from), header.version));
+        auto* slots = reinterpret_cast<log::LogSlot*>(begin_ + sizeof(log::LogHeader));
         for (std::size_t i = 0; i < 4; ++i) {
             const std::uint64_t used = slots[i].filled.load() & 0xFFFF'FFFF;
             const std::uint64_t check =
-                hub::mixed(hub::mixed(slots[i].first_offset.load() ^ header.salt) + used) >> 32U;
+                log::mixed(log::mixed(slots[i].first_offset.load() ^ header.salt) + used) >> 32U;
             slots[i].filled.store((check << 32U) | used);
         }
     }
 
 private:
-    io::Fd file_;
+    base::Fd file_;
     std::byte* begin_ = nullptr;
     std::size_t size_ = 0;
 };
 
 /// The bytes from the oldest to the head.
-std::size_t read_all(const hub::ByteLog& log) {
+std::size_t read_all(const log::ByteLog& log) {
     auto cursor = log.at_offset(log.oldest_offset());
     std::uint64_t at = log.oldest_offset();
     std::size_t bytes = 0;
     while (const auto item = log.read(cursor, 70'000)) {
-        if (const auto* data = std::get_if<hub::DataItem>(&*item)) {
+        if (const auto* data = std::get_if<log::DataItem>(&*item)) {
             require(data->offset == at, "data follow each other");
             for (const auto& slice : data->slices)
                 bytes += std::string(reinterpret_cast<const char*>(slice.data), slice.size).size();
             at += data->size;
-        } else if (const auto* event = std::get_if<hub::EventItem>(&*item)) {
+        } else if (const auto* event = std::get_if<log::EventItem>(&*item)) {
             require(event->offset == at, "an event is in its place");
         }
     }
@@ -103,17 +103,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (how % 2 == 1) left.mend_checks();
     }
 
-    auto store = hub::LogStore::open(left.again(), identity);
+    auto store = log::LogStore::open(left.again(), identity);
     if (!store) {
         require(!store.error().message.empty(), "a log that is not taken over says why");
         return 0;
     }
-    hub::ByteLog log(std::move(*store));
+    log::ByteLog log(std::move(*store));
     require(log.oldest_offset() <= log.next_offset(), "what is held ends at the head");
     require(read_all(log) == log.next_offset() - log.oldest_offset(), "every byte that is held can be read");
 
     const std::uint64_t before = log.next_offset();
-    const std::string more(2 * hub::block_bytes, 'z');
+    const std::string more(2 * log::block_bytes, 'z');
     log.append(std::as_bytes(std::span{more}));
     require(log.next_offset() == before + more.size(), "the log goes on");
     require(read_all(log) <= identity.capacity_bytes, "and holds no more than it may");

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "fuzz/fuzz.hpp"
-#include "line/sim_console.hpp"
+#include "sim/sim_console.hpp"
 
-using namespace vserd::line;
+using namespace vserd::sim;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Input input(data, size);

@@ -33,7 +33,7 @@ std::vector<Character> characters(std::uint64_t offset, std::string_view bytes) 
     return all;
 }
 
-std::string bytes_of(const hub::DataItem& item) {
+std::string bytes_of(const log::DataItem& item) {
     std::string bytes;
     for (const auto& slice : item.slices) bytes.append(reinterpret_cast<const char*>(slice.data), slice.size);
     return bytes;
@@ -44,13 +44,13 @@ class TextReader {
 public:
     explicit TextReader(rpc::DataCache& cache) : encoder_(cache, /*text=*/true) {}
 
-    void take(const hub::Item& item) {
-        const auto* data = std::get_if<hub::DataItem>(&item);
+    void take(const log::Item& item) {
+        const auto* data = std::get_if<log::DataItem>(&item);
         if (data != nullptr && bytes_.empty()) begin_ = data->offset;
         if (data != nullptr) bytes_ += bytes_of(*data);
         rpc::Messages messages;
         encoder_.encode(item, true, messages);
-        const bool gap = std::holds_alternative<hub::GapItem>(item);
+        const bool gap = std::holds_alternative<log::GapItem>(item);
         for (const auto& message : messages) take(message);
         if (gap) compare();
     }
@@ -92,21 +92,21 @@ private:
     std::vector<Character> texts_;
 };
 
-v1::ReadResponse expected(const hub::Item& item) {
+v1::ReadResponse expected(const log::Item& item) {
     v1::ReadResponse response;
-    if (const auto* data = std::get_if<hub::DataItem>(&item)) {
+    if (const auto* data = std::get_if<log::DataItem>(&item)) {
         response.mutable_data()->set_offset(data->offset);
         response.mutable_data()->set_bytes(bytes_of(*data));
         rpc::to_proto(data->received.wall, *response.mutable_data()->mutable_receive_time());
-    } else if (const auto* gap = std::get_if<hub::GapItem>(&item)) {
+    } else if (const auto* gap = std::get_if<log::GapItem>(&item)) {
         rpc::to_proto(*gap, *response.mutable_gap());
     } else {
-        rpc::to_proto(std::get<hub::EventItem>(item), *response.mutable_event());
+        rpc::to_proto(std::get<log::EventItem>(item), *response.mutable_event());
     }
     return response;
 }
 
-void as_bytes(rpc::DataCache& cache, const hub::Item& item, bool shared) {
+void as_bytes(rpc::DataCache& cache, const log::Item& item, bool shared) {
     rpc::ItemEncoder encoder(cache, /*text=*/false);
     rpc::Messages messages;
     encoder.encode(item, shared, messages);
@@ -119,8 +119,8 @@ void as_bytes(rpc::DataCache& cache, const hub::Item& item, bool shared) {
             "as it does where an Attach is answered");
 }
 
-void collected(rpc::MessageBuilder& builder, const hub::Item& item) {
-    const auto* data = std::get_if<hub::DataItem>(&item);
+void collected(rpc::MessageBuilder& builder, const log::Item& item) {
+    const auto* data = std::get_if<log::DataItem>(&item);
     if (data == nullptr) return;
     rpc::append_data_record(builder, "p", *data);
     rpc::append_data_record(builder, "another", *data);
@@ -136,12 +136,12 @@ void collected(rpc::MessageBuilder& builder, const hub::Item& item) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     Input input(data, size);
-    hub::ByteLog log(1 + std::size_t{input.byte()} * 16);
+    log::ByteLog log(1 + std::size_t{input.byte()} * 16);
     const std::int64_t wall = static_cast<std::int64_t>(input.number());
     rpc::DataCache cache;
     rpc::MessageBuilder builder;
     TextReader text(cache);
-    hub::Cursor cursor;
+    log::Cursor cursor;
     const std::string long_text(600, 'a');
     const auto deliver = [&](std::size_t bytes_max) {
         const auto item = log.read(cursor, bytes_max);
@@ -153,7 +153,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     };
     for (int steps = 0; !input.empty() && steps < 100; ++steps) {
         const std::uint8_t choice = input.byte();
-        const hub::Moment moment{hub::WallTime{hub::WallTime::duration{wall}}, {}};
+        const log::Moment moment{log::WallTime{log::WallTime::duration{wall}}, {}};
         if (choice % 8 == 0) {
             log.append_event(port::WriterChanged{std::string(input.take(choice / 8) == "x" ? "x" : "somebody")});
         } else if (choice % 8 == 1) {

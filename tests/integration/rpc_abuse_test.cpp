@@ -7,15 +7,15 @@
 #include <random>
 #include <thread>
 
+#include "base/fd.hpp"
 #include "integration/rpc_client.hpp"
 #include "integration/rpc_daemon.hpp"
-#include "io/fd.hpp"
 
 namespace vserd::rpc_test {
 namespace {
 
-io::Fd dial(const std::string& address) {
-    io::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+base::Fd dial(const std::string& address) {
+    base::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in target{};
     target.sin_family = AF_INET;
     target.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
@@ -25,12 +25,12 @@ io::Fd dial(const std::string& address) {
 }
 
 /// Closes with a reset, so that no port of this machine stays in TIME_WAIT.
-void drop(io::Fd fd) {
+void drop(base::Fd fd) {
     const linger at_once{1, 0};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
-void say(const io::Fd& fd, const std::string& bytes) {
+void say(const base::Fd& fd, const std::string& bytes) {
     static_cast<void>(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL));
 }
 
@@ -51,7 +51,7 @@ protected:
 
 TEST_F(RpcAbuse, GarbageAndHalfOpenConnectionsDoNotHurt) {
     std::mt19937 random(20240611);  // the seed, for whoever looks for a failure
-    std::vector<io::Fd> half_open;
+    std::vector<base::Fd> half_open;
     for (int round = 0; round < 200; ++round) {
         auto fd = dial(daemon.address());
         ASSERT_TRUE(fd);
@@ -108,7 +108,7 @@ TEST_F(RpcAbuse, ItServesAgainAfterItRanOutOfDescriptors) {
     const rlimit few{daemon.descriptors() + 20, daemon.descriptors() + 20};
     ASSERT_EQ(::prlimit(daemon.process().pid(), RLIMIT_NOFILE, &few, nullptr), 0);
 
-    std::vector<io::Fd> connections;
+    std::vector<base::Fd> connections;
     for (int i = 0; i < 200; ++i) connections.push_back(dial(daemon.address()));
     EXPECT_TRUE(console.send("two"));
     EXPECT_EQ(console.read_bytes(3), "two");

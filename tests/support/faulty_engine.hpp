@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "io/engine.hpp"
-#include "io/fd.hpp"
 
 namespace vserd {
 
@@ -60,7 +60,7 @@ private:
     ssize_t move_bytes(const io::Operation& op, std::size_t size) noexcept;
     bool settle(std::size_t index) noexcept;
 
-    io::Fd ready_;  ///< an eventfd that is always readable
+    base::Fd ready_;  ///< an eventfd that is always readable
     std::mt19937_64 random_;
     Faults faults_;
     std::vector<int> descriptors_;  ///< by slot; -1: free

@@ -32,7 +32,8 @@ class Arrows(Planted):
     def test_downward_includes_pass(self):
         self.plant("server/hub/hub.cpp", '#include "hub/hub.hpp"\n#include "port/port.hpp"\n#include <vector>\n')
         self.plant("server/config/config.cpp", '#include "line/settings.hpp"\n#include <toml++/toml.h>\n')
-        self.plant("server/main.cpp", '#include "rpc/server.hpp"\n#include <systemd/sd-daemon.h>\n')
+        self.plant("server/app/main.cpp", '#include "rpc/server.hpp"\n#include <systemd/sd-daemon.h>\n')
+        self.plant("server/port/device.cpp", '#include "sim/sim_line.hpp"\n')
         self.expect(arrows.check)
 
     def test_an_upward_include_is_found_with_its_line(self):
@@ -42,6 +43,15 @@ class Arrows(Planted):
     def test_config_may_see_one_header_of_line_only(self):
         self.plant("server/config/config.cpp", '#include "line/line.hpp"\n')
         self.expect(arrows.check, '"line/line.hpp"')
+
+    def test_the_line_does_not_see_the_simulator(self):
+        self.plant("server/line/tty_line.cpp", '#include "sim/sim_line.hpp"\n')
+        self.plant("server/port/port.cpp", '#include "sim/simulator.hpp"\n')
+        self.expect(arrows.check, "server/line/tty_line.cpp:1:", "server/port/port.cpp:1:")
+
+    def test_nothing_lies_directly_in_server(self):
+        self.plant("server/main.cpp", "int main() {}\n")
+        self.expect(arrows.check, "server/main.cpp: belongs in a folder")
 
     def test_spaces_in_the_directive_do_not_hide_it(self):
         self.plant("server/line/sim.cpp", '  #  include "port/port.hpp"\n')
@@ -117,7 +127,8 @@ class Tree(Planted):
 
     def test_a_file_too_long_is_found(self):
         self.plant("server/README.md", "Here.\n")
-        self.plant("server/main.cpp", "int x;\n" * (tree.LINES_MAX + 1))
+        self.plant("server/app/README.md", "Here.\n")
+        self.plant("server/app/main.cpp", "int x;\n" * (tree.LINES_MAX + 1))
         self.expect(tree.check, "second idea")
 
 

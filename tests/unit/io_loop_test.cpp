@@ -284,7 +284,7 @@ TEST_P(LoopTest, WorkThatNeverRanIsDestroyedWithTheLoop) {
 
 TEST(LoopEngines, ADescriptorThatTheFirstCannotServeGoesToTheNextAndBothAreServed) {
     io::Loop loop{io::SigioEngine::create().value(), io::next_engine};
-    const io::Fd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    const base::Fd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
     io::Pty pty = open_pty();
     struct Read {
         io::Operation op;
@@ -330,7 +330,7 @@ TEST(LoopEngines, ADescriptorThatTheFirstCannotServeGoesToTheNextAndBothAreServe
 
 TEST(LoopEngines, WithoutASuccessorTheReasonIsTheError) {
     io::Loop loop{io::SigioEngine::create().value()};
-    const io::Fd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    const base::Fd event{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
 
     const auto attached = loop.attach(event.get());
 
@@ -341,7 +341,7 @@ TEST(LoopEngines, WithoutASuccessorTheReasonIsTheError) {
 
 TEST(LoopEngines, ADescriptorThatNoneCanServeIsRefusedWithEveryReason) {
     io::Loop loop{io::SigioEngine::create().value(), io::next_engine};
-    const io::Fd file{::open("/proc/self/exe", O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+    const base::Fd file{::open("/proc/self/exe", O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
 
     const auto attached = loop.attach(file.get());
 

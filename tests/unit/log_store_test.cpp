@@ -1,4 +1,4 @@
-#include "hub/log_store.hpp"
+#include "log/log_store.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "hub/byte_log.hpp"
+#include "log/byte_log.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define VSERD_SANITIZED 1
@@ -21,7 +21,7 @@
 #define VSERD_SANITIZED 0
 #endif
 
-namespace vserd::hub {
+namespace vserd::log {
 namespace {
 
 using namespace std::chrono_literals;
@@ -29,14 +29,14 @@ using testing::HasSubstr;
 
 const LogIdentity identity{"board", "/dev/ttyUSB0", 3 * block_bytes};
 
-io::Fd memory_file() { return io::Fd(::memfd_create("log", MFD_CLOEXEC)); }
+base::Fd memory_file() { return base::Fd(::memfd_create("log", MFD_CLOEXEC)); }
 
 /// Another descriptor of the same file, as the next process has one.
-io::Fd again(const io::Fd& file) { return io::Fd(::dup(file.get())); }
+base::Fd again(const base::Fd& file) { return base::Fd(::dup(file.get())); }
 
 /// A file as it is now, for a process that the writer does not know of.
-io::Fd copy_of(const io::Fd& file) {
-    io::Fd copy = memory_file();
+base::Fd copy_of(const base::Fd& file) {
+    base::Fd copy = memory_file();
     struct stat status {};
     ::fstat(file.get(), &status);
     off_t at = 0;
@@ -44,8 +44,8 @@ io::Fd copy_of(const io::Fd& file) {
     return copy;
 }
 
-LogStoreRef created(const io::Fd& file) { return LogStore::create(again(file), identity, false).value(); }
-LogStoreRef opened(const io::Fd& file) { return LogStore::open(again(file), identity).value(); }
+LogStoreRef created(const base::Fd& file) { return LogStore::create(again(file), identity, false).value(); }
+LogStoreRef opened(const base::Fd& file) { return LogStore::open(again(file), identity).value(); }
 
 char pattern_at(std::uint64_t offset) { return static_cast<char>('a' + offset % 23); }
 
@@ -83,7 +83,7 @@ Content content_of(const ByteLog& log) {
 }
 
 TEST(LogStore, AnotherProcessGoesOnWhereTheLogWas) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     ByteLog log(created(file));
     log.append_event(port::CameOnline{"/dev/ttyUSB0"});
     append(log, 5 * block_bytes + 77);
@@ -103,7 +103,7 @@ TEST(LogStore, AnotherProcessGoesOnWhereTheLogWas) {
 }
 
 TEST(LogStore, ALogThatBeginsTakesNoMemoryForWhatItDoesNotHold) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     const ByteLog log(created(file));
 
     struct stat status {};
@@ -114,7 +114,7 @@ TEST(LogStore, ALogThatBeginsTakesNoMemoryForWhatItDoesNotHold) {
 TEST(LogStore, AllLogsHaveDifferentIds) { EXPECT_NE(ByteLog(4).id(), ByteLog(4).id()); }
 
 TEST(LogStore, TimesOfReceiptAreKept) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     ByteLog log(created(file));
     const auto begin = Moment::now();
     // More than there are marks for, so that their resolution halves.
@@ -135,7 +135,7 @@ TEST(LogStore, TimesOfReceiptAreKept) {
 }
 
 TEST(LogStore, EveryKindOfEventComesBack) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     ByteLog log(created(file));
     const line::Settings settings{31250, {7, line::Parity::space, line::StopBits::two, line::FlowControl::xon_xoff}};
     log.append_event(port::SettingsChanged{settings});
@@ -177,7 +177,7 @@ TEST(LogStore, EveryKindOfEventComesBack) {
 }
 
 TEST(LogStore, EventTextThatIsNotUtf8ComesBackAsUtf8) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     ByteLog log(created(file));
     log.append_event(port::WentOffline{"held by pid 7 (nr-\xC3)"});
 
@@ -188,7 +188,7 @@ TEST(LogStore, EventTextThatIsNotUtf8ComesBackAsUtf8) {
 }
 
 TEST(LogStore, WhatIsLeftBetweenTwoCallsIsWhatTheLogHadAndWhatWasReadSince) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     ByteLog log(created(file));
     for (int step = 0; step < 60; ++step) {
         if (step % 7 == 3) log.append_event(port::BreakSent{1ms});
@@ -204,7 +204,7 @@ TEST(LogStore, WhatIsLeftBetweenTwoCallsIsWhatTheLogHadAndWhatWasReadSince) {
 }
 
 TEST(LogStore, BytesThatWereReadAndNotCountedAreCountedOnce) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     const std::string text = pattern(0, 700);
     {
         ByteLog log(created(file));
@@ -218,7 +218,7 @@ TEST(LogStore, BytesThatWereReadAndNotCountedAreCountedOnce) {
 }
 
 TEST(LogStore, EventsKeepTheirNumbersAndThoseThatFollowGoOn) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     ByteLog log(created(file));
     for (std::size_t i = 0; i < log_events_max + 5; ++i) log.append_event(port::BreakSent{1ms});
 
@@ -230,7 +230,7 @@ TEST(LogStore, EventsKeepTheirNumbersAndThoseThatFollowGoOn) {
 }
 
 TEST(LogStore, AfterARebootTimesAreThoseThatTheBootBeforeKnewAtItsEnd) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     const WallTime right{std::chrono::hours{24 * 365 * 56}};
     const BootTime booted{};
     ::setenv("VSERD_BOOT_ID", "before", 1);
@@ -261,7 +261,7 @@ struct Promise {
     std::atomic<std::uint64_t> bytes_done, bytes_begun;
 };
 
-void write_step_by_step(const io::Fd& file, Promise& promise) {
+void write_step_by_step(const base::Fd& file, Promise& promise) {
     ByteLog log(opened(file));
     const auto put = [&] {
         promise.bytes_begun = log.next_offset() + 1;
@@ -281,7 +281,7 @@ void write_step_by_step(const io::Fd& file, Promise& promise) {
 /// A kill after every single instruction.
 TEST(LogStore, AKillAtAnyInstructionLeavesWhatHadReachedTheLog) {
     if (VSERD_SANITIZED) GTEST_SKIP() << "a sanitizer's instructions are too many to stop after each";
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     std::uint64_t begin = 0;
     {
         ByteLog log(created(file));
@@ -324,7 +324,7 @@ TEST(LogStore, AKillAtAnyInstructionLeavesWhatHadReachedTheLog) {
 }
 
 /// What opening it gives while one bit of a byte is another.
-Result<LogStoreRef> opened_with_damage(const io::Fd& file, std::size_t at) {
+Result<LogStoreRef> opened_with_damage(const base::Fd& file, std::size_t at) {
     const auto flip = [&] {
         char byte = 0;
         EXPECT_EQ(::pread(file.get(), &byte, 1, static_cast<off_t>(at)), 1);
@@ -338,7 +338,7 @@ Result<LogStoreRef> opened_with_damage(const io::Fd& file, std::size_t at) {
 }
 
 TEST(LogStore, ADamagedHeaderIsRefusedWhateverTheByte) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     ByteLog log(created(file));
     append(log, 2 * block_bytes);
     for (std::size_t at = 0; at < offsetof(LogHeader, unsaved); ++at) {
@@ -349,7 +349,7 @@ TEST(LogStore, ADamagedHeaderIsRefusedWhateverTheByte) {
 }
 
 TEST(LogStore, ADamagedBlockIsRefused) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     ByteLog log(created(file));
     append(log, 2 * block_bytes);
     for (std::size_t at = 0; at < sizeof(LogSlot); ++at) {
@@ -360,7 +360,7 @@ TEST(LogStore, ADamagedBlockIsRefused) {
 }
 
 TEST(LogStore, WhatIsNoLogOrAnothersIsRefused) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     created(file);
     const auto refusal = [&](const LogIdentity& other) { return LogStore::open(again(file), other).error().message; };
 
@@ -384,7 +384,7 @@ std::vector<Item> held_by_stopped_readers(ByteLog& log) {
 }
 
 TEST(LogStore, BytesThatStoppedReadersCrowdOutAreServedAndTheirOffsetsAreNotUsedAgain) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     ByteLog log(created(file));
     std::vector<Item> held = held_by_stopped_readers(log);
     EXPECT_EQ(content_of(log).bytes, pattern(log.oldest_offset(), identity.capacity_bytes));
@@ -402,7 +402,7 @@ TEST(LogStore, BytesThatStoppedReadersCrowdOutAreServedAndTheirOffsetsAreNotUsed
 }
 
 TEST(LogStore, WhatStoppedReadersCrowdedOutIsSavedWhenTheyHaveGone) {
-    const io::Fd file = memory_file();
+    const base::Fd file = memory_file();
     ByteLog log(created(file));
     std::vector<Item> held = held_by_stopped_readers(log);
     const auto all = content_of(log);
@@ -417,7 +417,7 @@ TEST(LogStore, WhatStoppedReadersCrowdedOutIsSavedWhenTheyHaveGone) {
 TEST(LogStore, BlocksOutliveTheLogAndItsFile) {
     std::optional<Item> item;
     {
-        const io::Fd file = memory_file();
+        const base::Fd file = memory_file();
         ByteLog log(created(file));
         append(log, 100);
         Cursor cursor;
@@ -450,4 +450,4 @@ TEST(LogStore, WiresAndCountersComeBackAsTheyWereAndNotWhereNoneWere) {
 }
 
 }  // namespace
-}  // namespace vserd::hub
+}  // namespace vserd::log

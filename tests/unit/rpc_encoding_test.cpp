@@ -30,7 +30,7 @@ std::string flat(const grpc::ByteBuffer& buffer) {
 }
 
 /// The only data of a log that starts at `offset`.
-hub::DataItem item_at(hub::ByteLog& log, std::uint64_t offset, std::size_t size, hub::WallTime time) {
+log::DataItem item_at(log::ByteLog& log, std::uint64_t offset, std::size_t size, log::WallTime time) {
     std::string filler(1 << 16, 'f');
     while (log.next_offset() < offset) {
         filler.resize(std::min<std::size_t>(filler.size(), offset - log.next_offset()));
@@ -39,10 +39,10 @@ hub::DataItem item_at(hub::ByteLog& log, std::uint64_t offset, std::size_t size,
     const std::string bytes = text_of(size);
     log.append(std::as_bytes(std::span(bytes)), {time, {}});
     auto cursor = log.at_offset(offset);
-    return std::get<hub::DataItem>(*log.read(cursor, size));
+    return std::get<log::DataItem>(*log.read(cursor, size));
 }
 
-v1::ReadResponse expected(std::uint64_t offset, std::size_t size, hub::WallTime time) {
+v1::ReadResponse expected(std::uint64_t offset, std::size_t size, log::WallTime time) {
     v1::ReadResponse response;
     response.mutable_data()->set_offset(offset);
     response.mutable_data()->set_bytes(text_of(size));
@@ -51,13 +51,13 @@ v1::ReadResponse expected(std::uint64_t offset, std::size_t size, hub::WallTime 
 }
 
 TEST(DataMessage, ByHandIsWhatProtobufMakesOfIt) {
-    const hub::WallTime times[] = {hub::WallTime{}, hub::WallTime{std::chrono::nanoseconds{1'700'000'000'123'456'789}},
-                                   hub::WallTime{std::chrono::seconds{1'700'000'000}},
-                                   hub::WallTime{std::chrono::nanoseconds{-1}}};
+    const log::WallTime times[] = {log::WallTime{}, log::WallTime{std::chrono::nanoseconds{1'700'000'000'123'456'789}},
+                                   log::WallTime{std::chrono::seconds{1'700'000'000}},
+                                   log::WallTime{std::chrono::nanoseconds{-1}}};
     for (const std::size_t size : {1, 2, 127, 128, 254, 255, 256, 257, 4096, 65535, 65536, 100'000}) {
         for (const std::uint64_t offset : {0, 1, 127, 128, 70'000, 300'000}) {
             for (const auto time : times) {
-                hub::ByteLog log(1 << 20);
+                log::ByteLog log(1 << 20);
                 MessageBuilder builder;
                 const auto item = item_at(log, offset, size, time);
                 v1::ReadResponse parsed;
@@ -80,7 +80,7 @@ TEST(DataMessage, OutlivesTheLogItRefersTo) {
     MessageBuilder builder;
     grpc::ByteBuffer buffer;
     {
-        hub::ByteLog log(1 << 20);
+        log::ByteLog log(1 << 20);
         buffer = encode_data_response(builder, item_at(log, 0, 50'000, {}));
     }
     v1::ReadResponse parsed;
@@ -91,13 +91,13 @@ TEST(DataMessage, OutlivesTheLogItRefersTo) {
 }
 
 TEST(DataMessage, RecordsOfSeveralPortsShareAMessage) {
-    hub::ByteLog log(1 << 20);
+    log::ByteLog log(1 << 20);
     MessageBuilder builder;
     v1::Record gap;
     gap.set_port("b");
     gap.mutable_gap()->set_to(7);
 
-    append_data_record(builder, "a", item_at(log, 0, 10, hub::WallTime{std::chrono::seconds{1'700'000'000}}));
+    append_data_record(builder, "a", item_at(log, 0, 10, log::WallTime{std::chrono::seconds{1'700'000'000}}));
     append_record(builder, gap);
     append_data_record(builder, "c", item_at(log, 10, 5000, {}));
     const std::size_t size = builder.size();
@@ -118,12 +118,12 @@ TEST(DataMessage, RecordsOfSeveralPortsShareAMessage) {
 }
 
 TEST(DataCache, SharesAMessageOnlyBetweenReadersAtTheSamePlace) {
-    hub::ByteLog log(1 << 20);
+    log::ByteLog log(1 << 20);
     DataCache cache;
     const auto item = item_at(log, 0, 3000, {});
     const auto shorter = [&] {
         auto cursor = log.at_offset(0);
-        return std::get<hub::DataItem>(*log.read(cursor, 1000));
+        return std::get<log::DataItem>(*log.read(cursor, 1000));
     }();
 
     const std::string first = flat(cache.encode(item, true));
@@ -137,13 +137,13 @@ TEST(DataCache, SharesAMessageOnlyBetweenReadersAtTheSamePlace) {
 TEST(DataCache, ABlockThatIsUsedAgainIsNotMistaken) {
     DataCache cache;
     for (int life = 0; life < 50; ++life) {
-        hub::ByteLog log(1 << 16);  // likely where the one before was
+        log::ByteLog log(1 << 16);  // likely where the one before was
         const std::string bytes(100, static_cast<char>('a' + life % 26));
         log.append(std::as_bytes(std::span(bytes)));
         auto cursor = log.at_offset(0);
         v1::ReadResponse parsed;
 
-        ASSERT_TRUE(parse(cache.encode(std::get<hub::DataItem>(*log.read(cursor, 100)), true), parsed));
+        ASSERT_TRUE(parse(cache.encode(std::get<log::DataItem>(*log.read(cursor, 100)), true), parsed));
 
         ASSERT_EQ(parsed.data().bytes(), bytes);
     }
@@ -153,7 +153,7 @@ TEST(ItemEncoder, TextKeepsItsOffsetsAcrossPiecesAndGaps) {
     DataCache cache;
     ItemEncoder encoder(cache, /*text=*/true);
     Messages messages;
-    hub::ByteLog log(1 << 20);
+    log::ByteLog log(1 << 20);
     const auto feed = [&](const char* bytes) {
         auto cursor = log.head();
         log.append(std::as_bytes(std::span(std::string_view(bytes))));
@@ -163,7 +163,7 @@ TEST(ItemEncoder, TextKeepsItsOffsetsAcrossPiecesAndGaps) {
     feed("ab\xE2");                                          // "ab" at 0, one byte kept
     feed("\x82\xAC");                                        // the euro sign at 2
     feed("\xC3");                                            // kept
-    encoder.encode(hub::GapItem{6, 9, 0}, false, messages);  // the kept one gives up at 5
+    encoder.encode(log::GapItem{6, 9, 0}, false, messages);  // the kept one gives up at 5
     ASSERT_EQ(messages.size(), 4U);
     std::vector<v1::ReadResponse> parsed(4);
     for (std::size_t i = 0; i < 4; ++i) ASSERT_TRUE(parse(messages[i], parsed[i]));

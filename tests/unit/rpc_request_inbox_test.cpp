@@ -42,20 +42,20 @@ TEST(RequestInbox, HoldsALimitedNumberOfEmptyRequests) {
 }
 
 TEST(RequestInbox, AccountsForARequestUntilTheNextOneIsTaken) {
-    Admission admission(std::uint64_t{16} << 20);
+    net::Admission admission(std::uint64_t{16} << 20);
     auto ticket = admission.admit("unix:", 0, 0);
     RequestInbox inbox(*ticket);
 
     inbox.put(request_of(std::string(9000, 'x')), 9003);
-    EXPECT_EQ(admission.held_bytes(), 9003U - prepaid_bytes);
+    EXPECT_EQ(admission.held_bytes(), 9003U - net::prepaid_bytes);
     EXPECT_TRUE(inbox.take().request);
-    EXPECT_EQ(admission.held_bytes(), 9003U - prepaid_bytes);
+    EXPECT_EQ(admission.held_bytes(), 9003U - net::prepaid_bytes);
     EXPECT_FALSE(inbox.take().request);
     EXPECT_EQ(admission.held_bytes(), 0U);
 }
 
 TEST(RequestInbox, EndsWhereTheMemoryForClientsIsTaken) {
-    Admission admission(std::uint64_t{16} << 20);
+    net::Admission admission(std::uint64_t{16} << 20);
     auto ticket = admission.admit("unix:", 0, 0);
     auto other = admission.admit("unix:", 0, (std::size_t{12} << 20) - 100);
     ASSERT_TRUE(other);

@@ -14,7 +14,7 @@ namespace {
 /// Plain descriptors on one epoll set.
 class FdReaders : public Readers {
 public:
-    FdReaders(std::vector<io::Fd> fds, std::size_t stopped)
+    FdReaders(std::vector<base::Fd> fds, std::size_t stopped)
         : Readers(fds.size()), epoll_(::epoll_create1(EPOLL_CLOEXEC)), fds_(std::move(fds)) {
         stopped_count_ = stopped;
         for (std::size_t i = 0; i < fds_.size(); ++i) {
@@ -43,15 +43,15 @@ private:
         }
     }
 
-    io::Fd epoll_;
-    std::vector<io::Fd> fds_;
+    base::Fd epoll_;
+    std::vector<base::Fd> fds_;
     std::unique_ptr<Worker> worker_;
 };
 
 }  // namespace
 
 std::unique_ptr<Readers> tcp_readers(const Bridge& bridge, const ReadPlan& plan) {
-    std::vector<io::Fd> fds;
+    std::vector<base::Fd> fds;
     for (std::size_t i = 0; i < plan.lines * plan.readers_per_line; ++i) {
         fds.push_back(tcp_connect(bridge.tcp_port(i % plan.lines)));
     }
@@ -59,7 +59,7 @@ std::unique_ptr<Readers> tcp_readers(const Bridge& bridge, const ReadPlan& plan)
 }
 
 std::unique_ptr<Readers> direct_readers(const Line& line) {
-    std::vector<io::Fd> fds;
+    std::vector<base::Fd> fds;
     fds.emplace_back(::open(line.path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
     return std::make_unique<FdReaders>(std::move(fds), 0);
 }

@@ -7,15 +7,15 @@
 #include <thread>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "harness/pattern.hpp"
-#include "io/fd.hpp"
 
 namespace vserd::bench {
 
 /// A pseudo terminal in raw mode. The bench plays the device on `master`; a bridge opens `path`.
 struct Line {
-    io::Fd master;  ///< blocking
-    io::Fd slave;   ///< held open so that the master sees no hang-up between two bridges
+    base::Fd master;  ///< blocking
+    base::Fd slave;   ///< held open so that the master sees no hang-up between two bridges
     std::string path;
 };
 

@@ -18,7 +18,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "io/fd.hpp"
+#include "base/fd.hpp"
 
 namespace vserd::bench {
 namespace {
@@ -26,7 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 
 bool can_bind(int port) {
-    const io::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const base::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int on = 1;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_in address{};
@@ -42,7 +42,7 @@ Process::Process(const std::vector<std::string>& command, std::string log_file) 
     std::vector<char*> arguments;
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
-    const io::Fd log(::open(log_file_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const base::Fd log(::open(log_file_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     pid_ = ::fork();
     if (pid_ < 0) throw std::runtime_error("cannot fork");
     if (pid_ > 0) return;

@@ -17,7 +17,7 @@ namespace {
 
 class FdSession : public Session {
 public:
-    explicit FdSession(io::Fd fd) : fd_(std::move(fd)) {}
+    explicit FdSession(base::Fd fd) : fd_(std::move(fd)) {}
 
     void write(std::span<const std::byte> bytes) override {
         while (!bytes.empty() && !cancelled_.load(std::memory_order_relaxed)) {
@@ -38,7 +38,7 @@ public:
     }
 
 private:
-    io::Fd fd_;
+    base::Fd fd_;
     std::atomic<bool> cancelled_{false};
 };
 
@@ -86,7 +86,7 @@ private:
 }  // namespace
 
 std::unique_ptr<Session> direct_session(const Line& line) {
-    return std::make_unique<FdSession>(io::Fd(::open(line.path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC)));
+    return std::make_unique<FdSession>(base::Fd(::open(line.path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC)));
 }
 
 std::unique_ptr<Session> tcp_session(int port) { return std::make_unique<FdSession>(tcp_connect(port)); }

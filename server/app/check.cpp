@@ -1,0 +1,69 @@
+#include "app/check.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <optional>
+
+#include "io/engine_select.hpp"
+#include "net/listen_socket.hpp"
+#include "net/tls.hpp"
+#include "restart/state_folder.hpp"
+
+namespace vserd {
+namespace {
+
+/// Whether the start could use the files; otherwise prints why not. A certificate that expires is a warning only.
+bool check_tls(const std::string& file, const net::TlsFiles& tls) {
+    const auto loaded = net::load_tls(tls);
+    const std::optional<std::string> warning =
+        loaded ? net::expiry_warning(loaded->expires, std::chrono::system_clock::now())
+               : std::optional(loaded.error().message);
+    if (warning) std::fprintf(stderr, "%s: [server.tls]: %s\n", file.c_str(), warning->c_str());
+    return loaded.has_value();
+}
+
+/// Whether the start could use the addresses; otherwise prints why not. It binds none: the daemon may be running.
+bool check_addresses(const std::string& file, const config::Config& config) {
+    bool usable = true;
+    const auto check = [&](const std::string& address, const std::string& key) {
+        if (const auto checked = net::check_address(address, key); !checked) {
+            std::fprintf(stderr, "%s: [server]: %s\n", file.c_str(), checked.error().message.c_str());
+            usable = false;
+        }
+    };
+    for (const std::string& address : config.listen) check(address, "listen");
+    if (!config.metrics.empty()) check(config.metrics, "metrics");
+    return usable;
+}
+
+Result<void> check_engine(const config::Config& config) {
+    const auto choice = io::select_engine(config.engine);
+    if (!choice) return choice.error();
+    return {};
+}
+
+Result<void> check_state(const config::Config& config) {
+    const auto safe = restart::StateFolder::check(config.state_dir);
+    if (safe) return {};
+    return Error{safe.error().failure, 0, "state_dir", "state_dir: " + safe.error().message};
+}
+
+}  // namespace
+
+int check(const std::string& file, const config::Config& config) {
+    const net::TlsFiles tls{config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file};
+    if (!tls.certificate.empty() && !check_tls(file, tls)) return 1;
+    if (!check_addresses(file, config)) return 1;
+    for (const auto& checked : {check_engine(config), check_state(config)}) {
+        if (checked) continue;
+        std::fprintf(stderr, "%s: %s\n", file.c_str(), checked.error().message.c_str());
+        return 1;
+    }
+    if (config.ports.empty()) {
+        std::fprintf(stderr, "%s: warning: there is no [[port]]; a reload would refuse that\n", file.c_str());
+    }
+    std::printf("%s: right, with %zu ports\n", file.c_str(), config.ports.size());
+    return 0;
+}
+
+}  // namespace vserd

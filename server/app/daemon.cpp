@@ -1,0 +1,388 @@
+#include "app/daemon.hpp"
+
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <thread>
+
+#include "app/journal.hpp"
+#include "app/journal_outputs.hpp"
+#include "app/memory_trimmer.hpp"
+#include "app/reload.hpp"
+#include "app/supervision.hpp"
+#include "base/thread.hpp"
+#include "hub/hub.hpp"
+#include "io/engine_select.hpp"
+#include "io/loop.hpp"
+#include "metrics/exporter.hpp"
+#include "net/exposure.hpp"
+#include "net/tls.hpp"
+#include "restart/keeper.hpp"
+#include "rpc/server.hpp"
+
+namespace vserd {
+namespace {
+
+using std::chrono::milliseconds;
+
+const char* const runtime_directory = "/run/vserd";
+const char* const default_socket = "unix:/run/vserd/vserd.sock";
+/// What clients get to take their last status, after the drain.
+constexpr milliseconds goodbye_limit{300};
+/// Beyond the drain, the goodbye and this, something hangs (a driver in close, say) and the process ends regardless.
+constexpr milliseconds hang_limit{10'000};
+/// For a log whose reader has stopped.
+constexpr milliseconds last_words_limit{500};
+constexpr milliseconds first_open_limit{500};
+constexpr milliseconds first_open_poll_interval{1};
+constexpr milliseconds strict_limit{15'000};
+constexpr milliseconds strict_poll_interval{10};
+
+/// Whether the port is online or has once found that it cannot be.
+bool was_tried(const port::Port& port) {
+    return port.state() == port::PortState::online || port.stats()->open_errors.load() > 0;
+}
+
+/// Those of the file. Without any there, the Unix socket as well, where its directory exists (systemd makes it).
+std::vector<std::string> listen_addresses(const config::Config& config) {
+    std::vector<std::string> addresses = config.listen;
+    struct stat status {};
+    if (!config.listen_is_default) return addresses;
+    if (::stat(runtime_directory, &status) == 0 && S_ISDIR(status.st_mode) && ::access(runtime_directory, W_OK) == 0) {
+        addresses.emplace_back(default_socket);
+    }
+    return addresses;
+}
+
+void warn_of_expiry(std::chrono::system_clock::time_point expires) {
+    const auto warning = net::expiry_warning(expires, std::chrono::system_clock::now());
+    if (warning) spdlog::warn("{}", *warning);
+}
+
+std::string absolute(const std::string& file) {
+    std::error_code error;
+    const auto path = std::filesystem::weakly_canonical(file, error);
+    return error || file.empty() ? file : path.string();
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
+/// What to try in a demonstration.
+std::string advice(const std::string& address) {
+    return "\nTry, in another terminal:\n"
+           "  vserctl ports                 what there is\n"
+           "  vserctl attach console        a small device at a prompt; Ctrl-] then . leaves\n"
+           "  grpcurl -plaintext " +
+           address + " list\n  grpcurl -plaintext " + address +
+           " vser.v1.PortService/ListPorts\n"
+           "Ctrl-C here ends the daemon.\n";
+}
+
+}  // namespace
+
+class Daemon::Impl {
+public:
+    explicit Impl(DaemonOptions options) : options_(std::move(options)) {}
+    ~Impl() {
+        if (saver_.joinable()) saver_.join();
+    }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    int run();
+
+private:
+    Result<void> start();
+    Result<void> start_rpc(rpc::ServerInfo info, std::vector<int> sockets);
+    Result<void> start_metrics(const rpc::ServerInfo& info);
+    Result<void> check_exposure(const std::vector<std::string>& addresses) const;
+    void announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit);
+    void announce(const rpc::ServerInfo& info);
+    void watch_signals();
+    void take_signal();
+    void replace_certificates(const net::TlsPems& pems, const config::Config& after);
+    void watch_strictly(std::chrono::steady_clock::time_point deadline);
+    void stop(int exit_code);
+    void save();
+    void close();
+
+    DaemonOptions options_;
+    MemoryTrimmer trimmer_;
+    int exit_code_ = 0;
+    bool stopping_ = false;
+    std::unique_ptr<io::Loop> loop_;
+    std::unique_ptr<restart::Keeper> keeper_;
+    std::unique_ptr<hub::Hub> hub_;
+    std::optional<Supervision> supervision_;
+    std::optional<PortJournal> logger_;
+    std::unique_ptr<rpc::Server> server_;
+    std::unique_ptr<metrics::Exporter> exporter_;
+    std::optional<boost::asio::posix::stream_descriptor> signals_;
+    std::optional<boost::asio::steady_timer> announce_timer_;
+    std::optional<boost::asio::steady_timer> strict_timer_;
+    std::optional<boost::asio::steady_timer> hang_timer_;
+    std::unique_ptr<DiskThread> disk_;
+    std::optional<Reload> reload_;
+    std::thread saver_;
+};
+
+int Daemon::Impl::run() {
+    set_up_journal(options_.config.log_level);
+    if (auto started = start(); !started) {
+        spdlog::critical("{}", started.error().message);
+        if (!loop_) return 1;
+        stop(1);
+    }
+    loop_->run();
+    // In reverse. What the loop still holds must not outlive what it refers to.
+    signals_.reset();
+    announce_timer_.reset();
+    strict_timer_.reset();
+    hang_timer_.reset();
+    supervision_.reset();
+    exporter_.reset();
+    server_.reset();
+    disk_.reset();
+    while (loop_->poll_once()) continue;
+    reload_.reset();  // which stop() has told, and which may have been called once more
+    hub_.reset();
+    if (const auto left = keeper_->folder().leave(); !left) spdlog::warn("state_dir: {}", left.error().message);
+    keeper_.reset();
+    loop_.reset();
+    spdlog::info("stopped");
+    drain_journal(last_words_limit);
+    return exit_code_;
+}
+
+Result<void> Daemon::Impl::start() {
+    restart::StateFolder folder(options_.config.state_dir, absolute(options_.config_file));
+    if (folder.is_refused()) return Error{Failure::refused, 0, "state_dir", "state_dir: " + folder.problem()};
+    auto choice = io::select_engine(options_.config.engine);
+    if (!choice) return choice.error();
+    rpc::ServerInfo info{VSERD_VERSION, std::string(choice->engine->name()), {}};
+    for (const io::EngineRefusal& refusal : choice->refusals)
+        info.engines_refused.emplace_back(refusal.engine, refusal.reason);
+    // Who names an engine wants no other.
+    const io::NextEngine next = options_.config.engine == "auto" ? io::next_engine : io::NextEngine{};
+    loop_ = std::make_unique<io::Loop>(std::move(choice->engine), next);
+    std::vector<int> sockets;
+    std::vector<restart::StoredFd> stored;
+    for (restart::StoredFd& inherited : inherited_descriptors()) {
+        if (restart::Keeper::owns(inherited.name)) {
+            stored.push_back(std::move(inherited));
+        } else {
+            sockets.push_back(inherited.fd.release());
+        }
+    }
+    keeper_ = std::make_unique<restart::Keeper>(std::move(folder), fd_store(), std::move(stored));
+    hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get());
+    hub_->add_watcher(logger_.emplace(*hub_));
+    supervision_.emplace(*hub_);
+    auto disk = DiskThread::start(*loop_);
+    if (!disk) return disk.error();
+    disk_ = std::move(*disk);
+    keeper_->set_remover([this](const std::string& path) { disk_->run([path] { ::unlink(path.c_str()); }, [] {}); });
+    reload_.emplace(
+        options_, *hub_, *supervision_, *disk_,
+        [this](const net::TlsPems& pems, const config::Config& after) { replace_certificates(pems, after); });
+    if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
+    if (auto started = start_metrics(info); !started) return started;
+    watch_signals();
+    hub_->apply(hub_config(options_.config));
+    for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
+    if (options_.strict) watch_strictly(std::chrono::steady_clock::now() + strict_limit);
+    loop_->post([this, info] { announce_when_tried(info, std::chrono::steady_clock::now() + first_open_limit); });
+    return {};
+}
+
+Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sockets) {
+    const config::Config& config = options_.config;
+    const auto addresses = listen_addresses(config);
+    if (auto checked = check_exposure(addresses); !checked) return checked;
+    auto server = rpc::Server::start(*hub_, {.listen = addresses,
+                                             .inherited = std::move(sockets),
+                                             .tls = tls_files(config),
+                                             .streams_max = config.streams_max,
+                                             .memory_max = config.memory_max,
+                                             .warn = [](const std::string& message) { spdlog::warn("{}", message); },
+                                             .info = std::move(info)});
+    if (!server) return server.error();
+    server_ = std::move(*server);
+    if (const auto expires = server_->certificate_expires()) warn_of_expiry(*expires);
+    return check_exposure(server_->addresses());
+}
+
+Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addresses) const {
+    if (options_.config.allow_insecure_remote || !options_.config.tls_certificate_file.empty()) return {};
+    return net::check_exposure(addresses);
+}
+
+Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
+    if (options_.config.metrics.empty()) return {};
+    const auto rpc_counts = [&counters = server_->counters()] {
+        std::vector<metrics::RpcCount> counts;
+        for (const auto& entry : counters.snapshot()) {
+            counts.push_back({std::string(entry.method), std::string(entry.code), entry.count});
+        }
+        return counts;
+    };
+    const auto refused_counts = [&server = *server_] {
+        std::vector<metrics::RefusedCount> counts;
+        for (const auto& each : server.refused()) counts.push_back({"grpc", std::string(each.reason), each.count});
+        return counts;
+    };
+    const auto certificate_expires = [&server = *server_] { return server.certificate_expires(); };
+    auto exporter = metrics::Exporter::start(
+        options_.config.metrics, {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, refused_counts,
+                                  certificate_expires, journal_lines_dropped});
+    if (!exporter) return exporter.error();
+    exporter_ = std::move(*exporter);
+    return {};
+}
+
+/// Who comes upon the announcement finds each port as it is, but for devices that take long to open.
+void Daemon::Impl::announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit) {
+    const auto& channels = hub_->channels();
+    const bool tried = std::all_of(channels.begin(), channels.end(),
+                                   [](const auto& entry) { return was_tried(entry.second->port()); });
+    if (tried || stopping_ || std::chrono::steady_clock::now() >= limit) return announce(info);
+    if (!announce_timer_) announce_timer_.emplace(loop_->context());
+    announce_timer_->expires_after(first_open_poll_interval);
+    announce_timer_->async_wait([this, info, limit](const boost::system::error_code& error) {
+        if (!error) announce_when_tried(info, limit);
+    });
+}
+
+/// One line on standard output that says that clients may come and where to: tools wait for it.
+void Daemon::Impl::announce(const rpc::ServerInfo& info) {
+    if (stopping_) return;
+    const std::string addresses = joined(server_->addresses());
+    std::string line =
+        "vserd " VSERD_VERSION " serving " + std::to_string(options_.config.ports.size()) + " ports on " + addresses;
+    if (exporter_) {
+        const std::string host = options_.config.metrics.substr(0, options_.config.metrics.rfind(':'));
+        line += "; metrics http://" + host + ":" + std::to_string(exporter_->port()) + "/metrics";
+    }
+    line += "; engine " + info.engine;
+    print(line + "\n" + (options_.demo ? advice(server_->addresses().front()) : ""));
+    for (const auto& [engine, reason] : info.engines_refused)
+        spdlog::info("engine {} is not in use: {}", engine, reason);
+    supervision_->ready();
+}
+
+void Daemon::Impl::watch_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+    signals_.emplace(loop_->context(), ::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+    take_signal();
+}
+
+void Daemon::Impl::take_signal() {
+    signals_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                         [this](const boost::system::error_code& error) {
+                             if (error) return;
+                             signalfd_siginfo signal{};
+                             while (::read(signals_->native_handle(), &signal, sizeof signal) == sizeof signal) {
+                                 if (signal.ssi_signo == SIGHUP) {
+                                     reload_->start();
+                                 } else if (stopping_) {
+                                     spdlog::warn("second signal: leaving at once");
+                                     drain_journal(last_words_limit);
+                                     ::_exit(1);
+                                 } else {
+                                     spdlog::info("{}: writing what was accepted, then leaving",
+                                                  signal.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+                                     stop(0);
+                                 }
+                             }
+                             take_signal();
+                         });
+}
+
+/// Handshakes use them from now on. To demand certificates of clients, or no longer, needs a restart.
+void Daemon::Impl::replace_certificates(const net::TlsPems& pems, const config::Config& after) {
+    config::Config& config = options_.config;
+    if (config.tls_client_ca_file.empty() != after.tls_client_ca_file.empty()) return;
+    config.tls_certificate_file = after.tls_certificate_file;
+    config.tls_key_file = after.tls_key_file;
+    config.tls_client_ca_file = after.tls_client_ca_file;
+    server_->replace_certificates(pems);
+    warn_of_expiry(pems.expires);
+}
+
+/// --strict: waits until every device was opened, and ends the daemon when one could not be.
+void Daemon::Impl::watch_strictly(std::chrono::steady_clock::time_point deadline) {
+    bool waiting = false;
+    for (const auto& [name, channel] : hub_->channels()) {
+        const port::Port& port = channel->port();
+        if (port.state() == port::PortState::online) continue;
+        const bool failed = was_tried(port) || std::chrono::steady_clock::now() >= deadline;
+        if (failed && !stopping_) {
+            spdlog::critical("--strict: port {} is not online: {}", name, port.offline_reason());
+            return stop(1);
+        }
+        waiting = true;
+    }
+    if (!waiting || stopping_) return;
+    if (!strict_timer_) strict_timer_.emplace(loop_->context());
+    strict_timer_->expires_after(strict_poll_interval);
+    strict_timer_->async_wait([this, deadline](const boost::system::error_code& error) {
+        if (!error) watch_strictly(deadline);
+    });
+}
+
+void Daemon::Impl::stop(int exit_code) {
+    if (stopping_) return;
+    stopping_ = true;
+    exit_code_ = exit_code;
+    if (reload_) reload_->stop();
+    if (supervision_) supervision_->stopping();
+    if (server_) server_->announce_stop();
+    hang_timer_.emplace(loop_->context());
+    hang_timer_->expires_after(options_.config.drain_limit + goodbye_limit + hang_limit);
+    hang_timer_->async_wait([](const boost::system::error_code& error) {
+        if (error) return;
+        spdlog::critical("something did not stop in time; leaving without it");
+        drain_journal(last_words_limit);
+        ::_exit(1);
+    });
+    hub_->drain(options_.config.drain_limit, [this] {
+        if (!server_) return save();
+        server_->stop(goodbye_limit, [this] { save(); });
+    });
+}
+
+/// What has gathered for the disk goes there while the devices are still read, so that little is left for the end.
+void Daemon::Impl::save() {
+    if (!keeper_->folder()) return close();
+    auto saver = base::start_thread([this] {
+        static_cast<void>(keeper_->folder().sync());  // the last one is the one that counts
+        loop_->post([this] { close(); });
+    });
+    if (!saver) return close();
+    saver_ = std::move(*saver);
+}
+
+/// Last of all, because what the devices send is received until then.
+void Daemon::Impl::close() {
+    hub_->shut_down(milliseconds{0}, [this] { loop_->stop(); });
+}
+
+Daemon::Daemon(DaemonOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Daemon::~Daemon() = default;
+int Daemon::run() { return impl_->run(); }
+
+}  // namespace vserd

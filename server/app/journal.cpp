@@ -1,0 +1,124 @@
+#include "app/journal.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "app/journal_outputs.hpp"
+#include "app/journal_queue.hpp"
+#include "rpc/server.hpp"
+
+namespace vserd {
+namespace {
+
+std::shared_ptr<JournalQueue> queue;
+
+/// What clients and other programs did.
+void report_client_event(const hub::Channel& channel, const port::Event& event) {
+    const std::string& name = channel.name();
+    if (const auto* writer = std::get_if<port::WriterChanged>(&event)) {
+        if (writer->client.empty()) return spdlog::info("port {}: everybody may write", name);
+        const JournalField session("SESSION", writer->client);
+        spdlog::info("port {}: held by {}", name, writer->client);
+    } else if (const auto* flushed = std::get_if<port::Flushed>(&event)) {
+        const JournalField session("SESSION", flushed->client);
+        spdlog::warn("port {}: {} flushed the output; {} accepted bytes were discarded", name, flushed->client,
+                     flushed->bytes);
+    } else if (const auto* readers = std::get_if<port::ForeignReadersFound>(&event)) {
+        if (readers->processes.empty()) return spdlog::info("port {}: no other process reads the device", name);
+        std::string names;
+        for (const std::string& process : readers->processes) names += (names.empty() ? "" : ", ") + process;
+        spdlog::warn(
+            "port {}: {} has {} open too and may take bytes that the device sends; stop it or give the port "
+            "another device",
+            name, names, channel.port().config().device);
+    } else if (const auto* held = std::get_if<port::OutputHeld>(&event)) {
+        spdlog::info("port {}: {}", name, held->held ? "flow control holds the output" : "the output continues");
+    }
+}
+
+}  // namespace
+
+void set_up_journal(const std::string& level) {
+    queue = std::make_shared<JournalQueue>(make_journal_output());
+    auto log = std::make_shared<spdlog::logger>("vserd", queue);
+    log->set_level(spdlog::level::from_str(level));
+    spdlog::set_default_logger(std::move(log));
+    rpc::route_grpc_log([](rpc::GrpcSeverity severity, const char* message) {
+        // The library calls an error what a bad client did; nothing of it needs an operator.
+        spdlog::log(severity == rpc::GrpcSeverity::error ? spdlog::level::debug : spdlog::level::trace, "grpc: {}",
+                    message);
+    });
+}
+
+void drain_journal(std::chrono::milliseconds limit) {
+    if (queue) queue->drain(limit);
+}
+
+std::uint64_t journal_lines_dropped() { return queue ? queue->dropped() : 0; }
+
+JournalField::JournalField(const char* name, const std::string& value) {
+    journal_fields().push_back(name + ("=" + value));
+}
+JournalField::~JournalField() { journal_fields().pop_back(); }
+
+void PortJournal::on_port_added(hub::Channel& channel) {
+    const JournalField port("PORT", channel.name());
+    spdlog::debug("port {}: added, device {}", channel.name(), channel.port().config().device);
+    if (!channel.complaint().empty()) spdlog::warn("port {}: {}", channel.name(), channel.complaint());
+    if (channel.goes_on()) {
+        spdlog::info("port {}: the log goes on at offset {}", channel.name(), channel.log().next_offset());
+    }
+}
+
+void PortJournal::on_port_event(hub::Channel& channel, const log::EventItem& event) {
+    const JournalField port("PORT", channel.name());
+    if (const auto* online = std::get_if<port::CameOnline>(&event.event)) {
+        spdlog::info("port {}: online on {}{}", channel.name(), online->device,
+                     online->taken_over ? ", which was never closed" : "");
+        if (online->engine_refusals.empty()) return;
+        spdlog::warn("port {}: served by engine {}: {}", channel.name(), channel.port().engine(),
+                     online->engine_refusals);
+    } else if (const auto* offline = std::get_if<port::WentOffline>(&event.event)) {
+        spdlog::warn("port {}: offline: {}", channel.name(), offline->reason);
+    } else if (const auto* settings = std::get_if<port::SettingsChanged>(&event.event)) {
+        const auto in_force =
+            std::to_string(settings->settings.baud) + " baud " + line::to_string(settings->settings.format);
+        if (!settings->changed_outside) return spdlog::info("port {}: {}", channel.name(), in_force);
+        spdlog::warn("port {}: another program changed the settings of {}: {}", channel.name(),
+                     channel.port().config().device, in_force);
+    } else {
+        report_client_event(channel, event.event);
+    }
+}
+
+void PortJournal::on_port_removed(hub::Channel& channel) {
+    const JournalField port("PORT", channel.name());
+    const std::size_t unwritten = channel.port().tx_queue_bytes();
+    if (hub_.shutting_down()) {
+        if (unwritten > 0)
+            spdlog::warn("port {}: {} accepted bytes were not written and are dropped", channel.name(), unwritten);
+        return;
+    }
+    const std::uint64_t history = channel.log().next_offset() - channel.log().oldest_offset();
+    if (const auto keeps = hub_.keeps_log_of(channel); keeps.count() > 0) {
+        return spdlog::warn("port {}: removed; {} bytes of history are kept for {} s in case it comes back{}",
+                            channel.name(), history, keeps.count() / 1000,
+                            unwritten > 0 ? "; dropped: " + std::to_string(unwritten) + " accepted bytes" : "");
+    }
+    if (unwritten == 0 && history == 0) return spdlog::debug("port {}: removed", channel.name());
+    spdlog::warn("port {}: removed; dropped with it: {} accepted bytes that were not written, {} bytes of history",
+                 channel.name(), unwritten, history);
+}
+
+void PortJournal::on_port_log_cut(hub::Channel& channel) {
+    const JournalField port("PORT", channel.name());
+    spdlog::warn(
+        "port {}: somebody cut the file of its log short: the history is lost, and the log is not kept over a restart",
+        channel.name());
+}
+
+void PortJournal::on_port_refused(hub::Channel& channel, const Error& error) {
+    const JournalField port("PORT", channel.name());
+    spdlog::warn("port {}: goes on with its settings from before the reload: {}", channel.name(), error.message);
+}
+
+}  // namespace vserd

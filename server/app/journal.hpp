@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "hub/hub.hpp"
+
+namespace vserd {
+
+/// The journal is what the daemon reports about itself, gRPC's messages included. It goes to systemd's journal, with fields, if
+/// standard error is connected to that, and to standard error otherwise. Reporting never blocks: see JournalQueue.
+void set_up_journal(const std::string& level);
+/// Before the process ends: waits until the journal is written, at most `limit`.
+void drain_journal(std::chrono::milliseconds limit);
+/// Lines dropped because the output accepted nothing.
+std::uint64_t journal_lines_dropped();
+
+/// While it lives, the lines of this thread carry the field: `journalctl PORT=board`. One for each name.
+class JournalField {
+public:
+    JournalField(const char* name, const std::string& value);
+    ~JournalField();
+    JournalField(const JournalField&) = delete;
+    JournalField& operator=(const JournalField&) = delete;
+};
+
+/// Reports which devices connect and disconnect, who holds a port exclusively, and what is lost with a port. The hub outlives it.
+class PortJournal final : public hub::PortWatcher {
+public:
+    explicit PortJournal(const hub::Hub& hub) : hub_(hub) {}
+
+    void on_port_added(hub::Channel& channel) override;
+    void on_port_event(hub::Channel& channel, const log::EventItem& event) override;
+    void on_port_removed(hub::Channel& channel) override;
+    void on_port_log_cut(hub::Channel& channel) override;
+    void on_port_refused(hub::Channel& channel, const Error& error) override;
+
+private:
+    const hub::Hub& hub_;
+};
+
+}  // namespace vserd

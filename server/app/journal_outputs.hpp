@@ -1,0 +1,19 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/journal_queue.hpp"
+
+namespace vserd {
+
+/// systemd's journal if standard error is connected to it; standard error otherwise.
+std::unique_ptr<JournalOutput> make_journal_output();
+
+/// Writes all of it, however long that takes; gives up on an error.
+void write_all(int fd, const std::string& text);
+
+/// The same on a thread of its own: nothing waits for a reader of standard output.
+void print(std::string text);
+
+}  // namespace vserd

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <spdlog/sinks/sink.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace vserd {
+
+/// One line on its way to systemd's journal or standard error.
+struct JournalLine {
+    spdlog::level::level_enum level = spdlog::level::info;
+    spdlog::log_clock::time_point time;
+    std::string text;
+    std::vector<std::string> fields;  ///< "PORT=board"
+};
+
+/// Where lines go in the end. May block; called by the queue's thread only.
+class JournalOutput {
+public:
+    virtual ~JournalOutput() = default;
+    virtual void write(const JournalLine& line) = 0;
+};
+
+/// Takes lines without blocking the caller and writes them on a thread of its own. If the output accepts nothing, the oldest
+/// lines are dropped and counted, and the count is announced once it accepts lines again. Repeated lines are summed up.
+/// Any thread.
+class JournalQueue final : public spdlog::sinks::sink {
+public:
+    static constexpr std::size_t lines_max = 1024;
+    /// In `repeat_window`, lines of one port (or of none) that differ in nothing but numbers.
+    static constexpr std::size_t repeats_max = 20;
+    static constexpr std::chrono::seconds repeat_window{10};
+
+    explicit JournalQueue(std::unique_ptr<JournalOutput> output);
+    /// Waits for what is queued, but not for a reader that has stopped: the thread is left behind then.
+    ~JournalQueue() override;
+
+    void log(const spdlog::details::log_msg& message) override;
+    void flush() override {}
+    void set_pattern(const std::string& /*pattern*/) override {}
+    void set_formatter(std::unique_ptr<spdlog::formatter> /*formatter*/) override {}
+
+    /// Waits until all lines are out, at most `limit`.
+    void drain(std::chrono::milliseconds limit);
+    std::uint64_t dropped() const noexcept;
+
+private:
+    struct Shared;
+    const std::shared_ptr<Shared> shared_;  // with the thread, which may be stuck in a write when the queue ends
+};
+
+/// The fields that this thread adds to its lines, innermost last.
+std::vector<std::string>& journal_fields();
+
+}  // namespace vserd

@@ -1,0 +1,114 @@
+#include "app/reload.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace vserd {
+
+hub::HubConfig hub_config(const config::Config& config) {
+    hub::HubConfig result;
+    result.limits.history_bytes = config.history_bytes_per_port;
+    result.removed_ports_keep = config.removed_ports_keep;
+    for (const config::PortEntry& entry : config.ports) {
+        result.ports.push_back({entry.name,
+                                entry.description,
+                                entry.device,
+                                entry.settings,
+                                entry.tx_queue_bytes,
+                                {entry.hangup_on_close},
+                                entry.reopen_pts,
+                                config.on_foreign_change == "restore"});
+    }
+    return result;
+}
+
+net::TlsFiles tls_files(const config::Config& config) {
+    return {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file};
+}
+
+void Reload::start() {
+    if (stopped_) return;
+    if (options_.config_file.empty()) return spdlog::warn("SIGHUP: there is no configuration file to read again");
+    supervision_.reloading();
+    if (std::exchange(busy_, true)) {
+        wanted_again_ = true;
+        return;
+    }
+    // The files may lie on a slow disk.
+    auto files = std::make_shared<Files>();
+    const bool has_tls = !options_.config.tls_certificate_file.empty();
+    disk_.run(
+        [files, has_tls, file = options_.config_file] {
+            files->config = config::load(file);
+            const config::ParseResult& result = *files->config;
+            if (result && has_tls && !result->tls_certificate_file.empty())
+                files->tls = net::load_tls(tls_files(*result));
+        },
+        [this, files] { loaded(*files); });
+}
+
+void Reload::loaded(const Files& files) {
+    if (stopped_) return;
+    const config::ParseResult& result = *files.config;
+    if (!result) {
+        for (const config::Problem& problem : result.error()) spdlog::error("{}", to_string(problem));
+        return fail(to_string(result.error().front()));
+    }
+    if (files.tls && !*files.tls) {
+        const std::string why = options_.config_file + ": [server.tls]: " + files.tls->error().message;
+        spdlog::error("{}", why);
+        return fail(why);
+    }
+    if (result->ports.empty() && !options_.config.ports.empty()) {
+        const std::string why = options_.config_file + ": has no [[port]], and a reload does not remove all ports";
+        spdlog::error("{}; to run without ports, restart vserd", why);
+        return fail(why);
+    }
+    if (files.tls) take_certificates_(**files.tls, *result);
+    auto work = hub_.disk_work(hub_config(*result));
+    if (!work) return apply(*result, {});
+    auto logs = std::make_shared<std::map<std::string, restart::FiledLog>>();
+    disk_.run([work = std::move(work), logs] { *logs = work(); },
+              [this, config = *result, logs] { apply(config, std::move(*logs)); });
+}
+
+void Reload::fail(const std::string& why) {
+    spdlog::error("the configuration in force stays as it was");
+    if (!again()) supervision_.reload_failed(why);
+}
+
+void Reload::apply(const config::Config& config, std::map<std::string, restart::FiledLog> logs) {
+    if (stopped_) return;
+    config::Config before = options_.config;
+    config::Config after = config;
+    options_.override_by_command_line(after);
+    hub_.apply(hub_config(after), std::move(logs));
+    for (config::Config* target : {&options_.config, &before}) {
+        target->ports = after.ports;
+        target->history_bytes_per_port = after.history_bytes_per_port;
+        target->removed_ports_keep = after.removed_ports_keep;
+        target->on_foreign_change = after.on_foreign_change;
+    }
+    before.tls_certificate_file = options_.config.tls_certificate_file;
+    before.tls_key_file = options_.config.tls_key_file;
+    before.tls_client_ca_file = options_.config.tls_client_ca_file;
+    if (!(before == after)) {
+        spdlog::warn("ports, history and certificates were reloaded; other changes of {} need a restart",
+                     options_.config_file);
+    }
+    spdlog::info("reloaded {}: {} ports", options_.config_file, after.ports.size());
+    if (!again()) supervision_.ready();
+}
+
+/// Whether another reload was asked for, which begins now: systemd waits for that one.
+bool Reload::again() {
+    busy_ = false;
+    if (!std::exchange(wanted_again_, false)) return false;
+    start();
+    return true;
+}
+
+}  // namespace vserd

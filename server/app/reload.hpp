@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "app/daemon.hpp"
+#include "app/disk_thread.hpp"
+#include "app/supervision.hpp"
+#include "config/config.hpp"
+#include "hub/hub.hpp"
+#include "net/tls.hpp"
+
+namespace vserd {
+
+hub::HubConfig hub_config(const config::Config& config);
+net::TlsFiles tls_files(const config::Config& config);
+
+/// Reads the configuration file again and makes the ports be as it says. Whatever may wait for a disk happens on a thread of
+/// its own; requests that come meanwhile are one more reload after it. Io thread.
+class Reload {
+public:
+    /// Notes in the options what of them is in force.
+    using TakeCertificates = std::function<void(const net::TlsPems&, const config::Config&)>;
+
+    /// All outlive this, or stop() was called.
+    Reload(DaemonOptions& options, hub::Hub& hub, Supervision& supervision, DiskThread& disk,
+           TakeCertificates take_certificates)
+        : options_(options),
+          hub_(hub),
+          supervision_(supervision),
+          disk_(disk),
+          take_certificates_(std::move(take_certificates)) {}
+
+    void start();
+    /// Nothing changes from now on.
+    void stop() noexcept { stopped_ = true; }
+
+private:
+    struct Files {
+        std::optional<config::ParseResult> config;
+        std::optional<Result<net::TlsPems>> tls;  ///< nothing without TLS, before or after
+    };
+
+    void loaded(const Files& files);
+    void fail(const std::string& why);
+    void apply(const config::Config& config, std::map<std::string, restart::FiledLog> logs);
+    bool again();
+
+    DaemonOptions& options_;
+    hub::Hub& hub_;
+    Supervision& supervision_;
+    DiskThread& disk_;
+    const TakeCertificates take_certificates_;
+    bool busy_ = false;
+    bool wanted_again_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace vserd

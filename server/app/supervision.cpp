@@ -1,0 +1,110 @@
+#include "app/supervision.hpp"
+
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+
+namespace vserd {
+namespace {
+
+using std::chrono::microseconds;
+
+/// How old the STATUS line may be.
+constexpr microseconds status_interval{std::chrono::seconds{1}};
+/// So many signs of life fit into the time after which systemd loses patience.
+constexpr int signs_of_life = 3;
+
+// Whether systemd listens changes nothing for us, so what sd_notify returns is not looked at.
+void notify(const std::string& state) { static_cast<void>(::sd_notify(0, state.c_str())); }
+
+microseconds watchdog_interval() {
+    std::uint64_t limit_us = 0;
+    return ::sd_watchdog_enabled(0, &limit_us) > 0 ? microseconds{limit_us / signs_of_life} : microseconds{0};
+}
+
+}  // namespace
+
+std::vector<restart::StoredFd> inherited_descriptors() {
+    char** names = nullptr;
+    const int count = ::sd_listen_fds_with_names(1, &names);
+    std::vector<restart::StoredFd> descriptors;
+    for (int i = 0; i < count; ++i) {
+        descriptors.push_back({names[i], base::Fd(SD_LISTEN_FDS_START + i)});
+        std::free(names[i]);  // NOLINT(cppcoreguidelines-no-malloc): so sd_listen_fds(3)
+    }
+    std::free(static_cast<void*>(names));  // NOLINT(cppcoreguidelines-no-malloc)
+    return descriptors;
+}
+
+std::optional<restart::FdStore> fd_store() {
+    if (std::getenv("NOTIFY_SOCKET") == nullptr) return std::nullopt;
+    return restart::FdStore{
+        // What hangs up is our business: the store is not to drop it by itself.
+        .put =
+            [](const std::string& name, int fd) {
+                const std::string state = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name;
+                static_cast<void>(::sd_pid_notify_with_fds(0, 0, state.c_str(), &fd, 1));
+            },
+        .remove = [](const std::string& name) { notify("FDSTOREREMOVE=1\nFDNAME=" + name); },
+    };
+}
+
+Supervision::Supervision(hub::Hub& hub) : hub_(hub), watchdog_(watchdog_interval()) {
+    if (std::getenv("NOTIFY_SOCKET") != nullptr) timer_.emplace(hub.loop().context());
+}
+
+void Supervision::ready() {
+    complaint_.clear();
+    status_sent_ = status();
+    notify("READY=1\nSTATUS=" + status_sent_);
+    if (timer_) tick();
+}
+
+void Supervision::reloading() {
+    // Type=notify-reload wants to know when, by CLOCK_MONOTONIC.
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.tv_sec * 1'000'000 + now.tv_nsec / 1000));
+}
+
+void Supervision::reload_failed(const std::string& why) {
+    complaint_ = "; reload failed, the configuration from before is in force: " + why;
+    status_sent_ = status();
+    notify("READY=1\nSTATUS=" + status_sent_);
+}
+
+void Supervision::stopping() {
+    stopping_ = true;
+    notify("STOPPING=1\nSTATUS=writing what was accepted");
+}
+
+std::string Supervision::status() const {
+    std::size_t up = 0;
+    std::uint64_t readers = 0;
+    const auto published = hub_.stats();
+    const hub::StatsList ports = published ? *published : hub::StatsList{};
+    for (const auto& port : ports) {
+        up += port->up.load(std::memory_order_relaxed) ? 1 : 0;
+        readers += port->readers.load(std::memory_order_relaxed);
+    }
+    return std::to_string(up) + " of " + std::to_string(ports.size()) + " ports up, " + std::to_string(readers) +
+           (readers == 1 ? " reader" : " readers") + complaint_;
+}
+
+/// While the daemon stops it is watched as well.
+void Supervision::tick() {
+    if (watchdog_.count() > 0) notify("WATCHDOG=1");
+    if (std::string now = status(); !stopping_ && now != status_sent_) {
+        status_sent_ = std::move(now);
+        notify("STATUS=" + status_sent_);
+    }
+    timer_->expires_after(watchdog_.count() > 0 ? std::min(watchdog_, status_interval) : status_interval);
+    timer_->async_wait([this](const boost::system::error_code& error) {
+        if (!error) tick();
+    });
+}
+
+}  // namespace vserd

@@ -1,0 +1,103 @@
+#include "base/device_readers.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <sstream>
+
+#include "base/numbers_in.hpp"
+#include "base/text.hpp"
+
+namespace vserd::base {
+namespace {
+
+/// Its fd store holds duplicates of our devices, which it never reads.
+constexpr pid_t service_manager = 1;
+
+/// What /proc/PID/stat says, as far as it is of use here.
+struct Process {
+    pid_t pid = 0;
+    pid_t session = 0;
+    dev_t terminal = 0;  ///< the controlling one
+    std::string name;
+};
+
+/// "PID (NAME) STATE PPID PGRP SESSION TTY_NR ..." of proc(5); the name may hold anything.
+std::optional<Process> read_process(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const auto name_begin = text.find('(');
+    const auto name_end = text.rfind(')');
+    if (name_begin == std::string::npos || name_end == std::string::npos) return std::nullopt;
+    Process process{pid, 0, 0, base::printable_text(text.substr(name_begin + 1, name_end - name_begin - 1))};
+    std::istringstream fields(text.substr(name_end + 1));
+    char state = 0;
+    pid_t parent = 0;
+    pid_t group = 0;
+    unsigned terminal = 0;
+    fields >> state >> parent >> group >> process.session >> terminal;
+    if (!fields) return std::nullopt;
+    process.terminal = makedev((terminal >> 8U) & 0xFFFU, (terminal & 0xFFU) | ((terminal >> 12U) & 0xFFF00U));
+    return process;
+}
+
+bool opened_for_reading(const std::string& process_folder, int fd) {
+    std::ifstream info(process_folder + "/fdinfo/" + std::to_string(fd));
+    std::string key;
+    std::string position;
+    unsigned flags = 0;
+    info >> key >> position >> key >> std::oct >> flags;
+    return !info || (flags & static_cast<unsigned>(O_ACCMODE)) != static_cast<unsigned>(O_WRONLY);
+}
+
+std::set<dev_t> read_devices(const Process& process, const std::set<dev_t>& devices) {
+    const std::string folder = "/proc/" + std::to_string(process.pid);
+    const bool has_terminal = devices.contains(process.terminal);
+    const std::vector<int> fds = numbers_in(folder + "/fd");
+    std::set<dev_t> found;
+    if (fds.empty()) {  // another user's process, most likely
+        if (has_terminal) found.insert(process.terminal);
+        return found;
+    }
+    for (const int fd : fds) {
+        struct statx status {};
+        const std::string entry = folder + "/fd/" + std::to_string(fd);
+        // The process may have files open on a file server that does not answer: ask for no more than is known here.
+        if (::statx(AT_FDCWD, entry.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) continue;
+        if (!S_ISCHR(status.stx_mode)) continue;
+        dev_t device = makedev(status.stx_rdev_major, status.stx_rdev_minor);
+        if (device == makedev(5, 0) && has_terminal) device = process.terminal;  // /dev/tty
+        if (devices.contains(device) && !found.contains(device) && opened_for_reading(folder, fd)) {
+            found.insert(device);
+        }
+    }
+    return found;
+}
+
+}  // namespace
+
+std::map<dev_t, std::vector<std::string>> device_readers(const std::set<dev_t>& devices, std::size_t names_max) {
+    std::map<dev_t, std::map<pid_t, Process>> readers;
+    for (const pid_t pid : numbers_in("/proc")) {
+        if (pid == ::getpid() || pid == service_manager) continue;
+        const auto process = read_process(pid);
+        if (!process) continue;
+        for (const dev_t device : read_devices(*process, devices)) readers[device].emplace(pid, *process);
+    }
+    std::map<dev_t, std::vector<std::string>> names;
+    for (const auto& [device, found] : readers) {
+        for (const auto& [pid, process] : found) {
+            const bool led = process.session != pid && found.contains(process.session);
+            if (led || names[device].size() >= names_max) continue;
+            names[device].push_back(process.name + " (pid " + std::to_string(pid) + ")");
+        }
+    }
+    return names;
+}
+
+}  // namespace vserd::base

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+
+#include "log/block.hpp"
+#include "log/moment.hpp"
+#include "port/event.hpp"
+
+namespace vserd::log {
+
+/// Bytes of one port from `offset` on. The slices may lie in several blocks; together they hold `size` bytes.
+struct DataItem {
+    std::uint64_t offset = 0;
+    std::size_t size = 0;
+    boost::container::small_vector<Slice, 2> slices;
+    Moment received;  ///< of the last byte
+};
+
+/// [from, to) is not held any more, and `events_lost` events with it.
+struct GapItem {
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+    std::uint64_t events_lost = 0;
+};
+
+/// An event at its offset: it happened after the bytes before `offset` and before the one at it.
+struct EventItem {
+    std::uint64_t offset = 0;
+    Moment at;
+    port::Event event;
+    std::uint64_t number = 0;  ///< in its log, from 1; 0: an announcement that no log has
+};
+
+using Item = std::variant<DataItem, GapItem, EventItem>;
+
+}  // namespace vserd::log

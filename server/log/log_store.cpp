@@ -1,0 +1,449 @@
+#include "log/log_store.hpp"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace vserd::log {
+namespace {
+
+constexpr std::size_t page_bytes = 4096;
+/// A block with less room than this is left as it is (see ByteLog::space()).
+constexpr std::size_t block_rest_max = 4096;
+
+/// Enough for the whole capacity, with the first block and the last filled in part, and one on its way out.
+std::size_t own_slots_for(std::size_t capacity_bytes) noexcept {
+    return capacity_bytes / (block_bytes - block_rest_max) + 3;
+}
+
+constexpr std::uint64_t no_text = 0x8080'8080'8080'8080;
+
+struct Layout {
+    explicit Layout(std::size_t slots)
+        : events((sizeof(LogHeader) + slots * sizeof(LogSlot) + 63) / 64 * 64),
+          marks(events + log_events_max * sizeof(EventRecord)),
+          data((marks + log_time_marks_max * sizeof(TimeMark) + page_bytes - 1) / page_bytes * page_bytes),
+          bytes(data + slots * block_bytes) {}
+
+    std::size_t events, marks, data, bytes;
+};
+
+std::size_t slots_for(std::size_t capacity_bytes) noexcept { return own_slots_for(capacity_bytes) + log_spare_slots; }
+
+std::uint32_t check_of(const LogHeader& header) noexcept {
+    const auto* from = reinterpret_cast<const std::byte*>(&header.capacity_bytes);
+    const auto* to = reinterpret_cast<const std::byte*>(&header.unsaved);
+    return static_cast<std::uint32_t>(hash_of(from, static_cast<std::size_t>(to - from), header.version));
+}
+
+Error unfit(std::string why) { return {Failure::io, 0, "log", std::move(why)}; }
+
+std::uint64_t device_hash(const std::string& device) noexcept { return hash_of(device.data(), device.size(), 0); }
+
+Error of_another_version(std::uint32_t version) {
+    return unfit("was left by another version of vserd (layout " + std::to_string(version) + ", not " +
+                 std::to_string(log_version) + ")");
+}
+
+/// What is written once, which other layouts have as well so long as it adds up.
+Result<void> check_label(const LogHeader& header) {
+    if (header.magic.load(std::memory_order_acquire) != log_magic) return unfit("is damaged, or was never finished");
+    if (header.check == check_of(header)) return {};
+    if (header.version != log_version) return of_another_version(header.version);
+    return unfit("is damaged: its header does not add up");
+}
+
+Result<void> check_header(const LogHeader& header) {
+    const auto adds_up = check_label(header);
+    return adds_up && header.version != log_version ? of_another_version(header.version) : adds_up;
+}
+
+/// All zeros. `reserve`: on the disk is room for the slots of its own.
+Result<void> make_empty(int file, std::size_t capacity_bytes, bool reserve) {
+    const Layout layout(slots_for(capacity_bytes));
+    const auto size = static_cast<off_t>(layout.bytes);
+    if (::ftruncate(file, 0) < 0 || ::ftruncate(file, size) < 0) return errno_error("cannot be made");
+    if (!reserve) return {};
+    const auto own = layout.data + own_slots_for(capacity_bytes) * block_bytes;
+    const int error = ::posix_fallocate(file, 0, static_cast<off_t>(own));
+    if (error != 0) return errno_error("finds no room", error);
+    return {};
+}
+
+Result<void> write_at(int file, const void* data, std::size_t size, std::size_t at) {
+    const auto* from = static_cast<const std::byte*>(data);
+    while (size > 0) {
+        const ssize_t written = ::pwrite(file, from, size, static_cast<off_t>(at));
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return errno_error("cannot be written");
+        from += written;
+        at += static_cast<std::size_t>(written);
+        size -= static_cast<std::size_t>(written);
+    }
+    return {};
+}
+
+/// Until the slot is filled, it is free to whoever finds it.
+void begin_slot(LogSlot& slot, std::uint64_t first_offset) noexcept {
+    slot.filled.store(0, std::memory_order_release);
+    // Nothing of what follows may be seen before that.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    slot.first_offset.store(first_offset, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void Block::given_back(Block* block, LogStore* store) noexcept {
+    if (store != nullptr) return intrusive_ptr_release(store);
+    delete[] block->data;
+    delete block;
+}
+
+LogStore::LogStore(base::Fd file, MappedFile memory, std::size_t capacity_bytes)
+    : file_(std::move(file)),
+      mapped_(std::move(memory)),
+      memory_(mapped_.data()),
+      survives_(static_cast<bool>(file_)),
+      bytes_(Layout(slots_for(capacity_bytes)).bytes),
+      capacity_bytes_(capacity_bytes),
+      own_slots_(own_slots_for(capacity_bytes)),
+      slots_count_(slots_for(capacity_bytes)),
+      blocks_(std::make_unique<Block[]>(slots_count_)) {
+    const Layout layout(slots_count_);
+    header_ = reinterpret_cast<LogHeader*>(memory_);
+    slots_ = reinterpret_cast<LogSlot*>(memory_ + sizeof(LogHeader));
+    events_ = reinterpret_cast<EventRecord*>(memory_ + layout.events);
+    marks_ = reinterpret_cast<TimeMark*>(memory_ + layout.marks);
+    data_ = memory_ + layout.data;
+    for (std::size_t i = 0; i < slots_count_; ++i) {
+        blocks_[i].store = this;
+        blocks_[i].slot = &slots_[i];
+        blocks_[i].data = data_ + i * block_bytes;
+    }
+}
+
+LogStoreRef LogStore::in_memory(std::size_t capacity_bytes) {
+    auto memory = MappedFile::map(-1, Layout(slots_for(capacity_bytes)).bytes);
+    if (!memory) throw std::bad_alloc();
+    LogStoreRef store(new LogStore({}, std::move(*memory), capacity_bytes));
+    store->begin({{}, {}, capacity_bytes}, store->slots_count_);
+    return store;
+}
+
+Result<LogStoreRef> LogStore::create(base::Fd file, const LogIdentity& identity, bool reserve) {
+    const Layout layout(slots_for(identity.capacity_bytes));
+    if (auto empty = make_empty(file.get(), identity.capacity_bytes, reserve); !empty) return empty.error();
+    auto memory = MappedFile::map(file.get(), layout.bytes);
+    if (!memory) return memory.error();
+    LogStoreRef store(new LogStore(std::move(file), std::move(*memory), identity.capacity_bytes));
+    store->begin(identity, reserve ? store->own_slots_ : store->slots_count_);
+    return store;
+}
+
+void LogStore::begin(const LogIdentity& identity, std::size_t reserved_slots) {
+    LogHeader& header = *header_;
+    std::array<unsigned char, 16> random{};
+    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+        const auto address = reinterpret_cast<std::uintptr_t>(header_);  // never on Linux once it has booted
+        std::memcpy(random.data(), &address, sizeof address);
+    }
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (std::size_t i = 0; i < random.size(); ++i) {
+        header.id[2 * i] = digits[random[i] / 16U];
+        header.id[2 * i + 1] = digits[random[i] % 16U];
+    }
+    std::memcpy(&header.salt, random.data(), sizeof header.salt);
+    header.version = log_version;
+    header.capacity_bytes = identity.capacity_bytes;
+    header.file_bytes = bytes_;
+    header.device_hash = device_hash(identity.device);
+    header.slots = static_cast<std::uint32_t>(slots_count_);
+    header.events = log_events_max;
+    header.marks = log_time_marks_max;
+    header.slot_bytes = block_bytes;
+    header.reserved_slots = static_cast<std::uint32_t>(reserved_slots);
+    identity.port.copy(header.port.data(), header.port.size() - 1);
+    header.check = check_of(header);
+    header.magic.store(log_magic, std::memory_order_release);
+    know_header();
+}
+
+/// What is needed again does not depend on what others do to the file.
+void LogStore::know_header() {
+    id_ = header_->id.data();
+    salt_ = header_->salt;
+    // Beyond those of its own a file on a disk has no room, and to make some could take long.
+    usable_slots_ = std::min<std::size_t>(header_->reserved_slots, slots_count_);
+}
+
+bool LogLabel::is_of(const std::string& device) const noexcept { return hash == device_hash(device); }
+
+Result<LogLabel> LogStore::label_of(int file) {
+    alignas(LogHeader) std::array<std::byte, sizeof(LogHeader)> bytes{};
+    if (::pread(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+        return unfit("is damaged: it is too short");
+    }
+    const auto& header = *reinterpret_cast<const LogHeader*>(bytes.data());
+    if (const auto fits = check_label(header); !fits) return fits.error();
+    const bool readable = header.version == log_version;
+    return LogLabel{base::printable_text(header.port.data()),
+                    readable ? header.owner.load(std::memory_order_relaxed) : 0, header.version, header.device_hash};
+}
+
+Result<LogStoreRef> LogStore::open(base::Fd file, const LogIdentity& identity) {
+    const auto label = label_of(file.get());
+    if (!label) return label.error();
+    if (label->version != log_version) return of_another_version(label->version);
+    const Layout layout(slots_for(identity.capacity_bytes));
+    struct stat status {};
+    if (::fstat(file.get(), &status) < 0) return errno_error("cannot be read");
+    if (static_cast<std::size_t>(status.st_size) != layout.bytes) return unfit("is of another bytes_per_port");
+    auto memory = MappedFile::map(file.get(), layout.bytes);
+    if (!memory) return memory.error();
+    LogStoreRef store(new LogStore(std::move(file), std::move(*memory), identity.capacity_bytes));
+    if (const auto fits = store->check(identity); !fits) return fits.error();
+    store->know_header();
+    if (const auto found = store->find_blocks(); !found) return found.error();
+    store->was_left_ = true;
+    return store;
+}
+
+Result<void> LogStore::take_up_again() {
+    found_.clear();
+    was_left_ = true;
+    return find_blocks();
+}
+
+Result<void> LogStore::check(const LogIdentity& identity) const {
+    if (auto fits = check_header(*header_); !fits) return fits;
+    if (header_->port.data() != identity.port)
+        return unfit("is that of port \"" + std::string(header_->port.data()) + "\"");
+    if (header_->device_hash != device_hash(identity.device)) return unfit("is that of another device");
+    const bool same = header_->capacity_bytes == identity.capacity_bytes && header_->file_bytes == bytes_ &&
+                      header_->slots == slots_count_ && header_->events == log_events_max &&
+                      header_->marks == log_time_marks_max && header_->slot_bytes == block_bytes;
+    if (!same) return unfit("is of another bytes_per_port");
+    return {};
+}
+
+Result<LogStoreRef> LogStore::copied_to(base::Fd file, const LogIdentity& identity) const {
+    if (auto empty = make_empty(file.get(), identity.capacity_bytes, /*reserve=*/true); !empty) return empty.error();
+    // Not the holes, of which a memory file is full.
+    off_t begin = sizeof(LogHeader);
+    while ((begin = ::lseek(file_.get(), begin, SEEK_DATA)) >= 0) {
+        const off_t end = ::lseek(file_.get(), begin, SEEK_HOLE);
+        if (end < 0) return errno_error("cannot be read");
+        const auto at = static_cast<std::size_t>(begin);
+        const auto size = static_cast<std::size_t>(end - begin);
+        if (auto done = write_at(file.get(), memory_ + at, size, at); !done) return done.error();
+        begin = end;
+    }
+    if (errno != ENXIO) return errno_error("cannot be read");  // else: no data after that
+    alignas(LogHeader) std::array<std::byte, sizeof(LogHeader)> bytes{};
+    std::memcpy(bytes.data(), memory_, bytes.size());
+    auto& header = *reinterpret_cast<LogHeader*>(bytes.data());
+    header.reserved_slots = static_cast<std::uint32_t>(own_slots_);
+    header.check = check_of(header);
+    // The magic comes last.
+    constexpr std::size_t magic_bytes = sizeof header.magic;
+    auto done = write_at(file.get(), bytes.data() + magic_bytes, bytes.size() - magic_bytes, magic_bytes);
+    if (done) done = write_at(file.get(), bytes.data(), magic_bytes, 0);
+    if (!done) return done.error();
+    return open(std::move(file), identity);
+}
+
+std::uint64_t LogStore::filled_word(std::uint64_t first_offset, std::size_t used) const noexcept {
+    const std::uint64_t check = mixed(mixed(first_offset ^ salt_) + used) >> 32U;
+    return (std::max<std::uint64_t>(check, 1) << 32U) | used;
+}
+
+Result<void> LogStore::find_blocks() {
+    std::vector<Block*> filled;
+    for (std::size_t i = 0; i < slots_count_; ++i) {
+        const std::uint64_t word = slots_[i].filled.load(std::memory_order_acquire);
+        if (word == 0) continue;
+        Block& block = blocks_[i];
+        block.first_offset = slots_[i].first_offset.load(std::memory_order_relaxed);
+        block.used = word & 0xFFFF'FFFFU;
+        if (block.used > block_bytes || word != filled_word(block.first_offset, block.used)) {
+            return unfit("is damaged: block " + std::to_string(i) + " does not add up");
+        }
+        if (block.used > 0) filled.push_back(&block);
+    }
+    std::sort(filled.begin(), filled.end(), [](Block* a, Block* b) { return a->first_offset < b->first_offset; });
+    // Those before a hole are left from what was trimmed, or lie before bytes that found no slot.
+    auto first = filled.end();
+    while (first != filled.begin() &&
+           (first == filled.end() || (*(first - 1))->first_offset + (*(first - 1))->used == (*first)->first_offset)) {
+        --first;
+    }
+    found_head_ = filled.empty() ? 0 : filled.back()->first_offset + filled.back()->used;
+    const auto unsaved = unsaved_head();
+    if (!unsaved) return unsaved.error();
+    if (*unsaved > found_head_) {
+        found_head_ = *unsaved;
+        return {};
+    }
+    found_.assign(first, filled.end());
+    return {};
+}
+
+Result<std::uint64_t> LogStore::unsaved_head() const {
+    std::uint64_t head = 0;
+    for (const LogSlot& turn : header_->unsaved) {
+        const std::uint64_t word = turn.filled.load(std::memory_order_acquire);
+        const std::uint64_t offset = turn.first_offset.load(std::memory_order_relaxed);
+        if (word != 0 && word != filled_word(offset, 0)) return unfit("is damaged: its head does not add up");
+        if (word != 0) head = std::max(head, offset);
+    }
+    return head;
+}
+
+std::vector<BlockRef> LogStore::take_found() {
+    std::vector<BlockRef> blocks;
+    for (Block* block : std::exchange(found_, {})) {
+        intrusive_ptr_add_ref(this);
+        blocks.emplace_back(block);
+    }
+    return blocks;
+}
+
+/// Eight bytes that no device knows, again and again, of which a text has none.
+std::byte LogStore::fill_byte_at(const Block& block, std::size_t at) const noexcept {
+    return static_cast<std::byte>((mixed(salt_ ^ block.first_offset) | no_text) >> at % 8 * 8);
+}
+
+void LogStore::prepare(Block& block, std::size_t end) noexcept {
+    if (!survives_ || block.slot == nullptr || block.prepared >= end) return;
+    std::array<std::byte, 8> fill{};
+    const std::size_t begin = std::max(block.prepared, block.used);
+    for (std::size_t i = 0; i < fill.size(); ++i) fill[i] = fill_byte_at(block, begin + i);
+    std::size_t at = begin;
+    for (; at + fill.size() <= end; at += fill.size()) std::memcpy(block.data + at, fill.data(), fill.size());
+    std::memcpy(block.data + at, fill.data(), end - at);
+    block.prepared = end;
+    const auto slot = static_cast<std::uint64_t>(&block - blocks_.get());
+    header_->prepared.store(slot << 32U | end, std::memory_order_release);
+}
+
+Uncounted LogStore::take_uncounted() {
+    const std::uint64_t word = header_->prepared.load(std::memory_order_acquire);
+    const std::size_t slot = word >> 32U;
+    const std::size_t end = std::min<std::size_t>(word & 0xFFFF'FFFFU, block_bytes);
+    if (!was_left_ || slot >= slots_count_ || end == 0) return {};
+    Block& block = blocks_[slot];
+    const bool begun = block.used > 0;  // then it was found, and is the last unless the head is elsewhere
+    if (!begun) block.first_offset = block.slot->first_offset.load(std::memory_order_relaxed);
+    if (block.first_offset + block.used != found_head_) return {};
+    std::size_t read = end;
+    while (read > block.used && block.data[read - 1] == fill_byte_at(block, read - 1)) --read;
+    if (read == block.used) return {};
+    if (begun) return {{}, read - block.used};
+    intrusive_ptr_add_ref(this);
+    return {BlockRef(&block), read};
+}
+
+BlockRef LogStore::new_block(std::uint64_t first_offset) {
+    const auto free = [this](std::size_t i) { return blocks_[i].references.load(std::memory_order_acquire) == 0; };
+    std::size_t slot = next_slot_;
+    for (std::size_t looked = 0; looked < own_slots_ && !free(slot); ++looked) slot = (slot + 1) % own_slots_;
+    if (free(slot)) {
+        next_slot_ = (slot + 1) % own_slots_;
+    } else {
+        slot = own_slots_;
+        while (slot < usable_slots_ && !free(slot)) ++slot;
+    }
+    if (slot >= usable_slots_) {
+        auto block = std::make_unique<Block>();
+        block->data = new std::byte[block_bytes];
+        block->first_offset = first_offset;
+        return BlockRef(block.release());
+    }
+    Block& block = blocks_[slot];
+    block.first_offset = first_offset;
+    block.used = 0;
+    block.prepared = 0;
+    begin_slot(*block.slot, first_offset);
+    intrusive_ptr_add_ref(this);
+    return BlockRef(&block);
+}
+
+void LogStore::fill(Block& block, std::size_t used) noexcept {
+    block.used = used;
+    if (block.slot != nullptr) {
+        block.slot->filled.store(filled_word(block.first_offset, used), std::memory_order_release);
+    } else {
+        LogSlot& turn = header_->unsaved[unsaved_turn_++ % 2];
+        begin_slot(turn, block.first_offset + used);
+        turn.filled.store(filled_word(block.first_offset + used, 0), std::memory_order_release);
+    }
+}
+
+namespace {
+
+constexpr unsigned settings_bits = 43;
+constexpr std::uint64_t settings_mask = (std::uint64_t{1} << settings_bits) - 1;
+
+}  // namespace
+
+std::uint64_t packed(const line::Settings& settings) noexcept {
+    const line::Format& format = settings.format;
+    const std::uint64_t bits = std::uint64_t{settings.baud} << 11U | std::uint64_t{format.data_bits & 0xFU} << 7U |
+                               static_cast<std::uint64_t>(format.parity) << 4U |
+                               static_cast<std::uint64_t>(format.stop_bits) << 2U |
+                               static_cast<std::uint64_t>(format.flow_control);
+    return bits | mixed(bits + 1) << settings_bits;
+}
+
+std::optional<line::Settings> unpacked(std::uint64_t word) noexcept {
+    const std::uint64_t bits = word & settings_mask;
+    if (word != (bits | mixed(bits + 1) << settings_bits)) return std::nullopt;
+    const auto field = [bits](unsigned shift, unsigned mask) {
+        return static_cast<std::uint8_t>(bits >> shift & mask);
+    };
+    return line::Settings{static_cast<std::uint32_t>(bits >> 11U),
+                          {field(7, 0xF), static_cast<line::Parity>(field(4, 7)),
+                           static_cast<line::StopBits>(field(2, 3)), static_cast<line::FlowControl>(field(0, 3))}};
+}
+
+namespace {
+
+constexpr unsigned signals_bits = 8;
+
+std::uint64_t packed(const line::Signals& signals) noexcept {
+    const bool wires[] = {signals.dtr, signals.rts, signals.cts, signals.dsr, signals.dcd, signals.ri};
+    std::uint64_t bits = 0;
+    for (const bool wire : wires) bits = bits << 1U | (wire ? 1U : 0U);
+    return bits | mixed(bits + 1) << signals_bits;
+}
+
+}  // namespace
+
+void save_status(LogHeader& header, const line::LineStatus& status) noexcept {
+    const line::LineErrors& errors = status.errors;
+    const std::uint64_t counters[] = {errors.frame, errors.parity, errors.overrun, errors.breaks};
+    for (std::size_t i = 0; i < header.line_errors.size(); ++i) {
+        header.line_errors[i].store(counters[i], std::memory_order_relaxed);
+    }
+    header.signals.store(packed(status.signals), std::memory_order_relaxed);
+}
+
+std::optional<line::LineStatus> saved_status(const LogHeader& header) noexcept {
+    const std::uint64_t word = header.signals.load(std::memory_order_relaxed);
+    const auto wire = [word](unsigned place) { return (word >> place & 1U) != 0; };
+    const line::Signals signals{wire(5), wire(4), wire(3), wire(2), wire(1), wire(0)};
+    if (word != packed(signals)) return std::nullopt;
+    const auto counter = [&](std::size_t i) { return header.line_errors[i].load(std::memory_order_relaxed); };
+    return line::LineStatus{signals, {counter(0), counter(1), counter(2), counter(3)}};
+}
+
+}  // namespace vserd::log

@@ -1,0 +1,127 @@
+#include "log/time_marks.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace vserd::log {
+namespace {
+
+/// Bytes that came within that are told apart by nobody.
+constexpr std::chrono::milliseconds resolution{1};
+/// After room was made; so that it is not made again soon.
+constexpr std::size_t marks_kept_max = log_time_marks_max / 4 * 3;
+
+}  // namespace
+
+TimeMark TimeMarks::mark_of(std::uint64_t end_offset, Moment received) const noexcept {
+    return {end_offset, clock_.saved(received)};
+}
+
+void TimeMarks::place() noexcept {
+    header_.marks_place.store(std::uint64_t{first_} << 32U | size_, std::memory_order_release);
+}
+
+void TimeMarks::take_over(std::uint64_t head, Moment now) {
+    const std::uint64_t word = header_.marks_place.load(std::memory_order_acquire);
+    first_ = word >> 32U;
+    size_ = word & 0xFFFF'FFFFU;
+    bool whole =
+        header_.marks_changing.load(std::memory_order_acquire) == 0 && first_ < ring_.size() && size_ <= ring_.size();
+    for (std::size_t i = 1; whole && i < size_; ++i) whole = at(i - 1).end_offset <= at(i).end_offset;
+    if (!whole) first_ = size_ = 0;
+    header_.marks_changing.store(0, std::memory_order_release);
+
+    for (std::size_t i = 0; i < size_; ++i) at(i).end_offset = std::min(at(i).end_offset, head);
+    if (head > 0 && size_ == 0) {
+        at(0) = mark_of(head, now);
+        size_ = 1;
+    }
+    if (size_ > 0) at(size_ - 1).end_offset = head;
+    place();
+}
+
+void TimeMarks::begin_again() noexcept {
+    first_ = size_ = 0;
+    place();
+}
+
+void TimeMarks::add(std::uint64_t end_offset, Moment received) {
+    if (size_ > 0 && received.boot - started_ < resolution) {
+        at(size_ - 1) = mark_of(end_offset, received);
+        return;
+    }
+    if (size_ == ring_.size()) make_room(received);
+    at(size_) = mark_of(end_offset, received);
+    started_ = received.boot;
+    ++size_;
+    place();
+}
+
+/// A quiet console's history is weeks old: what came a minute ago must not be told apart as coarsely as all of it.
+void TimeMarks::make_room(Moment now) noexcept {
+    header_.marks_changing.store(1, std::memory_order_release);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    std::rotate(ring_.begin(), ring_.begin() + static_cast<std::ptrdiff_t>(first_), ring_.end());
+    first_ = 0;
+    part_of_age_ = std::min<std::int64_t>(part_of_age_ * 4, std::int64_t{1} << 14U);
+    while (size_ > marks_kept_max && part_of_age_ > 1) merge_closer_than(part_of_age_ /= 2, clock_.wall_of(now));
+    size_ = std::min(size_, marks_kept_max);  // times that make no sense
+    std::rotate(ring_.begin(), ring_.end() - static_cast<std::ptrdiff_t>(size_), ring_.end());
+    first_ = 0;
+    place();
+    header_.marks_changing.store(0, std::memory_order_release);
+}
+
+/// Keeps, from the newest mark on, only marks that are that part of their age apart: the later one covers both. The marks
+/// lie at the end of the ring after it.
+void TimeMarks::merge_closer_than(std::int64_t part_of_age, WallTime now) noexcept {
+    const std::size_t end = first_ + size_;
+    std::size_t kept = ring_.size();
+    WallTime later = WallTime::max();
+    for (std::size_t i = end; i > first_; --i) {
+        const TimeMark mark = ring_[i - 1];
+        const WallTime time = clock_.moment_of(mark.time).wall;
+        const bool apart = i == end || (later - time) >= (now - time) / part_of_age;
+        if (!apart) continue;
+        ring_[--kept] = mark;
+        later = time;
+    }
+    first_ = kept;
+    size_ = ring_.size() - kept;
+}
+
+void TimeMarks::trim(std::uint64_t oldest_offset) {
+    if (size_ <= 1 || at(0).end_offset > oldest_offset) return;
+    while (size_ > 1 && at(0).end_offset <= oldest_offset) {
+        first_ = (first_ + 1) % ring_.size();
+        --size_;
+    }
+    place();
+}
+
+Moment TimeMarks::received_at(std::uint64_t byte) const {
+    assert(size_ > 0);
+    std::size_t low = 0;
+    std::size_t high = size_ - 1;                                 // the last mark ends at the head
+    if (high > 0 && at(high - 1).end_offset <= byte) low = high;  // the usual place
+    while (low < high) {
+        const std::size_t middle = (low + high) / 2;
+        if (byte < at(middle).end_offset) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return clock_.moment_of(at(low).time);
+}
+
+std::uint64_t TimeMarks::offset_at(const Moment& time, std::uint64_t oldest, std::uint64_t head) const {
+    std::uint64_t begin = oldest;
+    for (std::size_t i = 0; i < size_; ++i) {
+        if (reaches(clock_.moment_of(at(i).time), time)) return begin;
+        begin = std::max(begin, at(i).end_offset);
+    }
+    return head;
+}
+
+}  // namespace vserd::log

@@ -1,0 +1,99 @@
+#include "net/admission.hpp"
+
+namespace vserd::net {
+namespace {
+
+/// The labels of vserd_refused_total{via="grpc"}, in the order of Refusal.
+constexpr std::array<std::string_view, refusals_count> reasons{"memory_max",        "calls_per_connection_max",
+                                                               "connection_bytes",  "connection_resets",
+                                                               "connection_memory", "waiting_write_bytes_max"};
+
+/// What the head of a call may have taken on the connection: gRPC's limit for it, and frames.
+constexpr std::size_t call_head_bytes = std::size_t{16} << 10;
+/// The same for a message: its frame and those that go with it, and TLS.
+constexpr std::size_t message_head_bytes = 128;
+
+std::size_t beyond_prepaid(std::size_t bytes) { return bytes > prepaid_bytes ? bytes - prepaid_bytes : 0; }
+
+}  // namespace
+
+Ticket::~Ticket() {
+    if (admission_ == nullptr) return;
+    admission_->give_back(bytes_);
+    connection_->held_bytes.fetch_sub(static_cast<std::int64_t>(bytes_), std::memory_order_relaxed);
+    connection_->calls.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool Ticket::charge(std::size_t bytes) {
+    if (bytes == 0) return true;
+    if (!admission_->take(bytes)) return false;
+    bytes_ += bytes;
+    connection_->held_bytes.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+    return true;
+}
+
+void Ticket::refund(std::size_t bytes) {
+    bytes_ -= bytes;
+    admission_->give_back(bytes);
+    connection_->held_bytes.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+}
+
+bool Ticket::grow(std::size_t bytes) {
+    if (admission_ == nullptr) return true;
+    const std::size_t grown = messages_bytes_ + bytes;
+    if (!charge(beyond_prepaid(grown) - beyond_prepaid(messages_bytes_))) return false;
+    messages_bytes_ = grown;
+    return true;
+}
+
+void Ticket::shrink(std::size_t bytes) {
+    if (admission_ == nullptr) return;
+    const std::size_t before = std::exchange(messages_bytes_, messages_bytes_ - bytes);
+    refund(beyond_prepaid(before) - beyond_prepaid(messages_bytes_));
+}
+
+void Ticket::received(std::size_t bytes) {
+    if (admission_ != nullptr)
+        connection_->known_bytes.fetch_add(message_head_bytes + bytes, std::memory_order_relaxed);
+}
+
+Admission::Admission(std::uint64_t memory_max)
+    : memory_max_(memory_max), calls_bytes_max_(memory_max - memory_max / 4) {}
+
+bool Admission::take(std::size_t bytes) noexcept {
+    if (held_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= calls_bytes_max_) return true;
+    give_back(bytes);
+    return false;
+}
+
+Error Admission::memory_refusal() {
+    count(Refusal::memory);
+    return {Failure::exhausted, 0, "memory_max",
+            "the server holds as much for its clients as it may ([server] memory_max = " + std::to_string(memory_max_) +
+                " bytes); close streams, or try again later"};
+}
+
+Result<Ticket> Admission::admit(const std::string& peer, std::size_t fixed_bytes, std::size_t bytes) {
+    auto connection = connections_.find(peer);
+    connection->known_bytes.fetch_add(call_head_bytes + bytes, std::memory_order_relaxed);
+    const std::uint32_t calls = connection->calls.fetch_add(1, std::memory_order_relaxed) + 1;
+    Ticket ticket(*this, std::move(connection), 0);
+    Connection& from = *ticket.connection_;
+    if (calls > calls_per_connection_max && !from.stands_for_many) {
+        if (calls > calls_per_connection_abuse) from.too_many_calls.store(true, std::memory_order_relaxed);
+        count(Refusal::calls);
+        return Error{Failure::exhausted, 0, "calls_per_connection_max",
+                     "this connection has " + std::to_string(calls) + " calls in flight; the most is " +
+                         std::to_string(calls_per_connection_max)};
+    }
+    if (!ticket.charge(fixed_bytes + bytes)) return memory_refusal();
+    return ticket;
+}
+
+std::vector<Admission::Refused> Admission::refused() const {
+    std::vector<Refused> result;
+    for (std::size_t i = 0; i < refusals_count; ++i) result.push_back({reasons[i], refused_[i].load()});
+    return result;
+}
+
+}  // namespace vserd::net

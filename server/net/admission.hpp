@@ -1,0 +1,107 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "net/connections.hpp"
+
+namespace vserd::net {
+
+/// What a call costs besides its messages: the objects of gRPC and ours. Measured with gRPC 1.51, rounded up.
+inline constexpr std::size_t call_bytes = std::size_t{16} << 10;
+inline constexpr std::size_t stream_bytes = std::size_t{32} << 10;
+/// Of a call's messages, paid with the call itself: a console that was let in can be typed on, however full the server is.
+inline constexpr std::size_t prepaid_bytes = std::size_t{4} << 10;
+/// As HTTP/2 allows a connection (server.cpp), with room for calls whose end is under way.
+inline constexpr std::uint32_t calls_per_connection_max = 2048 + 256;
+/// A connection with so many resets calls faster than they end, and is closed.
+inline constexpr std::uint32_t calls_per_connection_abuse = 2 * calls_per_connection_max;
+
+enum class Refusal : std::uint8_t { memory, calls, connection_bytes, connection_calls, connection_memory, write_bytes };
+inline constexpr std::size_t refusals_count = 6;
+
+class Admission;
+
+/// One call's share of the memory that clients may make the process hold. Released when it is destroyed. Any thread, one at a
+/// time.
+class Ticket {
+public:
+    Ticket() = default;
+    Ticket(Ticket&& other) noexcept
+        : admission_(std::exchange(other.admission_, nullptr)),
+          connection_(std::move(other.connection_)),
+          bytes_(std::exchange(other.bytes_, 0)),
+          messages_bytes_(std::exchange(other.messages_bytes_, 0)) {}
+    Ticket& operator=(Ticket&& other) noexcept {
+        std::swap(admission_, other.admission_);
+        std::swap(connection_, other.connection_);
+        std::swap(bytes_, other.bytes_);
+        std::swap(messages_bytes_, other.messages_bytes_);
+        return *this;
+    }
+    ~Ticket();
+
+    /// Takes more for messages, of which prepaid_bytes are free; false: the limit does not allow it.
+    [[nodiscard]] bool grow(std::size_t bytes);
+    void shrink(std::size_t bytes);
+    /// A message of the call arrived: these bytes of the connection are accounted for.
+    void received(std::size_t bytes);
+
+private:
+    friend class Admission;
+    bool charge(std::size_t bytes);
+    void refund(std::size_t bytes);
+
+    Ticket(Admission& admission, std::shared_ptr<Connection> connection, std::size_t bytes)
+        : admission_(&admission), connection_(std::move(connection)), bytes_(bytes) {}
+
+    Admission* admission_ = nullptr;
+    std::shared_ptr<Connection> connection_;  // shared with Connections, which may forget it first
+    std::size_t bytes_ = 0;                   ///< that the admission counts
+    std::size_t messages_bytes_ = 0;          ///< that grow() was asked for, the prepaid ones included
+};
+
+/// Counts the calls in flight of every kind and the bytes that they hold, and refuses what is too much before anything is
+/// posted to the io thread. Any thread. Outlives the tickets.
+class Admission {
+public:
+    /// `memory_max`: [server] memory_max. Calls may hold three quarters; the rest is for what gRPC holds before a call reaches us.
+    explicit Admission(std::uint64_t memory_max);
+
+    /// A call of `peer` begins, with `bytes` of request; `fixed_bytes` is call_bytes or stream_bytes. Failure::exhausted names
+    /// the limit (subject "memory_max" or "calls_per_connection_max").
+    Result<Ticket> admit(const std::string& peer, std::size_t fixed_bytes, std::size_t bytes);
+
+    Error memory_refusal();
+    void count(Refusal refusal) noexcept { refused_[static_cast<std::size_t>(refusal)].fetch_add(1); }
+    std::uint64_t memory_max() const noexcept { return memory_max_; }
+    std::uint64_t held_bytes() const noexcept { return held_.load(std::memory_order_relaxed); }
+    Connections& connections() noexcept { return connections_; }
+
+    struct Refused {
+        std::string_view reason;
+        std::uint64_t count = 0;
+    };
+    std::vector<Refused> refused() const;
+
+private:
+    friend class Ticket;
+    bool take(std::size_t bytes) noexcept;
+    void give_back(std::size_t bytes) noexcept { held_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+    const std::uint64_t memory_max_;
+    const std::uint64_t calls_bytes_max_;
+    std::atomic<std::uint64_t> held_{0};
+    std::array<std::atomic<std::uint64_t>, refusals_count> refused_{};
+    Connections connections_;
+};
+
+}  // namespace vserd::net

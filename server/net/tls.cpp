@@ -1,0 +1,115 @@
+#include "net/tls.hpp"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <utility>
+
+namespace vserd::net {
+namespace {
+
+using Bio = std::unique_ptr<BIO, decltype(&::BIO_free)>;
+using Certificate = std::unique_ptr<X509, decltype(&::X509_free)>;
+using Key = std::unique_ptr<EVP_PKEY, decltype(&::EVP_PKEY_free)>;
+
+Result<std::string> read_file(const std::string& path, const char* what) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream content;
+    content << file.rdbuf();
+    if (!file || content.str().empty()) {
+        return Error{Failure::io, errno, what,
+                     std::string("cannot read the ") + what + " file " + path +
+                         "; check that it exists, is not empty and that this user may read it"};
+    }
+    return content.str();
+}
+
+Bio bio_of(const std::string& pem) {
+    return {::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &::BIO_free};
+}
+
+Certificate first_certificate(const std::string& pem) {
+    return {::PEM_read_bio_X509(bio_of(pem).get(), nullptr, nullptr, nullptr), &::X509_free};
+}
+
+/// Without its own question for a passphrase on the terminal.
+Key key_of(const std::string& pem) {
+    const auto no_passphrase = [](char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) { return 0; };
+    return {::PEM_read_bio_PrivateKey(bio_of(pem).get(), nullptr, no_passphrase, nullptr), &::EVP_PKEY_free};
+}
+
+/// notAfter, in UTC; the epoch where it cannot be read.
+std::chrono::system_clock::time_point expiry_of(const X509& certificate) {
+    std::tm time{};
+    if (::ASN1_TIME_to_tm(::X509_get0_notAfter(&certificate), &time) != 1) return {};
+    return std::chrono::system_clock::from_time_t(::timegm(&time));
+}
+
+Error unusable(const char* what, const std::string& path, const char* why) {
+    return {Failure::invalid_argument, 0, what, std::string("the ") + what + " file " + path + " " + why};
+}
+
+}  // namespace
+
+Result<TlsPems> load_tls(const TlsFiles& files) {
+    TlsPems pems;
+    auto certificate = read_file(files.certificate, "tls certificate");
+    if (!certificate) return certificate.error();
+    auto key = read_file(files.key, "tls key");
+    if (!key) return key.error();
+    const auto parsed = first_certificate(*certificate);
+    const auto parsed_key = key_of(*key);
+    const bool same = parsed && parsed_key && ::X509_check_private_key(parsed.get(), parsed_key.get()) == 1;
+    ::ERR_clear_error();  // of this thread, for gRPC, which uses it too
+    if (!parsed) {
+        return unusable("tls certificate", files.certificate,
+                        "holds no certificate in PEM (-----BEGIN CERTIFICATE-----); is it the key, or DER?");
+    }
+    if (!parsed_key) {
+        return unusable("tls key", files.key,
+                        "holds no private key in PEM that needs no passphrase (-----BEGIN PRIVATE KEY-----)");
+    }
+    if (!same) {
+        return unusable("tls key", files.key,
+                        ("does not belong to the certificate in " + files.certificate +
+                         "; the server's own certificate must come first in that file")
+                            .c_str());
+    }
+    if (!files.client_ca.empty()) {
+        auto client_ca = read_file(files.client_ca, "tls client CA");
+        if (!client_ca) return client_ca.error();
+        const bool usable = first_certificate(*client_ca) != nullptr;
+        ::ERR_clear_error();
+        if (!usable) {
+            return unusable("tls client CA", files.client_ca,
+                            "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)");
+        }
+        pems.client_ca = std::move(*client_ca);
+    }
+    pems.expires = expiry_of(*parsed);
+    pems.certificate = std::move(*certificate);
+    pems.key = std::move(*key);
+    return pems;
+}
+
+std::optional<std::string> expiry_warning(std::chrono::system_clock::time_point expires,
+                                          std::chrono::system_clock::time_point now) {
+    if (expires > now + certificate_expiry_warning) return std::nullopt;
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(expires);
+    std::tm time{};
+    ::gmtime_r(&seconds, &time);
+    std::array<char, 32> text{};
+    std::strftime(text.data(), text.size(), "%F %T UTC", &time);
+    return std::string("the TLS certificate ") + (expires <= now ? "expired" : "expires") + " on " + text.data() +
+           "; renew it and reload vserd";
+}
+
+}  // namespace vserd::net

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <chrono>
+#include <span>
+#include <string_view>
+
+namespace vserd::sim {
+
+/// A line that the simulated computer prints while it boots, and the pause before it.
+struct BootLine {
+    std::chrono::milliseconds pause;
+    std::string_view text;
+};
+
+/// All of it, about a second long.
+std::span<const BootLine> sim_boot_log();
+
+/// How many of its last lines come from the user space, which `dmesg` does not show.
+std::size_t sim_boot_log_user_lines();
+
+}  // namespace vserd::sim
