@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "config/values.hpp"
+#include "base/address.hpp"
 
 namespace vserd {
 namespace {
@@ -19,14 +19,14 @@ Signals: SIGTERM and SIGINT write what was accepted and exit, a second one exits
 without touching ports that did not change.)";
 
 std::string address_problem(const std::string& text) {
-    const auto address = config::parse_address(text);
+    const auto address = base::parse_address(text);
     return address ? "" : address.error().message;
 }
 
 /// It is scraped over TCP; an empty one means none.
 std::string metrics_problem(const std::string& text) {
     if (text.empty()) return {};
-    const auto address = config::parse_address(text);
+    const auto address = base::parse_address(text);
     if (!address) return address.error().message;
     return address->unix_socket ? "must be HOST:PORT, or \"\" for none: metrics are scraped over TCP" : "";
 }

@@ -4,10 +4,11 @@
 #include <set>
 #include <utility>
 
+#include "base/address.hpp"
+#include "base/units.hpp"
 #include "config/limits.hpp"
 #include "config/ports.hpp"
 #include "config/table.hpp"
-#include "config/values.hpp"
 
 namespace vserd::config {
 namespace {
@@ -18,7 +19,7 @@ const std::vector<std::string_view> log_levels{"trace", "debug", "info", "warn",
 
 struct Listen {
     std::string text;
-    Address address;
+    base::Address address;
     toml::source_position at;
 };
 
@@ -26,7 +27,7 @@ std::vector<Listen> read_listen(Table& server) {
     std::vector<Listen> list;
     std::set<std::string> seen;
     for (auto& entry : server.strings("listen", listen_max)) {
-        auto address = parse_address(entry.value);
+        auto address = base::parse_address(entry.value);
         if (!address) {
             server.problem(entry.at, "'listen' in [server]: " + address.error().message);
         } else if (!seen.insert(entry.value).second) {
@@ -43,7 +44,7 @@ void read_metrics(Table& server, const std::vector<Listen>& listen, Config& conf
     if (!text) return;
     config.metrics = text->value;
     if (config.metrics.empty()) return;
-    const auto address = parse_address(config.metrics);
+    const auto address = base::parse_address(config.metrics);
     if (!address) {
         server.problem(text->at, "'metrics' in [server]: " + address.error().message);
     } else if (address->unix_socket) {
@@ -99,7 +100,7 @@ void read_duration(Table& server, const char* key, const DurationLimit& limit, s
     const auto text = server.string(key);
     if (!text) return;
     const std::string subject = "'" + std::string(key) + "' in [server]";
-    const auto duration = parse_duration(text->value);
+    const auto duration = base::parse_duration(text->value);
     if (!duration) {
         server.problem(text->at, subject + ": " + duration.error().message);
     } else if (*duration > limit.most) {

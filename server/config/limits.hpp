@@ -12,7 +12,6 @@ inline constexpr std::size_t line_bytes_max = 8192;  ///< bounds the nesting of 
 inline constexpr std::size_t problems_max = 100;     ///< told of at once; a file with more is not TOML of ours
 
 inline constexpr std::size_t listen_max = 16;
-inline constexpr std::size_t unix_path_bytes_max = 107;  ///< sockaddr_un, less its terminator
 inline constexpr std::int64_t streams_min = 1;
 inline constexpr std::int64_t streams_limit = 65536;
 inline constexpr std::int64_t memory_min = std::int64_t{16} << 20;

@@ -4,11 +4,22 @@
 #include <tuple>
 #include <utility>
 
+#include "base/spelling.hpp"
+#include "base/units.hpp"
 #include "config/limits.hpp"
-#include "config/values.hpp"
 
 namespace vserd::config {
 namespace {
+
+/// "a", "a or b", "a, b or c".
+std::string one_of(const std::vector<std::string_view>& words) {
+    std::string text;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
+        text += words[i];
+    }
+    return text;
+}
 
 std::string_view type_name(const toml::node& node) {
     switch (node.type()) {
@@ -90,7 +101,7 @@ std::optional<Located<std::int64_t>> Table::size(std::string_view key, std::int6
     if (const auto* number = node->as_integer()) {
         bytes = number->get();
     } else if (const auto* text = node->as_string()) {
-        const auto parsed = parse_size(text->get());
+        const auto parsed = base::parse_size(text->get());
         if (!parsed) {
             problem(at, name_of(key) + ": " + parsed.error().message);
             return std::nullopt;
@@ -101,7 +112,7 @@ std::optional<Located<std::int64_t>> Table::size(std::string_view key, std::int6
         return std::nullopt;
     }
     if (bytes < min || bytes > max) {
-        problem(at, name_of(key) + " must be from " + size_text(min) + " to " + size_text(max) + ", not " +
+        problem(at, name_of(key) + " must be from " + base::size_text(min) + " to " + base::size_text(max) + ", not " +
                         std::to_string(bytes) + " bytes");
         return std::nullopt;
     }
@@ -112,7 +123,7 @@ std::optional<Located<std::string>> Table::word(std::string_view key, const std:
     auto text = string(key);
     if (!text || std::find(words.begin(), words.end(), text->value) != words.end()) return text;
     std::string message = name_of(key) + " must be " + one_of(words) + ", not '" + text->value + "'";
-    const std::string_view meant = closest(text->value, words);
+    const std::string_view meant = base::closest(text->value, words);
     if (!meant.empty()) message += "; did you mean '" + std::string(meant) + "'?";
     problem(text->at, std::move(message));
     return std::nullopt;
@@ -173,7 +184,7 @@ void Table::tables(std::string_view key, const std::function<void(const toml::ta
 void Table::finish() {
     for (const auto& [key, node] : table_) {
         if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
-        const std::string_view meant = closest(key.str(), known_);
+        const std::string_view meant = base::closest(key.str(), known_);
         std::string message = "unknown key " + name_of(key.str());
         message += meant.empty() ? "; known are " + one_of(known_) : "; did you mean '" + std::string(meant) + "'?";
         problem(key.source().begin, std::move(message));

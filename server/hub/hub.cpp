@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
-#include <numeric>
 #include <set>
 #include <utility>
+
+#include "base/spelling.hpp"
 
 namespace vserd::hub {
 namespace {
@@ -23,27 +23,6 @@ constexpr std::size_t distance_max = 3;
 /// What is looked at of an unknown name, and how many names it is compared with, so that a call costs the io thread little.
 constexpr std::size_t unknown_name_bytes_max = 64;
 constexpr std::size_t candidates_max = 16;
-
-/// Levenshtein distance: how many letters to change, add or drop. More than `limit` is not counted to the end.
-std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
-    if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) > limit) return limit + 1;
-    std::array<std::size_t, unknown_name_bytes_max + distance_max + 1> row{};
-    if (b.size() >= row.size()) return limit + 1;
-    std::iota(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(b.size()) + 1, std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        std::size_t least = row[0];
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
-            least = std::min(least, row[j + 1]);
-        }
-        if (least > limit) return limit + 1;
-    }
-    return row[b.size()];
-}
 
 /// How many letters two names have in common at their ends: cheap, and a typing mistake leaves most of them.
 std::size_t common_letters(std::string_view a, std::string_view b) {
@@ -294,7 +273,7 @@ const std::string* Hub::closest_name(std::string_view name) const {
     const std::string* closest = candidates.empty() ? nullptr : candidates.front().second;
     std::size_t best = distance_max + 1;
     for (auto candidate = candidates.begin(); candidate != end; ++candidate) {
-        const std::size_t distance = edit_distance(name, *candidate->second, best - 1);
+        const std::size_t distance = base::edit_distance(name, *candidate->second, best - 1);
         if (distance < best) closest = candidate->second;
         best = std::min(best, distance);
         if (best == 0) break;

@@ -1,6 +1,5 @@
 #include "net/listen_socket.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -13,6 +12,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/address.hpp"
 #include "base/holder.hpp"
 
 namespace vserd::net {
@@ -24,20 +24,6 @@ constexpr int socket_flags = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
 constexpr mode_t unix_socket_mode = 0660;
 /// A connection whose peer acknowledges nothing for as long is dead.
 constexpr unsigned unacknowledged_limit_ms = 20'000;
-
-struct HostPort {
-    std::string host;
-    std::string port;
-};
-
-/// "[::1]:80" and "127.0.0.1:80"; an empty port where there is no such shape.
-HostPort split(std::string_view address) {
-    const auto colon = address.rfind(':');
-    if (colon == std::string_view::npos) return {};
-    std::string_view host = address.substr(0, colon);
-    if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    return {std::string(host), std::string(address.substr(colon + 1))};
-}
 
 std::string unix_path(std::string_view address) {
     address.remove_prefix(unix_prefix.size());
@@ -128,12 +114,16 @@ Result<base::Fd> listen_tcp(const Wanted& wanted, const addrinfo& where) {
 using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
 Result<Addresses> look_up(const Wanted& wanted) {
-    const HostPort parts = split(wanted.address);
+    const auto parts = base::parse_address(wanted.address);
+    if (!parts) {
+        return Error{Failure::invalid_argument, 0, wanted.key,
+                     "cannot listen on " + wanted.address + ": " + parts.error().message};
+    }
     addrinfo hints{};
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
-    const int failure = ::getaddrinfo(parts.host.c_str(), parts.port.c_str(), &hints, &found);
+    const int failure = ::getaddrinfo(parts->host.c_str(), std::to_string(parts->port).c_str(), &hints, &found);
     if (failure != 0) {
         return Error{Failure::io, 0, wanted.key,
                      "cannot listen on " + wanted.address + ": " + ::gai_strerror(failure) + ". " + change_of(wanted)};
@@ -178,13 +168,8 @@ bool is_unix(std::string_view address) { return address.starts_with(unix_prefix)
 
 bool is_local(std::string_view address) {
     if (is_unix(address)) return true;
-    const HostPort parts = split(address);
-    if (parts.host == "localhost") return true;
-    in_addr v4{};
-    if (::inet_pton(AF_INET, parts.host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24U) == 127;
-    in6_addr v6{};
-    if (::inet_pton(AF_INET6, parts.host.c_str(), &v6) != 1) return false;
-    return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+    const auto parsed = base::parse_address(address);
+    return parsed && parsed->local;
 }
 
 Result<ListenSocket> ListenSocket::open_unix(const std::string& address, const std::string& key) {

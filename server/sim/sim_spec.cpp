@@ -5,6 +5,8 @@
 #include <charconv>
 #include <limits>
 
+#include "base/units.hpp"
+
 namespace vserd::sim {
 namespace {
 
@@ -97,16 +99,10 @@ Result<SimSpec> parse_sim_spec(std::string_view device) {
 }
 
 Result<std::chrono::milliseconds> parse_sim_duration(std::string_view text) {
-    const auto bad = [text] { return invalid("'" + std::string(text) + "' is no duration: 500ms, 2s, up to 3600s"); };
-    std::uint32_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{}) return bad();
-    const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-    if (unit != "ms" && unit != "s") return bad();
-    const auto length =
-        unit == "s" ? std::chrono::milliseconds(std::chrono::seconds(number)) : std::chrono::milliseconds(number);
-    if (length > std::chrono::hours(1)) return bad();
-    return length;
+    const auto length = base::parse_duration(text);
+    if (!length) return invalid(length.error().message);
+    if (*length > std::chrono::hours(1)) return invalid("'" + std::string(text) + "' is longer than an hour");
+    return *length;
 }
 
 Result<double> parse_sim_rate(std::string_view text) {

@@ -37,7 +37,7 @@ struct SimSpec {
 /// Failure::invalid_argument with subject "device" and a message that names the parameter.
 Result<SimSpec> parse_sim_spec(std::string_view device);
 
-/// "2s", "500ms"; at most an hour. Nothing else is a duration.
+/// As base::parse_duration(), at most an hour.
 Result<std::chrono::milliseconds> parse_sim_duration(std::string_view text);
 
 /// A probability, "0" to "1".

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "config/values.hpp"
+#include "base/address.hpp"
 #include "fuzz/fuzz.hpp"
 #include "net/listen_socket.hpp"
 
@@ -38,12 +38,12 @@ void require_listens(const std::string& address) {
     }
     require(!sockets->empty(), "who listens has a socket");
     for (const auto& socket : *sockets) {
-        const auto again = config::parse_address(socket.address());
+        const auto again = base::parse_address(socket.address());
         require(again.has_value(), "the address that is listened on is one");
         require(again->local && net::is_local(socket.address()), "and as local as it was");
         auto adopted = net::ListenSocket::adopt(::dup(socket.fd()));
         require(adopted.has_value(), "what listens can be inherited");
-        require(config::parse_address(adopted->address()).has_value(), "and its address read back");
+        require(base::parse_address(adopted->address()).has_value(), "and its address read back");
     }
 }
 
@@ -54,7 +54,7 @@ bool is_numeric(const std::string& host) { return host.find_first_not_of("012345
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const Folder folder;
     const std::string text(Input(data, size).rest());
-    const auto address = config::parse_address(text);
+    const auto address = base::parse_address(text);
     if (!address) {
         require(address.error().message.find(text) != std::string::npos || text.starts_with("unix:"),
                 "an error quotes it");

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/address.hpp"
 #include "config/limits.hpp"
-#include "config/values.hpp"
 #include "fuzz/fuzz.hpp"
 #include "io/engine_select.hpp"
 #include "sim/sim_spec.hpp"
@@ -22,14 +22,14 @@ bool has_control_characters(std::string_view text) {
 void require_addresses(const config::Config& config) {
     require(!config.listen.empty(), "a server listens somewhere");
     for (const auto& text : config.listen) {
-        const auto address = config::parse_address(text);
+        const auto address = base::parse_address(text);
         require(address.has_value(), "a listen address is one");
         require(address->local || config.allow_insecure_remote || !config.tls_certificate_file.empty(),
                 "no one listens to the world without TLS or a word that it is meant");
         require(!has_control_characters(text), "an address is printable");
     }
     if (config.metrics.empty()) return;
-    const auto metrics = config::parse_address(config.metrics);
+    const auto metrics = base::parse_address(config.metrics);
     require(metrics && !metrics->unix_socket, "metrics are served by TCP");
 }
 

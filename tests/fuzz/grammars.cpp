@@ -1,6 +1,6 @@
 // The small grammars of the daemon on any text: what is taken is within its limits and written back reads as the same; what
 // is refused is told in words.
-#include "config/values.hpp"
+#include "base/units.hpp"
 #include "fuzz/fuzz.hpp"
 #include "io/engine_select.hpp"
 #include "line/settings.hpp"
@@ -36,15 +36,15 @@ void formats(std::string_view text) {
 }
 
 void values(std::string_view text) {
-    if (const auto bytes = config::parse_size(text)) {
-        const auto again = config::parse_size(config::size_text(*bytes));
+    if (const auto bytes = base::parse_size(text)) {
+        const auto again = base::parse_size(base::size_text(*bytes));
         require(again && *again == *bytes && *bytes >= 0, "a size that is written reads as the same");
     } else {
         require_told(bytes.error());
     }
-    if (const auto duration = config::parse_duration(text)) {
+    if (const auto duration = base::parse_duration(text)) {
         require(duration->count() >= 0, "no duration is negative");
-        require(*config::parse_duration(std::to_string(duration->count()) + "ms") == *duration, "milliseconds are");
+        require(*base::parse_duration(std::to_string(duration->count()) + "ms") == *duration, "milliseconds are");
     } else {
         require_told(duration.error());
     }

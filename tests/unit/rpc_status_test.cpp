@@ -4,7 +4,6 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "net/listen_socket.hpp"
 #include "rpc/counters.hpp"
 #include "rpc/deadline.hpp"
 #include "rpc/server.hpp"
@@ -144,15 +143,6 @@ TEST(AnswerBy, IsALittleBeforeTheDeadline) {
     const auto at_once = answer_by(std::chrono::system_clock::now() - milliseconds(500));
     EXPECT_LE(at_once, Steady::now());
     EXPECT_GT(answer_by(std::chrono::system_clock::time_point::max()), Steady::now() + std::chrono::hours(24));
-}
-
-TEST(ListenAddress, KnowsWhatOnlyThisMachineReaches) {
-    for (const char* local : {"127.0.0.1:1", "127.8.9.1:0", "[::1]:50051", "localhost:1", "unix:/run/x"}) {
-        EXPECT_TRUE(net::is_local(local)) << local;
-    }
-    for (const char* remote : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1", "128.0.0.1:1", "", "nonsense"}) {
-        EXPECT_FALSE(net::is_local(remote)) << remote;
-    }
 }
 
 }  // namespace
