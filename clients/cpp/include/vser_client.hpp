@@ -1,6 +1,6 @@
 #pragma once
 
-/// Everything of the client library: `#include "vser_client.hpp"`, link `vserd_client`.
+/// The whole client library: `#include "vser_client.hpp"` and link `vserd_client::vserd_client`.
 ///
 ///     auto client = vser::client::Client::connect("127.0.0.1:50051").value();
 ///     client.set_baud("vser0", 9600).value();
@@ -11,6 +11,7 @@
 ///     }
 #include "vser_client/client.hpp"
 #include "vser_client/console.hpp"
+#include "vser_client/pending_call.hpp"
 #include "vser_client/result.hpp"
 #include "vser_client/stream.hpp"
 #include "vser_client/types.hpp"
