@@ -58,6 +58,13 @@ def test_the_daemon_depends_on_the_text_format_of_metrics_and_on_no_web_server(p
     assert "prometheus-cpp-pull" not in depends and "civetweb" not in depends
 
 
+def test_the_client_library_depends_on_what_a_program_is_linked_with(packages):
+    depends = subprocess.run(["dpkg-deb", "-f", packages["vserd-client-dev"], "Depends"], check=True, text=True, stdout=subprocess.PIPE).stdout
+    asked = dict.fromkeys(re.findall(r"([a-z0-9+-]+)(?: \([^)]*\))?(?:,|$)", depends.strip()))
+    assert set(asked) == {"libgrpc++-dev", "libprotobuf-dev", "libabsl-dev"}
+    assert re.search(r"libgrpc\+\+-dev \(>= 1\.\d+\), libgrpc\+\+-dev \(<< 1\.\d+\)", depends)
+
+
 def test_the_packages_hold_what_belongs_to_them(packages):
     assert {"/usr/bin/vserd", CONFIGURATION, "/usr/lib/systemd/system/vserd.service", "/usr/lib/systemd/system/vserd.socket",
             "/usr/lib/udev/rules.d/60-vserd.rules", "/usr/share/man/man8/vserd.8", "/usr/share/man/man5/vserd.toml.5",
@@ -65,6 +72,11 @@ def test_the_packages_hold_what_belongs_to_them(packages):
     assert {"/usr/bin/vserctl", "/usr/share/man/man1/vserctl.1", "/usr/share/zsh/vendor-completions/_vserctl"} <= contents(packages["vserctl"])
     assert {"/usr/lib/python3/dist-packages/vser/py.typed", "/usr/lib/python3/dist-packages/vser/v1/types_pb2.py"} <= contents(
         packages["python3-vser"])
+    development = contents(packages["vserd-client-dev"])
+    assert {"/usr/include/vser_client.hpp", "/usr/include/vser_client/client.hpp",
+            "/usr/share/doc/vserd-client-dev/examples/ask.cpp"} <= development
+    assert {"libvserd_client.a", "libvserd_proto.a", "vserd_clientConfig.cmake", "vserd_clientConfigVersion.cmake",
+            "vserd_client.pc"} <= {path.rsplit("/", 1)[1] for path in development}
     sources = {f"/usr/src/vser-1.0/{path.name}" for path in (ROOT / "kmod").iterdir() if path.suffix in (".c", ".h")}
     assert sources | {"/usr/src/vser-1.0/dkms.conf", "/usr/src/vser-1.0/Kbuild"} <= contents(packages["vser-dkms"])
     assert not any(path.startswith("/usr/local") for package in packages.values() for path in contents(package))
