@@ -7,6 +7,7 @@ find_package(OpenSSL 3.0 REQUIRED)                        # OpenSSL::Crypto, wit
 find_package(Protobuf 3.21 REQUIRED)                      # protobuf::libprotobuf, protobuf::protoc
 find_package(prometheus-cpp REQUIRED CONFIG)              # prometheus-cpp::core
 find_package(tomlplusplus 3.3 REQUIRED CONFIG)            # tomlplusplus::tomlplusplus
+find_package(fmt 9.1 REQUIRED CONFIG)                     # fmt::fmt, with which spdlog is built
 find_package(spdlog 1.10 REQUIRED CONFIG)                 # spdlog::spdlog
 find_package(CLI11 2.1 REQUIRED CONFIG)                   # CLI11::CLI11
 # Debian's own Python, which sees Debian's packages; the one in PATH may be another. It makes manuals and the Python client.

@@ -1,5 +1,6 @@
 #include "vserctl/attach_session.hpp"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -76,13 +77,13 @@ void AttachSession::answer(const std::string& text) { screen_.say(text); }
 void AttachSession::greet() {
     if (!interactive_) return;
     const auto& port = console_.port();
-    auto text = "attached to " + printable(port.name) + " (" + printable(port.device) + "), " +
-                std::to_string(port.baud) + " " + to_string(port.format);
+    auto text = fmt::format("attached to {} ({}), {} {}", printable(port.name), printable(port.device), port.baud,
+                            to_string(port.format));
     if (command_.read_only) text += ", read-only";
-    if (command_.escape_key >= 0) text += "; " + key_name(command_.escape_key) + " ? for help";
+    if (command_.escape_key >= 0) text += fmt::format("; {} ? for help", key_name(command_.escape_key));
     say(text);
     if (port.state == client::State::offline)
-        say("the device is away: " + printable(port.offline_reason) + "; waiting for it");
+        say(fmt::format("the device is away: {}; waiting for it", printable(port.offline_reason)));
     if (port.held_by_flow_control) say("held by flow control: the device accepts no bytes");
     if (!port.foreign_readers.empty()) say(describe_readers(port.foreign_readers));
 }
@@ -168,7 +169,7 @@ void AttachSession::on_key(Key key) {
         case Key::help: help(); break;
         case Key::info: ask_about_port(); break;
         case Key::discard: discard(); break;
-        default: answer("not a command; " + key_name(command_.escape_key) + " ? lists them");
+        default: answer(fmt::format("not a command; {} ? lists them", key_name(command_.escape_key)));
     }
 }
 
@@ -178,7 +179,7 @@ void AttachSession::help() {
     answer(escape + " b sends a break");
     answer(escape + " d discards what is still queued for the device");
     answer(escape + " i tells about the port");
-    answer(escape + " " + escape + " sends " + escape);
+    answer(fmt::format("{0} {0} sends {0}", escape));
 }
 
 void AttachSession::ask_about_port() {
@@ -192,11 +193,10 @@ void AttachSession::show_port() {
     question_.reset();
     if (!*port) return answer("no answer: " + printable(port->error().message));
     const auto& now = **port;
-    answer(printable(now.name) + " at " + options_.server + ": " +
-           (now.state == client::State::online ? "online" : "offline: " + printable(now.offline_reason)) + ", " +
-           std::to_string(now.baud) + " " + to_string(now.format) + ", " + std::to_string(now.readers) +
-           " readers, offset " + std::to_string(console_.next_offset()) + ", " +
-           std::to_string(now.stats.tx_queue_bytes) + " bytes queued for the device");
+    const auto state = now.state == client::State::online ? "online" : "offline: " + printable(now.offline_reason);
+    answer(fmt::format("{} at {}: {}, {} {}, {} readers, offset {}, {} bytes queued for the device",
+                       printable(now.name), options_.server, state, now.baud, to_string(now.format), now.readers,
+                       console_.next_offset(), now.stats.tx_queue_bytes));
     if (now.signals) answer("modem lines: " + describe(*now.signals));
     if (now.held_by_flow_control) answer("held by flow control: the device accepts no bytes");
     if (!now.foreign_readers.empty()) answer(describe_readers(now.foreign_readers));
@@ -299,7 +299,7 @@ int AttachSession::leave() {
         if (!fatal_signal_) send_the_rest();
         if (fatal_signal_ != SIGHUP) tell_what_is_queued();
     }
-    if (interactive_) say("left " + printable(command_.port) + " at offset " + std::to_string(console_.next_offset()));
+    if (interactive_) say(fmt::format("left {} at offset {}", printable(command_.port), console_.next_offset()));
     screen_.flush_for(last_flush);
     // Who left by a key may have typed ahead for the shell.
     if (console_.error() || fatal_signal_) terminal_.discard_typed();
@@ -331,10 +331,11 @@ void AttachSession::tell_what_is_queued() {
     const auto bytes = port->stats.tx_queue_bytes;
     const auto time = time_on_line(bytes, port->baud);
     if (bytes == 0 || (time < queue_worth_telling && port->state == client::State::online)) return;
-    const auto server = options_.server == default_server ? std::string() : "-s " + options_.server + " ";
-    say(std::to_string(bytes) + " bytes are still queued for the device and will be sent (" + human_duration(time) +
-        " at " + std::to_string(port->baud) + " baud); to discard them: vserctl " + server + "flush " +
-        printable(command_.port) + " output");
+    const auto server = options_.server == default_server ? std::string() : fmt::format("-s {} ", options_.server);
+    say(
+        fmt::format("{} bytes are still queued for the device and will be sent ({} at {} baud); to discard them: "
+                    "vserctl {}flush {} output",
+                    bytes, human_duration(time), port->baud, server, printable(command_.port)));
 }
 
 int AttachSession::exit_status() {

@@ -1,5 +1,6 @@
 #include "vserctl/commands.hpp"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -112,14 +113,13 @@ int run_info(const client::Client& client, const Options& options) {
     const auto info = client.server_info();
     if (!info) return complain(info.error(), options.json);
     if (options.json) return show(true, to_json(*info), {});
-    std::string out = "vserd " + printable(info->version) + " at " + options.server + "\n";
-    out += "engine   " + printable(info->engine) + "\n";
+    auto out =
+        fmt::format("vserd {} at {}\nengine   {}\n", printable(info->version), options.server, printable(info->engine));
     for (const auto& refusal : info->refusals) {
-        out += "         not " + printable(refusal.engine) + ": " + printable(refusal.reason) + "\n";
+        out += fmt::format("         not {}: {}\n", printable(refusal.engine), printable(refusal.reason));
     }
-    out += "uptime   " + human_duration(info->uptime) + "\n";
-    out += "ports    " + std::to_string(info->ports_up) + " of " + std::to_string(info->ports_total) + " up\n";
-    out += "readers  " + std::to_string(info->readers) + "\n";
+    out += fmt::format("uptime   {}\nports    {} of {} up\nreaders  {}\n", human_duration(info->uptime), info->ports_up,
+                       info->ports_total, info->readers);
     put(out);
     return exit_ok;
 }
@@ -195,12 +195,11 @@ int run_watch(const client::Client& client, const WatchCommand& command, bool js
         auto what = event->removed ? std::string("removed from the configuration")
                     : event->event
                         ? describe(*event->event)
-                        : std::to_string(port.baud) + " " + to_string(port.format) + ", " + printable(port.device);
+                        : fmt::format("{} {}, {}", port.baud, to_string(port.format), printable(port.device));
         if (!event->event && !port.offline_reason.empty()) what += ": " + printable(port.offline_reason);
-        if (event->events_lost > 0)
-            what += " (" + std::to_string(event->events_lost) + " events before this one are lost)";
-        put(coloured(rfc3339(event->time), Colour::dim, colour) + "  " + printable(port.name) + "  " +
-            coloured(state.text, state.colour, colour) + "  " + what + "\n");
+        if (event->events_lost > 0) what += fmt::format(" ({} events before this one are lost)", event->events_lost);
+        put(fmt::format("{}  {}  {}  {}\n", coloured(rfc3339(event->time), Colour::dim, colour), printable(port.name),
+                        coloured(state.text, state.colour, colour), what));
     }
     const auto error = stream.error();
     return error ? complain(*error, json) : exit_ok;

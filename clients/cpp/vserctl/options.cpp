@@ -1,5 +1,7 @@
 #include "vserctl/options.hpp"
 
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <sstream>
@@ -68,7 +70,7 @@ HealthCommand health_of(const RawArguments& arguments) {
 }
 
 std::string usage_error(const std::string& what, const std::string& help, bool json) {
-    if (!json) return "vserctl: " + printable(what) + "\nTry: vserctl " + help + "\n";
+    if (!json) return fmt::format("vserctl: {}\nTry: vserctl {}\n", printable(what), help);
     const vser::client::Error error{.code = vser::client::Code::invalid_argument,
                                     .message = what,
                                     .reason = "USAGE",
@@ -119,7 +121,7 @@ public:
             if (arguments_.timeout) options_.timeout = checked(parse_duration(*arguments_.timeout));
             if (options_.timeout == std::chrono::milliseconds{}) {
                 throw CLI::ValidationError(
-                    "--timeout: '" + *arguments_.timeout + "' is no time at all: write 10s, for example",
+                    fmt::format("--timeout: '{}' is no time at all: write 10s, for example", *arguments_.timeout),
                     CLI::ExitCodes::ValidationError);
             }
             for (auto& [subcommand, make] : makers_) {
@@ -165,8 +167,8 @@ private:
         std::string names;
         for (const auto& [command, make] : makers_) names += (names.empty() ? "" : ", ") + command->get_name();
         const auto unknown = app_.remaining();
-        return (unknown.empty() ? "a command is required" : "'" + unknown.front() + "' is not a command") + ": " +
-               names;
+        if (unknown.empty()) return fmt::format("a command is required: {}", names);
+        return fmt::format("'{}' is not a command: {}", unknown.front(), names);
     }
 
     std::string command_name() const {

@@ -1,5 +1,6 @@
 #include "vserctl/output.hpp"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -43,12 +44,12 @@ void put_message(std::string_view text) noexcept {
 
 bool message_was_lost() noexcept { return any_message_lost; }
 
-void put_note(const std::string& text) noexcept { put_message("[vserctl: " + text + "]\n"); }
+void put_note(const std::string& text) noexcept { put_message(fmt::format("[vserctl: {}]\n", text)); }
 
 int complain(const std::string& message, bool json) {
     const client::Error error{.code = client::Code::unknown, .message = message, .reason = "LOCAL"};
     put_message(json ? JsonObject().field("error", to_json(error)).text() + "\n"
-                     : "vserctl: " + printable(message) + "\n");
+                     : fmt::format("vserctl: {}\n", printable(message)));
     return exit_refused;
 }
 
@@ -64,11 +65,12 @@ int complain(const client::Error& error, bool json) {
             "or --tls-ca";
     const auto taken = error.metadata.find("bytes_taken");
     if (taken != error.metadata.end() && taken->second != "0")
-        hint += "; " + printable(taken->second) + " bytes were taken before";
+        hint += fmt::format("; {} bytes were taken before", printable(taken->second));
     const auto least = error.metadata.find("bytes_taken_at_least");
     if (least != error.metadata.end())
-        hint += "; " + printable(least->second) + " bytes or more were taken before: the server did not say in time";
-    put_message("vserctl: " + printable(error.message) + " (" + client::to_string(error.code) + ")" + hint + "\n");
+        hint += fmt::format("; {} bytes or more were taken before: the server did not say in time",
+                            printable(least->second));
+    put_message(fmt::format("vserctl: {} ({}){}\n", printable(error.message), client::to_string(error.code), hint));
     return exit_code(error);
 }
 

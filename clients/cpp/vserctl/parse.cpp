@@ -1,5 +1,6 @@
 #include "vserctl/parse.hpp"
 
+#include <fmt/core.h>
 #include <time.h>
 
 #include <array>
@@ -18,8 +19,6 @@ using vser::client::StartPoint;
 using vser::client::Time;
 
 Error bad(std::string message) { return {.code = vser::client::Code::invalid_argument, .message = std::move(message)}; }
-
-std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
     std::uint64_t value = 0;
@@ -49,8 +48,8 @@ std::optional<Time> parse_rfc3339(const std::string& text) {
 Result<StartPoint> parse_since(std::string_view text) {
     if (const auto time = parse_rfc3339(std::string(text))) return StartPoint::since(*time);
     if (const auto age = parse_duration(text)) return StartPoint::age(*age);
-    return bad("--from since: " + in_quotes(text) +
-               " is neither a time such as 2026-11-22T01:02:03Z nor an age such as 10m");
+    return bad(
+        fmt::format("--from since: '{}' is neither a time such as 2026-11-22T01:02:03Z nor an age such as 10m", text));
 }
 
 std::optional<int> hex_digit(char c) {
@@ -72,7 +71,7 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
     if (unit == "M" || unit == "MiB") shift = 20;
     if (unit == "G" || unit == "GiB") shift = 30;
     if (!value || shift < 0 || *value > (UINT64_MAX >> shift)) {
-        return bad(in_quotes(text) + " is not a number of bytes: write 4096, 64K or 1M");
+        return bad(fmt::format("'{}' is not a number of bytes: write 4096, 64K or 1M", text));
     }
     return *value << shift;
 }
@@ -97,7 +96,7 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
             return std::chrono::milliseconds(std::llround(value));
         }
     }
-    return bad(in_quotes(text) + " is not a duration: write 250ms, 1.5s, 10m, 2h or 1d");
+    return bad(fmt::format("'{}' is not a duration: write 250ms, 1.5s, 10m, 2h or 1d", text));
 }
 
 Result<StartPoint> parse_from(std::string_view text) {
@@ -112,8 +111,8 @@ Result<StartPoint> parse_from(std::string_view text) {
         return StartPoint::tail_bytes(*bytes);
     }
     if (separator != std::string_view::npos && word == "since") return parse_since(text.substr(separator + 1));
-    return bad("--from: " + in_quotes(text) +
-               " is not a place in the log: write oldest, live, an offset, tail:BYTES or since:TIME");
+    return bad(fmt::format(
+        "--from: '{}' is not a place in the log: write oldest, live, an offset, tail:BYTES or since:TIME", text));
 }
 
 Result<std::string> parse_server(std::string_view text) {
@@ -130,7 +129,7 @@ Result<std::string> parse_server(std::string_view text) {
                                        : !host.empty() && host != "unix" && host.find_first_of("/[] \t") == host.npos;
     const bool port_is_right = rest.empty() || (port > 0 && port <= 65535);
     if (!host_is_right || !port_is_right) {
-        return bad("the server " + in_quotes(text) + " is no address: write HOST:PORT, [IPV6]:PORT or unix:/PATH");
+        return bad(fmt::format("the server '{}' is no address: write HOST:PORT, [IPV6]:PORT or unix:/PATH", text));
     }
     return std::string(text) + (rest.empty() ? ":50051" : "");
 }
@@ -144,12 +143,12 @@ Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::st
         const bool on = value == "on" || value == "1" || value == "true";
         const bool off = value == "off" || value == "0" || value == "false";
         if ((wire != "dtr" && wire != "rts") || on == off) {
-            return bad(
-                in_quotes(word) +
-                " is not a wire and its state: write dtr=on, dtr=off, rts=on or rts=off (the others are inputs)");
+            return bad(fmt::format(
+                "'{}' is not a wire and its state: write dtr=on, dtr=off, rts=on or rts=off (the others are inputs)",
+                word));
         }
         auto& state = wire == "dtr" ? change.dtr : change.rts;
-        if (state) return bad(in_quotes(wire) + " is given twice; give it one state");
+        if (state) return bad(fmt::format("'{}' is given twice; give it one state", wire));
         state = on;
     }
     return change;
@@ -161,7 +160,7 @@ Result<int> parse_escape_key(std::string_view text) {
         const int key = std::toupper(static_cast<unsigned char>(text[1]));
         if (key >= '@' && key <= '_') return key & 0x1f;
     }
-    return bad("--escape: " + in_quotes(text) + " is not a control key: write ^], ^A and so on, or none");
+    return bad(fmt::format("--escape: '{}' is not a control key: write ^], ^A and so on, or none", text));
 }
 
 Result<std::string> unescape(std::string_view text) {
@@ -182,8 +181,8 @@ Result<std::string> unescape(std::string_view text) {
         const auto high = letter == 'x' && i + 3 < text.size() ? hex_digit(text[i + 2]) : std::nullopt;
         const auto low = high ? hex_digit(text[i + 3]) : std::nullopt;
         if (!low) {
-            return bad("-e: " + in_quotes(text.substr(i, 4)) +
-                       " is not an escape: write \\r \\n \\t \\b \\a \\e \\0 \\\\ or \\xHH");
+            return bad(fmt::format("-e: '{}' is not an escape: write \\r \\n \\t \\b \\a \\e \\0 \\\\ or \\xHH",
+                                   text.substr(i, 4)));
         }
         out += static_cast<char>(*high * 16 + *low);
         i += 3;

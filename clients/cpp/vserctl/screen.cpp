@@ -1,6 +1,7 @@
 #include "vserctl/screen.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <limits.h>
 #include <poll.h>
 #include <unistd.h>
@@ -60,7 +61,7 @@ void Screen::show(std::string_view bytes) {
 
 void Screen::say(const std::string& text) {
     const std::string end = raw_ ? "\r\n" : "\n";
-    const std::string line = "[vserctl: " + text + "]";
+    const std::string line = fmt::format("[vserctl: {}]", text);
     if (!stdout_is_terminal_ || messages_apart_) return put_message(line + end);
     const auto begin = at_line_start_ ? std::string() : end;
     show(begin + coloured(line, Colour::dim, dim_) + end);
