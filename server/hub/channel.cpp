@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "log/saved_line.hpp"
+
 namespace vserd::hub {
 
 Reader::Reader(Channel& channel, log::Cursor start, Sink& sink) : channel_(&channel), cursor_(start), sink_(sink) {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/text.hpp"
-#include "log/log_store.hpp"
+#include "log/saved_line.hpp"
 
 namespace vserd::log {
 namespace {

@@ -13,8 +13,6 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
-#include "line/line.hpp"
-#include "line/settings.hpp"
 #include "log/log_layout.hpp"
 #include "log/mapped_file.hpp"
 
@@ -144,13 +142,5 @@ private:
     std::uint64_t found_head_ = 0;
     bool was_left_ = false;
 };
-
-/// Settings in a word of the store, with a check of it.
-std::uint64_t packed(const line::Settings& settings) noexcept;
-std::optional<line::Settings> unpacked(std::uint64_t word) noexcept;
-
-/// Wires and counters in the words of the store that are theirs.
-void save_status(LogHeader& header, const line::LineStatus& status) noexcept;
-std::optional<line::LineStatus> saved_status(const LogHeader& header) noexcept;
 
 }  // namespace vserd::log

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "log/byte_log.hpp"
+#include "log/saved_line.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define VSERD_SANITIZED 1
