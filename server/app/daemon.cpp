@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
@@ -13,6 +15,7 @@
 #include <optional>
 #include <thread>
 
+#include "app/await.hpp"
 #include "app/journal.hpp"
 #include "app/journal_outputs.hpp"
 #include "app/memory_trimmer.hpp"
@@ -23,7 +26,9 @@
 #include "io/engine_select.hpp"
 #include "io/loop.hpp"
 #include "metrics/exporter.hpp"
+#include "net/certificate_store.hpp"
 #include "net/exposure.hpp"
+#include "net/front_end.hpp"
 #include "net/tls.hpp"
 #include "restart/keeper.hpp"
 #include "rpc/server.hpp"
@@ -107,6 +112,7 @@ private:
     Result<void> start();
     Result<void> start_rpc(rpc::ServerInfo info, std::vector<int> sockets);
     Result<void> start_metrics(const rpc::ServerInfo& info);
+    Result<void> load_certificates();
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
     void announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit);
     void announce(const rpc::ServerInfo& info);
@@ -115,8 +121,9 @@ private:
     void replace_certificates(const net::TlsPems& pems, const config::Config& after);
     void watch_strictly(std::chrono::steady_clock::time_point deadline);
     void stop(int exit_code);
-    void save();
-    void close();
+    boost::asio::awaitable<void> shut_down();
+    void end_if_it_hangs();
+    void save(std::function<void()> done);
 
     DaemonOptions options_;
     MemoryTrimmer trimmer_;
@@ -127,8 +134,9 @@ private:
     std::unique_ptr<hub::Hub> hub_;
     std::optional<Supervision> supervision_;
     std::optional<PortJournal> logger_;
-    std::unique_ptr<rpc::Server> server_;
-    std::unique_ptr<metrics::Exporter> exporter_;
+    std::shared_ptr<net::CertificateStore> certificates_;  ///< null: no TLS
+    rpc::Server* grpc_ = nullptr;                          ///< one of the front ends
+    std::vector<std::unique_ptr<net::FrontEnd>> front_ends_;
     std::optional<boost::asio::posix::stream_descriptor> signals_;
     std::optional<boost::asio::steady_timer> announce_timer_;
     std::optional<boost::asio::steady_timer> strict_timer_;
@@ -152,8 +160,7 @@ int Daemon::Impl::run() {
     strict_timer_.reset();
     hang_timer_.reset();
     supervision_.reset();
-    exporter_.reset();
-    server_.reset();
+    while (!front_ends_.empty()) front_ends_.pop_back();  // a later one may read counters of an earlier one
     disk_.reset();
     while (loop_->poll_once()) continue;
     reload_.reset();  // which stop() has told, and which may have been called once more
@@ -197,6 +204,7 @@ Result<void> Daemon::Impl::start() {
     reload_.emplace(
         options_, *hub_, *supervision_, *disk_,
         [this](const net::TlsPems& pems, const config::Config& after) { replace_certificates(pems, after); });
+    if (auto loaded = load_certificates(); !loaded) return loaded;
     if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
     if (auto started = start_metrics(info); !started) return started;
     watch_signals();
@@ -207,21 +215,30 @@ Result<void> Daemon::Impl::start() {
     return {};
 }
 
+Result<void> Daemon::Impl::load_certificates() {
+    if (options_.config.tls_certificate_file.empty()) return {};
+    auto pems = net::load_tls(tls_files(options_.config));
+    if (!pems) return pems.error();
+    warn_of_expiry(pems->expires);
+    certificates_ = std::make_shared<net::CertificateStore>(std::move(*pems));
+    return {};
+}
+
 Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sockets) {
     const config::Config& config = options_.config;
     const auto addresses = listen_addresses(config);
     if (auto checked = check_exposure(addresses); !checked) return checked;
     auto server = rpc::Server::start(*hub_, {.listen = addresses,
                                              .inherited = std::move(sockets),
-                                             .tls = tls_files(config),
+                                             .certificates = certificates_,
                                              .streams_max = config.streams_max,
                                              .memory_max = config.memory_max,
                                              .warn = [](const std::string& message) { spdlog::warn("{}", message); },
                                              .info = std::move(info)});
     if (!server) return server.error();
-    server_ = std::move(*server);
-    if (const auto expires = server_->certificate_expires()) warn_of_expiry(*expires);
-    return check_exposure(server_->addresses());
+    grpc_ = server->get();
+    front_ends_.push_back(std::move(*server));
+    return check_exposure(grpc_->addresses());
 }
 
 Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addresses) const {
@@ -231,24 +248,20 @@ Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addres
 
 Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
     if (options_.config.metrics.empty()) return {};
-    const auto rpc_counts = [&counters = server_->counters()] {
+    const auto rpc_counts = [&counters = grpc_->counters()] {
         std::vector<metrics::RpcCount> counts;
         for (const auto& entry : counters.snapshot()) {
             counts.push_back({std::string(entry.method), std::string(entry.code), entry.count});
         }
         return counts;
     };
-    const auto refused_counts = [&server = *server_] {
-        std::vector<metrics::RefusedCount> counts;
-        for (const auto& each : server.refused()) counts.push_back({"grpc", std::string(each.reason), each.count});
-        return counts;
-    };
-    const auto certificate_expires = [&server = *server_] { return server.certificate_expires(); };
+    std::vector<const net::FrontEnd*> others;
+    for (const auto& each : front_ends_) others.push_back(each.get());
     auto exporter = metrics::Exporter::start(
-        options_.config.metrics, {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, refused_counts,
-                                  certificate_expires, journal_lines_dropped});
+        options_.config.metrics, {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, std::move(others),
+                                  certificates_, journal_lines_dropped});
     if (!exporter) return exporter.error();
-    exporter_ = std::move(*exporter);
+    front_ends_.push_back(std::move(*exporter));
     return {};
 }
 
@@ -268,15 +281,13 @@ void Daemon::Impl::announce_when_tried(const rpc::ServerInfo& info, std::chrono:
 /// One line on standard output that says that clients may come and where to: tools wait for it.
 void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     if (stopping_) return;
-    const std::string addresses = joined(server_->addresses());
-    std::string line =
-        "vserd " VSERD_VERSION " serving " + std::to_string(options_.config.ports.size()) + " ports on " + addresses;
-    if (exporter_) {
-        const std::string host = options_.config.metrics.substr(0, options_.config.metrics.rfind(':'));
-        line += "; metrics http://" + host + ":" + std::to_string(exporter_->port()) + "/metrics";
+    std::string line = "vserd " VSERD_VERSION " serving " + std::to_string(options_.config.ports.size()) +
+                       " ports on " + joined(grpc_->addresses());
+    for (const auto& each : front_ends_) {
+        if (each.get() != grpc_) line += "; " + std::string(each->name()) + " " + joined(each->addresses());
     }
     line += "; engine " + info.engine;
-    print(line + "\n" + (options_.demo ? advice(server_->addresses().front()) : ""));
+    print(line + "\n" + (options_.demo ? advice(grpc_->addresses().front()) : ""));
     for (const auto& [engine, reason] : info.engines_refused)
         spdlog::info("engine {} is not in use: {}", engine, reason);
     supervision_->ready();
@@ -319,7 +330,7 @@ void Daemon::Impl::replace_certificates(const net::TlsPems& pems, const config::
     config.tls_certificate_file = after.tls_certificate_file;
     config.tls_key_file = after.tls_key_file;
     config.tls_client_ca_file = after.tls_client_ca_file;
-    server_->replace_certificates(pems);
+    if (certificates_) certificates_->replace(pems);
     warn_of_expiry(pems.expires);
 }
 
@@ -350,7 +361,23 @@ void Daemon::Impl::stop(int exit_code) {
     exit_code_ = exit_code;
     if (reload_) reload_->stop();
     if (supervision_) supervision_->stopping();
-    if (server_) server_->announce_stop();
+    for (const auto& each : front_ends_) each->announce_stop();
+    end_if_it_hangs();
+    boost::asio::co_spawn(loop_->context(), shut_down(), boost::asio::detached);
+}
+
+/// The devices are received from until the last step.
+boost::asio::awaitable<void> Daemon::Impl::shut_down() {
+    co_await called_back([this](auto done) { hub_->drain(options_.config.drain_limit, done); });
+    for (const auto& each : front_ends_) {
+        co_await called_back([&](auto done) { each->stop(goodbye_limit, done); });
+    }
+    co_await called_back([this](auto done) { save(done); });
+    co_await called_back([this](auto done) { hub_->shut_down(milliseconds{0}, done); });
+    loop_->stop();
+}
+
+void Daemon::Impl::end_if_it_hangs() {
     hang_timer_.emplace(loop_->context());
     hang_timer_->expires_after(options_.config.drain_limit + goodbye_limit + hang_limit);
     hang_timer_->async_wait([](const boost::system::error_code& error) {
@@ -359,26 +386,17 @@ void Daemon::Impl::stop(int exit_code) {
         drain_journal(last_words_limit);
         ::_exit(1);
     });
-    hub_->drain(options_.config.drain_limit, [this] {
-        if (!server_) return save();
-        server_->stop(goodbye_limit, [this] { save(); });
-    });
 }
 
-/// What has gathered for the disk goes there while the devices are still read, so that little is left for the end.
-void Daemon::Impl::save() {
-    if (!keeper_->folder()) return close();
-    auto saver = base::start_thread([this] {
+/// Writes to the disk what has gathered for it while the devices are still read, so that little is left for the end.
+void Daemon::Impl::save(std::function<void()> done) {
+    if (!keeper_->folder()) return done();
+    auto saver = base::start_thread([this, done] {
         static_cast<void>(keeper_->folder().sync());  // the last one is the one that counts
-        loop_->post([this] { close(); });
+        loop_->post(done);
     });
-    if (!saver) return close();
+    if (!saver) return done();
     saver_ = std::move(*saver);
-}
-
-/// Last of all, because what the devices send is received until then.
-void Daemon::Impl::close() {
-    hub_->shut_down(milliseconds{0}, [this] { loop_->stop(); });
 }
 
 Daemon::Daemon(DaemonOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}

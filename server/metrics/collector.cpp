@@ -159,7 +159,7 @@ void append_server(std::vector<MetricFamily>& to, const Sources& sources) {
     to.push_back(std::move(rpcs));
     MetricFamily dropped = family(MetricType::Counter, "vserd_log_lines_dropped_total",
                                   "Lines of the daemon's own log that could not be written in time.");
-    add(dropped, {}, sources.log_lines_dropped ? static_cast<double>(sources.log_lines_dropped()) : 0);
+    add(dropped, {}, sources.journal_lines_dropped ? static_cast<double>(sources.journal_lines_dropped()) : 0);
     to.push_back(std::move(dropped));
 }
 
@@ -167,19 +167,22 @@ void append_server(std::vector<MetricFamily>& to, const Sources& sources) {
 MetricFamily expiry_family(const Sources& sources) {
     MetricFamily result = family(MetricType::Gauge, "vserd_tls_certificate_expiry_timestamp_seconds",
                                  "When the server's TLS certificate expires, in seconds since the epoch.");
-    const Expiry expires = sources.certificate_expires ? sources.certificate_expires() : std::nullopt;
-    if (expires) add(result, {}, std::chrono::duration<double>(expires->time_since_epoch()).count());
+    if (!sources.certificates) return result;
+    add(result, {}, std::chrono::duration<double>(sources.certificates->expires().time_since_epoch()).count());
     return result;
 }
 
-MetricFamily refused_family(const Sources& sources, std::vector<RefusedCount> counts) {
+MetricFamily refused_family(const Sources& sources, const std::vector<net::Refused>& own) {
     MetricFamily result = family(MetricType::Counter, "vserd_refused_total",
                                  "Connections closed and calls refused at a limit, by the way in and the limit.");
-    if (sources.refused_counts) {
-        for (RefusedCount& count : sources.refused_counts()) counts.push_back(std::move(count));
-    }
-    for (const RefusedCount& each : counts)
-        add(result, {{"via", each.via}, {"reason", each.reason}}, static_cast<double>(each.count));
+    const auto add_all = [&](std::string_view via, const std::vector<net::Refused>& counts) {
+        for (const net::Refused& each : counts) {
+            add(result, {{"via", std::string(via)}, {"reason", std::string(each.reason)}},
+                static_cast<double>(each.count));
+        }
+    };
+    add_all("metrics", own);
+    for (const net::FrontEnd* each : sources.front_ends) add_all(each->name(), each->refused());
     return result;
 }
 
@@ -207,11 +210,11 @@ void append_process(std::vector<MetricFamily>& to) {
 
 Collector::Collector(Sources sources) : sources_(std::move(sources)) {}
 
-std::vector<MetricFamily> Collector::collect(std::vector<RefusedCount> refused) const {
+std::vector<MetricFamily> Collector::collect(const std::vector<net::Refused>& refused) const {
     std::vector<MetricFamily> families;
     append_server(families, sources_);
     families.push_back(expiry_family(sources_));
-    families.push_back(refused_family(sources_, std::move(refused)));
+    families.push_back(refused_family(sources_, refused));
     const auto ports = sources_.hub.stats();
     append_ports(families, ports ? *ports : hub::StatsList{});
     families.push_back(engine_of_ports(sources_, ports ? *ports : hub::StatsList{}));

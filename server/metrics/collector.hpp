@@ -13,7 +13,7 @@ class Collector {
 public:
     explicit Collector(Sources sources);
     /// `refused`: what the exporter itself turned away; the rest comes from the sources.
-    std::vector<prometheus::MetricFamily> collect(std::vector<RefusedCount> refused) const;
+    std::vector<prometheus::MetricFamily> collect(const std::vector<net::Refused>& refused) const;
 
 private:
     Sources sources_;

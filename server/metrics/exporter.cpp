@@ -3,6 +3,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include "metrics/collector.hpp"
@@ -22,33 +23,46 @@ int port_of(const std::string& address) {
 
 class Exporter::Impl {
 public:
-    Impl(std::vector<net::ListenSocket> sockets, Sources sources)
-        : port_(port_of(sockets.front().address())),
+    Impl(std::string address, std::vector<net::ListenSocket> sockets, Sources sources)
+        : addresses_{std::move(address)},
+          port_(port_of(sockets.front().address())),
           collector_(std::move(sources)),
-          server_(std::move(sockets), [this] { return render(); }) {}
+          server_(std::in_place, std::move(sockets), [this] { return render(); }) {}
 
     int port() const noexcept { return port_; }
+    const std::vector<std::string>& addresses() const noexcept { return addresses_; }
+    std::vector<net::Refused> refused() const { return {{"connections_max", server_->evicted()}}; }
+    void stop() { server_.reset(); }
 
 private:
-    std::string render() const {
-        return serializer_.Serialize(collector_.collect({{"metrics", "connections_max", server_.evicted()}}));
-    }
+    std::string render() const { return serializer_.Serialize(collector_.collect(refused())); }
 
+    const std::vector<std::string> addresses_;
     const int port_;
     const Collector collector_;
     const prometheus::TextSerializer serializer_;
-    HttpServer server_;  // last: its thread uses the others
+    std::optional<HttpServer> server_;  // last: its thread uses the others
 };
 
 Result<std::unique_ptr<Exporter>> Exporter::start(const std::string& address, Sources sources) {
     auto sockets = net::ListenSocket::open(address, "metrics");
     if (!sockets) return sockets.error();
-    return std::unique_ptr<Exporter>(new Exporter(std::make_unique<Impl>(std::move(*sockets), std::move(sources))));
+    const std::string host = address.substr(0, address.rfind(':'));
+    const std::string url = "http://" + host + ":" + std::to_string(port_of(sockets->front().address())) + "/metrics";
+    return std::unique_ptr<Exporter>(
+        new Exporter(std::make_unique<Impl>(url, std::move(*sockets), std::move(sources))));
 }
 
 Exporter::Exporter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Exporter::~Exporter() = default;
 
 int Exporter::port() const noexcept { return impl_->port(); }
+const std::vector<std::string>& Exporter::addresses() const noexcept { return impl_->addresses(); }
+std::vector<net::Refused> Exporter::refused() const { return impl_->refused(); }
+
+void Exporter::stop(std::chrono::milliseconds /*grace*/, std::function<void()> done) {
+    impl_->stop();
+    done();
+}
 
 }  // namespace vserd::metrics

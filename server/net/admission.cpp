@@ -90,7 +90,7 @@ Result<Ticket> Admission::admit(const std::string& peer, std::size_t fixed_bytes
     return ticket;
 }
 
-std::vector<Admission::Refused> Admission::refused() const {
+std::vector<Refused> Admission::refused() const {
     std::vector<Refused> result;
     for (std::size_t i = 0; i < refusals_count; ++i) result.push_back({reasons[i], refused_[i].load()});
     return result;

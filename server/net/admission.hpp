@@ -12,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "net/connections.hpp"
+#include "net/front_end.hpp"
 
 namespace vserd::net {
 
@@ -86,10 +87,6 @@ public:
     std::uint64_t held_bytes() const noexcept { return held_.load(std::memory_order_relaxed); }
     Connections& connections() noexcept { return connections_; }
 
-    struct Refused {
-        std::string_view reason;
-        std::uint64_t count = 0;
-    };
     std::vector<Refused> refused() const;
 
 private:

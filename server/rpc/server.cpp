@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <list>
 #include <thread>
 #include <utility>
@@ -22,8 +23,6 @@
 #include "rpc/completion_thread.hpp"
 #include "rpc/console_service.hpp"
 #include "rpc/health.hpp"
-
-#include "net/tls.hpp"
 #include "rpc/port_service.hpp"
 #include "rpc/read_stream.hpp"
 #include "rpc/reflection_service.hpp"
@@ -79,8 +78,7 @@ public:
 
     const std::vector<std::string>& addresses() const noexcept { return addresses_; }
     const RpcCounters& counters() const noexcept { return counters_; }
-    std::vector<Refused> refused() const;
-    CertificateStore* certificates() const noexcept { return certificates_.get(); }
+    std::vector<net::Refused> refused() const;
 
 private:
     Result<std::vector<std::vector<net::ListenSocket>>> open_sockets();
@@ -97,7 +95,6 @@ private:
     AdminService admin_{environment_};
     ReflectionService reflection_{admission_};
     std::vector<std::string> addresses_;
-    std::shared_ptr<CertificateStore> certificates_;            ///< null without TLS
     std::vector<std::shared_ptr<TlsCredentials>> credentials_;  ///< gRPC calls them as long as the server lives
     std::unique_ptr<grpc::ServerCompletionQueue> queue_;
     std::optional<StreamHost> host_;
@@ -135,11 +132,6 @@ Result<std::vector<std::vector<net::ListenSocket>>> Server::Impl::open_sockets()
 /// Opens the sockets, and prepares the server for the connections that will come from them.
 Result<std::vector<net::Acceptor::Listener>> Server::Impl::listen(grpc::ServerBuilder& builder) {
     using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
-    if (!options_.tls.certificate.empty()) {
-        auto pems = net::load_tls(options_.tls);
-        if (!pems) return pems.error();
-        certificates_ = std::make_shared<CertificateStore>(std::move(*pems));
-    }
     auto groups = open_sockets();
     if (!groups) return groups.error();
     std::vector<net::Acceptor::Listener> listeners;
@@ -161,8 +153,8 @@ Result<std::vector<net::Acceptor::Listener>> Server::Impl::listen(grpc::ServerBu
 }
 
 std::shared_ptr<grpc::ServerCredentials> Server::Impl::credentials_of(const std::string& address) {
-    if (certificates_ == nullptr || net::is_unix(address)) return grpc::InsecureServerCredentials();
-    credentials_.push_back(std::make_shared<TlsCredentials>(certificates_));
+    if (options_.certificates == nullptr || net::is_unix(address)) return grpc::InsecureServerCredentials();
+    credentials_.push_back(std::make_shared<TlsCredentials>(options_.certificates));
     return credentials_.back();
 }
 
@@ -200,9 +192,9 @@ Result<void> Server::Impl::start() {
     return {};
 }
 
-std::vector<Server::Refused> Server::Impl::refused() const {
-    std::vector<Refused> result{{"descriptors", acceptor_->refused()}};
-    for (const net::Admission::Refused& each : admission_.refused()) result.push_back({each.reason, each.count});
+std::vector<net::Refused> Server::Impl::refused() const {
+    std::vector<net::Refused> result{{"descriptors", acceptor_->refused()}};
+    std::ranges::copy(admission_.refused(), std::back_inserter(result));
     return result;
 }
 
@@ -245,16 +237,7 @@ Result<std::unique_ptr<Server>> Server::start(hub::Hub& hub, ServerOptions optio
 
 const std::vector<std::string>& Server::addresses() const noexcept { return impl_->addresses(); }
 const RpcCounters& Server::counters() const noexcept { return impl_->counters(); }
-void Server::replace_certificates(net::TlsPems pems) {
-    if (CertificateStore* certificates = impl_->certificates()) certificates->replace(std::move(pems));
-}
-
-std::optional<std::chrono::system_clock::time_point> Server::certificate_expires() const {
-    const CertificateStore* certificates = impl_->certificates();
-    return certificates == nullptr ? std::nullopt : std::optional(certificates->expires());
-}
-
-std::vector<Server::Refused> Server::refused() const { return impl_->refused(); }
+std::vector<net::Refused> Server::refused() const { return impl_->refused(); }
 void Server::announce_stop() { impl_->announce_stop(); }
 void Server::stop(std::chrono::milliseconds grace, std::function<void()> done) { impl_->stop(grace, std::move(done)); }
 

@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "hub/hub.hpp"
-#include "net/tls.hpp"
+#include "net/certificate_store.hpp"
+#include "net/front_end.hpp"
 #include "rpc/counters.hpp"
 #include "rpc/server_info.hpp"
 
@@ -21,45 +21,30 @@ struct ServerOptions {
     /// Sockets that listen already (socket activation). One that has an address of `listen` is used for it; the others are
     /// served besides. Owned by the server from start() on.
     std::vector<int> inherited;
-    net::TlsFiles tls;                                    ///< not for Unix sockets
-    std::uint32_t streams_max = 4096;                     ///< byte streams at once, over all clients
-    std::uint64_t memory_max = std::uint64_t{256} << 20;  ///< bytes that may be held for clients
+    std::shared_ptr<const net::CertificateStore> certificates;  ///< null: no TLS; Unix sockets never use it
+    std::uint32_t streams_max = 4096;                           ///< byte streams at once, over all clients
+    std::uint64_t memory_max = std::uint64_t{256} << 20;        ///< bytes that may be held for clients
     /// Told, on any thread, that a connection was closed, and why.
     std::function<void(const std::string& message)> warn = nullptr;
     ServerInfo info;
 };
 
 /// The gRPC server: PortService, ConsoleService, AdminService, health and reflection on the ports of one hub.
-class Server {
+class Server final : public net::FrontEnd {
 public:
     /// Listens; calls are served as soon as the hub's loop runs. The hub and its loop outlive the server. Failures name the
     /// address or file and what to do. Io thread, or before it runs.
     static Result<std::unique_ptr<Server>> start(hub::Hub& hub, ServerOptions options);
-    ~Server();  ///< requires: stop() has called back
-    Server(const Server&) = delete;
-    Server& operator=(const Server&) = delete;
+    ~Server() override;
 
-    /// Where it listens, with the ports that were picked.
-    const std::vector<std::string>& addresses() const noexcept;
-    const RpcCounters& counters() const noexcept;
-    struct Refused {
-        std::string_view reason;
-        std::uint64_t count = 0;
-    };
-    /// Connections and calls that were turned away, by the limit that they met. Any thread.
-    std::vector<Refused> refused() const;
+    const RpcCounters& counters() const noexcept;  // any thread
 
-    /// TLS handshakes from now on use these; without TLS it does nothing. Whether clients have to show a certificate stays as it
-    /// was at the start. Any thread.
-    void replace_certificates(net::TlsPems pems);
-    /// When the certificate in force expires; nothing without TLS. Any thread.
-    std::optional<std::chrono::system_clock::time_point> certificate_expires() const;
-
-    /// Tells health checkers that this server is about to go. Io thread.
-    void announce_stop();
-    /// Ends what still runs with UNAVAILABLE, gives clients `grace` to take it, and closes; then calls `done` on the io
-    /// thread, which goes on running meanwhile. Io thread.
-    void stop(std::chrono::milliseconds grace, std::function<void()> done);
+    std::string_view name() const noexcept override { return "grpc"; }
+    const std::vector<std::string>& addresses() const noexcept override;
+    std::vector<net::Refused> refused() const override;
+    void announce_stop() override;  ///< to health checkers
+    /// What still runs ends with UNAVAILABLE.
+    void stop(std::chrono::milliseconds grace, std::function<void()> done) override;
 
 private:
     class Impl;

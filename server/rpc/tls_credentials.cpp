@@ -7,25 +7,19 @@
 
 namespace vserd::rpc {
 
-void CertificateStore::replace(net::TlsPems pems) {
-    const std::lock_guard lock(mutex_);
-    if (generation_ == 0) wants_client_certificates_ = !pems.client_ca.empty();
-    expires_ = std::chrono::floor<std::chrono::seconds>(pems.expires.time_since_epoch()).count();
-    pems_ = std::move(pems);
-    ++generation_;
-}
+namespace {
 
-grpc_ssl_server_certificate_config* CertificateStore::newer_than(std::uint64_t& generation) const {
-    const std::lock_guard lock(mutex_);
-    if (generation == generation_) return nullptr;
-    generation = generation_;
-    const grpc_ssl_pem_key_cert_pair pair{pems_.key.c_str(), pems_.certificate.c_str()};
+/// Owned by the caller.
+grpc_ssl_server_certificate_config* make_config(const net::TlsPems& pems) {
+    const grpc_ssl_pem_key_cert_pair pair{pems.key.c_str(), pems.certificate.c_str()};
     // gRPC insists on authorities; where clients are not asked for certificates, any will do.
-    const std::string& authorities = pems_.client_ca.empty() ? pems_.certificate : pems_.client_ca;
+    const std::string& authorities = pems.client_ca.empty() ? pems.certificate : pems.client_ca;
     return ::grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair, 1);
 }
 
-TlsCredentials::TlsCredentials(std::shared_ptr<const CertificateStore> store) : store_(std::move(store)) {
+}  // namespace
+
+TlsCredentials::TlsCredentials(std::shared_ptr<const net::CertificateStore> store) : store_(std::move(store)) {
     const auto request = store_->wants_client_certificates()
                              ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                              : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
@@ -43,8 +37,10 @@ int TlsCredentials::AddPortToServer(const std::string& address, grpc_server* ser
 grpc_ssl_certificate_config_reload_status TlsCredentials::fetch(void* self,
                                                                 grpc_ssl_server_certificate_config** config) {
     auto& credentials = *static_cast<TlsCredentials*>(self);
-    *config = credentials.store_->newer_than(credentials.generation_);
-    return *config == nullptr ? GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED : GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+    const auto pems = credentials.store_->newer_than(credentials.generation_);
+    if (!pems) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+    *config = make_config(*pems);
+    return *config == nullptr ? GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL : GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
 
 }  // namespace vserd::rpc

@@ -48,9 +48,9 @@ RpcFaultRun::RpcFaultRun(std::uint64_t seed, const std::filesystem::path& direct
     hub_->apply(config);
     channel_ = hub_->find("p");
     const std::string address = "unix:" + (directory / ("socket" + std::to_string(seed))).string();
-    server_ =
-        rpc::Server::start(*hub_, {.listen = {address}, .inherited = {}, .tls = {}, .streams_max = 12, .info = {}})
-            .value();
+    server_ = rpc::Server::start(
+                  *hub_, {.listen = {address}, .inherited = {}, .certificates = nullptr, .streams_max = 12, .info = {}})
+                  .value();
     for (auto count = 1 + dice(2); count > 0; --count) clients_.emplace_back(address);
     deadline_ = steady_clock::now() + fault::patience;
 }

@@ -207,6 +207,16 @@ TEST_F(VserctlAttach, APipeIsSentToTheEnd) {
     EXPECT_TRUE(result.out == sent) << result.out.size() << " of " << sent.size() << " bytes; " << result.err;
 }
 
+TEST_F(VserctlAttach, APipeWhoseBytesAreRefusedFails) {
+    TerminalProgram holder(daemon_.address(), {"attach", "fast", "--exclusive"});
+    holder.expect("attached to fast");
+
+    const auto result = vserctl(daemon_.address(), {"attach", "fast", "--wait", "300ms"}, "refused");
+
+    EXPECT_EQ(result.status, 1);
+    EXPECT_THAT(result.err, HasSubstr("7 bytes of the input were not sent"));
+}
+
 TEST_F(VserctlAttach, AnUnknownPortIsStatusOneAndTheTerminalIsUntouched) {
     TerminalProgram terminal(daemon_.address(), {"attach", "nope"});
 

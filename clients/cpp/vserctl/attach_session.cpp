@@ -270,6 +270,7 @@ void AttachSession::show(const client::ConsoleItem& item) {
         discarded_bytes_ += back->tx_bytes_lost.value_or(0);
         return flush_output();
     }
+    count_refused(item);
     if (options_.json) return printer_.print(item);
     if (const auto* data = std::get_if<client::Data>(&item)) return screen_.show(data->bytes);
     if (const auto* gap = std::get_if<client::Gap>(&item)) return say(describe(*gap));
@@ -277,6 +278,12 @@ void AttachSession::show(const client::ConsoleItem& item) {
     if (const auto* lost = std::get_if<client::Disconnected>(&item)) return say(describe(*lost));
     if (back != nullptr) return say(describe(*back));
     if (const auto* restart = std::get_if<client::LogRestarted>(&item)) return say(describe(*restart));
+}
+
+void AttachSession::count_refused(const client::ConsoleItem& item) {
+    const auto* event = std::get_if<client::Event>(&item);
+    const auto* writer = event == nullptr ? nullptr : std::get_if<client::WriterChanged>(&event->what);
+    if (writer != nullptr) unsent_bytes_ += writer->refused_bytes;
 }
 
 void AttachSession::check_pipe_end() {
@@ -321,6 +328,7 @@ void AttachSession::send_the_rest() {
     if (drained_) return;
     if (typed_.empty()) drained_ = console_.drain(drain_on_quit).ok();
     const auto left = typed_bytes_ + console_.tx_bytes_waiting();
+    unsent_bytes_ += left;
     if (left > 0) say(std::to_string(left) + " bytes were not sent");
 }
 
@@ -343,6 +351,8 @@ int AttachSession::exit_status() {
     if (screen_.error() != 0) return complain(std::string(OutputFailed(screen_.error()).what()), options_.json);
     if (stdin_error_ != 0)
         return complain(std::string("cannot read stdin: ") + std::strerror(stdin_error_), options_.json);
+    if (!interactive_ && unsent_bytes_ > 0)
+        return complain(std::to_string(unsent_bytes_) + " bytes of the input were not sent", options_.json);
     return exit_ok;
 }
 

@@ -49,6 +49,7 @@ private:
     void send_typed();
     void show_items();
     void show(const vser::client::ConsoleItem& item);
+    void count_refused(const vser::client::ConsoleItem& item);
     void check_pipe_end();
     int leave();
     void send_the_rest();
@@ -82,6 +83,7 @@ private:
     bool done_ = false;
     bool told_read_only_ = false;
     int stdin_error_ = 0;
+    std::uint64_t unsent_bytes_ = 0;  // read from stdin, and refused or left over
     std::optional<int> fatal_signal_;
     Clock::time_point last_activity_ = Clock::now();
     Clock::time_point last_typed_ = Clock::now();
