@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <sstream>
 
 #include "base/numbers_in.hpp"
+#include "base/proc_file.hpp"
 #include "base/text.hpp"
 
 namespace vserd::base {
@@ -29,8 +29,7 @@ struct Process {
 
 /// "PID (NAME) STATE PPID PGRP SESSION TTY_NR ..." of proc(5); the name may hold anything.
 std::optional<Process> read_process(pid_t pid) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const std::string text = read_proc_file("/proc/" + std::to_string(pid) + "/stat");
     const auto name_begin = text.find('(');
     const auto name_end = text.rfind(')');
     if (name_begin == std::string::npos || name_end == std::string::npos) return std::nullopt;

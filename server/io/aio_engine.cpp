@@ -7,12 +7,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <mutex>
+#include <string>
 #include <utility>
 
+#include "base/numbers_in.hpp"
 #include "io/engine_signals.hpp"
 
 namespace vserd::io {
@@ -43,13 +44,13 @@ Error aio_refusal(const std::string& what, int errno_value) {
 
 /// The number of a thread that could be given the signal and would swallow it; empty where there is none.
 std::string thread_that_takes_the_signal() {
-    std::error_code none;  // without /proc there is nothing to be known
-    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", none)) {
-        std::ifstream status(thread.path() / "status");
+    for (const int thread : base::numbers_in("/proc/self/task")) {
+        const std::string number = std::to_string(thread);
+        std::ifstream status("/proc/self/task/" + number + "/status");
         for (std::string line; std::getline(status, line);) {
             if (!line.starts_with("SigBlk:")) continue;
             const auto blocked = std::stoull(line.substr(sizeof "SigBlk:"), nullptr, 16);
-            if ((blocked >> (aio_signal - 1) & 1U) == 0) return thread.path().filename();
+            if ((blocked >> (aio_signal - 1) & 1U) == 0) return number;
         }
     }
     return {};

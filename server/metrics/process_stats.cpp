@@ -5,10 +5,10 @@
 
 #include <charconv>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
+
+#include "base/proc_file.hpp"
 
 namespace vserd::metrics {
 namespace {
@@ -20,11 +20,6 @@ constexpr std::size_t threads_field = 17;
 constexpr std::size_t start_ticks_field = 19;
 constexpr std::size_t virtual_bytes_field = 20;
 constexpr std::size_t resident_pages_field = 21;
-
-std::string read_text(const char* path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::vector<std::string_view> split(std::string_view text) {
     std::vector<std::string_view> words;
@@ -46,7 +41,7 @@ std::uint64_t number(std::string_view text) {
 
 /// Seconds since the epoch, from /proc/stat.
 std::uint64_t boot_time_seconds() {
-    const std::string text = read_text("/proc/stat");
+    const std::string text = base::read_proc_file("/proc/stat");
     const std::size_t at = text.find("\nbtime ");
     return at == std::string::npos ? 0 : number(std::string_view(text).substr(at + 7));
 }
@@ -74,7 +69,7 @@ std::optional<StatLine> parse_stat(std::string_view text) {
 ProcessStats read_process_stats() {
     ProcessStats stats;
     const auto ticks_per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
-    if (const auto line = parse_stat(read_text("/proc/self/stat"))) {
+    if (const auto line = parse_stat(base::read_proc_file("/proc/self/stat"))) {
         stats.cpu_seconds = static_cast<double>(line->cpu_ticks) / ticks_per_second;
         stats.resident_bytes = line->resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
         stats.virtual_bytes = line->virtual_bytes;

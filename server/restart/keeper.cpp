@@ -300,7 +300,10 @@ std::vector<std::string> Keeper::drop_unclaimed() {
 /// not whole nobody can go on with them.
 void Keeper::drop_files(std::vector<std::string>& dropped) {
     std::error_code ignored;
-    for (const auto& file : std::filesystem::directory_iterator(folder_.path(), ignored)) {
+    // Not a range-for, whose step throws when the disk fails.
+    for (std::filesystem::directory_iterator entry(folder_.path(), ignored), end; entry != end;
+         entry.increment(ignored)) {
+        const auto& file = *entry;
         const std::string name = file.path().filename();
         if (!name.ends_with(file_suffix) || ports_.contains(name.substr(0, name.size() - file_suffix.size()))) continue;
         const base::Fd used(::open(file.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));

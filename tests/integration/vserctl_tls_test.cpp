@@ -105,13 +105,15 @@ TEST_F(VserctlTls, ACertificateAndAKeyThatDoNotFitAreRefusedByCheckAndAtTheStart
     }
 }
 
-TEST_F(VserctlTls, AFileThatIsNotThereIsNamed) {
+TEST_F(VserctlTls, AFileThatCannotBeReadIsNamed) {
     const rpc_test::Daemon daemon(port_table("echo", "sim:echo"), tls_table());
 
-    const auto result = vserctl(daemon.address(), {"--tls-ca", "/no/such/ca.crt", "ports"});
+    for (const char* path : {"/no/such/ca.crt", "/etc"}) {  // a directory opens, and fails to read
+        const auto result = vserctl(daemon.address(), {"--tls-ca", path, "ports"});
 
-    EXPECT_EQ(result.status, 2);
-    EXPECT_THAT(result.err, HasSubstr("/no/such/ca.crt"));
+        EXPECT_EQ(result.status, 2) << path;
+        EXPECT_THAT(result.err, HasSubstr(std::string("cannot read the TLS file ") + path));
+    }
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 
 namespace vser::client {
 namespace {
@@ -14,7 +14,9 @@ namespace {
 Result<std::string> read_file(const std::string& path) {
     if (path.empty()) return std::string();
     std::ifstream file(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(file), {}};
+    std::ostringstream content;
+    content << file.rdbuf();  // not by iterators over the buffer: those throw when the read fails
+    const std::string text = content.str();
     if (file && !text.empty()) return text;
     return Error{.code = Code::invalid_argument,
                  .message = "cannot read the TLS file " + path +
