@@ -286,10 +286,17 @@ void Port::Impl::on_read(ssize_t result) {
     begin_close();
 }
 
-std::string Port::Impl::hang_up_reason() const {
+void Port::Impl::hung_up() {
     const bool only_a_number = terminal_ && terminal_->link && terminal_->link->empty() && !config.reopen_pts;
-    return only_a_number ? line::terminal_error(config.device).message
-                         : "the device hung up (unplugged, or its other end was closed)";
+    if (!only_a_number) {
+        go_offline("the device hung up (unplugged, or its other end was closed)");
+        return begin_close();
+    }
+    // From now on the number may be another terminal's, and the next process must know that, too.
+    terminal_refused_ = true;
+    listener_.on_terminal_closed(true);
+    go_offline(line::terminal_error(config.device).message);
+    begin_close();
 }
 
 }  // namespace vserd::port

@@ -98,7 +98,7 @@ private:
     // port_device.cpp
     void go_online(OpenedLine opened);
     void go_offline(std::string reason);
-    std::string hang_up_reason() const;
+    void hung_up();
     void begin_close();
     void continue_close();
     void closed();

@@ -32,16 +32,12 @@ line::LineErrors since(const line::LineErrors& now, const line::LineErrors& befo
 
 /// The device hung up, or another program set a mode in which a read may give nothing.
 void Port::Impl::read_nothing() {
-    const auto lost = [this] {
-        go_offline(hang_up_reason());
-        begin_close();
-    };
-    if (!line_->shares_settings() || is_hung_up(line_->fd())) return lost();
+    if (!line_->shares_settings() || is_hung_up(line_->fd())) return hung_up();
     call_line<std::optional<line::OutsideChange>>(
         [restore = config.restore_settings](line::Line& line) { return line.check_settings(restore); },
-        [this, lost](const Result<std::optional<line::OutsideChange>>& change) {
+        [this](const Result<std::optional<line::OutsideChange>>& change) {
             if (phase_ != Phase::online) return;
-            if (!change || !*change) return lost();
+            if (!change || !*change) return hung_up();
             take_outside_change(**change);
             start_read();
         });

@@ -61,3 +61,20 @@ def test_no_process_takes_a_strangers_terminal_after_a_restart(start, how, close
     assert f"the terminal {wire.path} is closed" in reason and "reopen_pts = true" in reason
     for end in ends:
         os.close(end)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["restart", "kill"])
+def test_a_number_taken_between_two_processes_is_not_opened(start, how):  # noqa: F811
+    wire = Wire(1)
+    daemon = start(port_table("line", wire.path))
+    online(daemon)
+    wire.close()
+    offline(daemon)
+    daemon.stop(how)
+
+    ends = terminal_with(wire.path)
+    daemon.start()
+
+    assert f"the terminal {wire.path} is closed" in offline(daemon)
+    for end in ends:
+        os.close(end)

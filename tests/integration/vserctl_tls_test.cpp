@@ -112,7 +112,7 @@ TEST_F(VserctlTls, AFileThatCannotBeReadIsNamed) {
         const auto result = vserctl(daemon.address(), {"--tls-ca", path, "ports"});
 
         EXPECT_EQ(result.status, 2) << path;
-        EXPECT_THAT(result.err, HasSubstr(std::string("cannot read the TLS file ") + path));
+        EXPECT_THAT(result.err, HasSubstr(path));
     }
 }
 
