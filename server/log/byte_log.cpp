@@ -131,7 +131,7 @@ bool ByteLog::lose_cut_bytes() {
     if (cuts_ == store_->cuts()) return false;
     cuts_ = store_->cuts();
     begin_offset_ = next_offset_;
-    blocks_.clear();
+    while (blocks_.size() > 1) blocks_.pop_front();  // the last one stays: a device may be read into it now
     marks_.begin_again();
     trim();
     return true;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "log/byte_log.hpp"
+#include "log/mapped_file.hpp"
 #include "log/saved_line.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -371,6 +372,27 @@ TEST(LogStore, WhatIsNoLogOrAnothersIsRefused) {
     EXPECT_THAT(LogStore::open(memory_file(), identity).error().message, HasSubstr("too short"));
     ASSERT_EQ(::ftruncate(file.get(), 8192), 0);
     EXPECT_THAT(refusal(identity), HasSubstr("bytes_per_port"));
+}
+
+TEST(LogStore, AFileCutShortWhileADeviceIsReadIntoItBecomesAGap) {
+    MappedFile::install_handler();
+    const base::Fd file = memory_file();
+    ByteLog log(created(file));
+    append(log, 100);
+    const auto space = log.space();
+    ASSERT_EQ(::ftruncate(file.get(), 0), 0);
+
+    Cursor cursor = log.at_offset(0);
+    const auto lost = log.read(cursor, 1 << 20);
+    EXPECT_TRUE(log.is_lost(*lost));  // a reader meets the cut while the read is under way
+    space.front() = std::byte{'x'};
+    log.commit(1);
+
+    EXPECT_EQ(log.oldest_offset(), 100U);
+    EXPECT_EQ(log.next_offset(), 101U);
+    EXPECT_EQ(content_of(log).bytes, "x");
+    append(log, 2 * block_bytes);
+    EXPECT_EQ(content_of(log).bytes, "x" + pattern(101, 2 * block_bytes));
 }
 
 /// More blocks than the log has to spare, which those who read them keep.
