@@ -85,7 +85,7 @@ soak() {
         shift
     fi
     setup
-    build debug integration_soak vserd || return 1
+    build debug integration_soak vserd vser_python || return 1
     build/debug/bin/integration_soak --seconds "$seconds" "$@" || return 1
     VSERD_ABUSE_SECONDS=$((seconds / 20 + 1)) ctest --test-dir build/debug -R '^abuse$' --timeout $((seconds * 3 + 300)) -V
 }

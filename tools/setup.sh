@@ -7,7 +7,8 @@ package_list=tools/packages-package.txt
 test_lists=("$build_list" "$package_list" tools/packages-test.txt tests/kmod/packages.txt)
 buf_version=1.50.0
 buf=$cache/buf-$buf_version/node_modules/.bin/buf
-apt_options=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
+# Without a sync after each of the thousands of header files; should the machine crash meanwhile, apt installs them again.
+apt_options=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-unsafe-io)
 
 # missing_packages LIST: those of a list that are not installed, one a line.
 missing_packages() {

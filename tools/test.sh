@@ -88,7 +88,7 @@ test_machine() {
 
 # test_all [LABEL...]: with labels (unit, contract, integration, client, abuse, deploy, tidy), only these in the debug build.
 test_all() {
-    local labels='unit|contract|integration|client|deploy|tidy'
+    local labels='unit|contract|integration|client|abuse|deploy|tidy'
     use_ci_presets
     setup
     if [ $# -gt 0 ]; then
