@@ -1,14 +1,12 @@
 #include "app/daemon.hpp"
 
 #include <spdlog/spdlog.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <filesystem>
@@ -20,6 +18,7 @@
 #include "app/journal_outputs.hpp"
 #include "app/memory_trimmer.hpp"
 #include "app/reload.hpp"
+#include "app/signals.hpp"
 #include "app/supervision.hpp"
 #include "base/thread.hpp"
 #include "hub/hub.hpp"
@@ -116,8 +115,7 @@ private:
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
     void announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit);
     void announce(const rpc::ServerInfo& info);
-    void watch_signals();
-    void take_signal();
+    void take_signal(int signal);
     void replace_certificates(const net::TlsPems& pems, const config::Config& after);
     void watch_strictly(std::chrono::steady_clock::time_point deadline);
     void stop(int exit_code);
@@ -137,7 +135,7 @@ private:
     std::shared_ptr<net::CertificateStore> certificates_;  ///< null: no TLS
     rpc::Server* grpc_ = nullptr;                          ///< one of the front ends
     std::vector<std::unique_ptr<net::FrontEnd>> front_ends_;
-    std::optional<boost::asio::posix::stream_descriptor> signals_;
+    std::optional<Signals> signals_;
     std::optional<boost::asio::steady_timer> announce_timer_;
     std::optional<boost::asio::steady_timer> strict_timer_;
     std::optional<boost::asio::steady_timer> hang_timer_;
@@ -207,7 +205,7 @@ Result<void> Daemon::Impl::start() {
     if (auto loaded = load_certificates(); !loaded) return loaded;
     if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
     if (auto started = start_metrics(info); !started) return started;
-    watch_signals();
+    signals_.emplace(*loop_, [this](int signal) { take_signal(signal); });
     hub_->apply(hub_config(options_.config));
     for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
     if (options_.strict) watch_strictly(std::chrono::steady_clock::now() + strict_limit);
@@ -293,34 +291,15 @@ void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     supervision_->ready();
 }
 
-void Daemon::Impl::watch_signals() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-    signals_.emplace(loop_->context(), ::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
-    take_signal();
-}
-
-void Daemon::Impl::take_signal() {
-    signals_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                         [this](const boost::system::error_code& error) {
-                             if (error) return;
-                             signalfd_siginfo signal{};
-                             while (::read(signals_->native_handle(), &signal, sizeof signal) == sizeof signal) {
-                                 if (signal.ssi_signo == SIGHUP) {
-                                     reload_->start();
-                                 } else if (stopping_) {
-                                     spdlog::warn("second signal: leaving at once");
-                                     drain_journal(last_words_limit);
-                                     ::_exit(1);
-                                 } else {
-                                     spdlog::info("{}: writing what was accepted, then leaving",
-                                                  signal.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
-                                     stop(0);
-                                 }
-                             }
-                             take_signal();
-                         });
+void Daemon::Impl::take_signal(int signal) {
+    if (signal == SIGHUP) return reload_->start();
+    if (stopping_) {
+        spdlog::warn("second signal: leaving at once");
+        drain_journal(last_words_limit);
+        ::_exit(1);
+    }
+    spdlog::info("{}: writing what was accepted, then leaving", signal == SIGINT ? "SIGINT" : "SIGTERM");
+    stop(0);
 }
 
 /// Handshakes use them from now on. To demand certificates of clients, or no longer, needs a restart.
