@@ -159,7 +159,7 @@ def test_dkms_builds_and_installs_the_module_of_the_package(packages, tmp_path, 
     done = subprocess.run(["dkms", "install", "-m", "vser", "-v", "1.0", "-k", release, "--no-depmod", "--dkmstree", tmp_path / "tree",
                            "--sourcetree", tmp_path / "package/usr/src", "--installtree", tmp_path / "installed",
                            "--kernelsourcedir", kernel / "lib/modules" / release / "build"],
-                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=2 * PATIENCE_SECONDS)
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=10 * PATIENCE_SECONDS)
 
     assert done.returncode == 0, done.stdout
     module = next((tmp_path / "installed").rglob("vser.ko*"))
