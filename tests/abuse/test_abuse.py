@@ -9,6 +9,7 @@ import time
 import urllib.request
 
 import attacks
+import grpc
 import pytest
 from proxy import Proxy
 from vserd_process import PATIENCE_SECONDS, Daemon
@@ -72,8 +73,16 @@ class Judge:
 
 
 def serves(daemon):
-    with vser.connect(daemon.address, timeout=PATIENCE_SECONDS) as client:
-        return client.port("judge").name == "judge"
+    """Soon: what the attack held is given back when its connections have ended."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with vser.connect(daemon.address, timeout=PATIENCE_SECONDS) as client:
+                return client.port("judge").name == "judge"
+        except vser.VserError as error:
+            if error.code is not grpc.StatusCode.RESOURCE_EXHAUSTED or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def scrape(daemon):
