@@ -192,7 +192,8 @@ Result<void> Daemon::Impl::start() {
         }
     }
     keeper_ = std::make_unique<restart::Keeper>(std::move(folder), fd_store(), std::move(stored));
-    hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get());
+    hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get(),
+                                      hub::SessionLimits{.streams_max = options_.config.streams_max});
     hub_->add_watcher(logger_.emplace(*hub_));
     supervision_.emplace(*hub_);
     auto disk = DiskThread::start(*loop_);
@@ -229,7 +230,6 @@ Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sock
     auto server = rpc::Server::start(*hub_, {.listen = addresses,
                                              .inherited = std::move(sockets),
                                              .certificates = certificates_,
-                                             .streams_max = config.streams_max,
                                              .memory_max = config.memory_max,
                                              .warn = [](const std::string& message) { spdlog::warn("{}", message); },
                                              .info = std::move(info)});

@@ -60,7 +60,7 @@ JournalField::JournalField(const char* name, const std::string& value) {
 }
 JournalField::~JournalField() { journal_fields().pop_back(); }
 
-void PortJournal::on_port_added(hub::Channel& channel) {
+void PortJournal::on_port_added(const hub::Channel& channel) {
     const JournalField port("PORT", channel.name());
     spdlog::debug("port {}: added, device {}", channel.name(), channel.port().config().device);
     if (!channel.complaint().empty()) spdlog::warn("port {}: {}", channel.name(), channel.complaint());
@@ -69,7 +69,7 @@ void PortJournal::on_port_added(hub::Channel& channel) {
     }
 }
 
-void PortJournal::on_port_event(hub::Channel& channel, const log::EventItem& event) {
+void PortJournal::on_port_event(const hub::Channel& channel, const log::EventItem& event) {
     const JournalField port("PORT", channel.name());
     if (const auto* online = std::get_if<port::CameOnline>(&event.event)) {
         spdlog::info("port {}: online on {}{}", channel.name(), online->device,
@@ -90,7 +90,7 @@ void PortJournal::on_port_event(hub::Channel& channel, const log::EventItem& eve
     }
 }
 
-void PortJournal::on_port_removed(hub::Channel& channel) {
+void PortJournal::on_port_removed(const hub::Channel& channel) {
     const JournalField port("PORT", channel.name());
     const std::size_t unwritten = channel.port().tx_queue_bytes();
     if (hub_.shutting_down()) {
@@ -109,14 +109,14 @@ void PortJournal::on_port_removed(hub::Channel& channel) {
                  channel.name(), unwritten, history);
 }
 
-void PortJournal::on_port_log_cut(hub::Channel& channel) {
+void PortJournal::on_port_log_cut(const hub::Channel& channel) {
     const JournalField port("PORT", channel.name());
     spdlog::warn(
         "port {}: somebody cut the file of its log short: the history is lost, and the log is not kept over a restart",
         channel.name());
 }
 
-void PortJournal::on_port_refused(hub::Channel& channel, const Error& error) {
+void PortJournal::on_port_refused(const hub::Channel& channel, const Error& error) {
     const JournalField port("PORT", channel.name());
     spdlog::warn("port {}: goes on with its settings from before the reload: {}", channel.name(), error.message);
 }

@@ -30,11 +30,11 @@ class PortJournal final : public hub::PortWatcher {
 public:
     explicit PortJournal(const hub::Hub& hub) : hub_(hub) {}
 
-    void on_port_added(hub::Channel& channel) override;
-    void on_port_event(hub::Channel& channel, const log::EventItem& event) override;
-    void on_port_removed(hub::Channel& channel) override;
-    void on_port_log_cut(hub::Channel& channel) override;
-    void on_port_refused(hub::Channel& channel, const Error& error) override;
+    void on_port_added(const hub::Channel& channel) override;
+    void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
+    void on_port_removed(const hub::Channel& channel) override;
+    void on_port_log_cut(const hub::Channel& channel) override;
+    void on_port_refused(const hub::Channel& channel, const Error& error) override;
 
 private:
     const hub::Hub& hub_;

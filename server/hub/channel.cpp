@@ -108,10 +108,10 @@ void Channel::interrupt(const std::string& why) {
 
 void Channel::stop(std::function<void()> done) {
     stopped_ = true;
-    fail_pending_writes({Failure::unavailable, 0, "", "port \"" + name() + "\" is closing"}, true);
     for (Writer& writer : writers_) writer.channel_ = nullptr;
     writers_.clear();
     exclusive_ = nullptr;
+    fail_pending_writes({Failure::unavailable, 0, "", "port \"" + name() + "\" is closing"}, true);
     busy_readers_.splice(busy_readers_.end(), waiting_readers_);
     while (!busy_readers_.empty()) {
         Reader& reader = busy_readers_.front();
@@ -183,18 +183,41 @@ void Channel::submit(const Writer& writer, PendingWrite& write) {
     if (stopped_ || writes_refused_) {
         return write.done(Error{Failure::unavailable, 0, "", "the server is going down or the port is closing"});
     }
-    if (const auto access = check_access(&writer); !access) return write.done(access.error());
+    if (const auto access = check_access(&writer); !access) return refuse(write, access.error());
     if (!write.wait_while_offline && port_.state() == port::PortState::offline) {
         return write.done(Error{Failure::unavailable, 0, "",
                                 "the device of port \"" + name() + "\" is away: " + port_.offline_reason()});
     }
     if (pending_writes_.empty()) write.taken += port_.transmit(write.bytes.subspan(write.taken));
     if (write.taken == write.bytes.size()) return write.done({});
-    if (pending_writes_.size() >= limits_.pending_writes_max) {
-        return write.done(Error{Failure::exhausted, 0, "pending_writes_max",
-                                "too many writers wait on port \"" + name() + "\"; try again later"});
-    }
+    if (const auto room = check_room(write); !room) return write.done(room.error());
     pending_writes_.push_back(write);
+}
+
+/// Whether one more write may wait.
+Result<void> Channel::check_room(const PendingWrite& write) const {
+    std::size_t writes = 0;
+    std::size_t bytes = 0;  // of those that count
+    for (const PendingWrite& waiting : pending_writes_) {
+        ++writes;
+        if (!waiting.wait_while_offline) bytes += waiting.bytes.size();
+    }
+    if (writes >= limits_.pending_writes_max) {
+        return Error{Failure::exhausted, 0, "pending_writes_max",
+                     "too many writers wait on port \"" + name() + "\"; try again later"};
+    }
+    if (!write.wait_while_offline && bytes > 0 && bytes + write.bytes.size() > waiting_write_bytes_max) {
+        return Error{Failure::exhausted, 0, "waiting_write_bytes_max",
+                     "calls of Write with " + std::to_string(waiting_write_bytes_max) +
+                         " bytes wait for the queue of port \"" + name() + "\", the most that may; try again later"};
+    }
+    return {};
+}
+
+/// Another client holds the port.
+void Channel::refuse(PendingWrite& write, const Error& error) {
+    port::add(port_.stats()->refused_bytes, write.bytes.size() - write.taken);
+    write.done(error);
 }
 
 void Channel::withdraw(PendingWrite& write) noexcept {
@@ -350,7 +373,7 @@ void Channel::refuse_pending_writes_of_others() {
     while (!refused.empty()) {
         PendingWrite& write = refused.front();
         write.unlink();
-        write.done(error);
+        refuse(write, error);
     }
 }
 

@@ -48,7 +48,7 @@ public:
     bool has_more();
     std::uint64_t offset() const noexcept { return cursor_.offset; }
     /// After the channel closed, null.
-    Channel* channel() const noexcept { return channel_; }
+    const Channel* channel() const noexcept { return channel_; }
 
 private:
     friend class Channel;
@@ -59,8 +59,8 @@ private:
     Sink& sink_;
 };
 
-/// Who writes: one per Attach stream or Write call. Holds exclusive access when it acquired it; destroying gives it
-/// back.
+/// One party that writes: one for each PortHandle. Holds exclusive access once it acquired it; destroying the writer
+/// releases it.
 class Writer : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
     Writer(Channel& channel, std::string client);
@@ -72,6 +72,8 @@ public:
     /// is refused. Failure::refused with the holder as subject.
     Result<void> acquire_exclusive();
     const std::string& client() const noexcept { return client_; }
+    /// After the channel closed, null.
+    Channel* channel() const noexcept { return channel_; }
 
 private:
     friend class Channel;
@@ -88,6 +90,10 @@ struct PendingWrite : boost::intrusive::list_base_hook<boost::intrusive::link_mo
     std::function<void(Result<void>)> done;
     const Writer* writer = nullptr;  ///< set by submit()
 };
+
+/// Bytes of writes that wait for one port's queue and fail while the device is disconnected (those of single calls; a stream
+/// waits with its one message). One write may always wait.
+inline constexpr std::size_t waiting_write_bytes_max = std::size_t{4} << 20;
 
 struct ChannelLimits {
     std::size_t history_bytes = std::size_t{1} << 20;
@@ -140,7 +146,7 @@ public:
     Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink);
 
     /// Hands bytes to the tx queue in the order of submission; waits for room. Failures in done(): refused (held
-    /// exclusively by another), unavailable, exhausted (pending_writes_max).
+    /// exclusively by another), unavailable, exhausted (pending_writes_max, waiting_write_bytes_max).
     void submit(const Writer& writer, PendingWrite& write);
     /// Whether that writer may write and change the line (settings, modem lines, break, flush) now; null: somebody who is
     /// no writer. Failure::refused with the holder as subject while another holds the port exclusively.
@@ -175,6 +181,8 @@ private:
     void end_what_was_left();
     void wake_readers();
     void pump_writes();
+    Result<void> check_room(const PendingWrite& write) const;
+    void refuse(PendingWrite& write, const Error& error);
     void fail_pending_writes(const Error& error, bool also_patient);
     void count_reader(int change) noexcept;
     void set_exclusive(Writer* writer);

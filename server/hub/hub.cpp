@@ -35,9 +35,10 @@ std::size_t common_letters(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-Hub::Hub(io::Loop& loop, restart::Keeper* keeper)
+Hub::Hub(io::Loop& loop, restart::Keeper* keeper, SessionLimits limits)
     : loop_(loop),
       keeper_(keeper),
+      session_limits_(limits),
       workers_(loop),
       device_watch_(loop),
       foreign_readers_(loop, workers_),
@@ -279,6 +280,16 @@ const std::string* Hub::closest_name(std::string_view name) const {
         if (best == 0) break;
     }
     return closest;
+}
+
+Result<StreamSlot> Hub::open_stream() {
+    if (streams_ >= session_limits_.streams_max) {
+        return Error{Failure::exhausted, 0, "streams_max",
+                     "the server has " + std::to_string(streams_) +
+                         " byte streams open, the most it takes ([server] streams_max); close some"};
+    }
+    ++streams_;
+    return StreamSlot(&streams_);
 }
 
 void Hub::each_watcher(const std::function<void(PortWatcher&)>& call) {

@@ -12,27 +12,14 @@
 
 #include "hub/channel.hpp"
 #include "hub/delivery_histogram.hpp"
+#include "hub/port_watcher.hpp"
+#include "hub/session.hpp"
 #include "port/device_watch.hpp"
 #include "port/foreign_readers.hpp"
 #include "port/worker_pool.hpp"
 #include "restart/removed_logs.hpp"
 
 namespace vserd::hub {
-
-/// Told of changes of any port (WatchPorts, health). Io thread; may add or remove watchers inside a call.
-class PortWatcher {
-public:
-    virtual ~PortWatcher() = default;
-    virtual void on_port_added(Channel& channel) = 0;
-    virtual void on_port_event(Channel& channel, const log::EventItem& event) = 0;
-    virtual void on_port_removed(Channel& channel) = 0;  ///< still valid during the call
-    /// A reload made it another in place. What of that is an event of the log comes besides, when it is in force.
-    virtual void on_port_changed(Channel& /*channel*/) {}
-    /// What its log held is lost: somebody cut the file short.
-    virtual void on_port_log_cut(Channel& /*channel*/) {}
-    /// The line did not take the settings of a reload.
-    virtual void on_port_refused(Channel& /*channel*/, const Error& /*error*/) {}
-};
 
 struct HubConfig {
     std::vector<port::PortConfig> ports;
@@ -43,13 +30,18 @@ struct HubConfig {
     friend bool operator==(const HubConfig&, const HubConfig&) = default;
 };
 
+/// Of all sessions together.
+struct SessionLimits {
+    std::uint32_t streams_max = 4096;
+};
+
 using StatsList = std::vector<std::shared_ptr<const port::PortStats>>;
 
-/// All channels by name. Io thread only, but for stats().
+/// All channels by name. Io thread only, but for stats(). Faces use it through a Session.
 class Hub {
 public:
     /// `keeper` outlives the hub; null: nothing is kept over the end of the process.
-    explicit Hub(io::Loop& loop, restart::Keeper* keeper = nullptr);
+    explicit Hub(io::Loop& loop, restart::Keeper* keeper = nullptr, SessionLimits limits = {});
     ~Hub();  ///< requires: shut_down() called back, or apply() never ran
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
@@ -68,6 +60,9 @@ public:
     /// Failure::not_found with the closest name in the message; invalid_argument (subject "port") for an empty name.
     Result<Channel*> require(std::string_view name);
     const std::map<std::string, std::unique_ptr<Channel>, std::less<>>& channels() const noexcept { return channels_; }
+
+    /// As Session::open_stream().
+    Result<StreamSlot> open_stream();
 
     void add_watcher(PortWatcher& watcher);
     void remove_watcher(PortWatcher& watcher) noexcept;
@@ -114,6 +109,8 @@ private:
 
     io::Loop& loop_;
     restart::Keeper* const keeper_;
+    const SessionLimits session_limits_;
+    std::uint32_t streams_ = 0;
     port::WorkerPool workers_;
     port::DeviceWatch device_watch_;
     port::ForeignReaders foreign_readers_;

@@ -22,13 +22,15 @@ grpc::ServerUnaryReactor* AdminService::GetServerInfo(grpc::CallbackServerContex
         response->mutable_uptime()->set_nanos(
             static_cast<std::int32_t>((uptime - seconds) / std::chrono::nanoseconds{1}));
         std::uint32_t up = 0;
+        std::uint32_t total = 0;
         std::uint32_t readers = 0;
-        for (const auto& [name, channel] : environment.hub.channels()) {
-            if (channel->port().state() == port::PortState::online) ++up;
-            readers += channel->readers();
-        }
+        call.session().for_each_port([&](const hub::Channel& channel) {
+            if (channel.port().state() == port::PortState::online) ++up;
+            ++total;
+            readers += channel.readers();
+        });
         response->set_ports_up(up);
-        response->set_ports_total(static_cast<std::uint32_t>(environment.hub.channels().size()));
+        response->set_ports_total(total);
         response->set_readers(readers);
         call.succeed();
     });

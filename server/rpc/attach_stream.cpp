@@ -42,8 +42,7 @@ void AttachStream::release() {
     hub::Channel::withdraw(pending_);
     if (line_deadline_) line_deadline_->let_pass();
     if (way_deadline_) way_deadline_->let_pass();
-    LogStream::release();  // before the writer, whose giving up exclusive access is an event of the log
-    writer_.reset();
+    LogStream::release();
 }
 
 void AttachStream::read_request() {
@@ -131,93 +130,87 @@ void AttachStream::take_open(const v1::Open& open) {
     if (open.mode() < v1::MODE_UNSPECIFIED || open.mode() > v1::MODE_EXCLUSIVE) {
         return finish(invalid_field("mode", "mode must be MODE_READ_ONLY, MODE_READ_WRITE or MODE_EXCLUSIVE"));
     }
-    hub::Channel* channel = LogStream::open(open.port(), open.from(), open.encoding());
-    if (channel == nullptr) return;
+    auto client = client_name(open.client(), context().peer());
+    if (!client) return finish(client.error(), {.port = open.port()});
+    start_session(std::move(*client));
+    if (!LogStream::open(open.port(), open.from(), open.encoding())) return;
     opened_ = true;
     mode_ = open.mode();
-    if (const auto acquired = acquire(*channel, open); !acquired) return finish(acquired.error(), {.port = port()});
+    if (mode_ == v1::MODE_EXCLUSIVE) {
+        if (const auto acquired = port().acquire_exclusive(); !acquired) {
+            return finish(acquired.error(), {.port = port_name()});
+        }
+    }
 
     v1::AttachResponse response;
     v1::Opened& opened = *response.mutable_opened();
-    to_proto(*channel, *opened.mutable_port());
-    opened.set_offset(std::max(offset(), channel->log().oldest_offset()));
+    to_proto(*port(), *opened.mutable_port());
+    opened.set_offset(std::max(offset(), port()->log().oldest_offset()));
     queue(to_buffer(response));
-    if (const std::string holder = channel->holder(); !holder.empty() && mode_ != v1::MODE_EXCLUSIVE) {
-        queue(to_buffer(writer_event(*channel, offset())));
+    if (const std::string holder = port()->holder(); !holder.empty() && mode_ != v1::MODE_EXCLUSIVE) {
+        queue(to_buffer(writer_event(*port(), offset())));
     }
     pump();
     request_taken();
 }
 
-Result<void> AttachStream::acquire(hub::Channel& channel, const v1::Open& open) {
-    auto client = client_name(open.client(), context().peer());
-    if (!client) return client.error();
-    if (mode_ == v1::MODE_READ_ONLY) return {};
-    writer_ = std::make_unique<hub::Writer>(channel, std::move(*client));
-    return mode_ == v1::MODE_EXCLUSIVE ? writer_->acquire_exclusive() : Result<void>{};
+/// Or ends the call.
+bool AttachStream::may_write() {
+    if (mode_ != v1::MODE_READ_ONLY) return true;
+    finish(Error{Failure::unsupported, 0, "mode", "this stream was opened read-only; open it with another mode"});
+    return false;
 }
 
 void AttachStream::take_bytes(const std::string& bytes) {
-    if (!writer_) {
-        return finish(
-            Error{Failure::unsupported, 0, "mode", "this stream was opened read-only; open it with another mode"});
-    }
+    if (!may_write()) return;
     if (bytes.size() > request_payload_bytes_max) return finish(payload_too_large(bytes.size()));
     if (bytes.empty()) return request_taken();
-    hub::Channel* channel = environment().hub.find(port());
-    if (channel == nullptr) return finish(port_removed(port()));
+    if (!port()) return finish(port_removed(port_name()));
     pending_.bytes = std::as_bytes(std::span(bytes));  // of request_, which stays until the next read
     pending_.taken = 0;
     pending_.wait_while_offline = true;
     pending_.done = [this](const Result<void>& result) {
         if (ending()) return;
         if (result) return request_taken();
-        const hub::Channel* there = environment().hub.find(port());
-        if (there != nullptr && result.error().failure == Failure::refused) {
-            return refuse(*there, pending_.bytes.size() - pending_.taken, {});
+        if (port() && result.error().failure == Failure::refused) {
+            return refuse(pending_.bytes.size() - pending_.taken, {});
         }
-        finish(there == nullptr ? port_removed(port()) : result.error(),
-               {.port = port(), .bytes_taken = pending_.taken});
+        finish(port() ? result.error() : port_removed(port_name()),
+               {.port = port_name(), .bytes_taken = pending_.taken});
     };
-    channel->submit(*writer_, pending_);
+    port().submit(pending_);
 }
 
 void AttachStream::take_line_request() {
-    if (!writer_) {
-        return finish(
-            Error{Failure::unsupported, 0, "mode", "this stream was opened read-only; open it with another mode"});
-    }
-    hub::Channel* channel = environment().hub.find(port());
-    if (channel == nullptr) return finish(port_removed(port()));
-    const bool refused = !channel->check_access(writer_.get());
-    const bool offline = channel->port().state() == port::PortState::offline;
+    if (!may_write()) return;
+    if (!port()) return finish(port_removed(port_name()));
+    const bool refused = !port().check_access();
+    const bool offline = port()->port().state() == port::PortState::offline;
     watch_for_device(offline && !refused);  // as bytes do, the request waits for the device
-    if (refused) return refuse(*channel, 0, request_name(request_));
-    if (!offline) start_line_request(channel->port());
+    if (refused) return refuse(0, request_name(request_));
+    if (!offline) start_line_request();
 }
 
 void AttachStream::watch_for_device(bool on) {
     if (on == watching_) return;
     watching_ = on;
-    on ? environment().hub.add_watcher(*this) : environment().hub.remove_watcher(*this);
+    on ? session().add_watcher(*this) : session().remove_watcher(*this);
 }
 
-void AttachStream::start_line_request(port::Port& port) {
+void AttachStream::start_line_request() {
     switch (request_.item_case()) {
-        case v1::AttachRequest::kBreak: return send_break(port);
-        case v1::AttachRequest::kSetBaud:
-            return change_settings(port, line::SettingsChange{.baud = request_.set_baud()});
-        case v1::AttachRequest::kSetFormat: return change_settings(port, settings_change(request_.set_format()));
-        case v1::AttachRequest::kFlush: return flush(port);
-        default: return set_signals(port);
+        case v1::AttachRequest::kBreak: return send_break();
+        case v1::AttachRequest::kSetBaud: return change_settings(line::SettingsChange{.baud = request_.set_baud()});
+        case v1::AttachRequest::kSetFormat: return change_settings(settings_change(request_.set_format()));
+        case v1::AttachRequest::kFlush: return flush();
+        default: return set_signals();
     }
 }
 
 /// Another client holds the port. This client stays attached and is told so; the next request is taken when there was room
 /// to tell it, so that a client that does not read cannot pile up refusals.
-void AttachStream::refuse(const hub::Channel& channel, std::uint64_t bytes, std::string request) {
-    port::add(channel.port().stats()->refused_bytes, bytes);
-    refusal_ = writer_event(channel, 0);
+void AttachStream::refuse(std::uint64_t bytes, std::string request) {
+    refusal_ = writer_event(*port(), 0);
     refusal_->mutable_event()->mutable_writer()->set_refused_bytes(bytes);
     refusal_->mutable_event()->mutable_writer()->set_refused_request(std::move(request));
     announce_refusal();
@@ -238,12 +231,12 @@ void AttachStream::on_ready() {
     LogStream::on_ready();
 }
 
-void AttachStream::on_port_event(hub::Channel& channel, const log::EventItem& event) {
-    if (watching_ && channel.name() == port() && std::holds_alternative<port::CameOnline>(event.event))
+void AttachStream::on_port_event(const hub::Channel& channel, const log::EventItem& event) {
+    if (watching_ && port() && &channel == &*port() && std::holds_alternative<port::CameOnline>(event.event))
         take_line_request();
 }
 
-void AttachStream::set_signals(port::Port& port) {
+void AttachStream::set_signals() {
     const v1::SignalChange& wanted = request_.set_signals();
     line::SignalChange change;
     if (wanted.has_dtr()) change.dtr = wanted.dtr();
@@ -252,44 +245,43 @@ void AttachStream::set_signals(port::Port& port) {
         return finish(invalid_field("set_signals", "set_signals names neither dtr nor rts; give one"));
     }
     operation_started();  // the reply finds the stream in place
-    port.set_signals(change, [this](const Result<line::Signals>& signals) {
+    port().set_modem_lines(change, [this](const Result<line::Signals>& signals) {
         line_request_done(signals ? Result<void>{} : Result<void>{signals.error()});
     });
 }
 
-void AttachStream::send_break(port::Port& port) {
+void AttachStream::send_break() {
     const auto duration = break_duration(request_.break_().has_duration(), request_.break_().duration());
     if (!duration) return finish(duration.error());
     operation_started();
     line_deadline_ = std::chrono::steady_clock::now() + no_deadline;
-    port.send_break(*duration, *line_deadline_, [this](const Result<void>& result) { line_request_done(result); });
+    port().send_break(*duration, *line_deadline_, [this](const Result<void>& result) { line_request_done(result); });
 }
 
-void AttachStream::change_settings(port::Port& port, const Result<line::SettingsChange>& change) {
+void AttachStream::change_settings(const Result<line::SettingsChange>& change) {
     if (!change) return finish(change.error());
     operation_started();
     line_deadline_ = std::chrono::steady_clock::now() + no_deadline;
-    port.change_settings(*change, *line_deadline_, [this](const Result<line::Settings>& settings) {
+    port().change_settings(*change, *line_deadline_, [this](const Result<line::Settings>& settings) {
         line_request_done(settings ? Result<void>{} : Result<void>{settings.error()});
     });
 }
 
-void AttachStream::flush(port::Port& port) {
+void AttachStream::flush() {
     const auto direction = flush_direction(request_.flush());
     if (!direction) return finish(direction.error());
     operation_started();
     const auto reply = [this](const Result<std::uint64_t>& discarded) {
         line_request_done(discarded ? Result<void>{} : Result<void>{discarded.error()});
     };
-    port.flush(*direction, reply, writer_->client());
+    port().flush(*direction, reply);
 }
 
 /// Bytes of this stream wait for room in the port's queue, and behind them is the request that would make some: a flush, or
 /// a change of the flow control that holds the queue. The port gets it now, and once more at its place.
 void AttachStream::make_way() {
-    hub::Channel* channel = environment().hub.find(port());
-    if (ending() || making_way_ || !pending_.is_linked() || channel == nullptr) return;
-    const auto flow_control = channel->port().settings().format.flow_control;
+    if (ending() || making_way_ || !pending_.is_linked() || !port()) return;
+    const auto flow_control = port()->port().settings().format.flow_control;
     const auto request = inbox_.find([flow_control](const v1::AttachRequest& waiting) {
         if (waiting.flush() == v1::FLUSH_DIRECTION_OUTPUT || waiting.flush() == v1::FLUSH_DIRECTION_BOTH) return true;
         const auto change = settings_change(waiting.set_format());
@@ -300,11 +292,11 @@ void AttachStream::make_way() {
     operation_started();  // the reply finds the stream in place
     if (request->has_flush()) {
         const auto reply = [this](const Result<std::uint64_t>& discarded) { way_made(discarded.has_value()); };
-        return channel->port().flush(line::FlushDirection::output, reply, writer_->client());
+        return port().flush(line::FlushDirection::output, reply);
     }
     const line::SettingsChange change{.flow_control = settings_change(request->set_format())->flow_control};
     way_deadline_ = std::chrono::steady_clock::now() + no_deadline;
-    channel->port().change_settings(change, *way_deadline_, [this](const Result<line::Settings>&) { way_made(false); });
+    port().change_settings(change, *way_deadline_, [this](const Result<line::Settings>&) { way_made(false); });
 }
 
 /// `again`: as long as it takes until the bytes in front of the request are through.
@@ -316,14 +308,13 @@ void AttachStream::way_made(bool again) {
 
 void AttachStream::line_request_done(const Result<void>& result) {
     if (!ending()) {
-        const hub::Channel* channel = environment().hub.find(port());
         if (result) {
             request_taken();
-        } else if (result.error().failure == Failure::unavailable && channel != nullptr &&
-                   channel->port().state() == port::PortState::offline) {
+        } else if (result.error().failure == Failure::unavailable && port() &&
+                   port()->port().state() == port::PortState::offline) {
             take_line_request();  // the device went away meanwhile: wait for it
         } else {
-            finish(channel == nullptr ? port_removed(port()) : result.error(), {.port = port()});
+            finish(port() ? result.error() : port_removed(port_name()), {.port = port_name()});
         }
     }
     operation_ended();

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "hub/port_watcher.hpp"
 #include "rpc/log_stream.hpp"
 #include "rpc/request_inbox.hpp"
 
@@ -27,9 +28,9 @@ private:
     bool accept(const log::Item& /*item*/) override { return true; }
     bool wait_at_head() override { return true; }
 
-    void on_port_added(hub::Channel& /*channel*/) override {}
-    void on_port_event(hub::Channel& channel, const log::EventItem& event) override;
-    void on_port_removed(hub::Channel& /*channel*/) override {}  // the reader is told
+    void on_port_added(const hub::Channel& /*channel*/) override {}
+    void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
+    void on_port_removed(const hub::Channel& /*channel*/) override {}  // the reader is told
 
     void read_request();
     bool request_arrived(bool ok);  ///< queue's thread; whether read_next() is to follow
@@ -43,16 +44,16 @@ private:
     void take_bytes(const std::string& bytes);
     void take_line_request();
     void watch_for_device(bool on);
-    void start_line_request(port::Port& port);
-    void set_signals(port::Port& port);
-    void send_break(port::Port& port);
-    void change_settings(port::Port& port, const Result<line::SettingsChange>& change);
-    void flush(port::Port& port);
+    void start_line_request();
+    void set_signals();
+    void send_break();
+    void change_settings(const Result<line::SettingsChange>& change);
+    void flush();
     void line_request_done(const Result<void>& result);
     void make_way();
     void way_made(bool again);
-    Result<void> acquire(hub::Channel& channel, const v1::Open& open);
-    void refuse(const hub::Channel& channel, std::uint64_t bytes, std::string request);
+    bool may_write();
+    void refuse(std::uint64_t bytes, std::string request);
     void announce_refusal();
     void on_ready() override;
 
@@ -68,7 +69,6 @@ private:
     bool opened_ = false;
     bool watching_ = false;  ///< for the device to come back
     v1::Mode mode_ = v1::MODE_UNSPECIFIED;
-    std::unique_ptr<hub::Writer> writer_;
     hub::PendingWrite pending_;
     std::optional<port::Deadline>
         line_deadline_;  ///< of the line request that waits for its turn, and ends with the call

@@ -15,10 +15,6 @@ ByteStream::ByteStream(StreamHost& host, Method method) : presence_(host), metho
     context_.AsyncNotifyWhenDone(&end_completion_);
 }
 
-ByteStream::~ByteStream() {
-    if (is_linked()) host().leave(*this);
-}
-
 Environment& ByteStream::environment() const noexcept { return host().environment(); }
 
 void ByteStream::accept_arrived(bool ok) {
@@ -48,7 +44,15 @@ void ByteStream::accept_completed(bool ok) {
     }
     if (refusal_) return finish(*refusal_);
     if (const auto refusal = host().enter(*this)) return finish(*refusal);
+    start_session({});
+    auto slot = session_->open_stream();
+    if (!slot) return finish(slot.error());
+    slot_ = std::move(*slot);
     begin();
+}
+
+void ByteStream::start_session(std::string client) {
+    session_.emplace(environment().hub, hub::Identity{context_.peer(), std::move(client)});
 }
 
 void ByteStream::send(const grpc::ByteBuffer& message) {

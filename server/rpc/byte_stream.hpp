@@ -50,7 +50,7 @@ public:
 
 protected:
     ByteStream(StreamHost& host, Method method);
-    virtual ~ByteStream();
+    virtual ~ByteStream() = default;
 
     // For the rpc's class to implement.
     virtual void accepted() = 0;  ///< queue's thread: a call came; parse its request, wait for the next call
@@ -78,6 +78,10 @@ protected:
 
     StreamHost& host() const noexcept { return presence_.host(); }
     Environment& environment() const noexcept;
+    /// From begin() on.
+    hub::Session& session() noexcept { return *session_; }
+    /// The session of this call, whose client gave that name.
+    void start_session(std::string client);
     grpc::ServerContext& context() noexcept { return context_; }
     /// The call's share of the memory for clients; of whoever takes the requests.
     net::Ticket& ticket() noexcept { return ticket_; }
@@ -99,6 +103,8 @@ private:
     net::Ticket ticket_;
     std::optional<Error> refusal_;  ///< of admission
     grpc::ServerContext context_;
+    std::optional<hub::Session> session_;
+    hub::StreamSlot slot_;
     MemberCompletion<ByteStream, &ByteStream::accept_completed, &ByteStream::accept_arrived> accept_completion_{*this};
     MemberCompletion<ByteStream, &ByteStream::write_completed, nullptr, &ByteStream::write_is_awaited>
         write_completion_{*this};

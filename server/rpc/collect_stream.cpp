@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hub/delivery_histogram.hpp"
 #include "rpc/console_service.hpp"
 #include "rpc/stream_host.hpp"
 
@@ -38,31 +39,32 @@ Result<void> CollectStream::add_sources() {
                                                        : "neither sources nor all is given; name ports or set all");
     }
     if (request_.all()) {
-        environment().hub.add_watcher(*this);
+        session().add_watcher(*this);
         watching_ = true;
-        for (const auto& [name, channel] : environment().hub.channels()) {
-            if (auto added = add_source(*channel, request_.from(), "from"); !added) return added;
-        }
-        return {};
+        Result<void> added;
+        session().for_each_port([&](const hub::Channel& channel) {
+            if (added) added = add_source(channel.name(), request_.from(), "from");
+        });
+        return added;
     }
     for (const v1::CollectSource& wanted : request_.sources()) {
-        failed_port_ = wanted.port();
-        const auto channel = environment().hub.require(wanted.port());
-        if (!channel) return channel.error();
         const bool twice = std::any_of(sources_.begin(), sources_.end(),
                                        [&](const Source& source) { return source.port() == wanted.port(); });
+        failed_port_ = wanted.port();
         if (twice) return invalid_field("sources.port", "port \"" + wanted.port() + "\" is in sources twice");
-        if (auto added = add_source(**channel, wanted.from(), "sources.from"); !added) return added;
+        if (auto added = add_source(wanted.port(), wanted.from(), "sources.from"); !added) return added;
     }
     return {};
 }
 
-Result<void> CollectStream::add_source(hub::Channel& channel, const v1::StartPoint& from, const std::string& field) {
-    failed_port_ = channel.name();
+Result<void> CollectStream::add_source(const std::string& port, const v1::StartPoint& from, const std::string& field) {
+    failed_port_ = port;
+    auto opened = session().open(port);
+    if (!opened) return opened.error();
     const auto start = start_point(from, field);
     if (!start) return start.error();
-    Source& source = sources_.emplace_back(*this, channel.name());
-    if (auto attached = source.attach(channel, *start); !attached) {
+    Source& source = sources_.emplace_back(*this, port);
+    if (auto attached = source.attach(*opened, *start); !attached) {
         sources_.pop_back();
         return attached;
     }
@@ -70,18 +72,18 @@ Result<void> CollectStream::add_source(hub::Channel& channel, const v1::StartPoi
     return {};
 }
 
-Result<void> CollectStream::Source::attach(hub::Channel& channel, const hub::StartPoint& start) {
-    auto reader = channel.attach(start, *this);
+Result<void> CollectStream::Source::attach(hub::PortHandle& port, const hub::StartPoint& start) {
+    auto reader = port.attach(start, *this);
     if (!reader) return reader.error();
     reader_ = std::move(*reader);
     return {};
 }
 
-void CollectStream::on_port_added(hub::Channel& channel) {
+void CollectStream::on_port_added(const hub::Channel& channel) {
     if (ending()) return;
     v1::StartPoint from;
     from.set_oldest(true);  // a port that is new to us: all of it
-    if (const auto added = add_source(channel, from, "from"); !added) {
+    if (const auto added = add_source(channel.name(), from, "from"); !added) {
         return finish(added.error(), {.port = failed_port_});
     }
     gather();
@@ -99,7 +101,7 @@ void CollectStream::available(Source& source) {
 }
 
 void CollectStream::closed(Source& source) {
-    if (!request_.all() || environment().hub.shutting_down()) return finish(port_removed(source.port()));
+    if (!request_.all() || session().shutting_down()) return finish(port_removed(source.port()));
     if (source.is_linked()) readable_.erase(readable_.iterator_to(source));
     sources_.remove_if([&](const Source& other) { return &other == &source; });
 }
@@ -122,7 +124,7 @@ void CollectStream::append(const Source& source, const log::Item& item) {
     if (const auto* data = std::get_if<log::DataItem>(&item)) {
         append_data_record(builder_, source.port(), *data);
         if (data->received.boot >= opened_) {
-            environment().hub.delivery().observe(log::BootClock::now() - data->received.boot);
+            session().delivery().observe(log::BootClock::now() - data->received.boot);
         }
         return;
     }
@@ -141,7 +143,7 @@ void CollectStream::append(const Source& source, const log::Item& item) {
 
 void CollectStream::release() {
     end_of_turn_.reset();
-    if (watching_) environment().hub.remove_watcher(*this);
+    if (watching_) session().remove_watcher(*this);
     watching_ = false;
     readable_.clear();
     sources_.clear();

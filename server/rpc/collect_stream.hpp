@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "hub/port_watcher.hpp"
 #include "rpc/byte_stream.hpp"
 #include "rpc/convert.hpp"
 #include "rpc/wire.hpp"
@@ -22,7 +23,7 @@ private:
     class Source final : public hub::Sink, public boost::intrusive::list_base_hook<> {
     public:
         Source(CollectStream& stream, std::string port) : stream_(stream), port_(std::move(port)) {}
-        Result<void> attach(hub::Channel& channel, const hub::StartPoint& start);
+        Result<void> attach(hub::PortHandle& port, const hub::StartPoint& start);
         std::optional<log::Item> next(std::size_t bytes_max) { return reader_->next(bytes_max); }
         const std::string& port() const noexcept { return port_; }
         void on_available() override { stream_.available(*this); }
@@ -42,12 +43,12 @@ private:
     void start_write(const grpc::ByteBuffer& message, void* tag) override { writer_.Write(message, tag); }
     void start_finish(const grpc::Status& status, void* tag) override { writer_.Finish(status, tag); }
 
-    void on_port_added(hub::Channel& channel) override;
-    void on_port_event(hub::Channel& /*channel*/, const log::EventItem& /*event*/) override {}
-    void on_port_removed(hub::Channel& /*channel*/) override {}  // its source is told
+    void on_port_added(const hub::Channel& channel) override;
+    void on_port_event(const hub::Channel& /*channel*/, const log::EventItem& /*event*/) override {}
+    void on_port_removed(const hub::Channel& /*channel*/) override {}  // its source is told
 
     Result<void> add_sources();
-    Result<void> add_source(hub::Channel& channel, const v1::StartPoint& from, const std::string& field);
+    Result<void> add_source(const std::string& port, const v1::StartPoint& from, const std::string& field);
     void available(Source& source);
     void closed(Source& source);
     void gather();

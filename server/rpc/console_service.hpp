@@ -1,8 +1,5 @@
 #pragma once
 
-#include <map>
-#include <string>
-
 #include "rpc/environment.hpp"
 #include "vser/v1/console_service.grpc.pb.h"
 
@@ -14,9 +11,6 @@ using ConsoleServiceBase = ::vser::v1::ConsoleService::WithRawMethod_Attach<
     ::vser::v1::ConsoleService::WithRawMethod_Read<::vser::v1::ConsoleService::WithRawMethod_Collect<
         ::vser::v1::ConsoleService::WithCallbackMethod_Write<::vser::v1::ConsoleService::Service>>>>;
 
-/// Bytes of the calls of Write that wait, by port. Io thread only.
-using WaitingBytes = std::map<std::string, std::size_t>;
-
 class ConsoleService final : public ConsoleServiceBase {
 public:
     explicit ConsoleService(Environment& environment) : environment_(environment) {}
@@ -26,7 +20,6 @@ public:
 
 private:
     Environment& environment_;
-    WaitingBytes waiting_;
 };
 
 }  // namespace vserd::rpc

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <string_view>
 
-#include "hub/channel.hpp"
+#include "hub/port_handle.hpp"
 #include "line/settings.hpp"
 #include "vser/v1/console_service.pb.h"
 #include "vser/v1/port_service.pb.h"

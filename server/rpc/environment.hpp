@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "hub/hub.hpp"
+#include "hub/session.hpp"
+#include "io/loop.hpp"
 #include "net/admission.hpp"
 #include "rpc/counters.hpp"
 #include "rpc/server_info.hpp"
@@ -25,7 +26,8 @@ inline Error payload_too_large(std::size_t bytes) {
 
 /// What every call works on. All outlive the calls.
 struct Environment {
-    hub::Hub& hub;
+    hub::Hub& hub;          ///< to make the session of a call
+    hub::Session& session;  ///< the server's own: for what no client asked for
     io::Loop& loop;
     RpcCounters& counters;
     const ServerInfo& info;
@@ -35,7 +37,7 @@ struct Environment {
     /// As to_status(), but what is not there because the server is going down says so. Io thread.
     grpc::Status status_of(const Error& error, const ErrorContext& context = {}) const {
         const bool gone = error.failure == Failure::unavailable || error.failure == Failure::not_found;
-        return to_status(gone && hub.shutting_down() ? going_down() : error, context);
+        return to_status(gone && session.shutting_down() ? going_down() : error, context);
     }
 };
 

@@ -2,7 +2,8 @@
 
 #include <grpcpp/health_check_service_interface.h>
 
-#include "hub/hub.hpp"
+#include "hub/port_watcher.hpp"
+#include "hub/session.hpp"
 
 namespace vserd::rpc {
 
@@ -11,7 +12,7 @@ namespace vserd::rpc {
 class HealthReporter final : private hub::PortWatcher {
 public:
     /// Both outlive this.
-    HealthReporter(hub::Hub& hub, grpc::HealthCheckServiceInterface& health);
+    HealthReporter(hub::Session& session, grpc::HealthCheckServiceInterface& health);
     ~HealthReporter();
     HealthReporter(const HealthReporter&) = delete;
     HealthReporter& operator=(const HealthReporter&) = delete;
@@ -20,12 +21,12 @@ public:
     void shut_down();
 
 private:
-    void on_port_added(hub::Channel& channel) override { report(channel); }
-    void on_port_event(hub::Channel& channel, const log::EventItem& event) override;
-    void on_port_removed(hub::Channel& channel) override;
+    void on_port_added(const hub::Channel& channel) override { report(channel); }
+    void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
+    void on_port_removed(const hub::Channel& channel) override;
     void report(const hub::Channel& channel);
 
-    hub::Hub& hub_;
+    hub::Session& session_;
     grpc::HealthCheckServiceInterface& health_;
 };
 

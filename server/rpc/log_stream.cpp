@@ -1,29 +1,31 @@
 #include "rpc/log_stream.hpp"
 
+#include "hub/delivery_histogram.hpp"
 #include "rpc/stream_host.hpp"
 
 namespace vserd::rpc {
 
-hub::Channel* LogStream::open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding) {
-    port_ = port;
-    const auto fail = [&](const Error& error, const hub::Channel* channel = nullptr) -> hub::Channel* {
-        ErrorContext details{.port = port_};
-        if (channel != nullptr && error.failure == Failure::out_of_range) details.head = channel->log().next_offset();
+bool LogStream::open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding) {
+    port_name_ = port;
+    const auto fail = [&](const Error& error) {
+        ErrorContext details{.port = port_name_};
+        if (port_ && error.failure == Failure::out_of_range) details.head = port_->log().next_offset();
         finish(error, details);
-        return nullptr;
+        return false;
     };
     const auto text = wants_text(encoding);
     if (!text) return fail(text.error());
     const auto start = start_point(from, "from");
     if (!start) return fail(start.error());
-    const auto channel = environment().hub.require(port);
-    if (!channel) return fail(channel.error());
-    auto reader = (*channel)->attach(*start, *this);
-    if (!reader) return fail(reader.error(), *channel);
+    auto opened = session().open(port);
+    if (!opened) return fail(opened.error());
+    port_ = std::move(*opened);
+    auto reader = port_.attach(*start, *this);
+    if (!reader) return fail(reader.error());
     reader_ = std::move(*reader);
     encoder_ = std::make_unique<ItemEncoder>(host().data_cache(), *text);
     opened_ = log::BootClock::now();
-    return *channel;
+    return true;
 }
 
 void LogStream::pump() {
@@ -60,7 +62,7 @@ bool LogStream::fill_outbox() {
         const auto* data = std::get_if<log::DataItem>(&*item);
         // History is as old as it is; only what arrived since the stream opened tells how long delivery takes.
         if (data != nullptr && data->received.boot >= opened_) {
-            environment().hub.delivery().observe(log::BootClock::now() - data->received.boot);
+            session().delivery().observe(log::BootClock::now() - data->received.boot);
         }
         return true;
     }
@@ -77,10 +79,11 @@ void LogStream::complete() {
 }
 
 void LogStream::release() {
-    reader_.reset();
+    reader_.reset();  // before the port, whose giving up exclusive access is an event of the log
     outbox_.clear();
+    port_ = {};
 }
 
-void LogStream::on_closed() { finish(port_removed(port_), {.port = port_}); }
+void LogStream::on_closed() { finish(port_removed(port_name_), {.port = port_name_}); }
 
 }  // namespace vserd::rpc

@@ -14,8 +14,8 @@ class LogStream : public ByteStream, private hub::Sink {
 protected:
     using ByteStream::ByteStream;
 
-    /// Finds the port and the place in its log; null after it finished the call with what was wrong.
-    hub::Channel* open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding);
+    /// Opens the port at a place in its log; false after it finished the call with what was wrong.
+    bool open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding);
     /// Puts a message before those of the log.
     void queue(const grpc::ByteBuffer& message) { outbox_.push_back(message); }
     /// Sends what there is, until one message is in flight or there is no more. After open(), call it or
@@ -25,7 +25,9 @@ protected:
     void complete();
 
     std::uint64_t offset() const noexcept { return reader_->offset(); }
-    const std::string& port() const noexcept { return port_; }
+    const std::string& port_name() const noexcept { return port_name_; }
+    /// Null before open(), and after the port was removed.
+    hub::PortHandle& port() noexcept { return port_; }
 
     /// The most bytes that the next item may hold; 0: the stream is complete.
     virtual std::size_t bytes_wanted() = 0;
@@ -43,7 +45,8 @@ private:
     bool fill_outbox();
     bool waits_at_head();
 
-    std::string port_;
+    std::string port_name_;
+    hub::PortHandle port_;
     std::unique_ptr<hub::Reader> reader_;
     std::unique_ptr<ItemEncoder> encoder_;
     Messages outbox_;

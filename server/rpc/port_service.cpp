@@ -7,31 +7,19 @@
 namespace vserd::rpc {
 namespace {
 
-/// A call that writes or changes the line: refused while a client holds the port exclusively.
-UnaryCall::PortWork unless_held(UnaryCall::PortWork work) {
-    return [work = std::move(work)](UnaryCall& call, hub::Channel& channel) {
-        const auto access = channel.check_access(nullptr);
-        access ? work(call, channel) : call.fail(access.error());
-    };
-}
-
 /// A call that asks for what is in force, which another program may have changed just now.
 UnaryCall::PortWork look_first(UnaryCall::PortWork work) {
-    return [work = std::move(work)](UnaryCall& call, hub::Channel& channel) {
-        channel.port().look([work, &call, port = channel.name()] {
-            hub::Channel* there = call.environment().hub.find(port);
-            there != nullptr ? work(call, *there) : call.fail(port_removed(port), {.port = port});
+    return [work = std::move(work)](UnaryCall& call, hub::PortHandle& port) {
+        port.look([work, &call, &port, name = port->name()] {
+            port ? work(call, port) : call.fail(port_removed(name), {.port = name});
         });
     };
 }
 
-/// Starts a change of settings, and tells what is in force after it through `answer`.
+/// Starts a change of settings, and passes what is in force after it to `answer`.
 template <class Answer>
-void change_settings(UnaryCall& call, hub::Channel& channel, const line::SettingsChange& change,
+void change_settings(UnaryCall& call, hub::PortHandle& port, const line::SettingsChange& change,
                      const port::Deadline& deadline, Answer answer) {
-    port::Port& port = channel.port();
-    // A wrong value is the caller's fault, whether or not the device is there to take it.
-    if (const auto checked = line::with_change(port.settings(), change); !checked) return call.fail(checked.error());
     call.when_cancelled([deadline] { deadline.let_pass(); });
     port.change_settings(change, deadline, [&call, answer](const Result<line::Settings>& settings) {
         if (!settings) return call.fail(settings.error());
@@ -56,9 +44,8 @@ grpc::ServerUnaryReactor* PortService::ListPorts(Context* context, const v1::Lis
                                                  v1::ListPortsResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::list_ports, [response](UnaryCall& call) {
         const Environment& environment = call.environment();
-        for (const auto& [name, channel] : environment.hub.channels()) {
-            to_proto(*channel, *response->add_ports());
-        }
+        call.session().for_each_port(
+            [response](const hub::Channel& channel) { to_proto(channel, *response->add_ports()); });
         // Until the client has taken it; the message, its encoded form and what gRPC makes of it.
         if (!call.hold_bytes(4 * response->ByteSizeLong())) {
             response->Clear();
@@ -71,8 +58,8 @@ grpc::ServerUnaryReactor* PortService::ListPorts(Context* context, const v1::Lis
 grpc::ServerUnaryReactor* PortService::GetPort(Context* context, const v1::GetPortRequest* request,
                                                v1::GetPortResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::get_port, request->port(),
-                            [response](UnaryCall& call, hub::Channel& channel) {
-                                to_proto(channel, *response->mutable_port());
+                            [response](UnaryCall& call, hub::PortHandle& port) {
+                                to_proto(*port, *response->mutable_port());
                                 call.succeed();
                             });
 }
@@ -84,8 +71,8 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* PortService::WatchPorts(Context* con
 grpc::ServerUnaryReactor* PortService::GetBaud(Context* context, const v1::GetBaudRequest* request,
                                                v1::GetBaudResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::get_baud, request->port(),
-                            look_first([response](UnaryCall& call, hub::Channel& channel) {
-                                response->set_baud(channel.port().settings().baud);
+                            look_first([response](UnaryCall& call, hub::PortHandle& port) {
+                                response->set_baud(port->port().settings().baud);
                                 call.succeed();
                             }));
 }
@@ -93,20 +80,20 @@ grpc::ServerUnaryReactor* PortService::GetBaud(Context* context, const v1::GetBa
 grpc::ServerUnaryReactor* PortService::SetBaud(Context* context, const v1::SetBaudRequest* request,
                                                v1::SetBaudResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::set_baud, request->port(),
-                            unless_held([=](UnaryCall& call, hub::Channel& channel) {
+                            [=](UnaryCall& call, hub::PortHandle& port) {
                                 line::SettingsChange change;
                                 change.baud = request->baud();
                                 change_settings(
-                                    call, channel, change, answer_by(context->deadline()),
+                                    call, port, change, answer_by(context->deadline()),
                                     [response](const line::Settings& settings) { response->set_baud(settings.baud); });
-                            }));
+                            });
 }
 
 grpc::ServerUnaryReactor* PortService::GetFormat(Context* context, const v1::GetFormatRequest* request,
                                                  v1::GetFormatResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::get_format, request->port(),
-                            look_first([response](UnaryCall& call, hub::Channel& channel) {
-                                to_proto(channel.port().settings().format, *response->mutable_format());
+                            look_first([response](UnaryCall& call, hub::PortHandle& port) {
+                                to_proto(port->port().settings().format, *response->mutable_format());
                                 call.succeed();
                             }));
 }
@@ -115,59 +102,58 @@ grpc::ServerUnaryReactor* PortService::SetFormat(Context* context, const v1::Set
                                                  v1::SetFormatResponse* response) {
     return UnaryCall::start(
         environment_, {context, request}, Method::set_format, request->port(),
-        unless_held([=](UnaryCall& call, hub::Channel& channel) {
+        [=](UnaryCall& call, hub::PortHandle& port) {
             if (!request->has_format()) {
                 return call.fail(invalid_field("format", "format is missing; give what is to change in it"));
             }
             const auto change = settings_change(request->format());
             if (!change) return call.fail(change.error());
             change_settings(
-                call, channel, *change, answer_by(context->deadline()),
+                call, port, *change, answer_by(context->deadline()),
                 [response](const line::Settings& settings) { to_proto(settings.format, *response->mutable_format()); });
-        }));
+        });
 }
 
 grpc::ServerUnaryReactor* PortService::GetSignals(Context* context, const v1::GetSignalsRequest* request,
                                                   v1::GetSignalsResponse* response) {
-    return UnaryCall::start(environment_, {context, request}, Method::get_signals, request->port(),
-                            [response](UnaryCall& call, hub::Channel& channel) {
-                                channel.port().read_signals(signals_reply(call, response));
-                            });
+    return UnaryCall::start(
+        environment_, {context, request}, Method::get_signals, request->port(),
+        [response](UnaryCall& call, hub::PortHandle& port) { port.read_modem_lines(signals_reply(call, response)); });
 }
 
 grpc::ServerUnaryReactor* PortService::SetSignals(Context* context, const v1::SetSignalsRequest* request,
                                                   v1::SetSignalsResponse* response) {
     return UnaryCall::start(
         environment_, {context, request}, Method::set_signals, request->port(),
-        unless_held([=](UnaryCall& call, hub::Channel& channel) {
+        [=](UnaryCall& call, hub::PortHandle& port) {
             line::SignalChange change;
             if (request->has_dtr()) change.dtr = request->dtr();
             if (request->has_rts()) change.rts = request->rts();
             if (!change.dtr && !change.rts) {
                 return call.fail(invalid_field("dtr", "neither dtr nor rts is given; give one or both"));
             }
-            channel.port().set_signals(change, signals_reply(call, response));
-        }));
+            port.set_modem_lines(change, signals_reply(call, response));
+        });
 }
 
 grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::SendBreakRequest* request,
                                                  v1::SendBreakResponse* /*response*/) {
     return UnaryCall::start(environment_, {context, request}, Method::send_break, request->port(),
-                            unless_held([=](UnaryCall& call, hub::Channel& channel) {
+                            [=](UnaryCall& call, hub::PortHandle& port) {
                                 const auto duration = break_duration(request->has_duration(), request->duration());
                                 if (!duration) return call.fail(duration.error());
                                 const port::Deadline deadline = answer_by(context->deadline());
                                 call.when_cancelled([deadline] { deadline.let_pass(); });
-                                channel.port().send_break(*duration, deadline, [&call](const Result<void>& result) {
+                                port.send_break(*duration, deadline, [&call](const Result<void>& result) {
                                     if (!result) return call.fail(result.error());
                                     call.succeed();
                                 });
-                            }));
+                            });
 }
 
 grpc::ServerUnaryReactor* PortService::Flush(Context* context, const v1::FlushRequest* request,
                                              v1::FlushResponse* response) {
-    const auto flush = [=](UnaryCall& call, hub::Channel& channel) {
+    const auto flush = [=](UnaryCall& call, hub::PortHandle& port) {
         const auto direction = flush_direction(request->direction());
         if (!direction) return call.fail(direction.error());
         const auto reply = [&call, response](const Result<std::uint64_t>& discarded) {
@@ -175,9 +161,9 @@ grpc::ServerUnaryReactor* PortService::Flush(Context* context, const v1::FlushRe
             response->set_output_bytes_discarded(*discarded);
             call.succeed();
         };
-        channel.port().flush(*direction, reply, context->peer());
+        port.flush(*direction, reply);
     };
-    return UnaryCall::start(environment_, {context, request}, Method::flush, request->port(), unless_held(flush));
+    return UnaryCall::start(environment_, {context, request}, Method::flush, request->port(), flush);
 }
 
 }  // namespace vserd::rpc

@@ -19,10 +19,9 @@ void ReadStream::accepted() {
 
 void ReadStream::begin() {
     if (!request_valid_) return finish(invalid_field("", "the request is not a vser.v1.ReadRequest"));
-    const hub::Channel* channel = open(request_.port(), request_.from(), request_.encoding());
-    if (channel == nullptr) return;
-    end_offset_ = channel->log().next_offset();
-    end_event_ = channel->log().next_event();
+    if (!open(request_.port(), request_.from(), request_.encoding())) return;
+    end_offset_ = port()->log().next_offset();
+    end_event_ = port()->log().next_event();
     bytes_left_ = request_.max_bytes() == 0 ? std::numeric_limits<std::uint64_t>::max() : request_.max_bytes();
     send_headers();
 }

@@ -64,7 +64,9 @@ public:
     Impl(hub::Hub& hub, ServerOptions options)
         : options_(std::move(options)),
           admission_(options_.memory_max),
-          environment_{hub, hub.loop(), counters_, options_.info, std::chrono::steady_clock::now(), admission_} {}
+          session_(hub, {""}),
+          environment_{hub,       session_, session_.loop(), counters_, options_.info, std::chrono::steady_clock::now(),
+                       admission_} {}
 
     ~Impl() {
         if (stopper_.joinable()) stopper_.join();
@@ -89,6 +91,7 @@ private:
     RpcCounters counters_;
     ServerOptions options_;
     net::Admission admission_;
+    hub::Session session_;  ///< the server's own
     Environment environment_;
     ConsoleService console_{environment_};
     PortService ports_{environment_};
@@ -172,7 +175,7 @@ Result<void> Server::Impl::start() {
     builder.RegisterService(&admin_);
     builder.RegisterService(&reflection_);
     queue_ = builder.AddCompletionQueue();
-    host_.emplace(environment_, console_, *queue_, options_.streams_max);
+    host_.emplace(environment_, console_, *queue_);
     server_ = builder.BuildAndStart();
     if (!server_) {
         queue_->Shutdown();
@@ -181,7 +184,7 @@ Result<void> Server::Impl::start() {
         while (queue_->Next(&tag, &ok)) continue;
         return Error{Failure::io, 0, "listen", "the gRPC server did not start; see the log at level debug"};
     }
-    health_.emplace(environment_.hub, *server_->GetHealthCheckService());
+    health_.emplace(environment_.session, *server_->GetHealthCheckService());
     // They own themselves, and each that gets a call makes the next.
     new AttachStream(*host_);
     new ReadStream(*host_);

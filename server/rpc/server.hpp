@@ -8,11 +8,14 @@
 #include <string_view>
 #include <vector>
 
-#include "hub/hub.hpp"
 #include "net/certificate_store.hpp"
 #include "net/front_end.hpp"
 #include "rpc/counters.hpp"
 #include "rpc/server_info.hpp"
+
+namespace vserd::hub {
+class Hub;
+}
 
 namespace vserd::rpc {
 
@@ -22,7 +25,6 @@ struct ServerOptions {
     /// served besides. Owned by the server from start() on.
     std::vector<int> inherited;
     std::shared_ptr<const net::CertificateStore> certificates;  ///< null: no TLS; Unix sockets never use it
-    std::uint32_t streams_max = 4096;                           ///< byte streams at once, over all clients
     std::uint64_t memory_max = std::uint64_t{256} << 20;        ///< bytes that may be held for clients
     /// Told, on any thread, that a connection was closed, and why.
     std::function<void(const std::string& message)> warn = nullptr;

@@ -1,7 +1,5 @@
 #include "rpc/stream_host.hpp"
 
-#include <string>
-
 #include "rpc/completion_thread.hpp"
 
 namespace vserd::rpc {
@@ -10,19 +8,8 @@ void StreamHost::deliver_soon() { poller_->deliver_soon(); }
 
 std::optional<Error> StreamHost::enter(ByteStream& stream) {
     if (refusal_) return refusal_;
-    if (streams_count_ >= streams_max_) {
-        return Error{Failure::exhausted, 0, "streams_max",
-                     "the server has " + std::to_string(streams_count_) +
-                         " byte streams open, the most it takes ([server] streams_max); close some"};
-    }
-    ++streams_count_;
     streams_.push_back(stream);
     return std::nullopt;
-}
-
-void StreamHost::leave(ByteStream& stream) noexcept {
-    stream.unlink();
-    --streams_count_;
 }
 
 void StreamHost::finish_all(const Error& error) {

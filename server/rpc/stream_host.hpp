@@ -13,13 +13,12 @@ namespace vserd::rpc {
 class CompletionThread;
 class ConsoleService;
 
-/// Where the byte streams live: what they share, how many there are, and whether there may be more.
+/// Where the byte streams live: what they share, and how the last ones end.
 class StreamHost {
 public:
     /// All outlive the streams.
-    StreamHost(Environment& environment, ConsoleService& service, grpc::ServerCompletionQueue& queue,
-               std::uint32_t streams_max)
-        : environment_(environment), service_(service), queue_(queue), streams_max_(streams_max) {}
+    StreamHost(Environment& environment, ConsoleService& service, grpc::ServerCompletionQueue& queue)
+        : environment_(environment), service_(service), queue_(queue) {}
 
     Environment& environment() noexcept { return environment_; }
     ConsoleService& service() noexcept { return service_; }
@@ -31,7 +30,6 @@ public:
 
     /// Takes a stream whose call began, or says why not. Io thread.
     std::optional<Error> enter(ByteStream& stream);
-    void leave(ByteStream& stream) noexcept;  ///< io thread
     /// Ends all streams, and every one that enters from now on. Io thread.
     void finish_all(const Error& error);
 
@@ -45,11 +43,9 @@ private:
     Environment& environment_;
     ConsoleService& service_;
     grpc::ServerCompletionQueue& queue_;
-    const std::uint32_t streams_max_;
     CompletionThread* poller_ = nullptr;
     DataCache data_cache_;
     List streams_;
-    std::uint32_t streams_count_ = 0;
     std::optional<Error> refusal_;
     std::mutex mutex_;
     std::condition_variable gone_;

@@ -8,8 +8,9 @@
 namespace vserd::rpc {
 
 UnaryCall* UnaryCall::start(Environment& environment, Caller caller, Method method, Work work) {
-    auto* call = new UnaryCall(environment, method);
-    auto ticket = environment.admission.admit(caller.context->peer(), net::call_bytes, caller.request->ByteSizeLong());
+    const std::string peer = caller.context->peer();
+    auto* call = new UnaryCall(environment, method, peer);
+    auto ticket = environment.admission.admit(peer, net::call_bytes, caller.request->ByteSizeLong());
     if (!ticket) {
         call->refuse(ticket.error());
         return call;
@@ -23,9 +24,10 @@ UnaryCall* UnaryCall::start(Environment& environment, Caller caller, Method meth
                             PortWork work) {
     return start(environment, caller, method, [&port, work = std::move(work)](UnaryCall& call) {
         call.port_ = port;  // of the request, which lives as long as the call
-        const auto channel = call.environment_.hub.require(port);
-        if (!channel) return call.fail(channel.error());
-        work(call, **channel);
+        auto opened = call.session_.open(port);
+        if (!opened) return call.fail(opened.error());
+        call.handle_ = std::move(*opened);
+        work(call, call.handle_);
     });
 }
 

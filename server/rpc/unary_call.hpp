@@ -23,7 +23,7 @@ struct Caller {
 class UnaryCall final : public grpc::ServerUnaryReactor {
 public:
     using Work = std::function<void(UnaryCall&)>;
-    using PortWork = std::function<void(UnaryCall&, hub::Channel&)>;
+    using PortWork = std::function<void(UnaryCall&, hub::PortHandle&)>;
 
     /// Runs `work` on the io thread; it, or what it starts, must call succeed() or fail() once. A call that admission refuses
     /// ends here, and costs the io thread nothing.
@@ -40,11 +40,13 @@ public:
     /// Keeps what the call needs until it is over.
     void hold(std::shared_ptr<void> held) { held_ = std::move(held); }
     Environment& environment() const noexcept { return environment_; }
+    hub::Session& session() noexcept { return session_; }
     /// Accounts for a reply that may be large; false: fail with memory_refusal().
     [[nodiscard]] bool hold_bytes(std::size_t bytes) { return ticket_.grow(bytes); }
 
 private:
-    UnaryCall(Environment& environment, Method method) : environment_(environment), method_(method) {}
+    UnaryCall(Environment& environment, Method method, const std::string& peer)
+        : environment_(environment), method_(method), session_(environment.hub, {peer}) {}
     void OnCancel() override;  // a gRPC thread
     void OnDone() override;    // a gRPC thread
     void refuse(const Error& error);
@@ -52,6 +54,8 @@ private:
 
     Environment& environment_;
     const Method method_;
+    hub::Session session_;
+    hub::PortHandle handle_;  ///< before held_, which may use it to its end
     net::Ticket ticket_;
     bool refused_ = false;  ///< by admission, before the io thread knew
     std::string port_;

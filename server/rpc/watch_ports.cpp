@@ -50,8 +50,8 @@ void PortsWatch::start(net::Ticket ticket, const v1::WatchPortsRequest& request)
 void PortsWatch::begin() {
     if (const auto refusal = watchers_.enter(*this)) return finish(environment_.status_of(*refusal));
     for (const std::string& name : names_) {
-        const auto channel = environment_.hub.require(name);
-        if (!channel) return finish(environment_.status_of(channel.error(), {.port = name}));
+        const auto port = session_.open(name);
+        if (!port) return finish(environment_.status_of(port.error(), {.port = name}));
     }
     pump();
 }
@@ -100,16 +100,9 @@ void PortsWatch::queue(const SharedPortEvent& event) {
 
 /// The next port whose current state is still to be sent; null: none.
 const hub::Channel* PortsWatch::next_first_state() {
-    const auto& channels = environment_.hub.channels();
-    if (names_.empty()) {
-        const auto next = channels.upper_bound(first_state_sent_);
-        if (next == channels.end()) return nullptr;
-        first_state_sent_ = next->first;
-        return next->second.get();
-    }
-    for (auto name = names_.upper_bound(first_state_sent_); name != names_.end(); ++name) {
-        first_state_sent_ = *name;
-        if (const hub::Channel* channel = environment_.hub.find(*name)) return channel;
+    while (const hub::Channel* channel = session_.port_after(first_state_sent_)) {
+        first_state_sent_ = channel->name();
+        if (watches(channel->name())) return channel;
     }
     return nullptr;
 }
@@ -134,7 +127,7 @@ void PortsWatch::send(const EncodedPortEvent& event, std::uint64_t lost) {
 }
 
 PortsWatch* Watchers::start(const std::string& peer, const grpc::ByteBuffer& request) {
-    auto* watch = new PortsWatch(environment_, *this);  // owns itself
+    auto* watch = new PortsWatch(environment_, *this, peer);  // owns itself
     auto ticket = environment_.admission.admit(peer, net::stream_bytes, request.Length() * bytes_per_request_byte);
     v1::WatchPortsRequest parsed;
     if (!ticket) {
@@ -154,7 +147,7 @@ void Watchers::finish_all(const Error& error) {
 
 std::optional<Error> Watchers::enter(PortsWatch& watch) {
     if (refusal_) return refusal_;
-    if (watches_.empty()) environment_.hub.add_watcher(*this);
+    if (watches_.empty()) environment_.session.add_watcher(*this);
     watches_.push_back(watch);
     return std::nullopt;
 }
@@ -162,18 +155,18 @@ std::optional<Error> Watchers::enter(PortsWatch& watch) {
 void Watchers::leave(PortsWatch& watch) noexcept {
     if (!watch.is_linked()) return;
     watch.unlink();
-    if (watches_.empty()) environment_.hub.remove_watcher(*this);
+    if (watches_.empty()) environment_.session.remove_watcher(*this);
 }
 
-void Watchers::on_port_added(hub::Channel& channel) { publish(channel, state_of(channel)); }
+void Watchers::on_port_added(const hub::Channel& channel) { publish(channel, state_of(channel)); }
 
-void Watchers::on_port_event(hub::Channel& channel, const log::EventItem& event) {
+void Watchers::on_port_event(const hub::Channel& channel, const log::EventItem& event) {
     v1::PortEvent message = state_of(channel);
     to_proto(event, *message.mutable_event());
     publish(channel, message);
 }
 
-void Watchers::on_port_removed(hub::Channel& channel) {
+void Watchers::on_port_removed(const hub::Channel& channel) {
     v1::PortEvent message = state_of(channel);
     message.set_removed(true);
     publish(channel, message);

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "hub/port_watcher.hpp"
 #include "rpc/environment.hpp"
 #include "vser/v1/port_service.pb.h"
 
@@ -32,7 +33,8 @@ class PortsWatch final
     : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
-    PortsWatch(Environment& environment, Watchers& watchers) : environment_(environment), watchers_(watchers) {}
+    PortsWatch(Environment& environment, Watchers& watchers, const std::string& peer)
+        : environment_(environment), watchers_(watchers), session_(environment.hub, {peer}) {}
 
     /// The call ends here, on the gRPC thread that makes it; the io thread never hears of it.
     void refuse(const Error& error);
@@ -58,6 +60,7 @@ private:
 
     Environment& environment_;
     Watchers& watchers_;
+    hub::Session session_;
     net::Ticket ticket_;
     bool refused_ = false;
     std::set<std::string, std::less<>> names_;  ///< empty: all
@@ -85,10 +88,10 @@ private:
     std::optional<Error> enter(PortsWatch& watch);
     void leave(PortsWatch& watch) noexcept;
 
-    void on_port_added(hub::Channel& channel) override;
-    void on_port_event(hub::Channel& channel, const log::EventItem& event) override;
-    void on_port_removed(hub::Channel& channel) override;
-    void on_port_changed(hub::Channel& channel) override { on_port_added(channel); }  // how it is now
+    void on_port_added(const hub::Channel& channel) override;
+    void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
+    void on_port_removed(const hub::Channel& channel) override;
+    void on_port_changed(const hub::Channel& channel) override { on_port_added(channel); }  // how it is now
     void publish(const hub::Channel& channel, const ::vser::v1::PortEvent& event);
 
     Environment& environment_;

@@ -8,21 +8,9 @@
 namespace vserd {
 namespace {
 
-using hub::PendingWrite;
 using hub::Writer;
 
 class ChannelTest : public HubTest {};
-
-/// A write with the result it got.
-struct Write {
-    explicit Write(std::string_view text) : bytes(text) {
-        pending.bytes = as_bytes(bytes);
-        pending.done = [this](Result<void> outcome) { result = std::move(outcome); };
-    }
-    std::string bytes;
-    PendingWrite pending;
-    std::optional<Result<void>> result;
-};
 
 TEST_P(ChannelTest, AStoppedReaderCostsTheOthersNothingAndIsToldOfItsGap) {
     auto& channel = online_port(/*history_bytes=*/100'000);
@@ -206,14 +194,14 @@ TEST_P(ChannelTest, AReloadTouchesOnlyWhatChanged) {
 
 /// What a hub tells of its ports.
 struct Watcher : hub::PortWatcher {
-    void on_port_added(hub::Channel& /*channel*/) override {}
-    void on_port_event(hub::Channel& /*channel*/, const log::EventItem& event) override {
+    void on_port_added(const hub::Channel& /*channel*/) override {}
+    void on_port_event(const hub::Channel& /*channel*/, const log::EventItem& event) override {
         if (const auto* offline = std::get_if<port::WentOffline>(&event.event))
             offline_reasons += offline->reason + "\n";
     }
-    void on_port_removed(hub::Channel& /*channel*/) override { ++removed; }
-    void on_port_changed(hub::Channel& channel) override { description = channel.port().config().description; }
-    void on_port_refused(hub::Channel& /*channel*/, const Error& error) override { refusal = error.message; }
+    void on_port_removed(const hub::Channel& /*channel*/) override { ++removed; }
+    void on_port_changed(const hub::Channel& channel) override { description = channel.port().config().description; }
+    void on_port_refused(const hub::Channel& /*channel*/, const Error& error) override { refusal = error.message; }
 
     std::string offline_reasons;
     std::string description;
@@ -346,14 +334,14 @@ TEST_P(ChannelTest, AnUnknownNameAmongHundredsOfPortsCostsLittle) {
 TEST_P(ChannelTest, WatchersMayComeAndGoWhileTheyAreNotified) {
     struct Notified : hub::PortWatcher {
         explicit Notified(hub::Hub& watched) : hub(watched) {}
-        void on_port_added(hub::Channel& /*channel*/) override {
+        void on_port_added(const hub::Channel& /*channel*/) override {
             ++told;
             if (removes != nullptr) hub.remove_watcher(*removes);
             if (adds != nullptr) hub.add_watcher(*adds);
             removes = adds = nullptr;
         }
-        void on_port_event(hub::Channel& /*channel*/, const log::EventItem& /*event*/) override {}
-        void on_port_removed(hub::Channel& /*channel*/) override {}
+        void on_port_event(const hub::Channel& /*channel*/, const log::EventItem& /*event*/) override {}
+        void on_port_removed(const hub::Channel& /*channel*/) override {}
         hub::Hub& hub;
         Notified* removes = nullptr;
         Notified* adds = nullptr;

@@ -132,6 +132,17 @@ protected:
     std::string device_received_;
 };
 
+/// A write with the result it got.
+struct Write {
+    explicit Write(std::string_view text) : bytes(text) {
+        pending.bytes = as_bytes(bytes);
+        pending.done = [this](Result<void> outcome) { result = std::move(outcome); };
+    }
+    std::string bytes;
+    hub::PendingWrite pending;
+    std::optional<Result<void>> result;
+};
+
 /// Reads everything at once and keeps it as text.
 class Recorder : public hub::Sink {
 public:

@@ -38,7 +38,7 @@ RpcFaultRun::RpcFaultRun(std::uint64_t seed, const std::filesystem::path& direct
     constexpr std::array<unsigned, 4> levels{0, 20, 200, 700};
     engine_->set_faults({levels[dice(4)], levels[dice(4)], levels[dice(2)], levels[dice(2)]});
     loop_ = std::make_unique<io::Loop>(std::move(engine));
-    hub_ = std::make_unique<hub::Hub>(*loop_);
+    hub_ = std::make_unique<hub::Hub>(*loop_, nullptr, hub::SessionLimits{.streams_max = 12});
     settles_ = dice(3) != 0;
     actions_left_ = 10 + static_cast<unsigned>(dice(50));
     if (dice(4) != 0) device_.plug();
@@ -48,9 +48,8 @@ RpcFaultRun::RpcFaultRun(std::uint64_t seed, const std::filesystem::path& direct
     hub_->apply(config);
     channel_ = hub_->find("p");
     const std::string address = "unix:" + (directory / ("socket" + std::to_string(seed))).string();
-    server_ = rpc::Server::start(
-                  *hub_, {.listen = {address}, .inherited = {}, .certificates = nullptr, .streams_max = 12, .info = {}})
-                  .value();
+    server_ =
+        rpc::Server::start(*hub_, {.listen = {address}, .inherited = {}, .certificates = nullptr, .info = {}}).value();
     for (auto count = 1 + dice(2); count > 0; --count) clients_.emplace_back(address);
     deadline_ = steady_clock::now() + fault::patience;
 }

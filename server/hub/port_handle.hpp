@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "hub/channel.hpp"
+
+namespace vserd::hub {
+
+/// One port as one session uses it: its state, a reader, writes and control. Made by Session::open(). Becomes null when the
+/// port is removed or the hub closes it. A default-constructed handle is null too. Io thread only.
+///
+/// Everything that writes or changes the line asks check_access() first, here and nowhere else.
+class PortHandle {
+public:
+    PortHandle() = default;
+    PortHandle(Channel& channel, std::string client) : writer_(std::make_unique<Writer>(channel, std::move(client))) {}
+
+    explicit operator bool() const noexcept { return channel() != nullptr; }
+    /// The port's state. Requires: not null.
+    const Channel& operator*() const noexcept { return *channel(); }
+    const Channel* operator->() const noexcept { return channel(); }
+
+    /// As Channel::attach(). The reader may outlive the handle.
+    Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink);
+
+    /// As Writer::acquire_exclusive(). Destroying the handle releases the port.
+    Result<void> acquire_exclusive();
+    /// Whether this session may write and change the line now. Failure::refused with the holder as subject.
+    Result<void> check_access() const;
+    /// As Channel::submit(). `write` must be done or withdrawn before the handle is destroyed.
+    void submit(PendingWrite& write);
+
+    // The requests of port::Port. Each replies with a failure of check_access(), or unavailable where the handle is null.
+    /// A value that the port cannot take is rejected even while the device is disconnected.
+    void change_settings(const line::SettingsChange& change, const port::Deadline& deadline,
+                         const port::Reply<line::Settings>& reply);
+    void set_modem_lines(const line::SignalChange& change, const port::Reply<line::Signals>& reply);
+    void send_break(std::chrono::milliseconds duration, const port::Deadline& deadline, const port::Reply<void>& reply);
+    void flush(line::FlushDirection direction, const port::Reply<std::uint64_t>& reply);
+
+    // Anybody may ask for these.
+    void read_modem_lines(const port::Reply<line::Signals>& reply);
+    /// Updates settings() from the device, then calls `done`; at once where the handle is null.
+    void look(std::function<void()> done);
+
+private:
+    Channel* channel() const noexcept { return writer_ != nullptr ? writer_->channel() : nullptr; }
+
+    std::unique_ptr<Writer> writer_;
+};
+
+}  // namespace vserd::hub

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "log/byte_log.hpp"
+
+namespace vserd::hub {
+
+class Channel;
+
+/// Receives the changes of every port (WatchPorts, health, journal). Called on the io thread; may add or remove watchers
+/// inside a call. To use a port, a face opens it through its Session.
+class PortWatcher {
+public:
+    virtual ~PortWatcher() = default;
+    virtual void on_port_added(const Channel& channel) = 0;
+    virtual void on_port_event(const Channel& channel, const log::EventItem& event) = 0;
+    virtual void on_port_removed(const Channel& channel) = 0;  ///< the channel is valid during the call
+    /// A reload changed the port in place. Changes that are events of the log are reported separately, when they are in force.
+    virtual void on_port_changed(const Channel& /*channel*/) {}
+    /// The content of the port's log is lost: its file was truncated.
+    virtual void on_port_log_cut(const Channel& /*channel*/) {}
+    /// The line rejected the settings of a reload.
+    virtual void on_port_refused(const Channel& /*channel*/, const Error& /*error*/) {}
+};
+
+}  // namespace vserd::hub

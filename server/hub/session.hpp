@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "hub/port_handle.hpp"
+
+namespace vserd::hub {
+
+class DeliveryHistogram;
+class Hub;
+class PortWatcher;
+
+/// Who is asking.
+struct Identity {
+    std::string peer;         ///< the address of the connection
+    std::string client = {};  ///< the name that the client gave, fit to be shown to others; empty: none
+};
+
+/// One of the byte streams that a hub takes at once ([server] streams_max), until it is destroyed.
+struct StreamRelease {
+    void operator()(std::uint32_t* streams) const noexcept { --*streams; }
+};
+using StreamSlot = std::unique_ptr<std::uint32_t, StreamRelease>;
+
+/// One identity connected through one face: the only way from a face to a port. May be made on any thread; everything else
+/// on the io thread only.
+class Session {
+public:
+    /// `hub` outlives the session.
+    Session(Hub& hub, Identity identity) : hub_(hub), identity_(std::move(identity)) {}
+
+    const Identity& identity() const noexcept { return identity_; }
+
+    /// Visits all ports in the order of their names.
+    void for_each_port(const std::function<void(const Channel&)>& visit) const;
+    /// The first port after that name; null: none.
+    const Channel* port_after(std::string_view name) const noexcept;
+    /// Failure::not_found with the closest name in the message; invalid_argument (subject "port") for an empty name.
+    Result<PortHandle> open(std::string_view port);
+    /// To be held by a stream of bytes as long as it runs. Failure::exhausted (subject "streams_max").
+    Result<StreamSlot> open_stream();
+
+    void add_watcher(PortWatcher& watcher);
+    void remove_watcher(PortWatcher& watcher) noexcept;
+
+    io::Loop& loop() const noexcept;
+    bool shutting_down() const noexcept;
+    /// Counts how long bytes took from the device to this face's clients.
+    DeliveryHistogram& delivery() noexcept;
+
+private:
+    std::string client_name() const;
+
+    Hub& hub_;
+    Identity identity_;
+};
+
+}  // namespace vserd::hub
