@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "hub/port_handle.hpp"
+#include "io/loop.hpp"
 
 namespace vserd::hub {
 
