@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <exception>
 #include <filesystem>
 #include <optional>
 #include <thread>
@@ -342,7 +342,9 @@ void Daemon::Impl::stop(int exit_code) {
     if (supervision_) supervision_->stopping();
     for (const auto& each : front_ends_) each->announce_stop();
     end_if_it_hangs();
-    boost::asio::co_spawn(loop_->context(), shut_down(), boost::asio::detached);
+    boost::asio::co_spawn(loop_->context(), shut_down(), [](const std::exception_ptr& failure) {
+        if (failure) std::rethrow_exception(failure);
+    });
 }
 
 /// The devices are received from until the last step.

@@ -107,6 +107,8 @@ void Channel::interrupt(const std::string& why) {
 }
 
 void Channel::stop(std::function<void()> done) {
+    // Now, because a new port of the same name may have its device stored before this one has closed.
+    stopped_with_device_kept_ = keeps_descriptor();
     stopped_ = true;
     for (Writer& writer : writers_) writer.channel_ = nullptr;
     writers_.clear();
@@ -302,7 +304,9 @@ void Channel::on_descriptor(int fd) {
     fd >= 0 ? keeper_->device_opened(name(), fd) : keeper_->device_lost(name());
 }
 
-bool Channel::keeps_descriptor() const { return keeper_ != nullptr && keeper_->keeps_device(name()); }
+bool Channel::keeps_descriptor() const {
+    return stopped_ ? stopped_with_device_kept_ : keeper_ != nullptr && keeper_->keeps_device(name());
+}
 
 void Channel::on_transmit_change() {
     if (port_.state() == port::PortState::offline) {

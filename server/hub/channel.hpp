@@ -204,6 +204,7 @@ private:
     bool left_online_ = false;  ///< the log was taken over from a process that had the device open
     bool writes_refused_ = false;
     bool stopped_ = false;
+    bool stopped_with_device_kept_ = false;  ///< the service manager has its descriptor for the next process
     std::uint32_t cuts_told_ = 0;
 };
 

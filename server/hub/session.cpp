@@ -9,6 +9,8 @@ void Session::for_each_port(const std::function<void(const Channel&)>& visit) co
     for (const auto& [name, channel] : hub_.channels()) visit(*channel);
 }
 
+const Channel* Session::find(std::string_view port) const noexcept { return hub_.find(port); }
+
 const Channel* Session::port_after(std::string_view name) const noexcept {
     const auto next = hub_.channels().upper_bound(name);
     return next == hub_.channels().end() ? nullptr : next->second.get();

@@ -39,6 +39,8 @@ public:
 
     /// Visits all ports in the order of their names.
     void for_each_port(const std::function<void(const Channel&)>& visit) const;
+    /// Null: there is none of that name.
+    const Channel* find(std::string_view port) const noexcept;
     /// The first port after that name; null: none.
     const Channel* port_after(std::string_view name) const noexcept;
     /// Failure::not_found with the closest name in the message; invalid_argument (subject "port") for an empty name.

@@ -3,7 +3,6 @@
 #include <prometheus/text_serializer.h>
 
 #include <charconv>
-#include <optional>
 #include <utility>
 
 #include "metrics/collector.hpp"
@@ -27,12 +26,12 @@ public:
         : addresses_{std::move(address)},
           port_(port_of(sockets.front().address())),
           collector_(std::move(sources)),
-          server_(std::in_place, std::move(sockets), [this] { return render(); }) {}
+          server_(std::move(sockets), [this] { return render(); }) {}
 
     int port() const noexcept { return port_; }
     const std::vector<std::string>& addresses() const noexcept { return addresses_; }
-    std::vector<net::Refused> refused() const { return {{"connections_max", server_->evicted()}}; }
-    void stop() { server_.reset(); }
+    std::vector<net::Refused> refused() const { return {{"connections_max", server_.evicted()}}; }
+    void stop() { server_.stop(); }
 
 private:
     std::string render() const { return serializer_.Serialize(collector_.collect(refused())); }
@@ -41,7 +40,7 @@ private:
     const int port_;
     const Collector collector_;
     const prometheus::TextSerializer serializer_;
-    std::optional<HttpServer> server_;  // last: its thread uses the others
+    HttpServer server_;  // last: its thread uses the others
 };
 
 Result<std::unique_ptr<Exporter>> Exporter::start(const std::string& address, Sources sources) {

@@ -30,7 +30,8 @@ HttpServer::HttpServer(std::vector<net::ListenSocket> sockets, std::function<std
     ::pthread_setname_np(thread_.native_handle(), "vserd-metrics");
 }
 
-HttpServer::~HttpServer() {
+void HttpServer::stop() {
+    if (!thread_.joinable()) return;
     context_.stop();
     thread_.join();
     const auto sessions = std::exchange(sessions_, {});
@@ -38,6 +39,7 @@ HttpServer::~HttpServer() {
     for (Listener& listener : listeners_) listener.ready.release();
     context_.restart();
     context_.poll();  // the handlers of what was closed hold the sessions
+    listeners_.clear();
 }
 
 void HttpServer::accept(Listener& listener) {

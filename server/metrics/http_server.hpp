@@ -29,10 +29,12 @@ class HttpServer {
 public:
     /// `body` renders one answer, on the server's thread.
     HttpServer(std::vector<net::ListenSocket> sockets, std::function<std::string()> body);
-    ~HttpServer();  ///< closes every connection
+    ~HttpServer() { stop(); }
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
+    /// Closes every connection and ends the thread, if it has not before.
+    void stop();
     /// Connections that were closed because there were too many. Any thread.
     std::uint64_t evicted() const noexcept { return evicted_.load(std::memory_order_relaxed); }
 

@@ -100,9 +100,14 @@ void PortsWatch::queue(const SharedPortEvent& event) {
 
 /// The next port whose current state is still to be sent; null: none.
 const hub::Channel* PortsWatch::next_first_state() {
-    while (const hub::Channel* channel = session_.port_after(first_state_sent_)) {
-        first_state_sent_ = channel->name();
-        if (watches(channel->name())) return channel;
+    if (names_.empty()) {
+        const hub::Channel* channel = session_.port_after(first_state_sent_);
+        if (channel != nullptr) first_state_sent_ = channel->name();
+        return channel;
+    }
+    for (auto name = names_.upper_bound(first_state_sent_); name != names_.end(); ++name) {
+        first_state_sent_ = *name;
+        if (const hub::Channel* channel = session_.find(*name)) return channel;
     }
     return nullptr;
 }
