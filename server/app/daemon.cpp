@@ -121,7 +121,7 @@ private:
     void stop(int exit_code);
     boost::asio::awaitable<void> shut_down();
     void end_if_it_hangs();
-    void save(std::function<void()> done);
+    void save(const std::function<void()>& done);
 
     DaemonOptions options_;
     MemoryTrimmer trimmer_;
@@ -370,7 +370,7 @@ void Daemon::Impl::end_if_it_hangs() {
 }
 
 /// Writes to the disk what has gathered for it while the devices are still read, so that little is left for the end.
-void Daemon::Impl::save(std::function<void()> done) {
+void Daemon::Impl::save(const std::function<void()>& done) {
     if (!keeper_->folder()) return done();
     auto saver = base::start_thread([this, done] {
         static_cast<void>(keeper_->folder().sync());  // the last one is the one that counts

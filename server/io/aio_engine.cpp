@@ -45,7 +45,7 @@ Error aio_refusal(const std::string& what, int errno_value) {
 /// The number of a thread that could be given the signal and would swallow it; empty where there is none.
 std::string thread_that_takes_the_signal() {
     for (const int thread : base::numbers_in("/proc/self/task")) {
-        const std::string number = std::to_string(thread);
+        std::string number = std::to_string(thread);
         std::ifstream status("/proc/self/task/" + number + "/status");
         for (std::string line; std::getline(status, line);) {
             if (!line.starts_with("SigBlk:")) continue;

@@ -19,13 +19,21 @@ ERROR_IN = re.compile(r"^(/[^:\n]+):\d+:\d+: error: .*\[clang-diagnostic-error\]
 NOISE = re.compile(r"^(?:\d+ warnings? (?:and \d+ errors? )?generated\.|Suppressed .*|Use -header-filter.*)\n", re.MULTILINE)
 
 
+def sources_of(entry):
+    """The source of an entry; those that it includes if CMake made it to compile a library as one unit."""
+    source = os.path.normpath(os.path.join(entry["directory"], entry["file"]))
+    if not re.fullmatch(r"unity_\d+_cxx\.cxx", os.path.basename(source)):
+        return [source]
+    with open(source, encoding="utf-8") as file:
+        return re.findall(r'^#include "(.+)"$', file.read(), re.MULTILINE)
+
+
 def groups_of(build, wanted):
     """folder -> [(source, flags)] for every source of ours in the compilation database."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         entries = json.load(file)
     groups = {}
-    for entry in entries:
-        source = os.path.normpath(os.path.join(entry["directory"], entry["file"]))
+    for entry, source in ((entry, source) for entry in entries for source in sources_of(entry)):
         path = os.path.relpath(source, ROOT)
         folder = os.path.dirname(path)
         if path.startswith(FOLDERS) and (not wanted or folder in wanted):
