@@ -1,11 +1,13 @@
 #include "io/aio_engine.hpp"
 
 #include <aio.h>
+#include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cerrno>
 #include <fstream>
 #include <limits>
@@ -23,6 +25,8 @@ namespace {
 constexpr int threads_max = 4;
 /// They stay: where one ends, another may not be granted.
 constexpr int thread_idle_seconds = std::numeric_limits<int>::max();
+/// Operation::state of an operation that was started and has not completed.
+constexpr std::uint32_t outstanding = 1;
 /// One lio_listio takes at most so many.
 constexpr std::size_t batch_max = 64;
 
@@ -58,11 +62,23 @@ std::string thread_that_takes_the_signal() {
 
 }  // namespace
 
+/// One direction of one descriptor.
 struct AioEngine::Request {
-    aiocb block{};  // stays put until it has completed
-    Key key = 0;
+    enum class State : std::uint8_t {
+        idle,
+        waiting,    // for its descriptor
+        queued,     // for submit()
+        moving,     // a thread has it
+        canceling,  // the same, and it is canceled
+        done,       // drain() completes it
+    };
+
+    Slot slot = 0;
     OperationKind kind = OperationKind::read;
-    bool stream = false;
+    State state = State::idle;
+    bool may_work = true;  // it has not been exhausted since it was last ready
+    Operation* op = nullptr;
+    aiocb block{};
 };
 
 Result<std::unique_ptr<Engine>> AioEngine::create() {
@@ -76,7 +92,7 @@ Result<std::unique_ptr<Engine>> AioEngine::create() {
                      "aio: thread " + thread + " does not block SIGURG; block it before the first thread starts"};
     }
     size_the_library();
-    auto set = create_set();
+    auto set = EpollSet::create();
     if (!set) return set.error();
     sigset_t signals;
     sigemptyset(&signals);
@@ -84,15 +100,14 @@ Result<std::unique_ptr<Engine>> AioEngine::create() {
     base::Fd completions{::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)};
     if (!completions) return aio_refusal("signalfd", errno);
     std::unique_ptr<AioEngine> engine{new AioEngine{std::move(*set), std::move(completions)}};
-    if (auto hosted = engine->host(engine->signals_.get()); !hosted) return hosted.error();
+    if (auto added = engine->set_.add_silent(engine->signals_.get()); !added) return added.error();
     return std::unique_ptr<Engine>{std::move(engine)};
 }
 
-AioEngine::AioEngine(base::Fd epoll, base::Fd signals) noexcept
-    : EpollEngine(std::move(epoll)), signals_(std::move(signals)) {}
+AioEngine::AioEngine(EpollSet set, base::Fd signals) noexcept : set_(std::move(set)), signals_(std::move(signals)) {}
 
 AioEngine::~AioEngine() {
-    for (Request* request : under_way_) {
+    for (Request* request : moving_) {
         const std::array<const aiocb*, 1> one{&request->block};
         ::aio_cancel(request->block.aio_fildes, &request->block);
         while (::aio_error(&request->block) == EINPROGRESS) ::aio_suspend(one.data(), 1, nullptr);
@@ -100,70 +115,198 @@ AioEngine::~AioEngine() {
     }
 }
 
-AioEngine::Request& AioEngine::request(Key key, OperationKind kind) {
-    const std::size_t place = std::size_t{slot_of(key)} * 2 + static_cast<std::size_t>(kind);
-    if (place >= requests_.size()) requests_.resize(place + 1);
-    if (!requests_[place]) requests_[place] = std::make_unique<Request>();
-    requests_[place]->key = key;
-    requests_[place]->kind = kind;
-    return *requests_[place];
-}
-
-std::optional<Transfer> AioEngine::transfer(Key key, int fd, const Operation& op, bool stream) noexcept {
-    Request& wanted = request(key, op.kind);
-    wanted.stream = stream;
-    aiocb& block = wanted.block;
-    block = {};
-    block.aio_fildes = fd;
-    block.aio_buf = op.data;
-    block.aio_nbytes = op.kind == OperationKind::read ? std::min(op.size, read_gather_bytes_max) : op.size;
-    block.aio_lio_opcode = op.kind == OperationKind::read ? LIO_READ : LIO_WRITE;
-    block.aio_sigevent.sigev_notify = SIGEV_SIGNAL;
-    block.aio_sigevent.sigev_signo = aio_signal;
-    wanted_.push_back(&wanted);
-    return std::nullopt;
-}
-
-void AioEngine::hasten(Key key, OperationKind kind) noexcept {
-    aiocb& block = request(key, kind).block;
-    ::aio_cancel(block.aio_fildes, &block);
-}
-
-void AioEngine::submit() noexcept {
-    std::array<aiocb*, batch_max> batch{};
-    for (std::size_t at = 0; at < wanted_.size();) {
-        std::size_t count = 0;
-        for (; count < batch.size() && at + count < wanted_.size(); ++count) batch[count] = &wanted_[at + count]->block;
-        ::lio_listio(LIO_NOWAIT, batch.data(), static_cast<int>(count), nullptr);
-        at += count;
+Result<Slot> AioEngine::attach(int fd) {
+    if (const auto served = check_nonblocking(fd); !served) return served.error();
+    if (free_.empty()) {
+        if (entries_.size() == slots_max) return too_many_descriptors();
+        free_.reserve(entries_.size() + 1);  // so that detach() never allocates
+        entries_.emplace_back();
+        free_.push_back(static_cast<Slot>(entries_.size() - 1));
     }
-    under_way_.insert(under_way_.end(), wanted_.begin(), wanted_.end());
-    wanted_.clear();
+    const Slot slot = free_.back();
+    if (auto added = set_.add(key_of(slot), fd); !added) return added.error();
+    free_.pop_back();
+    Entry& entry = entries_[slot];
+    entry.fd = fd;
+    entry.stream = reads_as_stream(fd);
+    entry.hung_up = false;
+    entry.unwatchable_errno = 0;
+    for (const OperationKind kind : {OperationKind::read, OperationKind::write}) {
+        auto& request = entry.requests[static_cast<std::size_t>(kind)];
+        if (!request) request = std::make_unique<Request>();
+        request->slot = slot;
+        request->kind = kind;
+        request->may_work = true;
+    }
+    return slot;
+}
+
+void AioEngine::detach(Slot slot) noexcept {
+    Entry& entry = entries_[slot];
+    assert(entry.fd >= 0);
+    for (const auto& request : entry.requests) assert(request->state == Request::State::idle);
+    set_.remove(std::exchange(entry.fd, -1));
+    ++entry.generation;
+    free_.push_back(slot);
+}
+
+AioEngine::Request& AioEngine::request_of(const Operation& op) noexcept {
+    return *entries_[op.slot].requests[static_cast<std::size_t>(op.kind)];
+}
+
+void AioEngine::start(Operation& op) noexcept {
+    assert(op.slot < entries_.size() && op.size > 0 && op.complete != nullptr);
+    Request& request = request_of(op);
+    assert(entries_[op.slot].fd >= 0 && request.state == Request::State::idle);
+    op.state = outstanding;
+    request.op = &op;
+    request.may_work ? queue(request) : wait_for_device(request);
+}
+
+void AioEngine::cancel(Operation& op) noexcept {
+    if (op.state != outstanding) return;
+    Request& request = request_of(op);
+    // The attempt that found nothing may have taken the last report of what comes: the next operation looks for itself.
+    request.may_work = true;
+    switch (request.state) {
+        case Request::State::queued:
+            queued_.erase(std::find(queued_.begin(), queued_.end(), &request));
+            [[fallthrough]];
+        case Request::State::waiting: return set_done(request, -ECANCELED);
+        case Request::State::moving:
+            request.state = Request::State::canceling;
+            ::aio_cancel(request.block.aio_fildes, &request.block);
+            return;
+        case Request::State::idle:
+        case Request::State::canceling:
+        case Request::State::done: return;
+    }
+}
+
+void AioEngine::retry(Slot slot) noexcept {
+    for (const auto& request : entries_[slot].requests) wake(*request);
+}
+
+void AioEngine::queue(Request& request) noexcept {
+    request.state = Request::State::queued;
+    queued_.push_back(&request);
+}
+
+void AioEngine::wake(Request& request) noexcept {
+    request.may_work = true;
+    if (request.state == Request::State::waiting) queue(request);
+}
+
+void AioEngine::set_done(Request& request, ssize_t result) noexcept {
+    request.state = Request::State::done;
+    request.op->result = result;
+    done_.push_back(&request);
+}
+
+std::size_t AioEngine::drain() noexcept {
+    collect();
+    std::size_t completions = 0;
+    std::size_t bytes = 0;
+    while (!done_.empty() && completions < drain_operations_max && bytes < drain_bytes_max) {
+        Request& request = *done_.front();
+        done_.pop_front();
+        Operation& op = *std::exchange(request.op, nullptr);
+        request.state = Request::State::idle;
+        op.state = 0;
+        if (op.result > 0) bytes += static_cast<std::size_t>(op.result);
+        ++completions;
+        op.complete(op, op.result);  // the operation may be gone when this returns
+    }
+    submit();
+    return completions;
 }
 
 void AioEngine::collect() noexcept {
-    EpollEngine::collect();
+    set_.collect([this](EpollSet::Key key, unsigned events) { became_ready(key, events); });
     signalfd_siginfo signal{};
     const ssize_t ignored = ::read(signals_.get(), &signal, sizeof signal);  // before the look, or one would be missed
     static_cast<void>(ignored);
-    under_way_.erase(
-        std::remove_if(under_way_.begin(), under_way_.end(), [this](Request* request) { return complete(*request); }),
-        under_way_.end());
+    moving_.erase(
+        std::remove_if(moving_.begin(), moving_.end(), [this](Request* request) { return take_result(*request); }),
+        moving_.end());
 }
 
-/// Returns whether it has completed.
-bool AioEngine::complete(Request& request) noexcept {
+void AioEngine::became_ready(EpollSet::Key key, unsigned poll_events) noexcept {
+    const auto slot = static_cast<Slot>(key);
+    Entry& entry = entries_[slot];
+    if (entry.fd < 0 || key != key_of(slot)) return;  // of an earlier user of the slot
+    constexpr unsigned ended = POLLHUP | POLLERR;
+    // The end may follow the last bytes, and this may be the only report of it: read until it shows.
+    if ((poll_events & (POLLRDHUP | ended)) != 0) entry.stream = false;
+    entry.hung_up = (poll_events & POLLHUP) != 0;
+    if ((poll_events & (POLLIN | POLLPRI | POLLRDHUP | ended)) != 0) wake(*entry.requests[0]);
+    if ((poll_events & (POLLOUT | ended)) != 0) wake(*entry.requests[1]);
+}
+
+/// Returns whether the threads have completed it.
+bool AioEngine::take_result(Request& request) noexcept {
     const int errno_value = ::aio_error(&request.block);
     if (errno_value == EINPROGRESS) return false;
     const ssize_t size = ::aio_return(&request.block);
     const ssize_t result = errno_value != 0 ? -errno_value : size;
     Transfer moved{-EAGAIN, false};
     if (result != -EINTR) {
-        moved = request.kind == OperationKind::read ? read_outcome(result, request.block.aio_nbytes, request.stream)
-                                                    : write_outcome(result);
+        moved = request.kind == OperationKind::read
+                    ? read_outcome(result, request.block.aio_nbytes, entries_[request.slot].stream)
+                    : write_outcome(result);
     }
-    transferred(request.key, request.kind, moved);
+    complete_or_wait(request, moved);
     return true;
+}
+
+void AioEngine::complete_or_wait(Request& request, Transfer moved) noexcept {
+    const Entry& entry = entries_[request.slot];
+    if (!moved.exhausted) request.may_work = true;
+    if (moved.result != -EAGAIN) return set_done(request, moved.result);
+    if (request.state == Request::State::canceling) return set_done(request, -ECANCELED);
+    if (entry.unwatchable_errno != 0) return set_done(request, -entry.unwatchable_errno);
+    // A full pty master whose other end has closed reports EAGAIN and POLLHUP for ever.
+    if (entry.hung_up && request.kind == OperationKind::write) return set_done(request, -EIO);
+    request.may_work ? queue(request) : wait_for_device(request);
+}
+
+void AioEngine::wait_for_device(Request& request) noexcept {
+    request.state = Request::State::waiting;
+    if (request.kind == OperationKind::read) return;  // watched since attach()
+    Entry& entry = entries_[request.slot];
+    entry.unwatchable_errno = set_.wait_for_room(key_of(request.slot));
+    if (entry.unwatchable_errno != 0) retry(request.slot);
+}
+
+void AioEngine::prepare(Request& request) noexcept {
+    request.state = Request::State::moving;
+    request.may_work = false;  // a report that comes from here on may be of what the transfer leaves
+    const bool reads = request.kind == OperationKind::read;
+    aiocb& block = request.block;
+    block = {};
+    block.aio_fildes = entries_[request.slot].fd;
+    block.aio_buf = request.op->data;
+    block.aio_nbytes = reads ? std::min(request.op->size, read_gather_bytes_max) : request.op->size;
+    block.aio_lio_opcode = reads ? LIO_READ : LIO_WRITE;
+    block.aio_sigevent.sigev_notify = SIGEV_SIGNAL;
+    block.aio_sigevent.sigev_signo = aio_signal;
+}
+
+void AioEngine::submit() noexcept {
+    std::array<aiocb*, batch_max> batch{};
+    std::size_t left = drain_operations_max;
+    while (!queued_.empty() && left > 0) {
+        std::size_t count = 0;
+        for (; count < batch.size() && !queued_.empty(); ++count) {
+            Request& request = *queued_.front();
+            queued_.pop_front();
+            prepare(request);
+            batch[count] = &request.block;
+            moving_.push_back(&request);
+        }
+        ::lio_listio(LIO_NOWAIT, batch.data(), static_cast<int>(count), nullptr);
+        left -= std::min(left, count);
+    }
 }
 
 }  // namespace vserd::io

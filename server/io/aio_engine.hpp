@@ -1,45 +1,73 @@
 #pragma once
 
+#include <array>
+#include <deque>
 #include <memory>
 #include <vector>
 
-#include "io/epoll_engine.hpp"
+#include "base/fd.hpp"
+#include "io/engine.hpp"
+#include "io/epoll_set.hpp"
+#include "io/transfer.hpp"
 
 namespace vserd::io {
 
-/// POSIX AIO: helper threads of the C library read and write, and a signal says that some request has completed.
+/// POSIX AIO: helper threads of the C library read and write, and a signal reports that some request has completed.
 ///
-/// The descriptors are non-blocking, where aio_read does not wait but fails with EAGAIN, so an epoll set tells when to
-/// submit; requests of one drain() leave in one lio_listio. No request waits for its device, so cancel is prompt, a
-/// read does not hold up a write on the same descriptor, and a handful of threads serves any number of ports.
-class AioEngine final : public EpollEngine {
+/// The descriptors are non-blocking, so aio_read fails with EAGAIN instead of waiting, and an epoll set reports when to
+/// submit. Requests of one drain() leave in one lio_listio. No request waits for its device: cancel is prompt, a read does
+/// not delay a write on the same descriptor, and four threads serve any number of ports.
+class AioEngine final : public Engine {
 public:
     static Result<std::unique_ptr<Engine>> create();
-    ~AioEngine() override;  ///< waits for what the threads are doing: it is in the callers' memory
+    ~AioEngine() override;  ///< waits for the threads, which work in the callers' memory
 
     std::string_view name() const noexcept override { return "aio"; }
-    /// Requests that the threads have not completed yet, or that collect() has not seen.
-    std::size_t requests_under_way() const noexcept { return under_way_.size(); }
+    int wait_fd() const noexcept override { return set_.fd(); }
+    Result<Slot> attach(int fd) override;
+    void detach(Slot slot) noexcept override;
+    void start(Operation& op) noexcept override;
+    void cancel(Operation& op) noexcept override;
+    void retry(Slot slot) noexcept override;
+    std::size_t drain() noexcept override;
+    bool pending() const noexcept override { return !done_.empty() || !queued_.empty() || set_.has_more(); }
+
+    /// Requests that the threads have not completed yet, or that drain() has not seen.
+    std::size_t requests_under_way() const noexcept { return moving_.size(); }
 
 private:
     struct Request;
+    struct Entry {
+        int fd = -1;
+        std::uint32_t generation = 0;
+        std::array<std::unique_ptr<Request>, 2> requests;  // by OperationKind; they stay put while a thread works
+        bool stream = false;                               // a short read leaves nothing behind
+        bool hung_up = false;                              // as the last report had it
+        int unwatchable_errno = 0;                         // the set cannot watch it for writing
+    };
 
-    AioEngine(base::Fd epoll, base::Fd signals) noexcept;
-    AioEngine(const AioEngine&) = delete;
+    AioEngine(EpollSet set, base::Fd signals) noexcept;
 
-    std::optional<Transfer> transfer(Key key, int fd, const Operation& op, bool stream) noexcept override;
-    void hasten(Key key, OperationKind kind) noexcept override;
-    void collect() noexcept override;
-    void submit() noexcept override;
-    bool can_collect() const noexcept override { return !wanted_.empty() || EpollEngine::can_collect(); }
+    EpollSet::Key key_of(Slot slot) const noexcept { return EpollSet::Key{entries_[slot].generation} << 32 | slot; }
+    Request& request_of(const Operation& op) noexcept;
+    void queue(Request& request) noexcept;
+    void wake(Request& request) noexcept;
+    void became_ready(EpollSet::Key key, unsigned poll_events) noexcept;
+    void collect() noexcept;
+    bool take_result(Request& request) noexcept;
+    void complete_or_wait(Request& request, Transfer moved) noexcept;
+    void wait_for_device(Request& request) noexcept;
+    void set_done(Request& request, ssize_t result) noexcept;
+    void submit() noexcept;
+    void prepare(Request& request) noexcept;
 
-    Request& request(Key key, OperationKind kind);
-    bool complete(Request& request) noexcept;
-
+    EpollSet set_;
     base::Fd signals_;
-    std::vector<std::unique_ptr<Request>> requests_;  // by slot and kind, made at the first use
-    std::vector<Request*> wanted_;                    // to be submitted
-    std::vector<Request*> under_way_;
+    std::vector<Entry> entries_;
+    std::vector<Slot> free_;
+    std::deque<Request*> queued_;  // for the next submit()
+    std::vector<Request*> moving_;
+    std::deque<Request*> done_;  // to be completed by drain()
 };
 
 }  // namespace vserd::io

@@ -18,6 +18,12 @@ inline constexpr std::size_t read_gather_bytes_max = std::size_t{64} << 10;
 /// A first read of at least this many bytes is followed by more reads until EAGAIN; a smaller one is delivered at once.
 inline constexpr std::size_t read_gather_threshold_bytes = 512;
 
+/// The most one drain() does before it returns with pending() true, so that timers and other handlers get their turn.
+inline constexpr std::size_t drain_operations_max = 256;
+inline constexpr std::size_t drain_bytes_max = std::size_t{256} << 10;
+/// The most descriptors one engine serves.
+inline constexpr std::size_t slots_max = 1 << 16;
+
 enum class OperationKind : std::uint8_t { read, write };
 
 /// One read or write, owned by the caller, which keeps it and its buffer in place from start() until it completes.

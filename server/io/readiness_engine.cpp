@@ -1,6 +1,5 @@
 #include "io/readiness_engine.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 
 #include <cassert>
@@ -11,29 +10,18 @@ namespace {
 
 // Operation::state, while the operation is ours.
 constexpr std::uint32_t idle = 0;
-constexpr std::uint32_t waiting = 1;     // for its descriptor
-constexpr std::uint32_t queued = 2;      // for an attempt in drain()
-constexpr std::uint32_t canceled = 3;    // queued, to be completed without an attempt
-constexpr std::uint32_t moving = 4;      // its transfer is under way
-constexpr std::uint32_t hastened = 5;    // the same, and it is canceled
-constexpr std::uint32_t moved_all = 6;   // queued: its transfer has ended with Operation::result
-constexpr std::uint32_t moved_last = 7;  // the same, and the descriptor was exhausted by it
+constexpr std::uint32_t waiting = 1;   // for its descriptor
+constexpr std::uint32_t queued = 2;    // for an attempt in drain()
+constexpr std::uint32_t canceled = 3;  // queued, to be completed without an attempt
 
 constexpr std::uint32_t generation_mask = (1U << 24) - 1;
 
 }  // namespace
 
 Result<Slot> ReadinessEngine::attach(int fd) {
-    const int flags = ::fcntl(fd, F_GETFL);
-    if (flags < 0) return errno_error("attach descriptor " + std::to_string(fd));
-    if ((flags & O_NONBLOCK) == 0) {
-        return Error{Failure::invalid_argument, EINVAL, "fd", "attach: open the descriptor with O_NONBLOCK"};
-    }
+    if (const auto served = check_nonblocking(fd); !served) return served.error();
     if (free_.empty()) {
-        if (entries_.size() == slots_max) {
-            return Error{Failure::exhausted, 0, "slots_max",
-                         "an engine serves at most " + std::to_string(slots_max) + " descriptors"};
-        }
+        if (entries_.size() == slots_max) return too_many_descriptors();
         free_.reserve(entries_.size() + 1);  // so that detach() never allocates
         entries_.emplace_back();
         free_.push_back(static_cast<Slot>(entries_.size() - 1));
@@ -75,14 +63,10 @@ void ReadinessEngine::retry(Slot slot) noexcept {
 
 void ReadinessEngine::cancel(Operation& op) noexcept {
     if (op.state == idle) return;
-    // A transfer that found nothing may have been the last to be told of what comes: the next operation looks for itself.
+    // The attempt that found nothing may have taken the last report of what comes: the next operation looks for itself.
     entries_[op.slot].may_work[index(op.kind)] = true;
     if (op.state == waiting) enqueue(op, canceled);
-    if (op.state == queued || (op.state == moved_last && op.result == -EAGAIN)) op.state = canceled;
-    if (op.state == moving) {
-        op.state = hastened;
-        hasten(key_of(op.slot), op.kind);
-    }
+    if (op.state == queued) op.state = canceled;
 }
 
 std::size_t ReadinessEngine::drain() noexcept {
@@ -147,23 +131,20 @@ Operation& ReadinessEngine::dequeue() noexcept {
     return op;
 }
 
-/// Returns whether the operation is done; if not, it waits for its descriptor or its transfer.
+/// Returns whether the operation is done; if not, it waits for its descriptor.
 bool ReadinessEngine::attempt(Operation& op) noexcept {
     if (op.state == canceled) {
         op.result = -ECANCELED;
         return true;
     }
-    if (op.state == moved_all || op.state == moved_last) return judge(op, {op.result, op.state == moved_last});
     Entry& entry = entries_[op.slot];
     entry.may_work[index(op.kind)] = false;  // a report that comes from here on may be of what the transfer leaves
-    const auto moved = transfer(key_of(op.slot), entry.fd, op, entry.stream);
-    if (moved) return judge(op, *moved);
-    op.state = moving;
-    return false;
+    return complete_or_wait(op, op.kind == OperationKind::read ? read_gather(entry.fd, op.data, op.size, entry.stream)
+                                                               : write_once(entry.fd, op.data, op.size));
 }
 
 /// The same, of an operation that has been tried.
-bool ReadinessEngine::judge(Operation& op, Transfer moved) noexcept {
+bool ReadinessEngine::complete_or_wait(Operation& op, Transfer moved) noexcept {
     Entry& entry = entries_[op.slot];
     bool& may_work = entry.may_work[index(op.kind)];
     if (!moved.exhausted) may_work = true;
@@ -188,18 +169,6 @@ bool ReadinessEngine::judge(Operation& op, Transfer moved) noexcept {
     op.state = waiting;
     await(key_of(op.slot), entry.fd, op.kind);
     return false;
-}
-
-std::optional<Transfer> ReadinessEngine::transfer(Key /*key*/, int fd, const Operation& op, bool stream) noexcept {
-    return op.kind == OperationKind::read ? read_gather(fd, op.data, op.size, stream)
-                                          : write_once(fd, op.data, op.size);
-}
-
-void ReadinessEngine::transferred(Key key, OperationKind kind, Transfer moved) noexcept {
-    Operation& op = *entries_[slot_of(key)].outstanding[index(kind)];
-    op.result = moved.result;
-    const std::uint32_t ended = moved.exhausted ? moved_last : moved_all;
-    enqueue(op, op.state == hastened && moved.result == -EAGAIN ? canceled : ended);
 }
 
 void ReadinessEngine::finish(Operation& op) noexcept {

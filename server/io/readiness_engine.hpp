@@ -3,19 +3,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "io/engine.hpp"
 #include "io/transfer.hpp"
 
 namespace vserd::io {
-
-/// The most one drain() does before it returns with pending() true, so that timers and other handlers get their turn.
-inline constexpr std::size_t drain_operations_max = 256;
-inline constexpr std::size_t drain_bytes_max = std::size_t{256} << 10;
-/// The most descriptors one engine serves.
-inline constexpr std::size_t slots_max = 1 << 16;
 
 /// What the engines share that learn from the kernel when a descriptor is ready and then read and write it themselves.
 ///
@@ -54,18 +47,10 @@ protected:
     /// Whether collect() or submit() has work that wait_fd() will not announce, or already has.
     virtual bool can_collect() const noexcept { return false; }
 
-    /// Moves the bytes of one operation: by read(2) or write(2), unless the mechanism has a way of its own. Nothing: that is
-    /// under way, and transferred() tells how it ended.
-    virtual std::optional<Transfer> transfer(Key key, int fd, const Operation& op, bool stream) noexcept;
-    /// Nobody waits for what is under way any more: end it if it has not begun. transferred() is due all the same.
-    virtual void hasten(Key /*key*/, OperationKind /*kind*/) noexcept {}
-
     /// Whether the attachment that `key` names is still there.
     bool is_current(Key key) const noexcept;
     /// For collect(). `poll_events` as poll(2) has them.
     void became_ready(Key key, unsigned poll_events) noexcept;
-    /// For collect(): what transfer() began has ended.
-    void transferred(Key key, OperationKind kind, Transfer moved) noexcept;
     /// The mechanism cannot watch this descriptor: operations that would have to wait fail with this errno.
     void became_unwatchable(Key key, int errno_value) noexcept;
 
@@ -86,7 +71,7 @@ private:
     void enqueue(Operation& op, std::uint32_t state) noexcept;
     Operation& dequeue() noexcept;
     bool attempt(Operation& op) noexcept;
-    bool judge(Operation& op, Transfer moved) noexcept;
+    bool complete_or_wait(Operation& op, Transfer moved) noexcept;
     void finish(Operation& op) noexcept;
 
     std::vector<Entry> entries_;

@@ -154,10 +154,7 @@ bool SigioEngine::take_signals() noexcept {
 }
 
 void SigioEngine::signaled(const signalfd_siginfo& signal) noexcept {
-    if (signal.ssi_signo == static_cast<unsigned>(sigio_overflow_signal)) {
-        ++overflows_;
-        return try_everything();
-    }
+    if (signal.ssi_signo == static_cast<unsigned>(sigio_overflow_signal)) return try_everything();
     const auto number = static_cast<std::size_t>(signal.ssi_fd);
     if (signal.ssi_fd < 0 || number >= slots_.size()) return;
     Watch& watch = watches_[slots_[number]];

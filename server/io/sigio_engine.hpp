@@ -25,8 +25,6 @@ public:
 
     std::string_view name() const noexcept override { return "sigio"; }
     int wait_fd() const noexcept override { return hang_ups_.get(); }
-    /// How often the kernel's queue was full, so that every descriptor had to be tried.
-    std::uint64_t overflows() const noexcept { return overflows_; }
 
 private:
     struct Watch {
@@ -62,7 +60,6 @@ private:
     std::array<signalfd_siginfo, 64> batch_;
     bool more_ = false;  // the last collect() filled batch_
     unsigned collects_without_hang_ups_ = 0;
-    std::uint64_t overflows_ = 0;
 };
 
 }  // namespace vserd::io

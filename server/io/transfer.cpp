@@ -1,5 +1,6 @@
 #include "io/transfer.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 
 #include "io/engine.hpp"
 
@@ -25,6 +27,20 @@ ssize_t read_once(int fd, std::byte* data, std::size_t size) noexcept {
 bool means_later(ssize_t result) noexcept { return result == -EAGAIN || result == -EWOULDBLOCK; }
 
 }  // namespace
+
+Result<void> check_nonblocking(int fd) {
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags < 0) return errno_error("attach descriptor " + std::to_string(fd));
+    if ((flags & O_NONBLOCK) == 0) {
+        return Error{Failure::invalid_argument, EINVAL, "fd", "attach: open the descriptor with O_NONBLOCK"};
+    }
+    return {};
+}
+
+Error too_many_descriptors() {
+    return {Failure::exhausted, 0, "slots_max",
+            "an engine serves at most " + std::to_string(slots_max) + " descriptors"};
+}
 
 bool reads_as_stream(int fd) noexcept {
     termios tty{};

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "base/result.hpp"
+
 namespace vserd::io {
 
 /// What one attempt to read or write moved.
@@ -12,6 +14,11 @@ struct Transfer {
         0;  ///< bytes moved, 0 for the end of the input, or a negative errno; -EAGAIN: nothing can move now
     bool exhausted = false;  ///< there is no more for now: wait for the descriptor before trying again
 };
+
+/// Engines serve non-blocking descriptors only.
+Result<void> check_nonblocking(int fd);
+/// The refusal of a descriptor beyond slots_max.
+Error too_many_descriptors();
 
 /// Whether a short read means that the descriptor has no more for now: a stream socket, a pipe, or a tty in raw mode. A
 /// tty in canonical mode ends a read at each line, and of other devices nothing is known.

@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <memory>
 #include <thread>
 
 #include "contract/engine_rig.hpp"
+#include "io/engine_signals.hpp"
 #include "io/sigio_engine.hpp"
 
 namespace vserd::test {
@@ -16,13 +19,12 @@ using io::OperationKind;
 
 class EngineSigio : public testing::Test {
 protected:
-    io::SigioEngine& engine() { return static_cast<io::SigioEngine&>(rig_.engine()); }
-
     Rig rig_{io::SigioEngine::create().value()};
 };
 
 TEST_F(EngineSigio, ReadsEveryDescriptorWhenTheQueueOverflows) {
     const ScopedLimit none{RLIMIT_SIGPENDING, 0};
+    ASSERT_NE(::sigqueue(::getpid(), io::sigio_signal(), {}), 0) << "the queue has room";
     io::Pty first = open_pty();
     io::Pty second = open_pty();
     Op read_first{rig_, OperationKind::read, rig_.attach(first.slave.get()), 64};
@@ -37,7 +39,6 @@ TEST_F(EngineSigio, ReadsEveryDescriptorWhenTheQueueOverflows) {
     ASSERT_TRUE(rig_.run_until([&] { return read_first.done() && read_second.done(); }));
     EXPECT_EQ(read_first.text(), "first");
     EXPECT_EQ(read_second.text(), "second");
-    EXPECT_GE(engine().overflows(), 1U);
 }
 
 TEST_F(EngineSigio, RefusesADeviceThatCannotNotifyAndLetsGoOfIt) {
