@@ -241,4 +241,4 @@ def test_attach_carries_on_and_says_so_in_a_line(start, wire):
         assert attach.stdout.read(3) == word
     attach.terminate()
     said = attach.communicate(timeout=PATIENCE_SECONDS)[1].decode()
-    assert said.count("going on at offset") == 2 and "is lost" not in said, said
+    assert said.count("resuming at offset") == 2 and "is lost" not in said, said

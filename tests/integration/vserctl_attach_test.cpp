@@ -161,7 +161,7 @@ TEST_F(VserctlAttach, AKeyTypedWhileAnotherHoldsThePortIsToldAndNotTheEnd) {
         holder.type(escape + ".");
         EXPECT_EQ(holder.child().wait(), 0);
     }
-    watcher.expect("everybody may write");
+    watcher.expect("exclusive access released");
     watcher.type("again");
     watcher.expect("again");
     watcher.type(escape + ".");
@@ -175,14 +175,14 @@ TEST_F(VserctlAttach, TellsWhenTheDeviceGoesAndComesBack) {
 
     terminal.type("fault unplug 100ms\r");
 
-    terminal.expect("[vserctl: the device is away");
-    terminal.expect("[vserctl: the device is there: sim:console]");
+    terminal.expect("[vserctl: the device is disconnected");
+    terminal.expect("[vserctl: the device is connected: sim:console]");
 }
 
 TEST_F(VserctlAttach, AnOfflinePortIsSaidAtOnce) {
     TerminalProgram terminal(daemon_.address(), {"attach", "gone"});
 
-    terminal.expect("the device is away: ");
+    terminal.expect("the device is disconnected: ");
     terminal.type(escape + ".");
 
     EXPECT_EQ(terminal.child().wait(), 0);

@@ -242,7 +242,7 @@ TEST_F(Reconnect, AttachInATerminalSaysWhatHappened) {
     relay_.cut();
     terminal.expect("[vserctl: connection lost: ");
     terminal.expect("[vserctl: back after ");
-    terminal.expect("going on at offset 3]");
+    terminal.expect("resuming at offset 3]");
     terminal.type("two");
     terminal.expect("two");
 
@@ -250,7 +250,7 @@ TEST_F(Reconnect, AttachInATerminalSaysWhatHappened) {
     terminal.expect("[vserctl: connection lost: ");
     daemon_.start();
     terminal.expect("[vserctl: back after ");
-    terminal.expect("[vserctl: the server's log began anew: what it had after offset 6 is lost");
+    terminal.expect("[vserctl: the server started a new log: the old one after offset 6 is lost");
     EXPECT_TRUE(terminal.raw());
     terminal.type("three");
     terminal.expect("three");

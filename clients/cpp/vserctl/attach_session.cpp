@@ -83,7 +83,7 @@ void AttachSession::greet() {
     if (command_.escape_key >= 0) text += fmt::format("; {} ? for help", key_name(command_.escape_key));
     say(text);
     if (port.state == client::State::offline)
-        say(fmt::format("the device is away: {}; waiting for it", printable(port.offline_reason)));
+        say(fmt::format("the device is disconnected: {}; waiting for it", printable(port.offline_reason)));
     if (port.held_by_flow_control) say("held by flow control: the device accepts no bytes");
     if (!port.foreign_readers.empty()) say(describe_readers(port.foreign_readers));
 }
@@ -175,10 +175,10 @@ void AttachSession::on_key(Key key) {
 
 void AttachSession::help() {
     const auto escape = key_name(command_.escape_key);
-    answer(escape + " . leaves");
+    answer(escape + " . leaves vserctl");
     answer(escape + " b sends a break");
-    answer(escape + " d discards what is still queued for the device");
-    answer(escape + " i tells about the port");
+    answer(escape + " d discards bytes that are still queued for the device");
+    answer(escape + " i shows the state of the port");
     answer(fmt::format("{0} {0} sends {0}", escape));
 }
 
@@ -246,7 +246,7 @@ void AttachSession::send_typed() {
             bytes->erase(0, taken);
             if (!bytes->empty()) return;  // ready_fd() tells when there is room
         } else if (!console_.send_break()) {
-            answer("the break was not sent: too much is waiting already");
+            answer("the break was not sent: too many requests are waiting");
         }
         typed_.pop_front();
     }

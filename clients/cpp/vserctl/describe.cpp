@@ -11,30 +11,30 @@ namespace client = vser::client;
 namespace {
 
 struct Sentence {
-    std::string operator()(std::monostate) const { return "something that this vserctl is too old to know"; }
+    std::string operator()(std::monostate) const { return "an event that this version of vserctl does not know"; }
     std::string operator()(const client::SettingsChanged& settings) const {
         const auto* what = settings.changed_outside ? "another program changed the line:" : "the line is now at";
         return fmt::format("{} {} {}", what, settings.baud, to_string(settings.format));
     }
-    std::string operator()(const client::Signals& signals) const { return "wires: " + describe(signals); }
+    std::string operator()(const client::Signals& signals) const { return "modem lines: " + describe(signals); }
     std::string operator()(const client::LineErrors& errors) const {
         return fmt::format("line errors: {} frame, {} parity, {} overrun, {} breaks", errors.frame, errors.parity,
                            errors.overrun, errors.breaks);
     }
     std::string operator()(const client::Offline& offline) const {
-        return "the device is away: " + printable(offline.reason);
+        return "the device is disconnected: " + printable(offline.reason);
     }
     std::string operator()(const client::Online& online) const {
-        return "the device is there: " + printable(online.device);
+        return "the device is connected: " + printable(online.device);
     }
     std::string operator()(const client::BreakSent& sent) const {
         return fmt::format("break of {} sent", human_duration(sent.duration));
     }
     std::string operator()(const client::WriterChanged& writer) const {
-        if (writer.client.empty()) return "everybody may write";
+        if (writer.client.empty()) return "exclusive access released";
         const auto holder = printable(writer.client);
         if (!writer.refused_request.empty())
-            return fmt::format("{} holds the port; {} was refused", holder, printable(writer.refused_request));
+            return fmt::format("{} holds the port; {} was rejected", holder, printable(writer.refused_request));
         if (writer.refused_bytes == 0) return fmt::format("{} holds the port; nobody else may write", holder);
         return fmt::format("{} holds the port; {} bytes of yours were not sent", holder, writer.refused_bytes);
     }
@@ -47,7 +47,8 @@ struct Sentence {
         return describe_readers(readers.processes);
     }
     std::string operator()(const client::OutputHeld& held) const {
-        return held.held ? "flow control holds the output: the device accepts no bytes" : "the output continues";
+        return held.held ? "flow control holds the output: the device accepts no bytes"
+                         : "flow control released the output";
     }
 };
 
@@ -58,7 +59,7 @@ std::string describe(const client::Event& event) { return std::visit(Sentence{},
 std::string describe_readers(const std::vector<std::string>& processes) {
     std::string names;
     for (const auto& process : processes) names += (names.empty() ? "" : ", ") + printable(process);
-    return fmt::format("also open in {}, which may take bytes that the device sends", names);
+    return fmt::format("the device is also open in {}, which may read some of its bytes", names);
 }
 
 std::string describe(const client::Gap& gap) {
@@ -70,33 +71,33 @@ std::string describe(const client::Gap& gap) {
 }
 
 std::string describe(const client::Disconnected& lost) {
-    return fmt::format("connection lost: {}; trying to get it back", printable(lost.error.message));
+    return fmt::format("connection lost: {}; reconnecting", printable(lost.error.message));
 }
 
 std::string describe(const client::Reconnected& back) {
-    auto text = fmt::format("back after {}, going on at offset {}", human_duration(back.outage), back.offset);
+    auto text = fmt::format("reconnected after {}, resuming at offset {}", human_duration(back.outage), back.offset);
     if (back.tx_bytes_lost.value_or(0) > 0)
-        text += fmt::format("; {} bytes sent before did not arrive", *back.tx_bytes_lost);
+        text += fmt::format("; {} bytes that were sent before did not reach the server", *back.tx_bytes_lost);
     return text;
 }
 
 std::string describe(const client::LogRestarted& restart) {
     return fmt::format(
-        "the server's log began anew: what it had after offset {} is lost; showing the new one from offset {}",
+        "the server started a new log: the old one after offset {} is lost; showing the new one from offset {}",
         restart.expected_offset, restart.offset);
 }
 
 std::string describe(const client::Signals& signals) {
     std::string out;
-    const auto wire = [&out](const char* name, bool on) {
+    const auto line = [&out](const char* name, bool on) {
         out += fmt::format("{}{} {}", out.empty() ? "" : ", ", name, on ? "on" : "off");
     };
-    wire("dtr", signals.dtr);
-    wire("rts", signals.rts);
-    wire("cts", signals.cts);
-    wire("dsr", signals.dsr);
-    wire("dcd", signals.dcd);
-    wire("ri", signals.ri);
+    line("dtr", signals.dtr);
+    line("rts", signals.rts);
+    line("cts", signals.cts);
+    line("dsr", signals.dsr);
+    line("dcd", signals.dcd);
+    line("ri", signals.ri);
     return out;
 }
 

@@ -9,7 +9,7 @@
 /// Sentences for people, safe for a terminal.
 namespace vserctl {
 
-/// "9600 8N1", "the device is away: unplugged", ...
+/// "9600 8N1", "the device is disconnected: unplugged", ...
 std::string describe(const vser::client::Event& event);
 std::string describe(const vser::client::Gap& gap);
 std::string describe(const vser::client::Disconnected& lost);

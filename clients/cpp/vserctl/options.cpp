@@ -36,7 +36,7 @@ struct RawArguments {
     std::string direction = "both";
     std::optional<std::string> timeout;
     std::uint32_t baud = 0;
-    std::vector<std::string> wires;
+    std::vector<std::string> modem_lines;
     bool json = false;
     bool follow = false;
     bool events = false;
@@ -88,15 +88,14 @@ public:
             ->envname("VSERD_ADDRESS")
             ->default_val("127.0.0.1:50051")
             ->type_name("ADDRESS");
-        app_.add_flag("--json", options_.json, "Print JSON: one object, or one object per line where more follow");
-        app_.add_option("--timeout", arguments_.timeout,
-                        "Give up a call after this long (10s); write - has no limit by default")
+        app_.add_flag("--json", options_.json, "Print JSON: one object, or one per line in continuous output");
+        app_.add_option("--timeout", arguments_.timeout, "Time limit of a call (default 10s; none for write -)")
             ->type_name("DURATION");
         app_.add_flag("--tls", options_.tls, "Connect with TLS");
         app_.add_option("--tls-ca", options_.tls_ca_file, "Trust this CA instead of the system's")
             ->type_name("FILE")
             ->check(CLI::ExistingFile.description(""));
-        app_.add_option("--tls-cert", options_.tls_certificate_file, "Show this certificate")
+        app_.add_option("--tls-cert", options_.tls_certificate_file, "Client certificate to present")
             ->type_name("FILE")
             ->check(CLI::ExistingFile.description(""));
         app_.add_option("--tls-key", options_.tls_key_file, "The key of --tls-cert")
@@ -104,7 +103,7 @@ public:
             ->check(CLI::ExistingFile.description(""));
         app_.footer(
             "Examples:\n  vserctl ports\n  vserctl attach vser0\n  vserctl -s lab7:50051 read vser0 --follow\n"
-            "Exit status: 0 ok, 1 refused or output failed, 2 usage, 3 could not connect.");
+            "Exit status: 0 success, 1 rejected or output failed, 2 usage, 3 could not connect.");
         add_inventory_commands();
         add_byte_commands();
         add_line_commands();
@@ -121,7 +120,7 @@ public:
             if (arguments_.timeout) options_.timeout = checked(parse_duration(*arguments_.timeout));
             if (options_.timeout == std::chrono::milliseconds{}) {
                 throw CLI::ValidationError(
-                    fmt::format("--timeout: '{}' is no time at all: write 10s, for example", *arguments_.timeout),
+                    fmt::format("--timeout: '{}' must be more than zero; example: 10s", *arguments_.timeout),
                     CLI::ExitCodes::ValidationError);
             }
             for (auto& [subcommand, make] : makers_) {
@@ -197,10 +196,10 @@ void Parser::add_inventory_commands() {
     watch->add_option("PORT", arguments_.ports, "Only these")->type_name("");
     add("info", "Show the server's version, engine and summary", "  vserctl info\n  vserctl info --json",
         [](const RawArguments&) -> Command { return InfoCommand{}; });
-    auto* health = add("health", "Ask the health service: of the server, or whether a port's device is open",
+    auto* health = add("health", "Show the health of the server, or of a port: whether its device is open",
                        "  vserctl health\n  vserctl health vser0",
                        [](const RawArguments& arguments) -> Command { return health_of(arguments); });
-    health->add_option("PORT", arguments_.health_port, "Of this port")->type_name("");
+    health->add_option("PORT", arguments_.health_port, "The port; without it, the server")->type_name("");
 }
 
 void Parser::add_attach() {
@@ -220,50 +219,51 @@ void Parser::add_attach() {
                        });
     add_port(attach);
     add_start(attach, "live");
-    auto* read_only = attach->add_flag("--read-only", arguments_.read_only, "Do not send what is typed");
-    attach->add_flag("--exclusive", arguments_.exclusive, "Nobody else may write meanwhile")->excludes(read_only);
+    auto* read_only = attach->add_flag("--read-only", arguments_.read_only, "Do not send input");
+    attach->add_flag("--exclusive", arguments_.exclusive, "Prevent other clients from writing meanwhile")
+        ->excludes(read_only);
     attach->add_option("--escape", arguments_.escape, "The key that begins a command: ^], ^A, ... or none")
         ->type_name("KEY");
     attach
         ->add_option("--wait", arguments_.wait,
-                     "When stdin is no terminal: after its end, leave when the port was silent this long; or forever")
+                     "If stdin is not a terminal: after its end, exit when the port was silent this long; or forever")
         ->type_name("DURATION");
     attach->add_flag("-q,--quiet", arguments_.quiet, "No messages about the connection and the device");
 }
 
 void Parser::add_byte_commands() {
     add_attach();
-    auto* read =
-        add("read", "Print what a port received",
-            "  vserctl read vser0\n  vserctl read vser0 --from tail:4K --follow\n  vserctl read vser0 --from "
-            "since:10m --json",
-            [](const RawArguments& arguments) -> Command {
-                ReadCommand command;
-                command.port = arguments.port;
-                command.from = !has_start(arguments) ? vser::client::StartPoint::oldest() : from_of(arguments);
-                command.follow = arguments.follow;
-                if (arguments.max_bytes) command.bytes_max = checked(parse_bytes(*arguments.max_bytes));
-                command.events = arguments.events;
-                command.base64 = arguments.base64;
-                if (command.base64 && !arguments.json)
-                    throw CLI::ValidationError("--base64 is for --json: without it the bytes are printed as they are",
-                                               CLI::ExitCodes::RequiresError);
-                return command;
-            });
+    auto* read = add("read", "Print what a port received",
+                     "  vserctl read vser0\n  vserctl read vser0 --from tail:4K --follow\n  vserctl read vser0 --from "
+                     "since:10m --json",
+                     [](const RawArguments& arguments) -> Command {
+                         ReadCommand command;
+                         command.port = arguments.port;
+                         command.from = !has_start(arguments) ? vser::client::StartPoint::oldest() : from_of(arguments);
+                         command.follow = arguments.follow;
+                         if (arguments.max_bytes) command.bytes_max = checked(parse_bytes(*arguments.max_bytes));
+                         command.events = arguments.events;
+                         command.base64 = arguments.base64;
+                         if (command.base64 && !arguments.json)
+                             throw CLI::ValidationError(
+                                 "--base64 requires --json; without --json the bytes are printed unchanged",
+                                 CLI::ExitCodes::RequiresError);
+                         return command;
+                     });
     add_port(read);
     add_start(read, "oldest");
-    read->add_flag("-f,--follow", arguments_.follow, "Go on with what arrives; reconnects by itself");
-    read->add_option("--max-bytes", arguments_.max_bytes, "End after this many")->type_name("BYTES");
-    read->add_flag("--events", arguments_.events, "Tell of events too, on stderr");
-    read->add_flag("--base64", arguments_.base64, "With --json: the bytes in base64 instead of text");
+    read->add_flag("-f,--follow", arguments_.follow, "Continue with new bytes; reconnect automatically");
+    read->add_option("--max-bytes", arguments_.max_bytes, "Stop after this many bytes")->type_name("BYTES");
+    read->add_flag("--events", arguments_.events, "Also print events, on stderr");
+    read->add_flag("--base64", arguments_.base64, "With --json: print bytes in base64 instead of text");
 
     auto* write =
-        add("write", "Send text to a port; done when the server's queue has taken all of it",
+        add("write", "Send text to a port; return when the server's queue has accepted all of it",
             "  vserctl write vser0 -e 'reboot\\r'\n  vserctl write vser0 - < firmware.hex",
             [](const RawArguments& arguments) -> Command {
                 const bool from_stdin = arguments.from_stdin || arguments.text == "-";
                 if (!from_stdin && arguments.text.empty())
-                    throw CLI::ValidationError("TEXT is required: say what to send, or - for stdin",
+                    throw CLI::ValidationError("TEXT is required: the text to send, or - for stdin",
                                                CLI::ExitCodes::RequiredError);
                 if (arguments.from_stdin && !arguments.text.empty() && arguments.text != "-")
                     throw CLI::ValidationError("TEXT and --stdin exclude each other", CLI::ExitCodes::ExcludesError);
@@ -271,9 +271,9 @@ void Parser::add_byte_commands() {
                                     arguments.escapes ? checked(unescape(arguments.text)) : arguments.text, from_stdin};
             });
     add_port(write);
-    write->add_option("TEXT", arguments_.text, "What to send, as it is; - for stdin")->type_name("");
+    write->add_option("TEXT", arguments_.text, "The text to send; - for stdin")->type_name("");
     write->add_flag("--stdin", arguments_.from_stdin, "Send stdin up to its end");
-    write->add_flag("-e,--escapes", arguments_.escapes, "Resolve \\r \\n \\t \\e \\xHH and the like in TEXT");
+    write->add_flag("-e,--escapes", arguments_.escapes, "Interpret \\r \\n \\t \\e \\xHH and similar in TEXT");
 }
 
 void Parser::add_line_commands() {
@@ -287,7 +287,7 @@ void Parser::add_line_commands() {
         ->type_name("")
         ->check(CLI::Range(1U, UINT32_MAX).description(""));
 
-    auto* format = add("format", "Show or set the frame",
+    auto* format = add("format", "Show or set the format of a character and the flow control",
                        "  vserctl format vser0\n  vserctl format vser0 7E2\n  vserctl format vser0 8N1/rtscts",
                        [](const RawArguments& arguments) -> Command {
                            FormatCommand command{arguments.port, {}};
@@ -300,12 +300,12 @@ void Parser::add_line_commands() {
         ->type_name("");
 
     auto* signals =
-        add("signals", "Show or set the modem wires", "  vserctl signals vser0\n  vserctl signals vser0 dtr=on rts=off",
+        add("signals", "Show or set the modem lines", "  vserctl signals vser0\n  vserctl signals vser0 dtr=on rts=off",
             [](const RawArguments& arguments) -> Command {
-                return SignalsCommand{arguments.port, checked(parse_signal_change(arguments.wires))};
+                return SignalsCommand{arguments.port, checked(parse_signal_change(arguments.modem_lines))};
             });
     add_port(signals);
-    signals->add_option("WIRE=STATE", arguments_.wires, "dtr=on, dtr=off, rts=on, rts=off")->type_name("");
+    signals->add_option("LINE=STATE", arguments_.modem_lines, "dtr=on, dtr=off, rts=on, rts=off")->type_name("");
 
     auto* send_break = add("break", "Send a break", "  vserctl break vser0\n  vserctl break vser0 --duration 500ms",
                            [](const RawArguments& arguments) -> Command {
@@ -316,7 +316,7 @@ void Parser::add_line_commands() {
         ->type_name("DURATION")
         ->capture_default_str();
 
-    auto* flush = add("flush", "Throw away what is queued", "  vserctl flush vser0\n  vserctl flush vser0 output",
+    auto* flush = add("flush", "Discard queued bytes", "  vserctl flush vser0\n  vserctl flush vser0 output",
                       [](const RawArguments& arguments) -> Command {
                           const auto direction = arguments.direction == "input"    ? FlushDirection::input
                                                  : arguments.direction == "output" ? FlushDirection::output

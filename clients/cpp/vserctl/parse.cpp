@@ -138,17 +138,18 @@ Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::st
     vser::client::SignalChange change;
     for (const auto& word : words) {
         const auto equals = word.find('=');
-        const auto wire = word.substr(0, equals);
+        const auto line = word.substr(0, equals);
         const auto value = equals == std::string::npos ? std::string() : word.substr(equals + 1);
         const bool on = value == "on" || value == "1" || value == "true";
         const bool off = value == "off" || value == "0" || value == "false";
-        if ((wire != "dtr" && wire != "rts") || on == off) {
-            return bad(fmt::format(
-                "'{}' is not a wire and its state: write dtr=on, dtr=off, rts=on or rts=off (the others are inputs)",
-                word));
+        if ((line != "dtr" && line != "rts") || on == off) {
+            return bad(
+                fmt::format("'{}' is not an output and its state: write dtr=on, dtr=off, rts=on or rts=off (the other "
+                            "lines are inputs)",
+                            word));
         }
-        auto& state = wire == "dtr" ? change.dtr : change.rts;
-        if (state) return bad(fmt::format("'{}' is given twice; give it one state", wire));
+        auto& state = line == "dtr" ? change.dtr : change.rts;
+        if (state) return bad(fmt::format("'{}' is given twice; give it one state", line));
         state = on;
     }
     return change;

@@ -23,7 +23,7 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 Result<vser::client::StartPoint> parse_from(std::string_view text);
 /// "HOST[:PORT]", "[IPV6][:PORT]" or "unix:PATH"; with the port 50051 where there is none.
 Result<std::string> parse_server(std::string_view text);
-/// Words such as "dtr=on", "rts=off", each wire once.
+/// Words such as "dtr=on", "rts=off", each output once.
 Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::string>& words);
 /// The key that begins commands of `attach`: "^]", "^A"; "none" is -1.
 Result<int> parse_escape_key(std::string_view text);

@@ -17,25 +17,25 @@ namespace vser::client {
 
 struct ConnectOptions {
     std::chrono::milliseconds connect_timeout{5000};
-    std::chrono::milliseconds call_timeout{10000};  ///< of each call that is not a stream
-    bool tls = false;                               ///< encrypt; the server must have a certificate
-    std::string tls_ca_file;                        ///< PEM; who may have signed it; empty: the system's roots
-    std::string tls_certificate_file;               ///< PEM; this client's own, where the server asks for one
+    std::chrono::milliseconds call_timeout{10000};  ///< limit of each call that is not a stream
+    bool tls = false;                               ///< encrypt, and verify the server's certificate
+    std::string tls_ca_file;                        ///< PEM; the CA of the server; empty: the system's CAs
+    std::string tls_certificate_file;               ///< PEM; this client's certificate, if the server requires one
     std::string tls_key_file;                       ///< PEM; the key of tls_certificate_file
 };
 
 struct ReadOptions {
     StartPoint from = StartPoint::oldest();
-    bool follow = false;          ///< go on with what arrives instead of ending at the head
-    std::uint64_t bytes_max = 0;  ///< end after this many; 0: no limit
+    bool follow = false;          ///< continue with new bytes instead of ending at the head
+    std::uint64_t bytes_max = 0;  ///< end after this many bytes; 0: no limit
 };
 
-/// A connection to one vserd. Copies share the connection; every method may be called from any thread. Calls wait for
-/// their reply, at most ConnectOptions::call_timeout. gRPC connects again by itself after the server was away.
+/// A connection to one vserd. Copies share the connection. Every method may be called from any thread. Calls wait for
+/// their reply, at most ConnectOptions::call_timeout. gRPC reconnects automatically when the server is back.
 class Client {
 public:
-    /// `address` is "HOST[:PORT]", "[::1][:PORT]" or "unix:/PATH"; the port is 50051 where none is given. A proxy of the
-    /// environment (http_proxy and the like) is not used. Waits until the server answers; an error here
+    /// `address` is "HOST[:PORT]", "[::1][:PORT]" or "unix:/PATH"; the default port is 50051. Proxy variables of the
+    /// environment (http_proxy and similar) are ignored. Waits until the server answers; if it does not, the error
     /// is_transport().
     static Result<Client> connect(const std::string& address, const ConnectOptions& options = {});
 
@@ -43,22 +43,22 @@ public:
     Result<Port> get_port(const std::string& port) const;
     Result<Port> get_port(const std::string& port, std::chrono::milliseconds timeout) const;
     Result<ServerInfo> server_info() const;
-    /// What the health service says: of the server where `port` is empty, else whether that port's device is open.
+    /// Queries the health service: for the server if `port` is empty, otherwise whether the port's device is open.
     Result<bool> serving(const std::string& port) const;
 
     Result<std::uint32_t> baud(const std::string& port) const;
-    /// Returns the rate in force, which may differ from the one asked for.
+    /// Returns the rate in force, which may differ from the requested one.
     Result<std::uint32_t> set_baud(const std::string& port, std::uint32_t baud) const;
     Result<Format> format(const std::string& port) const;
-    /// Returns the frame in force.
+    /// Returns the format in force.
     Result<Format> set_format(const std::string& port, const Format& format) const;
     Result<Signals> signals(const std::string& port) const;
-    /// Sets the wires given, in one step; returns all of them.
+    /// Sets the given outputs in one step; returns all modem lines.
     Result<Signals> set_signals(const std::string& port, const SignalChange& change) const;
-    /// Returns when the break is over.
+    /// Returns when the break has ended.
     Result<> send_break(const std::string& port,
                         std::chrono::milliseconds duration = std::chrono::milliseconds{250}) const;
-    /// Returns the bytes accepted from clients that were thrown away before they reached the device.
+    /// Returns the number of accepted bytes that were discarded before they reached the device.
     Result<std::uint64_t> flush(const std::string& port, FlushDirection direction) const;
 
     /// get_port() and flush() without waiting for the reply.
@@ -66,18 +66,18 @@ public:
     PendingCall<std::uint64_t> begin_flush(const std::string& port, FlushDirection direction,
                                            std::chrono::milliseconds timeout) const;
 
-    /// Sends all of `bytes` and returns when the server's queue has taken them. `timeout` is for all of it. After an
-    /// error its metadata "bytes_taken" says how many were taken before; or, where no answer of the server came in time,
-    /// "bytes_taken_at_least".
+    /// Sends all of `bytes` and returns when the server's queue has accepted them. `timeout` limits the whole call. The
+    /// metadata of an error say how many bytes the server had accepted: "bytes_taken", or "bytes_taken_at_least" if the
+    /// server did not answer in time.
     Result<WriteReceipt> write(const std::string& port, std::string_view bytes) const;
     Result<WriteReceipt> write(const std::string& port, std::string_view bytes,
                                std::chrono::milliseconds timeout) const;
 
-    /// The log of a port. Errors, an unknown port included, show when the stream ends.
+    /// The log of a port. Errors, such as an unknown port, are reported at the end of the stream.
     Stream<ReadItem> read(const std::string& port, const ReadOptions& options = {}) const;
-    /// First the state of each port (no names: of all), then every change.
+    /// First the state of each port, then every change. Without names: all ports.
     Stream<PortEvent> watch(const std::vector<std::string>& ports = {}) const;
-    /// Bytes both ways. Waits until the server has opened it.
+    /// Bytes in both directions. Waits until the server has opened the console.
     Result<Console> attach(const std::string& port, ConsoleOptions options = {}) const;
 
 private:

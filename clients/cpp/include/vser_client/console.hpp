@@ -17,24 +17,24 @@ namespace vser::client {
 
 enum class Mode : std::uint8_t { read_only = 1, read_write = 2, exclusive = 3 };
 
-/// The connection was lost; the console tries to get it back by itself.
+/// The connection was lost; the console is reconnecting.
 struct Disconnected {
     Error error;
 };
 
-/// The console is back and goes on at `offset`: no byte is repeated, and none missing but those of a Gap or
-/// LogRestarted.
+/// The console has reconnected and resumes at `offset`. No byte is repeated, and bytes are missing only where a Gap or
+/// LogRestarted reports them.
 struct Reconnected {
     std::uint64_t offset = 0;
     std::uint32_t attempts = 0;
     std::chrono::milliseconds outage{0};
-    /// Sent bytes that the server never took (a lower bound when others write too). They are not sent again, because a
-    /// device may have acted on them. Unset where it cannot be known: the log is another one.
+    /// Sent bytes that the server did not accept (a lower bound if other clients write too). They are not sent again,
+    /// because the device may have received them. Unset if the number is unknown because the log is a new one.
     std::optional<std::uint64_t> tx_bytes_lost;
 };
 
-/// The server's log is not the one that was being read (Port::log_id tells): the server restarted without it, or a reload
-/// replaced the port, and offsets began again. Everything the new log holds follows, from `offset`; what the old one had after `expected_offset` is lost.
+/// The server has a new log (Port::log_id changed): the server restarted without the old one, or a reload replaced the port.
+/// Offsets start again. All of the new log follows, from `offset`; bytes of the old log after `expected_offset` are lost.
 struct LogRestarted {
     std::uint64_t expected_offset = 0;
     std::uint64_t offset = 0;
@@ -45,71 +45,71 @@ using ConsoleItem = std::variant<Data, Gap, Event, Disconnected, Reconnected, Lo
 struct ConsoleOptions {
     StartPoint from = StartPoint::live();
     Mode mode = Mode::read_write;
-    std::string client{};   ///< who this is, for others to see; 64 bytes at most
+    std::string client{};   ///< a name to show to other clients; 64 bytes at most
     bool reconnect = true;  ///< false: a lost connection ends the console
     std::chrono::milliseconds backoff_min{100};
     std::chrono::milliseconds backoff_max{2000};
-    std::size_t rx_bytes_max = std::size_t{1} << 20;    ///< received and not yet taken; beyond it the server waits
-    std::size_t tx_bytes_max = std::size_t{256} << 10;  ///< written and not yet sent; beyond it write() waits
-    /// When set, items are given to it on the console's own thread instead of to next(); the lowest latency. It may
-    /// call try_write() and must not call write(), drain() or close(). The end of the console is told by `on_end`.
+    std::size_t rx_bytes_max = std::size_t{1} << 20;  ///< received and not yet returned; at this limit the server waits
+    std::size_t tx_bytes_max = std::size_t{256} << 10;  ///< written and not yet sent; at this limit write() waits
+    /// If set, the console's own thread calls it with each item, and next() returns none: the lowest latency. It may
+    /// call try_write() but not write(), drain() or close(). `on_end` reports the end of the console.
     std::function<void(ConsoleItem&&)> on_item{};
     std::function<void(const std::optional<Error>&)> on_end{};
 };
 
-/// A duplex byte stream to one port that survives the loss of the connection. Every method may be called from any
-/// thread. Writes are gathered: one message is in flight at a time, and what is written meanwhile leaves as the next
-/// one, so many small writes cost little and a single one leaves at once.
+/// A bidirectional byte stream to one port that survives the loss of the connection. Every method may be called from any
+/// thread. One message is in flight at a time; bytes written meanwhile are sent together in the next one. So a single
+/// write is sent at once, and many small writes cost little.
 class Console {
 public:
     Console(Console&&) noexcept;
     Console& operator=(Console&&) noexcept;
     Console(const Console&) = delete;
     Console& operator=(const Console&) = delete;
-    /// Closes; what was written and not sent is dropped. drain() first to keep it.
+    /// Closes, and discards bytes that were written but not sent. Call drain() first to send them.
     ~Console();
 
     /// The port as it was when the console was opened.
     const Port& port() const noexcept;
-    /// The offset after the last byte taken by next().
+    /// The offset after the last byte that next() returned.
     std::uint64_t next_offset() const;
 
     /// Waits for the next item; nothing at the end.
     std::optional<ConsoleItem> next();
-    /// The same, waiting at most `timeout`; nothing also when the time is over (then ended() is false).
+    /// The same, waiting at most `timeout`. After a timeout it returns nothing, and ended() is false.
     std::optional<ConsoleItem> next(std::chrono::milliseconds timeout);
-    /// True when nothing more comes from next().
+    /// True if next() will return no more items.
     bool ended() const;
-    /// Why it ended; nothing after close().
+    /// Why the console ended; nothing after close().
     std::optional<Error> error() const;
-    /// A descriptor that is readable when next() would not wait, and after try_write() took less than all, when
-    /// there is room again. For poll loops; owned by the console; never read or write it.
+    /// A descriptor for poll loops. It is readable when next() would not wait, and when there is room again after
+    /// try_write() accepted only a part. The console owns it; do not read or write it.
     int ready_fd() const noexcept;
 
-    /// Sends bytes in order with everything before; waits while tx_bytes_max are waiting. An error means the console
-    /// ended.
+    /// Sends bytes after everything written before; waits while tx_bytes_max bytes are queued. An error means that the
+    /// console has ended.
     Result<> write(std::string_view bytes);
-    /// The same without waiting; returns how many bytes were taken. 0 also when the console ended.
+    /// The same without waiting; returns the number of bytes accepted, 0 if the console has ended.
     std::size_t try_write(std::string_view bytes);
-    /// Bytes taken by write() and try_write() that have not left yet.
+    /// Bytes accepted by write() and try_write() that were not sent yet.
     std::size_t tx_bytes_waiting() const;
-    /// Drops what write() and try_write() took and the server has not: opens the connection again where some of it may be
-    /// on its way, which next() reports with Reconnected (and no Disconnected); its tx_bytes_lost are the bytes that were
-    /// stopped on their way. Returns the bytes that had not left yet, and whether the connection is opened again. What the
-    /// server's queue has taken is for Client::flush().
+    /// Discards bytes that write() and try_write() accepted and the server has not received. If some of them may be in
+    /// flight, the console reconnects; next() reports this with Reconnected (without Disconnected), whose tx_bytes_lost
+    /// counts the bytes that were in flight. Returns the number of bytes that were not sent yet, and whether the console
+    /// reconnects. For bytes in the server's queue, use Client::flush().
     struct Discarded {
         std::size_t bytes = 0;
         bool reconnects = false;
     };
     Discarded discard_written();
-    /// In order with the bytes written before. RESOURCE_EXHAUSTED when too many such commands wait.
+    /// Takes effect after the bytes written before. RESOURCE_EXHAUSTED if too many such commands wait.
     Result<> send_break(std::chrono::milliseconds duration = std::chrono::milliseconds{250});
     Result<> set_signals(const SignalChange& change);
-    /// Waits until the server has taken all bytes written (those of other writers count too, so it is exact in
-    /// Mode::exclusive or when nobody else writes). DEADLINE_EXCEEDED when `timeout` is over.
+    /// Waits until the server has accepted all written bytes. Bytes of other writers count too, so it is exact only with
+    /// Mode::exclusive or if no other client writes. DEADLINE_EXCEEDED after `timeout`.
     Result<> drain(std::chrono::milliseconds timeout);
 
-    /// Ends the console: next() gives what it still has, then nothing.
+    /// Ends the console: next() returns the items it still has, then nothing.
     void close();
 
 private:

@@ -8,11 +8,11 @@
 
 namespace vser::client {
 
-/// A call under way, for programs with a poll loop. Its destructor cancels it. Not thread-safe.
+/// A call in progress, for programs with a poll loop. Its destructor cancels it. Not thread-safe.
 template <class T>
 class PendingCall {
 public:
-    /// What the library implements; users have no need of it.
+    /// Implemented by the library; not for users.
     struct Source {
         virtual ~Source() = default;
         virtual int ready_fd() const noexcept = 0;
@@ -21,9 +21,9 @@ public:
 
     explicit PendingCall(std::unique_ptr<Source> source) : source_(std::move(source)) {}
 
-    /// Readable once the reply is there; owned by the call; never read or write it.
+    /// Becomes readable when the reply has arrived. The call owns it; do not read or write it.
     int ready_fd() const noexcept { return source_->ready_fd(); }
-    /// The reply, once; nothing while it is not there.
+    /// Returns the reply once; nothing until it has arrived.
     std::optional<Result<T>> take() { return source_->take(); }
 
 private:

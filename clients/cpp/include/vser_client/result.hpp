@@ -9,7 +9,7 @@
 
 namespace vser::client {
 
-/// What kind of failure, with gRPC's numbers.
+/// The kind of failure, with gRPC's numbers.
 enum class Code : std::uint8_t {
     ok = 0,
     cancelled = 1,
@@ -36,16 +36,16 @@ const char* to_string(Code code) noexcept;
 /// Why a call failed.
 struct Error {
     Code code = Code::unknown;
-    std::string message{};                          ///< for people
-    std::string reason{};                           ///< for programs: the ErrorInfo's reason; empty when there was none
-    std::map<std::string, std::string> metadata{};  ///< the ErrorInfo's: "port", "errno", "field", ...
+    std::string message{};  ///< for people
+    std::string reason{};   ///< for programs: the reason in the ErrorInfo; empty if there is none
+    std::map<std::string, std::string> metadata{};  ///< the metadata of the ErrorInfo: "port", "errno", "field", ...
 
-    /// True when the server did not say this itself: it could not be reached, or the connection broke.
+    /// True if the error does not come from the server: it could not be reached, or the connection broke.
     bool is_transport() const noexcept { return code == Code::unavailable && reason.empty(); }
 };
 
-/// For a write in pieces, of which one failed: adds `before`, what those before it took, to what the error's metadata says
-/// was taken. That is "bytes_taken" where the server answered, else "bytes_taken_at_least".
+/// For a write in pieces, when a piece fails: adds `before`, the bytes accepted from earlier pieces, to the count in the
+/// error's metadata ("bytes_taken" if the server answered, otherwise "bytes_taken_at_least").
 void add_bytes_taken(Error& error, std::uint64_t before);
 
 /// "NOT_FOUND: no port named ...".
@@ -61,10 +61,10 @@ private:
     Error error_;
 };
 
-/// Stands for the value of calls that have none.
+/// The value of calls that return none.
 struct Done {};
 
-/// A value, or the Error that came instead of it. Ignoring one does not compile silently.
+/// A value or an Error. The compiler warns when a Result is ignored.
 template <class T = Done>
 class [[nodiscard]] Result {
 public:
@@ -74,7 +74,7 @@ public:
     bool ok() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return ok(); }
 
-    /// The value; throws Failed when there is none.
+    /// The value; throws Failed if this is an error.
     T& value() & {
         check();
         return std::get<0>(state_);

@@ -15,7 +15,7 @@ namespace vser::client {
 template <class T>
 class Stream {
 public:
-    /// What the library implements; users have no need of it.
+    /// Implemented by the library; not for users.
     struct Source {
         virtual ~Source() = default;
         virtual std::optional<T> next() = 0;
@@ -27,7 +27,7 @@ public:
 
     /// Waits for the next item; nothing at the end.
     std::optional<T> next() { return source_->next(); }
-    /// Why the stream ended; nothing when the server simply had no more. Call it after next() gave nothing.
+    /// Why the stream ended; nothing if it ended normally. Call it after next() has returned nothing.
     std::optional<Error> error() const { return source_->error(); }
     /// Ends the stream early; next() returns nothing and error() is CANCELLED.
     void cancel() { source_->cancel(); }

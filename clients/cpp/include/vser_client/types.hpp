@@ -14,7 +14,7 @@ namespace vser::client {
 
 using Time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
-// The numbers of the enumerations are those of vser/v1/types.proto. `unspecified` in a request keeps what is in force.
+// Enumerators have the numbers of vser/v1/types.proto. `unspecified` in a request keeps the current value.
 enum class Kind : std::uint8_t { unspecified = 0, vser = 1, tty = 2, simulated = 3 };
 enum class State : std::uint8_t { unspecified = 0, online = 1, offline = 2 };
 enum class Parity : std::uint8_t { unspecified = 0, none = 1, odd = 2, even = 3, mark = 4, space = 5 };
@@ -22,9 +22,9 @@ enum class StopBits : std::uint8_t { unspecified = 0, one = 1, one_and_half = 2,
 enum class FlowControl : std::uint8_t { unspecified = 0, none = 1, rts_cts = 2, xon_xoff = 3 };
 enum class FlushDirection : std::uint8_t { input = 1, output = 2, both = 3 };
 
-/// The frame of a character on the wire.
+/// The format of a character, and the flow control.
 struct Format {
-    std::uint32_t data_bits = 0;  ///< 5 to 8; 0 in a request keeps it
+    std::uint32_t data_bits = 0;  ///< 5 to 8; 0 in a request keeps the current value
     Parity parity = Parity::unspecified;
     StopBits stop_bits = StopBits::unspecified;
     FlowControl flow_control = FlowControl::unspecified;
@@ -32,13 +32,13 @@ struct Format {
     friend bool operator==(const Format&, const Format&) = default;
 };
 
-/// Parses "8N1", "7E2", "5N1.5", optionally followed by "/none", "/rtscts" or "/xonxoff"; without it the flow control
-/// is kept as it is. The error shows the grammar.
+/// Parses "8N1", "7E2", "5N1.5", optionally followed by "/none", "/rtscts" or "/xonxoff"; without a suffix the flow
+/// control does not change. The error shows the grammar.
 Result<Format> parse_format(std::string_view text);
 /// The inverse: "8N1", "7E2/rtscts".
 std::string to_string(const Format& format);
 
-/// The modem wires; dtr and rts are outputs.
+/// The modem lines; dtr and rts are outputs.
 struct Signals {
     bool dtr = false;
     bool rts = false;
@@ -50,7 +50,7 @@ struct Signals {
     friend bool operator==(const Signals&, const Signals&) = default;
 };
 
-/// What to do with the outputs; unset keeps a wire.
+/// A change of the outputs; an unset output keeps its state.
 struct SignalChange {
     std::optional<bool> dtr;
     std::optional<bool> rts;
@@ -94,7 +94,7 @@ struct Port {
     std::string offline_reason;
     std::uint32_t baud = 0;
     Format format;
-    std::optional<Signals> signals;            ///< unset: the device has none or is away
+    std::optional<Signals> signals;            ///< unset: the device has none or is disconnected
     std::optional<Capabilities> capabilities;  ///< unset: the device was never open
     std::string engine;
     std::uint64_t oldest_offset = 0;
@@ -102,15 +102,15 @@ struct Port {
     std::uint64_t tx_offset = 0;
     std::uint32_t readers = 0;
     PortStats stats;
-    std::string log_id;  ///< another one: another log, whose offsets have nothing to do with those before
-    bool held_by_flow_control = false;         ///< bytes wait, and the device does not accept them
-    std::vector<std::string> foreign_readers;  ///< "agetty (pid 123)": it has the device open for reading too
+    std::string log_id;                        ///< offsets are valid only within the log with this id
+    bool held_by_flow_control = false;         ///< flow control holds bytes back from the device
+    std::vector<std::string> foreign_readers;  ///< other processes that read the device: "agetty (pid 123)"
 };
 
 /// Where in a port's log to start.
 struct StartPoint {
-    struct Live {};    ///< only what arrives from now on
-    struct Oldest {};  ///< the oldest byte held
+    struct Live {};    ///< only bytes that arrive from now on
+    struct Oldest {};  ///< the oldest byte in the log
     struct Offset {
         std::uint64_t value = 0;
     };
@@ -130,7 +130,7 @@ struct StartPoint {
     static StartPoint offset(std::uint64_t value) { return {Offset{value}}; }
     static StartPoint tail_bytes(std::uint64_t value) { return {TailBytes{value}}; }
     static StartPoint since(Time value) { return {Since{value}}; }
-    /// Received at most so long ago, by the server's clock: that of this machine does not matter.
+    /// Received at most this long ago, by the server's clock; the client's clock does not matter.
     static StartPoint age(std::chrono::milliseconds value) { return {Age{value}}; }
 };
 
@@ -143,7 +143,7 @@ struct Data {
     Time receive_time;         ///< of the last byte
 };
 
-/// The bytes in [from, to) are not to be had any more.
+/// The bytes in [from, to) are no longer in the server's log.
 struct Gap {
     std::uint64_t from = 0;
     std::uint64_t to = 0;
@@ -153,7 +153,7 @@ struct Gap {
 struct SettingsChanged {
     std::uint32_t baud = 0;
     Format format;
-    bool changed_outside = false;  ///< by another program, not by a request to vserd
+    bool changed_outside = false;  ///< another program made the change, not a request to vserd
 };
 struct Offline {
     std::string reason;
@@ -165,8 +165,8 @@ struct BreakSent {
     std::chrono::nanoseconds duration{0};
 };
 struct WriterChanged {
-    std::string client;  ///< who holds the port exclusively; empty: everybody may write
-    /// Of this console, refused because of the holder: bytes, and the name of a request such as "break".
+    std::string client;  ///< the client that holds the port exclusively; empty: exclusive access released
+    /// What the server rejected from this console because of the holder: bytes, and a request such as "break".
     std::uint64_t refused_bytes = 0;
     std::string refused_request;
 };
@@ -176,24 +176,23 @@ struct Flushed {
     std::uint64_t bytes = 0;
     std::string client;
 };
-/// Processes besides vserd that have the device open for reading; empty: none any more.
+/// Other processes that have the device open for reading; empty: none any more.
 struct ForeignReaders {
     std::vector<std::string> processes;
 };
-/// Flow control stopped the output, or let it continue.
+/// Flow control stopped the output, or released it.
 struct OutputHeld {
     bool held = false;
 };
 
-/// Something other than bytes that happened, at its place in the log. monostate: newer than this library.
+/// Something that happened on a port, at its place in the log. monostate: an event that this library does not know.
 struct Event {
     std::uint64_t offset = 0;
     Time time;
     std::variant<std::monostate, SettingsChanged, Signals, LineErrors, Offline, Online, BreakSent, WriterChanged,
                  Flushed, ForeignReaders, OutputHeld>
         what;
-    std::uint64_t number =
-        0;  ///< of this log's events: 1, 2, 3, ...; 0: it is in no log, or the server is too old to say
+    std::uint64_t number = 0;  ///< numbers the log's events: 1, 2, 3, ...; 0: not in the log, or an old server
 };
 
 using ReadItem = std::variant<Data, Gap, Event>;
@@ -201,10 +200,10 @@ using ReadItem = std::variant<Data, Gap, Event>;
 /// One change of one port, from Client::watch.
 struct PortEvent {
     Port port;                   ///< as it is after the change
-    std::optional<Event> event;  ///< unset: this is the state at the start
+    std::optional<Event> event;  ///< unset: this is the initial state
     std::uint64_t events_lost = 0;
     Time time;
-    bool removed = false;  ///< by a reload; nothing more follows for this port
+    bool removed = false;  ///< a reload removed the port; nothing more follows for it
 };
 
 struct EngineRefusal {
@@ -224,7 +223,7 @@ struct ServerInfo {
 
 struct WriteReceipt {
     std::uint64_t bytes_written = 0;
-    std::uint64_t tx_offset = 0;  ///< of the port, after the last of these bytes
+    std::uint64_t tx_offset = 0;  ///< the port's tx offset after the last of these bytes
 };
 
 }  // namespace vser::client
