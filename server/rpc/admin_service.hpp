@@ -5,7 +5,7 @@
 
 namespace vserd::rpc {
 
-/// AdminService by the callback API.
+/// AdminService, implemented with the callback API.
 class AdminService final : public ::vser::v1::AdminService::CallbackService {
 public:
     explicit AdminService(Environment& environment) : environment_(environment) {}

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::chrono::hours no_deadline{24 * 365};
 
-/// Who holds the port, as an event for one stream that is not in the log.
-/// An event of this stream alone, at the stream's place in the log.
+/// The holder of the port, as an event that is sent to one stream and is not in the log.
+/// An event for this stream only, at the stream's place in the log.
 v1::AttachResponse writer_event(const hub::Channel& channel, std::uint64_t offset) {
     v1::AttachResponse response;
     v1::Event& event = *response.mutable_event();
@@ -21,7 +21,7 @@ v1::AttachResponse writer_event(const hub::Channel& channel, std::uint64_t offse
     return response;
 }
 
-/// The field that a request sets.
+/// The name of the field that a request sets.
 std::string request_name(const v1::AttachRequest& request) {
     const auto* field = v1::AttachRequest::descriptor()->FindFieldByNumber(request.item_case());
     return field != nullptr ? field->name() : std::string{};
@@ -60,7 +60,7 @@ bool AttachStream::request_arrived(bool ok) {
         return false;
     }
     if (!inbox_.put(std::move(request), bytes)) return false;
-    operation_started();  // here, where the stream is sure to be there still
+    operation_started();  // here, because the stream certainly still exists
     return true;
 }
 
@@ -73,7 +73,7 @@ void AttachStream::request_completed(bool /*ok*/) {
 }
 
 void AttachStream::take_requests() {
-    if (taking_) return;  // whoever does goes on
+    if (taking_) return;  // the running call continues
     taking_ = true;
     while (!busy_ && !ending()) {
         auto taken = inbox_.take();
@@ -89,7 +89,7 @@ void AttachStream::take_requests() {
     taking_ = false;
 }
 
-/// The port has what request_ asked for.
+/// request_ is done.
 void AttachStream::request_taken() {
     busy_ = false;
     take_requests();
@@ -102,7 +102,7 @@ void AttachStream::take_end(RequestInbox::End end) {
         finish(environment().admission.memory_refusal());
     } else if (end == RequestInbox::End::ended && !opened_) {
         finish(invalid_field("open", "the first message must be `open`, and none came"));
-    }  // else half-closed: the replies go on
+    }  // otherwise half-closed: the replies continue
 }
 
 void AttachStream::take_request() {
@@ -154,7 +154,7 @@ void AttachStream::take_open(const v1::Open& open) {
     request_taken();
 }
 
-/// Or ends the call.
+/// On an error, ends the call.
 bool AttachStream::may_write() {
     if (mode_ != v1::MODE_READ_ONLY) return true;
     finish(Error{Failure::unsupported, 0, "mode", "this stream was opened read-only; open it with another mode"});
@@ -166,7 +166,7 @@ void AttachStream::take_bytes(const std::string& bytes) {
     if (bytes.size() > request_payload_bytes_max) return finish(payload_too_large(bytes.size()));
     if (bytes.empty()) return request_taken();
     if (!port()) return finish(port_removed(port_name()));
-    pending_.bytes = std::as_bytes(std::span(bytes));  // of request_, which stays until the next read
+    pending_.bytes = std::as_bytes(std::span(bytes));  // owned by request_, which stays until the next read
     pending_.taken = 0;
     pending_.wait_while_offline = true;
     pending_.done = [this](const Result<void>& result) {
@@ -186,7 +186,7 @@ void AttachStream::take_line_request() {
     if (!port()) return finish(port_removed(port_name()));
     const bool refused = !port().check_access();
     const bool offline = port()->port().state() == port::PortState::offline;
-    watch_for_device(offline && !refused);  // as bytes do, the request waits for the device
+    watch_for_device(offline && !refused);  // the request waits for the device, as bytes do
     if (refused) return refuse(0, request_name(request_));
     if (!offline) start_line_request();
 }
@@ -207,8 +207,8 @@ void AttachStream::start_line_request() {
     }
 }
 
-/// Another client holds the port. This client stays attached and is told so; the next request is taken when there was room
-/// to tell it, so that a client that does not read cannot pile up refusals.
+/// Another client holds the port. This client stays attached and gets an event. The next request is taken only after that event
+/// was sent, so that a client that does not read cannot accumulate such events.
 void AttachStream::refuse(std::uint64_t bytes, std::string request) {
     refusal_ = writer_event(*port(), 0);
     refusal_->mutable_event()->mutable_writer()->set_refused_bytes(bytes);
@@ -277,8 +277,8 @@ void AttachStream::flush() {
     port().flush(*direction, reply);
 }
 
-/// Bytes of this stream wait for room in the port's queue, and behind them is the request that would make some: a flush, or
-/// a change of the flow control that holds the queue. The port gets it now, and once more at its place.
+/// Bytes of this stream wait for room in the port's queue, and the request that would make room is behind them: a flush, or a
+/// change of the flow control that holds the queue. So the port gets that request now, and again in its turn.
 void AttachStream::make_way() {
     if (ending() || making_way_ || !pending_.is_linked() || !port()) return;
     const auto flow_control = port()->port().settings().format.flow_control;
@@ -299,7 +299,7 @@ void AttachStream::make_way() {
     port().change_settings(change, *way_deadline_, [this](const Result<line::Settings>&) { way_made(false); });
 }
 
-/// `again`: as long as it takes until the bytes in front of the request are through.
+/// `again`: repeat until the bytes in front of the request are accepted.
 void AttachStream::way_made(bool again) {
     making_way_ = false;
     if (again) make_way();
@@ -312,7 +312,7 @@ void AttachStream::line_request_done(const Result<void>& result) {
             request_taken();
         } else if (result.error().failure == Failure::unavailable && port() &&
                    port()->port().state() == port::PortState::offline) {
-            take_line_request();  // the device went away meanwhile: wait for it
+            take_line_request();  // the device was disconnected meanwhile: wait for it
         } else {
             finish(port() ? result.error() : port_removed(port_name()), {.port = port_name()});
         }

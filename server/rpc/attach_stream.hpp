@@ -8,10 +8,10 @@
 
 namespace vserd::rpc {
 
-/// ConsoleService.Attach: the log one way, bytes and line requests the other.
+/// ConsoleService.Attach: sends the log to the client, and takes bytes and line requests from it.
 ///
-/// Requests are taken one at a time and in order. A few are read ahead while the port is busy with one, and no more: HTTP/2
-/// flow control holds back a client that is faster than the line.
+/// Requests are processed one at a time, in order. A few more are read ahead; beyond that, HTTP/2 flow control holds back a
+/// client that is faster than the line.
 class AttachStream final : public LogStream, private hub::PortWatcher {
 public:
     /// Waits for a call.
@@ -30,10 +30,10 @@ private:
 
     void on_port_added(const hub::Channel& /*channel*/) override {}
     void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
-    void on_port_removed(const hub::Channel& /*channel*/) override {}  // the reader is told
+    void on_port_removed(const hub::Channel& /*channel*/) override {}  // the reader gets on_closed()
 
     void read_request();
-    bool request_arrived(bool ok);  ///< queue's thread; whether read_next() is to follow
+    bool request_arrived(bool ok);  ///< queue's thread; returns whether to call read_next()
     void read_next();               ///< queue's thread
     void request_completed(bool ok);
     void take_requests();
@@ -63,18 +63,17 @@ private:
         read_completion_{*this};
     grpc::ByteBuffer request_buffer_;
     RequestInbox inbox_{ticket()};
-    v1::AttachRequest request_;  ///< the one that is being taken
-    bool busy_ = false;          ///< with request_
-    bool taking_ = false;        ///< take_requests() runs
+    v1::AttachRequest request_;  ///< the request in progress
+    bool busy_ = false;          ///< request_ is in progress
+    bool taking_ = false;        ///< take_requests() is running
     bool opened_ = false;
-    bool watching_ = false;  ///< for the device to come back
+    bool watching_ = false;  ///< waits until the device is connected again
     v1::Mode mode_ = v1::MODE_UNSPECIFIED;
     hub::PendingWrite pending_;
-    std::optional<port::Deadline>
-        line_deadline_;  ///< of the line request that waits for its turn, and ends with the call
+    std::optional<port::Deadline> line_deadline_;  ///< of the line request that waits for its turn; ends with the call
     bool making_way_ = false;
-    std::optional<port::Deadline> way_deadline_;  ///< of what make_way() asked for
-    std::optional<v1::AttachResponse> refusal_;   ///< of request_, until there is room to send it
+    std::optional<port::Deadline> way_deadline_;  ///< of the request that make_way() started
+    std::optional<v1::AttachResponse> refusal_;   ///< event about the rejected request_, until there is room to send it
 };
 
 }  // namespace vserd::rpc

@@ -38,7 +38,7 @@ bool ByteStream::take_request(grpc::ByteBuffer& buffer, google::protobuf::Messag
 }
 
 void ByteStream::accept_completed(bool ok) {
-    if (!ok) {  // the server shut down before a call came, and then the end of the call is never told
+    if (!ok) {  // the server shut down before a call came; gRPC then never reports the end of the call
         delete this;
         return;
     }
@@ -83,7 +83,7 @@ void ByteStream::write_completed(bool ok) {
         end();
     } else if (ok) {
         on_ready();
-    }  // else the call is broken and its end is about to be told
+    }  // otherwise the call is broken, and its end is reported next
     operation_ended();
 }
 

@@ -18,7 +18,7 @@ namespace vserd::rpc {
 
 class StreamHost;
 
-/// Counts one stream of a host as long as it lives.
+/// Counts one stream of a host during its lifetime.
 class StreamPresence {
 public:
     explicit StreamPresence(StreamHost& host);
@@ -32,17 +32,17 @@ private:
     StreamHost& host_;
 };
 
-/// One call that streams bytes: Attach, Read or Collect. Owns itself from the moment it waits for a call until that call is
-/// over and nothing of it is outstanding.
+/// One call that streams bytes: Attach, Read or Collect. It is created before a call arrives and destroys itself when the call
+/// has ended and no operation is outstanding.
 ///
-/// The queue's thread only parses requests (accepted(), and on_arrival of completions); everything else happens on the
-/// io thread. At most one message is in flight to the client: while it is, what arrives gathers in the log.
+/// The queue's thread only parses requests (accepted(), and on_arrival() of completions). Everything else happens on the io
+/// thread. At most one message to the client is in flight; meanwhile new bytes gather in the log.
 class ByteStream : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
     ByteStream(const ByteStream&) = delete;
     ByteStream& operator=(const ByteStream&) = delete;
 
-    /// Ends the call: after the message in flight, with no more of them.
+    /// Ends the call after the message in flight. No further message is sent.
     void finish(const grpc::Status& status);
     void finish(const Error& error, const ErrorContext& context = {}) {
         finish(environment().status_of(error, context));
@@ -52,11 +52,11 @@ protected:
     ByteStream(StreamHost& host, Method method);
     virtual ~ByteStream() = default;
 
-    // For the rpc's class to implement.
-    virtual void accepted() = 0;  ///< queue's thread: a call came; parse its request, wait for the next call
-    virtual void begin() = 0;     ///< the call may go on
-    virtual void on_ready() = 0;  ///< the message in flight is out: there is room for one
-    virtual void release() = 0;   ///< the call ends: let go of readers and writers; called once
+    // Implemented by the class of each rpc.
+    virtual void accepted() = 0;  ///< queue's thread: a call arrived; parse its request and wait for the next call
+    virtual void begin() = 0;     ///< the call was admitted
+    virtual void on_ready() = 0;  ///< the message in flight was sent: there is room for another
+    virtual void release() = 0;   ///< the call ends: release readers and writers; called once
     virtual void start_headers(void* tag) = 0;
     virtual void start_write(const grpc::ByteBuffer& message, void* tag) = 0;
     virtual void start_finish(const grpc::Status& status, void* tag) = 0;
@@ -64,28 +64,28 @@ protected:
     /// Whether send() may be called.
     bool ready() const noexcept { return !writing_ && !ending_; }
     bool ending() const noexcept { return ending_; }
-    /// There is more to send than the message in flight: on_ready() is called as soon as that is out. Without this it is
-    /// called when the io thread wakes next, for it is not woken to learn that there is nothing to do.
+    /// There is more to send after the message in flight, so the io thread is woken for on_ready() as soon as that message is
+    /// sent. Without this, on_ready() is called when the io thread wakes for another reason.
     void want_room();
     void send(const grpc::ByteBuffer& message);
-    /// In place of the first send(), where nothing may be there to send: tells the client that its call was accepted.
+    /// Used instead of the first send() when there may be nothing to send: tells the client that its call was accepted.
     void send_headers();
 
-    /// Bracket every operation that is the rpc's own (reads): the stream lives until as many ended as were started.
+    /// Called around each operation that the rpc's class starts itself (reads). The stream lives until all have ended.
     void operation_started() noexcept { operations_.fetch_add(1, std::memory_order_relaxed); }
-    /// Io thread. May destroy the stream; nothing may follow it.
+    /// Io thread. May destroy the stream: do not use it afterwards.
     void operation_ended();
 
     StreamHost& host() const noexcept { return presence_.host(); }
     Environment& environment() const noexcept;
-    /// From begin() on.
+    /// Valid from begin() on.
     hub::Session& session() noexcept { return *session_; }
-    /// The session of this call, whose client gave that name.
+    /// Makes the session of this call for a client of that name.
     void start_session(std::string client);
     grpc::ServerContext& context() noexcept { return context_; }
-    /// The call's share of the memory for clients; of whoever takes the requests.
+    /// The call's share of the memory for clients. Used by the thread that takes the requests.
     net::Ticket& ticket() noexcept { return ticket_; }
-    /// Parses the one request of the call; for accepted(). Where it takes too much memory, begin() is not called.
+    /// Parses the call's only request; for accepted(). If it uses too much memory, begin() is not called.
     bool take_request(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& request);
     void* accept_tag() noexcept { return &accept_completion_; }
 
@@ -98,10 +98,10 @@ private:
     void call_ended(bool ok);
     void end();
 
-    StreamPresence presence_;  // first, so that it goes last
+    StreamPresence presence_;  // first member, so that it is destroyed last
     const Method method_;
     net::Ticket ticket_;
-    std::optional<Error> refusal_;  ///< of admission
+    std::optional<Error> refusal_;  ///< why admission rejected the call
     grpc::ServerContext context_;
     std::optional<hub::Session> session_;
     hub::StreamSlot slot_;
@@ -111,13 +111,13 @@ private:
     MemberCompletion<ByteStream, &ByteStream::finish_completed> finish_completion_{*this};
     MemberCompletion<ByteStream, &ByteStream::call_ended> end_completion_{*this};
     grpc::Status status_{grpc::StatusCode::CANCELLED, "cancelled by the client"};
-    std::atomic<int> operations_ = 1;  ///< outstanding ones; the first is the end of the call itself
+    std::atomic<int> operations_ = 1;  ///< outstanding; the end of the call counts as one
     bool writing_ = false;
-    /// Of the message in flight, between the queue's thread, which sees it out, and the io thread, which wants to know.
+    /// The state of the message in flight: set by the queue's thread when it was sent, read by the io thread.
     enum class Flight : std::uint8_t { underway, awaited, out };
     std::atomic<Flight> flight_ = Flight::underway;
-    bool ending_ = false;  ///< finish() was called or the call is over
-    bool over_ = false;    ///< the call is over
+    bool ending_ = false;  ///< finish() was called or the call has ended
+    bool over_ = false;    ///< the call has ended
 };
 
 }  // namespace vserd::rpc

@@ -9,9 +9,9 @@
 namespace vserd::rpc {
 namespace {
 
-/// The most bytes of one port in a row, so that a busy port leaves room for the others.
+/// The maximum of bytes that one port sends in a row, so that a busy port leaves room for the others.
 constexpr std::size_t record_payload_bytes_max = std::size_t{16} << 10;
-/// A message is closed at this size: large enough to carry many ports, small enough to be under way soon.
+/// No more records are added to a message of this size: large enough for many ports, small enough to be sent quickly.
 constexpr std::size_t message_bytes_wanted = std::size_t{64} << 10;
 
 }  // namespace
@@ -82,7 +82,7 @@ Result<void> CollectStream::Source::attach(hub::PortHandle& port, const hub::Sta
 void CollectStream::on_port_added(const hub::Channel& channel) {
     if (ending()) return;
     v1::StartPoint from;
-    from.set_oldest(true);  // a port that is new to us: all of it
+    from.set_oldest(true);  // a reload added this port: send all of its log
     if (const auto added = add_source(channel.name(), from, "from"); !added) {
         return finish(added.error(), {.port = failed_port_});
     }
@@ -94,7 +94,7 @@ void CollectStream::available(Source& source) {
     readable_.push_back(source);
     if (!first) return;
     if (!ready()) return want_room();
-    // Other ports may have received in this turn too.
+    // Other ports may have received bytes in this turn of the loop too.
     environment().loop.at_end_of_turn([stream = std::weak_ptr<CollectStream*>(end_of_turn_)] {
         if (const auto alive = stream.lock()) (*alive)->gather();
     });
@@ -112,7 +112,7 @@ void CollectStream::gather() {
         Source& source = readable_.front();
         readable_.pop_front();
         const auto item = source.next(record_payload_bytes_max);
-        if (!item) continue;  // it is at its head and will say when there is more
+        if (!item) continue;  // it is at the head; on_available() follows when there is more
         readable_.push_back(source);
         append(source, *item);
     }

@@ -11,8 +11,8 @@
 
 namespace vserd::rpc {
 
-/// ConsoleService.Collect: many ports in one stream. What several ports received in one turn of the loop shares a message,
-/// and while a message is in flight everything else gathers in the logs.
+/// ConsoleService.Collect: many ports in one stream. Bytes that several ports receive in one turn of the loop share a message.
+/// While a message is in flight, new bytes gather in the logs.
 class CollectStream final : public ByteStream, private hub::PortWatcher {
 public:
     /// Waits for a call.
@@ -45,7 +45,7 @@ private:
 
     void on_port_added(const hub::Channel& channel) override;
     void on_port_event(const hub::Channel& /*channel*/, const log::EventItem& /*event*/) override {}
-    void on_port_removed(const hub::Channel& /*channel*/) override {}  // its source is told
+    void on_port_removed(const hub::Channel& /*channel*/) override {}  // its source gets on_closed()
 
     Result<void> add_sources();
     Result<void> add_source(const std::string& port, const v1::StartPoint& from, const std::string& field);
@@ -60,10 +60,11 @@ private:
     bool request_valid_ = false;
     bool watching_ = false;
     std::list<Source> sources_;
-    boost::intrusive::list<Source> readable_;  ///< in the order in which they became so
+    boost::intrusive::list<Source> readable_;  ///< in the order in which they became readable
     MessageBuilder builder_;
     log::BootTime opened_;
-    std::shared_ptr<CollectStream*> end_of_turn_;  ///< shared with the loop, which may outlive the stream by one turn
+    std::shared_ptr<CollectStream*>
+        end_of_turn_;  ///< shared with the loop, where it may remain for one turn after the stream is gone
     std::string failed_port_;
 };
 

@@ -4,26 +4,26 @@
 
 namespace vserd::rpc {
 
-/// What a tag of the completion queue points to. Each operation of a call has its own.
+/// The object that a tag of the completion queue points to. Each operation of a call has one.
 class Completion {
 public:
-    /// On the queue's thread, as soon as the operation is done: for what is better not done on the io thread (parsing).
-    /// Returns whether go_on() is wanted.
+    /// Called on the queue's thread when the operation has completed, for work that would burden the io thread (parsing).
+    /// Returns whether to call go_on().
     virtual bool on_arrival(bool ok) = 0;
-    /// On the queue's thread, after on_arrival(): whether the io thread is woken for this, or takes it when it next wakes.
+    /// Called on the queue's thread after on_arrival(): whether to wake the io thread now, or let it see this when it next wakes.
     virtual bool is_urgent() noexcept = 0;
-    /// On the queue's thread, when the io thread was told already: what the io thread need not wait for. What follows from
-    /// it must keep the completion in place.
+    /// Called on the queue's thread after the io thread was notified, for work that the io thread need not wait for. The
+    /// completion must stay in place until this has returned.
     virtual void go_on() = 0;
-    /// On the io thread, after on_arrival(). May destroy the completion.
+    /// Called on the io thread after on_arrival(). May destroy the completion.
     virtual void on_complete(bool ok) = 0;
 
 protected:
     ~Completion() = default;
 };
 
-/// A completion that calls a member function of its owner on the io thread, and perhaps others before that. Without `urgent`
-/// it always is.
+/// A completion that calls a member function of its owner on the io thread, and optionally others before that. Without an
+/// `urgent` function it is always urgent.
 template <class Owner, void (Owner::*complete)(bool), auto arrive = nullptr, auto urgent = nullptr, auto next = nullptr>
 class MemberCompletion final : public Completion {
 public:

@@ -8,7 +8,7 @@
 namespace vserd::rpc {
 namespace {
 
-/// Completions that run before the loop looks after the devices again.
+/// The number of completions that run before the devices get their turn again.
 constexpr std::size_t completions_per_handler_max = 64;
 
 }  // namespace
@@ -40,7 +40,7 @@ void CompletionThread::hand_over(Arrived arrived) {
     {
         const std::lock_guard lock(mutex_);
         arrived_.push_back(arrived);
-        // Asked under the lock: once it is released, the io thread may have run the completion and destroyed it.
+        // Call this with the lock held: after its release, the io thread may run the completion and destroy it.
         wake = arrived.completion->is_urgent() && !std::exchange(delivering_, true);
     }
     if (wake) loop_.post([this] { run_arrived(); });
@@ -67,7 +67,7 @@ void CompletionThread::run_arrived() {
         const Arrived arrived = running_[ran_++];
         arrived.completion->on_complete(arrived.ok);
     }
-    if (ran_ < running_.size()) loop_.post([this] { run_arrived(); });  // the engine first
+    if (ran_ < running_.size()) loop_.post([this] { run_arrived(); });  // after the engine's turn
 }
 
 }  // namespace vserd::rpc

@@ -12,13 +12,13 @@
 
 namespace vserd::rpc {
 
-/// The one thread that polls the byte streams' completion queue and hands what completed to the io thread, in order.
+/// The thread that polls the byte streams' completion queue and passes completions to the io thread, in order.
 ///
-/// Completions gather while the io thread is busy, and those that are not urgent until it wakes anyway, so it is woken once
-/// for many of them.
+/// Completions gather while the io thread is busy; those that are not urgent also wait until it wakes for another reason. So
+/// the io thread is woken once for many completions.
 class CompletionThread {
 public:
-    /// The queue and the loop outlive this. The loop must run what was posted before this ends.
+    /// The queue and the loop outlive this. The loop must run all posted functions before this is destroyed.
     CompletionThread(grpc::CompletionQueue& queue, io::Loop& loop);
     /// Requires: the queue was shut down. Waits until it is empty.
     ~CompletionThread();
@@ -26,7 +26,7 @@ public:
     CompletionThread& operator=(const CompletionThread&) = delete;
 
     void join();  ///< requires: the queue was shut down
-    /// Wakes the io thread for what arrived so far. Any thread.
+    /// Wakes the io thread for all completions so far. Any thread.
     void deliver_soon();
 
 private:
@@ -42,10 +42,10 @@ private:
     grpc::CompletionQueue& queue_;
     io::Loop& loop_;
     std::mutex mutex_;
-    std::vector<Arrived> arrived_;  ///< guarded by mutex_; bounded by the operations outstanding, a few per stream
-    bool delivering_ = false;       ///< guarded by mutex_; run_arrived() is posted
+    std::vector<Arrived> arrived_;  ///< guarded by mutex_; bounded by the outstanding operations, a few for each stream
+    bool delivering_ = false;       ///< guarded by mutex_; run_arrived() has been posted
     std::vector<Arrived> running_;  ///< io thread only
-    std::size_t ran_ = 0;           ///< of running_
+    std::size_t ran_ = 0;           ///< number of entries of running_ that have run
     std::thread thread_;
 };
 

@@ -5,8 +5,8 @@
 
 namespace vserd::rpc {
 
-/// ConsoleService as it is served: the byte streams raw on a completion queue (attach_stream, read_stream and
-/// collect_stream wait for calls there), Write by the callback API.
+/// ConsoleService: the byte streams use raw messages on a completion queue (attach_stream, read_stream and collect_stream wait
+/// for calls there); Write uses the callback API.
 using ConsoleServiceBase = ::vser::v1::ConsoleService::WithRawMethod_Attach<
     ::vser::v1::ConsoleService::WithRawMethod_Read<::vser::v1::ConsoleService::WithRawMethod_Collect<
         ::vser::v1::ConsoleService::WithCallbackMethod_Write<::vser::v1::ConsoleService::Service>>>>;

@@ -12,7 +12,7 @@ namespace {
 
 namespace v1 = ::vser::v1;
 
-/// A Write that may have to wait for room in the port's queue. Held by its call; io thread only.
+/// A Write that may have to wait for room in the port's queue. Owned by its call; io thread only.
 class WaitingWrite : public std::enable_shared_from_this<WaitingWrite> {
 public:
     WaitingWrite(UnaryCall& call, hub::PortHandle& port, const std::string& bytes, v1::WriteResponse& response)
@@ -31,7 +31,7 @@ public:
         write_.done = [this](const Result<void>& result) { done(result); };
         port_.submit(write_);
         if (finished_) return;
-        call_.when_cancelled([this] { expire(); });  // what was taken was taken
+        call_.when_cancelled([this] { expire(); });  // bytes that the queue has accepted stay accepted
         timer_.expires_at(answer_by(deadline));
         timer_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
             const auto alive = self.lock();

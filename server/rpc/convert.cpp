@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds break_duration_default{250};
 constexpr std::size_t client_name_bytes_max = 64;
 
-/// `number`, an enum of a request in which 0 keeps what is and 1 to `count` are our values in order, as our value.
+/// Converts an enum of a request: 0 keeps the current value, and 1 to `count` are our enumerators in order.
 template <class Ours>
 Result<std::optional<Ours>> enumerated(int number, int count, const char* field) {
     if (number == 0) return std::optional<Ours>{};
@@ -42,7 +42,7 @@ static void to_proto(milliseconds duration, google::protobuf::Duration& message)
 
 namespace {
 
-/// Sets the member of Event's oneof that a port event is.
+/// Sets the member of Event's oneof for a port event.
 struct EventVisitor {
     v1::Event& message;
 
@@ -62,7 +62,7 @@ struct EventVisitor {
     }
     void operator()(const port::WriterChanged& event) const { message.mutable_writer()->set_client(event.client); }
     void operator()(const port::Flushed& event) const {
-        // The directions are ours in order, after _UNSPECIFIED.
+        // After _UNSPECIFIED, the directions are in the order of our enumerators.
         static_assert(static_cast<int>(line::FlushDirection::input) + 1 == v1::FLUSH_DIRECTION_INPUT);
         static_assert(static_cast<int>(line::FlushDirection::both) + 1 == v1::FLUSH_DIRECTION_BOTH);
         v1::Flushed& flushed = *message.mutable_flushed();
@@ -110,7 +110,7 @@ static void to_proto(const port::PortStats& stats, v1::PortStats& message) {
 }
 
 void to_proto(const line::Format& format, v1::Format& message) {
-    // The values are ours in order, after _UNSPECIFIED; the static_asserts hold both ends of each list.
+    // After _UNSPECIFIED, the values are in the order of our enumerators. The static_asserts check both ends of each list.
     static_assert(static_cast<int>(line::Parity::none) + 1 == v1::PARITY_NONE);
     static_assert(static_cast<int>(line::Parity::space) + 1 == v1::PARITY_SPACE);
     static_assert(static_cast<int>(line::StopBits::one) + 1 == v1::STOP_BITS_1);
@@ -176,7 +176,7 @@ void to_proto(log::WallTime time, google::protobuf::Timestamp& message) {
 
 namespace {
 
-/// What a clock can count. Anything beyond lies before or after everything that a log holds.
+/// The range of the clock. A time outside lies before or after everything in a log.
 std::int64_t clamp_seconds(std::int64_t seconds) {
     const auto most = std::chrono::floor<std::chrono::seconds>(log::WallTime::duration::max()).count() - 1;
     return std::clamp<std::int64_t>(seconds, -most, most);
@@ -262,7 +262,7 @@ Result<milliseconds> break_duration(bool is_set, const google::protobuf::Duratio
         return invalid_field("duration", "duration must be within " + std::to_string(port::break_duration_min.count()) +
                                              " ms and " + std::to_string(port::break_duration_max.count()) + " ms");
     };
-    // Checked before it is multiplied: a client may send any 64 bits.
+    // Check before multiplying: a client may send any 64-bit value.
     if (message.seconds() < 0 || message.seconds() > port::break_duration_max.count() / 1000 || message.nanos() < 0 ||
         message.nanos() > 999'999'999) {
         return out_of_limits();
@@ -287,7 +287,7 @@ Result<std::string> client_name(const std::string& name, const std::string& fall
         return invalid_field("client", "client is " + std::to_string(name.size()) + " bytes long; the most is " +
                                            std::to_string(client_name_bytes_max));
     }
-    // Other people's terminals show it.
+    // Other clients' terminals show this name.
     if (base::printable_text(name) != name)
         return invalid_field("client", "client holds control characters; leave them out");
     return name;

@@ -13,7 +13,7 @@ namespace vserd::rpc {
 
 namespace v1 = ::vser::v1;
 
-/// Our values as messages. Io thread where a Channel is read.
+/// Values to messages. Functions that read a Channel must be called on the io thread.
 void to_proto(const line::Format& format, v1::Format& message);
 void to_proto(const line::Signals& signals, v1::Signals& message);
 void to_proto(const log::EventItem& item, v1::Event& message);
@@ -21,15 +21,15 @@ void to_proto(const log::GapItem& item, v1::Gap& message);
 void to_proto(const hub::Channel& channel, v1::Port& message);
 void to_proto(log::WallTime time, google::protobuf::Timestamp& message);
 
-/// Messages as our values. Failure::invalid_argument names the field as the client knows it: `field` is its path.
+/// Messages to values. `field` is the path of the message in the request; Failure::invalid_argument names the field with it.
 Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_view field);
 Result<line::SettingsChange> settings_change(const v1::Format& message);
 Result<line::FlushDirection> flush_direction(v1::FlushDirection direction);
-/// Unset means 250 ms.
+/// If it is unset, 250 ms.
 Result<std::chrono::milliseconds> break_duration(bool is_set, const google::protobuf::Duration& message);
-/// Whether text was asked for.
+/// Whether the client requests text.
 Result<bool> wants_text(v1::Encoding encoding);
-/// A client's name as shown to others, `fallback` where it gave none.
+/// The client's name as shown to other clients; `fallback` if the client gave none.
 Result<std::string> client_name(const std::string& name, const std::string& fallback);
 
 }  // namespace vserd::rpc

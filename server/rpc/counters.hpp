@@ -36,7 +36,7 @@ std::string_view method_name(Method method) noexcept;
 /// "OK", "NOT_FOUND", ...; "UNKNOWN" for numbers that gRPC does not define.
 std::string_view code_name(int code) noexcept;
 
-/// Calls that ended, by method and status code. No locks; any thread.
+/// Counts the calls that have ended, by method and status code. Lock-free; any thread.
 class RpcCounters {
 public:
     struct Entry {
@@ -46,7 +46,7 @@ public:
     };
 
     void count(Method method, int code) noexcept;
-    /// What was counted, without the zeroes.
+    /// The counts that are not zero.
     std::vector<Entry> snapshot() const;
 
 private:

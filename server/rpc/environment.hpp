@@ -13,9 +13,9 @@
 
 namespace vserd::rpc {
 
-/// The most bytes of a port in one request; the same limit as on a whole message, less its head.
+/// The maximum of bytes in one request: the limit of a whole message, less the size of its header.
 inline constexpr std::size_t request_payload_bytes_max = std::size_t{1} << 20;
-/// The most bytes of a port in one reply.
+/// The maximum of bytes of a port in one reply.
 inline constexpr std::size_t reply_payload_bytes_max = std::size_t{64} << 10;
 
 inline Error payload_too_large(std::size_t bytes) {
@@ -24,17 +24,17 @@ inline Error payload_too_large(std::size_t bytes) {
                 std::to_string(request_payload_bytes_max) + ", so send them in pieces"};
 }
 
-/// What every call works on. All outlive the calls.
+/// The objects that every call uses. All outlive the calls.
 struct Environment {
-    hub::Hub& hub;          ///< to make the session of a call
-    hub::Session& session;  ///< the server's own: for what no client asked for
+    hub::Hub& hub;          ///< for making the session of a call
+    hub::Session& session;  ///< the server's own session, for work without a client
     io::Loop& loop;
     RpcCounters& counters;
     const ServerInfo& info;
     std::chrono::steady_clock::time_point started;
     net::Admission& admission;
 
-    /// As to_status(), but what is not there because the server is going down says so. Io thread.
+    /// As to_status(); if an object is missing because the server is shutting down, the status says so. Io thread.
     grpc::Status status_of(const Error& error, const ErrorContext& context = {}) const {
         const bool gone = error.failure == Failure::unavailable || error.failure == Failure::not_found;
         return to_status(gone && session.shutting_down() ? going_down() : error, context);

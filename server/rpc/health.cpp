@@ -6,7 +6,7 @@ namespace vserd::rpc {
 
 HealthReporter::HealthReporter(hub::Session& session, grpc::HealthCheckServiceInterface& health)
     : session_(session), health_(health) {
-    // Links the service's description into the program, where reflection finds it.
+    // Links the description of the service into the program, so that reflection can serve it.
     static_cast<void>(grpc::health::v1::HealthCheckRequest::descriptor());
     session_.add_watcher(*this);
     session_.for_each_port([this](const hub::Channel& channel) { report(channel); });

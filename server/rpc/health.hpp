@@ -7,7 +7,7 @@
 
 namespace vserd::rpc {
 
-/// Keeps grpc.health.v1 up to date: the server as a whole under "", and each port under its name, serving while its device
+/// Updates grpc.health.v1: the server under the name "", and each port under its own name. A port is SERVING while its device
 /// is open. Io thread only.
 class HealthReporter final : private hub::PortWatcher {
 public:
@@ -17,7 +17,7 @@ public:
     HealthReporter(const HealthReporter&) = delete;
     HealthReporter& operator=(const HealthReporter&) = delete;
 
-    /// Nothing serves any more.
+    /// Reports everything as NOT_SERVING.
     void shut_down();
 
 private:

@@ -13,10 +13,10 @@ void ItemEncoder::encode(const log::Item& item, bool shared, Messages& messages)
     }
     v1::ReadResponse response;
     if (const auto* gap = std::get_if<log::GapItem>(&item)) {
-        flush(messages);  // what follows the gap is another character
+        flush(messages);  // a character does not continue after a gap
         to_proto(*gap, *response.mutable_gap());
     } else {
-        // An event does not end a character: bytes kept back come after it, with their own offset.
+        // A character may continue after an event: its first bytes are sent after the event, with their own offset.
         to_proto(std::get<log::EventItem>(item), *response.mutable_event());
     }
     messages.push_back(to_buffer(response));

@@ -7,7 +7,7 @@
 
 namespace vserd::rpc {
 
-/// Messages in the order in which they are to be sent: an item makes at most two.
+/// Messages in sending order. An item makes at most two.
 using Messages = boost::container::small_vector<grpc::ByteBuffer, 2>;
 
 /// Turns one reader's items into ReadResponse messages, whose field numbers are also those of AttachResponse.
@@ -15,9 +15,9 @@ class ItemEncoder {
 public:
     ItemEncoder(DataCache& cache, bool text) : cache_(cache), text_(text) {}
 
-    /// Appends what `item` makes, which is nothing while text waits for the rest of a character.
+    /// Appends the messages for `item`; none if text waits for the rest of a character.
     void encode(const log::Item& item, bool shared, Messages& messages);
-    /// Appends what was kept back of a character that will not be completed.
+    /// Appends the bytes that were kept back of a character that will not be completed.
     void flush(Messages& messages);
 
 private:
@@ -26,7 +26,7 @@ private:
     DataCache& cache_;
     const bool text_;
     TextEncoder encoder_;
-    std::uint64_t kept_offset_ = 0;  ///< of the bytes that encoder_ keeps back
+    std::uint64_t kept_offset_ = 0;  ///< of the bytes that encoder_ has kept back
     log::WallTime kept_received_;
 };
 

@@ -38,12 +38,12 @@ void LogStream::pump() {
     if (!ending() && !waits_at_head()) want_room();
 }
 
-/// Whether there is nothing to do when the message in flight is out.
+/// Whether there is nothing to do after the message in flight.
 bool LogStream::waits_at_head() {
     return outbox_.empty() && reader_ && bytes_wanted() > 0 && wait_at_head() && !reader_->has_more();
 }
 
-/// Whether pump() should look again: there are messages, or an item made none.
+/// Whether pump() should continue: there are messages, or the last item made none.
 bool LogStream::fill_outbox() {
     if (completing_) {
         finish(grpc::Status::OK);
@@ -60,7 +60,7 @@ bool LogStream::fill_outbox() {
         const hub::Channel* channel = reader_->channel();
         encoder_->encode(*item, channel != nullptr && channel->readers() > 1, outbox_);
         const auto* data = std::get_if<log::DataItem>(&*item);
-        // History is as old as it is; only what arrived since the stream opened tells how long delivery takes.
+        // Measure only bytes that arrived after the stream opened; history is old by nature.
         if (data != nullptr && data->received.boot >= opened_) {
             session().delivery().observe(log::BootClock::now() - data->received.boot);
         }
@@ -79,7 +79,7 @@ void LogStream::complete() {
 }
 
 void LogStream::release() {
-    reader_.reset();  // before the port, whose giving up exclusive access is an event of the log
+    reader_.reset();  // before the port: releasing exclusive access adds an event to the log
     outbox_.clear();
     port_ = {};
 }

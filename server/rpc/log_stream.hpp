@@ -14,14 +14,13 @@ class LogStream : public ByteStream, private hub::Sink {
 protected:
     using ByteStream::ByteStream;
 
-    /// Opens the port at a place in its log; false after it finished the call with what was wrong.
+    /// Opens the port at a start point. On an error it finishes the call and returns false.
     bool open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding);
-    /// Puts a message before those of the log.
+    /// Sends a message before those of the log.
     void queue(const grpc::ByteBuffer& message) { outbox_.push_back(message); }
-    /// Sends what there is, until one message is in flight or there is no more. After open(), call it or
-    /// send_headers().
+    /// Sends items until one message is in flight or the reader is at the head. After open(), call this or send_headers().
     void pump();
-    /// Ends the call with OK after what is left of a character.
+    /// Sends the rest of an incomplete character, then ends the call with OK.
     void complete();
 
     std::uint64_t offset() const noexcept { return reader_->offset(); }
@@ -29,11 +28,11 @@ protected:
     /// Null before open(), and after the port was removed.
     hub::PortHandle& port() noexcept { return port_; }
 
-    /// The most bytes that the next item may hold; 0: the stream is complete.
+    /// The maximum of bytes in the next item; 0: the stream is complete.
     virtual std::size_t bytes_wanted() = 0;
-    /// Whether this item may go out; if not, the stream is complete.
+    /// Whether to send this item; if not, the stream is complete.
     virtual bool accept(const log::Item& item) = 0;
-    /// The reader is at the head. Returns whether the stream goes on when there is more.
+    /// The reader is at the head. Returns whether the stream waits for more.
     virtual bool wait_at_head() = 0;
 
     void on_ready() override { pump(); }

@@ -6,7 +6,7 @@
 
 namespace vserd::rpc {
 
-/// WatchPorts raw, since one encoded event serves every watcher; the rest with messages.
+/// WatchPorts uses raw messages, because all watchers share one encoded event; the other methods use generated messages.
 template <class Base>
 using WithUnaryPortCalls =
     ::vser::v1::PortService::WithCallbackMethod_ListPorts<::vser::v1::PortService::WithCallbackMethod_GetPort<
@@ -19,15 +19,15 @@ using WithUnaryPortCalls =
 using PortServiceBase =
     WithUnaryPortCalls<::vser::v1::PortService::WithRawCallbackMethod_WatchPorts<::vser::v1::PortService::Service>>;
 
-/// PortService by the callback API. Its methods are called on gRPC threads.
+/// PortService, implemented with the callback API. gRPC threads call its methods.
 class PortService final : public PortServiceBase {
 public:
     explicit PortService(Environment& environment) : environment_(environment), watchers_(environment) {}
 
-    /// Ends the watchers, which otherwise would outlive the server. Io thread.
+    /// Ends all WatchPorts calls, which would otherwise outlive the server. Io thread.
     void finish_watchers(const Error& error) { watchers_.finish_all(error); }
 
-    // What the overrides take, by their place.
+    // The parameter types of the overrides, by position.
     using Context = grpc::CallbackServerContext;
     using Reactor = grpc::ServerUnaryReactor;
 

@@ -28,7 +28,7 @@ void ReadStream::begin() {
 
 std::size_t ReadStream::bytes_wanted() {
     std::uint64_t wanted = std::min<std::uint64_t>(bytes_left_, reply_payload_bytes_max);
-    // At the end there may still be events; accept() tells old ones from new bytes.
+    // Events may follow the last byte; accept() separates old events from new bytes.
     if (!request_.follow() && offset() < end_offset_) wanted = std::min(wanted, end_offset_ - offset());
     return static_cast<std::size_t>(wanted);
 }

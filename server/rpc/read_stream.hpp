@@ -24,9 +24,9 @@ private:
     grpc::ByteBuffer request_buffer_;
     v1::ReadRequest request_;
     bool request_valid_ = false;
-    std::uint64_t end_offset_ = 0;  ///< the head at the start, where a stream that does not follow ends
-    std::uint64_t end_event_ = 0;   ///< the number of the newest event then
-    std::uint64_t bytes_left_ = 0;  ///< of max_bytes
+    std::uint64_t end_offset_ = 0;  ///< the head at the start; a stream without `follow` ends there
+    std::uint64_t end_event_ = 0;   ///< the number of the newest event at the start
+    std::uint64_t bytes_left_ = 0;  ///< remaining of max_bytes
 };
 
 }  // namespace vserd::rpc

@@ -75,7 +75,7 @@ void answer_extensions(const std::string& type_name, reflection::ServerReflectio
     for (const auto* extension : extensions) answer.add_extension_number(extension->number());
 }
 
-/// One stream: question and answer in turn. Owns itself until gRPC is done with it.
+/// One stream, which answers one request after the other. Owns itself until gRPC is done with it.
 class Stream final
     : public grpc::ServerBidiReactor<reflection::ServerReflectionRequest, reflection::ServerReflectionResponse> {
 public:

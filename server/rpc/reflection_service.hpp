@@ -5,10 +5,10 @@
 
 namespace vserd::rpc {
 
-/// grpc.reflection.v1alpha by the callback API: an open stream holds no thread, so any number of them leaves reflection and
-/// health usable. The service of gRPC's own library is synchronous.
+/// grpc.reflection.v1alpha, implemented with the callback API. An open stream holds no thread, so that reflection and health
+/// stay usable with any number of streams. (The service in gRPC's own library is synchronous.)
 ///
-/// Answers from the descriptors that are linked into the program, on gRPC's threads; nothing here reaches the io thread.
+/// Answers on gRPC's threads, from the descriptors that are linked into the program. Never uses the io thread.
 class ReflectionService final : public grpc::reflection::v1alpha::ServerReflection::CallbackService {
 public:
     explicit ReflectionService(net::Admission& admission) : admission_(admission) {}
@@ -21,7 +21,7 @@ private:
     net::Admission& admission_;
 };
 
-/// The answer to one question. Any thread.
+/// The reply to one request. Any thread.
 grpc::reflection::v1alpha::ServerReflectionResponse reflect(
     const grpc::reflection::v1alpha::ServerReflectionRequest& request);
 

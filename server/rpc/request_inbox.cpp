@@ -7,7 +7,7 @@ namespace vserd::rpc {
 namespace {
 
 constexpr std::size_t entries_max = 64;
-/// One more request than this may be held, of up to request_payload_bytes_max.
+/// The inbox may exceed this by one request of up to request_payload_bytes_max.
 constexpr std::size_t bytes_wanted = std::size_t{64} << 10;
 
 }  // namespace

@@ -11,29 +11,29 @@
 
 namespace vserd::rpc {
 
-/// Requests of one Attach call that were read ahead of the one which the port is busy with: many small ones then need one
-/// wake-up of the io thread, and what is not read ahead waits in HTTP/2's flow control.
+/// Requests of one Attach call that were read ahead while the port is busy with an earlier one. So many small requests need
+/// only one wake-up of the io thread. HTTP/2 flow control holds back the rest.
 ///
-/// The queue's thread puts, the io thread takes.
+/// The queue's thread puts requests in, and the io thread takes them out.
 class RequestInbox {
 public:
     enum class End { open, ended, invalid, no_memory };
     struct Taken {
-        std::optional<v1::AttachRequest> request;  ///< none: nothing has come, or the end was reached
-        End end = End::open;                       ///< of a client's requests, once all were taken
-        bool read_on = false;                      ///< put() had no room and said so; now there is: start the next read
+        std::optional<v1::AttachRequest> request;  ///< none: no request has arrived, or the end was reached
+        End end = End::open;                       ///< why no more requests follow, once all were taken
+        bool read_on = false;                      ///< put() had no room; now there is some: start the next read
     };
 
-    /// `ticket` accounts for the bytes of the requests that were put, until the one after them is taken. It outlives this.
+    /// `ticket` accounts for the bytes of each request until the next one is taken. It outlives this.
     explicit RequestInbox(net::Ticket& ticket) : ticket_(ticket) {}
     RequestInbox() : ticket_(none_) {}  ///< accounts for nothing
 
-    /// Whether to start the next read at once. Beyond the memory for clients the inbox ends with no_memory.
+    /// Returns whether to start the next read now. If the memory for clients is used up, the inbox ends with no_memory.
     bool put(v1::AttachRequest&& request, std::size_t bytes);
-    /// Nothing follows: the client closed its side or sent what is no request.
+    /// Nothing follows: the client closed its side, or sent an invalid message.
     void put_end(End end);
     Taken take();
-    /// A copy of the first request that `wanted` likes; it stays at its place.
+    /// A copy of the first request for which `wanted` returns true. The request stays in the inbox.
     std::optional<v1::AttachRequest> find(const std::function<bool(const v1::AttachRequest&)>& wanted);
 
 private:
@@ -47,7 +47,7 @@ private:
     std::mutex mutex_;
     net::Ticket none_;
     net::Ticket& ticket_;          ///< guarded by mutex_
-    std::size_t bytes_taken_ = 0;  ///< of the request that was taken last
+    std::size_t bytes_taken_ = 0;  ///< size of the request that was taken last
     std::deque<Entry> entries_;
     std::size_t bytes_ = 0;
     bool reading_ = true;

@@ -6,7 +6,7 @@
 
 namespace vserd::rpc {
 
-/// What GetServerInfo tells about the daemon besides its ports.
+/// What GetServerInfo reports about the daemon, without its ports.
 struct ServerInfo {
     std::string version;
     std::string engine;

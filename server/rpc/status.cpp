@@ -8,7 +8,7 @@
 namespace vserd::rpc {
 namespace {
 
-// Trailers share gRPC's limit of 8 KiB, and some of these texts quote what a client sent.
+// gRPC limits all trailers together to 8 KiB, and some of these texts quote the client's request.
 constexpr std::size_t message_bytes_max = 1024;
 constexpr std::size_t metadata_bytes_max = 256;
 
@@ -61,7 +61,7 @@ Shape shape_of(const Error& error) {
     return {grpc::StatusCode::INTERNAL, "IO_ERROR", nullptr};
 }
 
-/// The first `size_max` bytes, without a UTF-8 character cut in two.
+/// The first `size_max` bytes; does not split a UTF-8 character.
 std::string cut(std::string_view text, std::size_t size_max) {
     if (text.size() <= size_max) return std::string(text);
     std::size_t end = size_max;

@@ -10,22 +10,22 @@
 
 namespace vserd::rpc {
 
-/// What the error itself does not know.
+/// Details that the Error does not contain.
 struct ErrorContext {
     std::string_view port = {};
-    std::optional<std::uint64_t> bytes_taken = std::nullopt;  ///< of a write that was not taken whole
-    std::optional<std::uint64_t> head = std::nullopt;         ///< the offset an out_of_range request may ask for
+    std::optional<std::uint64_t> bytes_taken = std::nullopt;  ///< by a write that was accepted only in part
+    std::optional<std::uint64_t> head = std::nullopt;         ///< the highest valid offset, for out_of_range
 };
 
-/// The one place where an Error becomes a gRPC status: the code, the sentence, and a google.rpc.ErrorInfo detail with a
-/// reason (listed in proto/README.md), the errno's name and what else a program would branch on. Long texts are cut.
+/// The only place that converts an Error to a gRPC status: the code, the message, and a google.rpc.ErrorInfo with a reason
+/// (listed in proto/README.md), the name of the errno and other metadata for programs. Truncates long texts.
 grpc::Status to_status(const Error& error, const ErrorContext& context = {});
 
 /// INVALID_ARGUMENT about `field`.
 Error invalid_field(std::string field, std::string message);
-/// UNAVAILABLE, as every call ends that outlives the server.
+/// UNAVAILABLE: the status of calls that are still active when the server stops.
 Error going_down();
-/// UNAVAILABLE, as streams of a port end that a reload removed or replaced.
+/// UNAVAILABLE: the status of streams whose port a reload removed or replaced.
 Error port_removed(std::string_view port);
 
 }  // namespace vserd::rpc

@@ -14,7 +14,7 @@ std::optional<Error> StreamHost::enter(ByteStream& stream) {
 
 void StreamHost::finish_all(const Error& error) {
     refusal_ = error;
-    // finish() never destroys a stream: its completion does.
+    // finish() never destroys a stream; the completion does.
     for (ByteStream& stream : streams_) stream.finish(error);
 }
 

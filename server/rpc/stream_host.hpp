@@ -13,7 +13,7 @@ namespace vserd::rpc {
 class CompletionThread;
 class ConsoleService;
 
-/// Where the byte streams live: what they share, and how the last ones end.
+/// Holds what the byte streams share, and waits for the last one to end.
 class StreamHost {
 public:
     /// All outlive the streams.
@@ -24,13 +24,13 @@ public:
     ConsoleService& service() noexcept { return service_; }
     grpc::ServerCompletionQueue& queue() noexcept { return queue_; }
     DataCache& data_cache() noexcept { return data_cache_; }
-    /// Who polls the queue. It outlives the calls.
+    /// Sets the thread that polls the queue. It outlives the calls.
     void set_poller(CompletionThread& poller) noexcept { poller_ = &poller; }
-    void deliver_soon();  ///< of CompletionThread
+    void deliver_soon();  ///< as CompletionThread::deliver_soon()
 
-    /// Takes a stream whose call began, or says why not. Io thread.
+    /// Adds a stream whose call has begun, or returns why it was rejected. Io thread.
     std::optional<Error> enter(ByteStream& stream);
-    /// Ends all streams, and every one that enters from now on. Io thread.
+    /// Ends all streams, and all that are added from now on. Io thread.
     void finish_all(const Error& error);
 
     void stream_made();          // any thread
@@ -49,7 +49,7 @@ private:
     std::optional<Error> refusal_;
     std::mutex mutex_;
     std::condition_variable gone_;
-    std::size_t count_ = 0;  ///< guarded by mutex_; those that wait for a call included
+    std::size_t count_ = 0;  ///< guarded by mutex_; includes streams that wait for a call
 };
 
 }  // namespace vserd::rpc

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
-/// Bytes in the character that `lead` begins; 0 where it begins none.
+/// The size of the character that starts with `lead`; 0 if none does.
 std::size_t character_size(std::uint8_t lead) {
     if (lead < 0x80) return 1;
     if (lead >= 0xC2 && lead <= 0xDF) return 2;
@@ -17,8 +17,7 @@ std::size_t character_size(std::uint8_t lead) {
     return 0;
 }
 
-/// Whether `byte` may be the second byte after `lead`: the ranges that shut out overlong forms, surrogates and what lies
-/// above U+10FFFF.
+/// Whether `byte` may follow `lead`. The ranges exclude overlong forms, surrogates and code points above U+10FFFF.
 bool second_fits(std::uint8_t lead, std::uint8_t byte) {
     switch (lead) {
         case 0xE0: return byte >= 0xA0 && byte <= 0xBF;
@@ -60,7 +59,7 @@ void TextEncoder::take(std::uint8_t byte, std::string& text) {
             kept_size_ = 0;
             return;
         }
-        replace_kept(text);  // and the byte begins anew
+        replace_kept(text);  // then this byte may start a character
     }
     character_size_ = character_size(byte);
     if (character_size_ == 0) {

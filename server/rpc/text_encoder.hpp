@@ -7,18 +7,18 @@
 
 namespace vserd::rpc {
 
-/// Turns a stream of bytes that arrives in pieces into pieces of UTF-8 (Unicode 15, table 3-7): U+FFFD for each byte that
-/// is not part of a character, and no character split between two pieces. Up to three bytes that may yet become a
-/// character are kept back until the next piece.
+/// Converts pieces of a byte stream to pieces of UTF-8 (Unicode 15, table 3-7). Each byte that is not part of a character
+/// becomes U+FFFD. No character is split between two pieces: up to three bytes of an incomplete character are kept back until
+/// the next piece.
 class TextEncoder {
 public:
     static constexpr std::size_t kept_bytes_max = 3;
 
-    /// Appends to `text` what `bytes`, after those kept back, make.
+    /// Appends the text of the kept bytes and `bytes` to `text`.
     void append(std::span<const std::byte> bytes, std::string& text);
-    /// Gives up on the bytes kept back: appends one U+FFFD for each.
+    /// The incomplete character will not be completed: appends one U+FFFD for each kept byte.
     void flush(std::string& text);
-    /// How many bytes were taken and have not come out as text.
+    /// The number of bytes that are kept back.
     std::size_t kept_bytes() const noexcept { return kept_size_; }
 
 private:
@@ -27,7 +27,7 @@ private:
 
     std::uint8_t kept_[kept_bytes_max] = {};
     std::size_t kept_size_ = 0;
-    std::size_t character_size_ = 0;  ///< of the character that kept_ begins
+    std::size_t character_size_ = 0;  ///< of the character that starts in kept_
 };
 
 }  // namespace vserd::rpc

@@ -9,10 +9,10 @@ namespace vserd::rpc {
 
 namespace {
 
-/// Owned by the caller.
+/// The caller owns the result.
 grpc_ssl_server_certificate_config* make_config(const net::TlsPems& pems) {
     const grpc_ssl_pem_key_cert_pair pair{pems.key.c_str(), pems.certificate.c_str()};
-    // gRPC insists on authorities; where clients are not asked for certificates, any will do.
+    // gRPC requires a CA; if clients need no certificate, it does not matter which.
     const std::string& authorities = pems.client_ca.empty() ? pems.certificate : pems.client_ca;
     return ::grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair, 1);
 }
@@ -23,7 +23,7 @@ TlsCredentials::TlsCredentials(std::shared_ptr<const net::CertificateStore> stor
     const auto request = store_->wants_client_certificates()
                              ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                              : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
-    // Which takes the options over.
+    // This takes ownership of the options.
     credentials_ = ::grpc_ssl_server_credentials_create_with_options(
         ::grpc_ssl_server_credentials_create_options_using_config_fetcher(request, &TlsCredentials::fetch, this));
 }

@@ -10,7 +10,8 @@
 
 namespace vserd::rpc {
 
-/// TLS of one listener. Each handshake asks the store; grpc::SslServerCredentials keeps its certificate for life.
+/// TLS credentials of one listener. Each handshake uses the store's current certificate, unlike with
+/// grpc::SslServerCredentials, which keeps its certificate forever.
 class TlsCredentials final : public grpc::ServerCredentials {
 public:
     explicit TlsCredentials(std::shared_ptr<const net::CertificateStore> store);
@@ -25,7 +26,7 @@ private:
     static grpc_ssl_certificate_config_reload_status fetch(void* self, grpc_ssl_server_certificate_config** config);
 
     const std::shared_ptr<const net::CertificateStore> store_;  // shared by the listeners
-    std::uint64_t generation_ = 0;                              ///< that gRPC has; it asks under a lock of its own
+    std::uint64_t generation_ = 0;  ///< of the certificate that gRPC has; guarded by gRPC's own lock
     grpc_server_credentials* credentials_;
 };
 

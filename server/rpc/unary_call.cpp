@@ -23,7 +23,7 @@ UnaryCall* UnaryCall::start(Environment& environment, Caller caller, Method meth
 UnaryCall* UnaryCall::start(Environment& environment, Caller caller, Method method, const std::string& port,
                             PortWork work) {
     return start(environment, caller, method, [&port, work = std::move(work)](UnaryCall& call) {
-        call.port_ = port;  // of the request, which lives as long as the call
+        call.port_ = port;  // refers to the request, which lives as long as the call
         auto opened = call.session_.open(port);
         if (!opened) return call.fail(opened.error());
         call.handle_ = std::move(*opened);
@@ -31,7 +31,7 @@ UnaryCall* UnaryCall::start(Environment& environment, Caller caller, Method meth
     });
 }
 
-/// On the gRPC thread that makes the call.
+/// Called on the gRPC thread that makes the call.
 void UnaryCall::refuse(const Error& error) {
     refused_ = true;
     const grpc::Status status = to_status(error);
@@ -67,7 +67,7 @@ void UnaryCall::OnDone() {
         delete this;
         return;
     }
-    // What OnCancel() posted comes before this.
+    // Functions that OnCancel() posted run before this one.
     environment_.loop.post([this] { delete this; });
 }
 

@@ -12,36 +12,37 @@
 
 namespace vserd::rpc {
 
-/// Where a call comes from: what admission asks for.
+/// Where a call comes from, for admission.
 struct Caller {
     const grpc::CallbackServerContext* context;
     const google::protobuf::MessageLite* request;
 };
 
-/// One call with one reply. Owns itself: it is made on a gRPC thread, does its work on the io thread, and destroys itself
-/// there when gRPC is done with it. The request and response messages live as long.
+/// One call with one reply. Owns itself: it is created on a gRPC thread, does its work on the io thread, and destroys itself
+/// there when gRPC is done with it. The request and response messages live equally long.
 class UnaryCall final : public grpc::ServerUnaryReactor {
 public:
     using Work = std::function<void(UnaryCall&)>;
     using PortWork = std::function<void(UnaryCall&, hub::PortHandle&)>;
 
-    /// Runs `work` on the io thread; it, or what it starts, must call succeed() or fail() once. A call that admission refuses
-    /// ends here, and costs the io thread nothing.
+    /// Runs `work` on the io thread. `work`, or something that it starts, must call succeed() or fail() once. If admission
+    /// rejects the call, it ends here, at no cost for the io thread.
     static UnaryCall* start(Environment& environment, Caller caller, Method method, Work work);
-    /// The same for a call about one port; fails where there is none of that name.
+    /// The same for a call about one port; fails if there is no port of that name.
     static UnaryCall* start(Environment& environment, Caller caller, Method method, const std::string& port,
                             PortWork work);
 
     // Io thread, from here on.
     void succeed();
     void fail(const Error& error, ErrorContext context = {});
-    /// What to do when the client gives up; not called after succeed() or fail(), of which one must be called all the same.
+    /// Sets a function for when the client cancels. It is not called after succeed() or fail(). One of these must still be
+    /// called after a cancellation.
     void when_cancelled(std::function<void()> action) { cancelled_ = std::move(action); }
-    /// Keeps what the call needs until it is over.
+    /// Keeps an object alive until the call has ended.
     void hold(std::shared_ptr<void> held) { held_ = std::move(held); }
     Environment& environment() const noexcept { return environment_; }
     hub::Session& session() noexcept { return session_; }
-    /// Accounts for a reply that may be large; false: fail with memory_refusal().
+    /// Accounts for the memory of a large reply. If it returns false, fail with memory_refusal().
     [[nodiscard]] bool hold_bytes(std::size_t bytes) { return ticket_.grow(bytes); }
 
 private:
@@ -55,12 +56,12 @@ private:
     Environment& environment_;
     const Method method_;
     hub::Session session_;
-    hub::PortHandle handle_;  ///< before held_, which may use it to its end
+    hub::PortHandle handle_;  ///< declared before held_, which may use it in its destructor
     net::Ticket ticket_;
-    bool refused_ = false;  ///< by admission, before the io thread knew
+    bool refused_ = false;  ///< admission rejected the call
     std::string port_;
     std::function<void()> cancelled_;
-    std::shared_ptr<void> held_;  ///< of a type that only the rpc knows
+    std::shared_ptr<void> held_;  ///< an object of a type that only the rpc knows
     bool client_is_gone_ = false;
     bool finished_ = false;
 };

@@ -9,7 +9,7 @@
 namespace vserd::rpc {
 namespace {
 
-/// A name in a set takes several times the bytes that it has in a request.
+/// A name in a set takes several times the memory that it takes in a request.
 constexpr std::size_t bytes_per_request_byte = 4;
 
 v1::PortEvent state_of(const hub::Channel& channel) {
@@ -25,7 +25,7 @@ EncodedPortEvent encode(const hub::Channel& channel, const v1::PortEvent& event)
     return {channel.name(), grpc::Slice(response.SerializeAsString())};
 }
 
-/// Appended to a response, the decoder merges it into that one's event.
+/// When this is appended to a response, the decoder merges it into the response's event.
 grpc::Slice encode_lost(std::uint64_t lost) {
     v1::WatchPortsResponse response;
     response.mutable_event()->set_events_lost(lost);
@@ -68,13 +68,13 @@ void PortsWatch::finish(const grpc::Status& status) {
 void PortsWatch::OnWriteDone(bool ok) {
     environment_.loop.post([this, ok] {
         writing_ = false;
-        if (ok) pump();  // else OnCancel follows
+        if (ok) pump();  // otherwise OnCancel() follows
     });
 }
 
 void PortsWatch::OnCancel() {
     if (refused_) return;
-    // A call, so that it comes after begin().
+    // Posted as a call, so that it runs after begin().
     environment_.loop.post_call([this] { finish(grpc::Status::CANCELLED); });
 }
 
@@ -83,14 +83,14 @@ void PortsWatch::OnDone() {
         delete this;
         return;
     }
-    // What the other reactions posted comes before this, whichever way they posted it.
+    // Functions that the other reactions posted run before this one, however they were posted.
     environment_.loop.post_call([this] { environment_.loop.post([this] { delete this; }); });
 }
 
 void PortsWatch::queue(const SharedPortEvent& event) {
     if (finished_ || !watches(event->port)) return;
     if (events_.size() >= watch_events_max) {
-        // The newest tell how things are; the oldest are the ones to do without.
+        // Drop the oldest: the newest events describe the current state.
         events_.pop_front();
         ++events_lost_;
     }

@@ -16,10 +16,10 @@
 
 namespace vserd::rpc {
 
-/// Events that wait for a WatchPorts client that is slower than they come; then the oldest are lost, and counted.
+/// The maximum of events that wait for a slow WatchPorts client. Beyond it the oldest are dropped and counted.
 inline constexpr std::size_t watch_events_max = 256;
 
-/// A WatchPortsResponse, encoded once for all that watch the port.
+/// A WatchPortsResponse, encoded once for all watchers of the port.
 struct EncodedPortEvent {
     std::string port;
     grpc::Slice response;
@@ -36,9 +36,9 @@ public:
     PortsWatch(Environment& environment, Watchers& watchers, const std::string& peer)
         : environment_(environment), watchers_(watchers), session_(environment.hub, {peer}) {}
 
-    /// The call ends here, on the gRPC thread that makes it; the io thread never hears of it.
+    /// Ends the call on the gRPC thread that makes it, without the io thread.
     void refuse(const Error& error);
-    /// Asks the io thread to begin.
+    /// Starts the call on the io thread.
     void start(net::Ticket ticket, const ::vser::v1::WatchPortsRequest& request);
 
     // Io thread.
@@ -64,17 +64,16 @@ private:
     net::Ticket ticket_;
     bool refused_ = false;
     std::set<std::string, std::less<>> names_;  ///< empty: all
-    std::string first_state_sent_;              ///< the ports up to this name have had their current state
-    bool first_states_done_ = false;            ///< they go ahead of all events
+    std::string first_state_sent_;              ///< the current states of the ports up to this name were sent
+    bool first_states_done_ = false;            ///< current states are sent before all events
     std::deque<SharedPortEvent> events_;
-    std::uint64_t events_lost_ = 0;  ///< since the last one that was sent
+    std::uint64_t events_lost_ = 0;  ///< since the last event that was sent
     grpc::ByteBuffer in_flight_;
     bool writing_ = false;
     bool finished_ = false;
 };
 
-/// The WatchPorts calls of a server. Listens to the hub for all of them, so that an event is encoded once, however many
-/// watch.
+/// The WatchPorts calls of a server. Listens to the hub for all of them, so that each event is encoded only once.
 class Watchers final : private hub::PortWatcher {
 public:
     explicit Watchers(Environment& environment) : environment_(environment) {}
@@ -84,14 +83,14 @@ public:
 
 private:
     friend class PortsWatch;
-    /// Or says why not.
+    /// Adds a watch, or returns why it was rejected.
     std::optional<Error> enter(PortsWatch& watch);
     void leave(PortsWatch& watch) noexcept;
 
     void on_port_added(const hub::Channel& channel) override;
     void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
     void on_port_removed(const hub::Channel& channel) override;
-    void on_port_changed(const hub::Channel& channel) override { on_port_added(channel); }  // how it is now
+    void on_port_changed(const hub::Channel& channel) override { on_port_added(channel); }  // sends the current state
     void publish(const hub::Channel& channel, const ::vser::v1::PortEvent& event);
 
     Environment& environment_;

@@ -47,7 +47,7 @@ void MessageBuilder::payload(const log::Slice& slice) {
     }
     close();
     log::BlockRef kept = slice.block;
-    // gRPC takes a pointer to non-const and never writes through it.
+    // gRPC takes a non-const pointer but never writes through it.
     slices_.emplace_back(const_cast<std::byte*>(slice.data), slice.size, &release_block, kept.detach());
     closed_size_ += slice.size;
 }
@@ -92,7 +92,7 @@ grpc::ByteBuffer encode_data_response(MessageBuilder& builder, const log::DataIt
     builder.header(response_data, MessageBuilder::number_size(item.offset) + MessageBuilder::field_size(time.size()) +
                                       MessageBuilder::field_size(item.size));
     builder.number(data_offset, item.offset);
-    // Out of numeric order, which protobuf allows, so that all of the head is contiguous and the payload ends the message.
+    // Not in numeric order, which protobuf allows: so the header is contiguous and the payload ends the message.
     builder.header(data_receive_time, time.size());
     builder.raw(time);
     builder.header(data_bytes, item.size);
@@ -129,7 +129,7 @@ grpc::ByteBuffer to_buffer(const google::protobuf::MessageLite& message) {
 bool parse(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite& message) {
     message.Clear();
     if (buffer.Length() == 0) return true;
-    grpc::ByteBuffer readable(buffer);  // the reader wants a non-const one; this shares the bytes
+    grpc::ByteBuffer readable(buffer);  // the reader needs a non-const buffer; the copy shares the bytes
     grpc::ProtoBufferReader reader(&readable);
     return reader.status().ok() && message.ParseFromZeroCopyStream(&reader);
 }

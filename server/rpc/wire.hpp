@@ -13,15 +13,15 @@
 
 namespace vserd::rpc {
 
-/// Payloads shorter than this are copied into the message; longer ones are referred to where the log holds them.
+/// Payloads shorter than this are copied into the message. For longer ones the message refers to the log's memory.
 inline constexpr std::size_t copied_payload_bytes_max = 255;
 
-/// The protobuf wire format by hand (https://protobuf.dev/programming-guides/encoding), for the one message that is hot:
-/// its payload stays where the log has it, and the message holds a reference. Reusable after take().
+/// Encodes the protobuf wire format by hand (https://protobuf.dev/programming-guides/encoding), for the messages on the byte
+/// path: the payload stays in the log's memory, and the message holds a reference to it. Reusable after take().
 class MessageBuilder {
 public:
     void varint(std::uint64_t value);
-    /// A varint field; zero is left out, as proto3 does.
+    /// A varint field; zero is omitted, as in proto3.
     void number(std::uint32_t field, std::uint64_t value);
     /// The key and length of a string, bytes or message field; `size` bytes of content must follow.
     void header(std::uint32_t field, std::size_t size);
@@ -32,9 +32,9 @@ public:
     grpc::ByteBuffer take();
 
     static std::size_t varint_size(std::uint64_t value) noexcept;
-    /// What number() adds.
+    /// The number of bytes that number() adds.
     static std::size_t number_size(std::uint64_t value) noexcept { return value == 0 ? 0 : 1 + varint_size(value); }
-    /// What header() and its content add.
+    /// The number of bytes that header() and its content add.
     static std::size_t field_size(std::size_t size) noexcept { return 1 + varint_size(size) + size; }
 
 private:
@@ -48,10 +48,10 @@ private:
 /// The content of a google.protobuf.Timestamp.
 std::string encode_timestamp(log::WallTime time);
 
-/// The content of a vser.v1.Data goes into ReadResponse and AttachResponse alike: the whole response for `item`.
+/// The whole response with the data of `item`. It is valid as ReadResponse and as AttachResponse.
 grpc::ByteBuffer encode_data_response(MessageBuilder& builder, const log::DataItem& item);
 
-/// Appends one record of a CollectResponse that holds `item`'s bytes.
+/// Appends one record of a CollectResponse with the bytes of `item`.
 void append_data_record(MessageBuilder& builder, std::string_view port, const log::DataItem& item);
 /// Appends one record of a CollectResponse.
 void append_record(MessageBuilder& builder, const google::protobuf::MessageLite& record);
