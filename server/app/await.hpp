@@ -9,13 +9,13 @@
 
 namespace vserd {
 
-/// Lets a coroutine wait for a call that takes a function to call when it is done: `co_await called_back([&](auto done) { hub.drain(limit, done); })`.
-/// `done` is called once, on the io thread.
+/// Lets a coroutine wait for a function with a completion callback:
+/// `co_await called_back([&](auto done) { hub.drain(limit, done); })`. `done` must be called once, on the io thread.
 template <class Start>
 boost::asio::awaitable<void> called_back(Start start) {
     return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void()>(
         [start = std::move(start)](auto handler) mutable {
-            // std::function copies, and the handler can only be moved.
+            // std::function requires a copyable callable, but the handler can only be moved.
             const auto shared = std::make_shared<decltype(handler)>(std::move(handler));
             start(std::function<void()>([shared] { std::move (*shared)(); }));
         },

@@ -12,7 +12,7 @@
 namespace vserd {
 namespace {
 
-/// Whether the start could use the files; otherwise prints why not. A certificate that expires is a warning only.
+/// Whether vserd could start with these files; if not, prints why. A certificate that expires soon only gives a warning.
 bool check_tls(const std::string& file, const net::TlsFiles& tls) {
     const auto loaded = net::load_tls(tls);
     const std::optional<std::string> warning =
@@ -22,7 +22,7 @@ bool check_tls(const std::string& file, const net::TlsFiles& tls) {
     return loaded.has_value();
 }
 
-/// Whether the start could use the addresses; otherwise prints why not. It binds none: the daemon may be running.
+/// Whether vserd could start with these addresses; if not, prints why. Binds none of them, because the daemon may be running.
 bool check_addresses(const std::string& file, const config::Config& config) {
     bool usable = true;
     const auto check = [&](const std::string& address, const std::string& key) {
@@ -60,7 +60,7 @@ int check(const std::string& file, const config::Config& config) {
         return 1;
     }
     if (config.ports.empty()) {
-        std::fprintf(stderr, "%s: warning: there is no [[port]]; a reload would refuse that\n", file.c_str());
+        std::fprintf(stderr, "%s: warning: there is no [[port]]; a reload rejects such a file\n", file.c_str());
     }
     std::printf("%s: right, with %zu ports\n", file.c_str(), config.ports.size());
     return 0;

@@ -39,23 +39,25 @@ using std::chrono::milliseconds;
 
 const char* const runtime_directory = "/run/vserd";
 const char* const default_socket = "unix:/run/vserd/vserd.sock";
-/// What clients get to take their last status, after the drain.
+/// The time for clients to receive their final status, after the drain.
 constexpr milliseconds goodbye_limit{300};
-/// Beyond the drain, the goodbye and this, something hangs (a driver in close, say) and the process ends regardless.
+/// If the shutdown takes longer than the drain, the goodbye and this together, something hangs (for example a driver in close),
+/// and the process exits anyway.
 constexpr milliseconds hang_limit{10'000};
-/// For a log whose reader has stopped.
+/// The time to write the journal, whose reader may have stopped.
 constexpr milliseconds last_words_limit{500};
 constexpr milliseconds first_open_limit{500};
 constexpr milliseconds first_open_poll_interval{1};
 constexpr milliseconds strict_limit{15'000};
 constexpr milliseconds strict_poll_interval{10};
 
-/// Whether the port is online or has once found that it cannot be.
+/// Whether the port is online, or has failed to open its device once.
 bool was_tried(const port::Port& port) {
     return port.state() == port::PortState::online || port.stats()->open_errors.load() > 0;
 }
 
-/// Those of the file. Without any there, the Unix socket as well, where its directory exists (systemd makes it).
+/// The addresses in the file. If it has none, the defaults, which include the Unix socket if its directory exists (systemd
+/// creates it).
 std::vector<std::string> listen_addresses(const config::Config& config) {
     std::vector<std::string> addresses = config.listen;
     struct stat status {};
@@ -83,7 +85,7 @@ std::string joined(const std::vector<std::string>& words) {
     return text;
 }
 
-/// What to try in a demonstration.
+/// Commands to try with --demo.
 std::string advice(const std::string& address) {
     return "\nTry, in another terminal:\n"
            "  vserctl ports                 what there is\n"
@@ -152,16 +154,16 @@ int Daemon::Impl::run() {
         stop(1);
     }
     loop_->run();
-    // In reverse. What the loop still holds must not outlive what it refers to.
+    // In reverse order. Functions that the loop still holds must not outlive the objects that they refer to.
     signals_.reset();
     announce_timer_.reset();
     strict_timer_.reset();
     hang_timer_.reset();
     supervision_.reset();
-    while (!front_ends_.empty()) front_ends_.pop_back();  // a later one may read counters of an earlier one
+    while (!front_ends_.empty()) front_ends_.pop_back();  // a later front end may read counters of an earlier one
     disk_.reset();
     while (loop_->poll_once()) continue;
-    reload_.reset();  // which stop() has told, and which may have been called once more
+    reload_.reset();  // stop() has stopped it, but it may have been called again
     hub_.reset();
     if (const auto left = keeper_->folder().leave(); !left) spdlog::warn("state_dir: {}", left.error().message);
     keeper_.reset();
@@ -179,7 +181,7 @@ Result<void> Daemon::Impl::start() {
     rpc::ServerInfo info{VSERD_VERSION, std::string(choice->engine->name()), {}};
     for (const io::EngineRefusal& refusal : choice->refusals)
         info.engines_refused.emplace_back(refusal.engine, refusal.reason);
-    // Who names an engine wants no other.
+    // An explicitly configured engine has no fallback.
     const io::NextEngine next = options_.config.engine == "auto" ? io::next_engine : io::NextEngine{};
     loop_ = std::make_unique<io::Loop>(std::move(choice->engine), next);
     std::vector<int> sockets;
@@ -263,7 +265,7 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
     return {};
 }
 
-/// Who comes upon the announcement finds each port as it is, but for devices that take long to open.
+/// Delays the announcement until every port has been tried once, or the limit has passed.
 void Daemon::Impl::announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit) {
     const auto& channels = hub_->channels();
     const bool tried = std::all_of(channels.begin(), channels.end(),
@@ -276,7 +278,7 @@ void Daemon::Impl::announce_when_tried(const rpc::ServerInfo& info, std::chrono:
     });
 }
 
-/// One line on standard output that says that clients may come and where to: tools wait for it.
+/// Prints one line on standard output with the addresses when clients can connect. Tools wait for this line.
 void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     if (stopping_) return;
     std::string line = "vserd " VSERD_VERSION " serving " + std::to_string(options_.config.ports.size()) +
@@ -302,7 +304,7 @@ void Daemon::Impl::take_signal(int signal) {
     stop(0);
 }
 
-/// Handshakes use them from now on. To demand certificates of clients, or no longer, needs a restart.
+/// New handshakes use these files. Turning client certificates on or off requires a restart.
 void Daemon::Impl::replace_certificates(const net::TlsPems& pems, const config::Config& after) {
     config::Config& config = options_.config;
     if (config.tls_client_ca_file.empty() != after.tls_client_ca_file.empty()) return;
@@ -313,7 +315,7 @@ void Daemon::Impl::replace_certificates(const net::TlsPems& pems, const config::
     warn_of_expiry(pems.expires);
 }
 
-/// --strict: waits until every device was opened, and ends the daemon when one could not be.
+/// --strict: waits until every device is open, and stops the daemon if one could not be opened.
 void Daemon::Impl::watch_strictly(std::chrono::steady_clock::time_point deadline) {
     bool waiting = false;
     for (const auto& [name, channel] : hub_->channels()) {
@@ -347,7 +349,7 @@ void Daemon::Impl::stop(int exit_code) {
     });
 }
 
-/// The devices are received from until the last step.
+/// Until the last step vserd keeps reading the devices.
 boost::asio::awaitable<void> Daemon::Impl::shut_down() {
     co_await called_back([this](auto done) { hub_->drain(options_.config.drain_limit, done); });
     for (const auto& each : front_ends_) {
@@ -369,11 +371,11 @@ void Daemon::Impl::end_if_it_hangs() {
     });
 }
 
-/// Writes to the disk what has gathered for it while the devices are still read, so that little is left for the end.
+/// Writes pending data to the disk while the devices are still being read, so that little is left for the end.
 void Daemon::Impl::save(const std::function<void()>& done) {
     if (!keeper_->folder()) return done();
     auto saver = base::start_thread([this, done] {
-        static_cast<void>(keeper_->folder().sync());  // the last one is the one that counts
+        static_cast<void>(keeper_->folder().sync());  // only the result of the last sync matters
         loop_->post(done);
     });
     if (!saver) return done();

@@ -9,14 +9,14 @@
 
 namespace vserd {
 
-/// What the daemon runs with.
+/// The daemon's configuration and command-line options.
 struct DaemonOptions {
     config::Config config;
-    std::string config_file;  ///< for SIGHUP; empty: there is none to read again
+    std::string config_file;  ///< read again on SIGHUP; empty: no file
     bool strict = false;
     bool demo = false;
-    std::vector<std::string> listen;     ///< of the command line; empty: it has none
-    std::optional<std::string> metrics;  ///< likewise
+    std::vector<std::string> listen;     ///< from the command line; empty: not given
+    std::optional<std::string> metrics;  ///< from the command line
 
     void override_by_command_line(config::Config& target) const {
         if (!listen.empty()) {
@@ -27,8 +27,8 @@ struct DaemonOptions {
     }
 };
 
-/// The whole daemon: builds its parts bottom-up, runs the io thread's loop on the caller's thread until a signal ends it,
-/// and takes the parts down in reverse. SIGTERM, SIGINT and SIGHUP must be blocked in all threads.
+/// The whole daemon: builds its parts bottom-up, runs the io thread's loop on the caller's thread until a signal stops it,
+/// and destroys the parts in reverse order. SIGTERM, SIGINT and SIGHUP must be blocked in all threads.
 class Daemon {
 public:
     explicit Daemon(DaemonOptions options);
@@ -36,7 +36,7 @@ public:
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
 
-    /// Returns the exit status of the process. What failed at the start was logged.
+    /// Returns the exit status of the process. Errors at the start are logged.
     int run();
 
 private:

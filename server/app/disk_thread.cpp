@@ -23,10 +23,10 @@ struct DiskThread::Shared {
         std::function<void()> done;
     };
 
-    std::mutex mutex;  // guards all of these
+    std::mutex mutex;  // guards all members
     std::condition_variable changed;
     std::deque<Work> queue;
-    io::Loop* loop;  // null once the owner is gone: nothing comes back then
+    io::Loop* loop;  // null when the owner is gone: then `done` is not called
     bool ending = false;
     bool ended = false;
 

@@ -8,25 +8,26 @@
 
 namespace vserd {
 
-/// One thread for work on files, in the order in which it was asked for: a slow disk delays files only. Io thread only.
+/// Runs work on files on one thread, in order, so that a slow disk delays only files. Io thread only.
 class DiskThread {
 public:
-    /// `loop` outlives it. Fails if the system gives no thread.
+    /// `loop` outlives this. Fails if the system refuses to start a thread.
     static Result<std::unique_ptr<DiskThread>> start(io::Loop& loop);
-    /// Waits a little for what is queued, then leaves the rest behind: the work owns what it uses, and nothing comes back.
+    /// Waits briefly for queued work, then abandons the rest: the work owns what it uses, and its `done` is not called.
     ~DiskThread();
     DiskThread(const DiskThread&) = delete;
     DiskThread& operator=(const DiskThread&) = delete;
 
-    /// Runs `work` on the thread, then `done` on the io thread. `work` must own all that it uses. The callers bound how many
-    /// there are: one reload, and a file or two for each port.
+    /// Runs `work` on the thread, then `done` on the io thread. `work` must own everything that it uses. The callers bound the
+    /// queue: one reload, and a file or two for each port.
     void run(std::function<void()> work, std::function<void()> done);
 
 private:
     struct Shared;
     explicit DiskThread(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
 
-    std::shared_ptr<Shared> shared_;  // with the thread, which a hung disk may keep beyond the end
+    std::shared_ptr<Shared>
+        shared_;  // shared with the thread, which a hung disk may keep alive after the owner is gone
 };
 
 }  // namespace vserd

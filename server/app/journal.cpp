@@ -11,11 +11,11 @@ namespace {
 
 std::shared_ptr<JournalQueue> queue;
 
-/// What clients and other programs did.
+/// Reports actions of clients and other programs.
 void report_client_event(const hub::Channel& channel, const port::Event& event) {
     const std::string& name = channel.name();
     if (const auto* writer = std::get_if<port::WriterChanged>(&event)) {
-        if (writer->client.empty()) return spdlog::info("port {}: everybody may write", name);
+        if (writer->client.empty()) return spdlog::info("port {}: exclusive access released", name);
         const JournalField session("SESSION", writer->client);
         spdlog::info("port {}: held by {}", name, writer->client);
     } else if (const auto* flushed = std::get_if<port::Flushed>(&event)) {
@@ -43,7 +43,7 @@ void set_up_journal(const std::string& level) {
     log->set_level(spdlog::level::from_str(level));
     spdlog::set_default_logger(std::move(log));
     rpc::route_grpc_log([](rpc::GrpcSeverity severity, const char* message) {
-        // The library calls an error what a bad client did; nothing of it needs an operator.
+        // The library logs bad clients as errors, but operators need not act on them.
         spdlog::log(severity == rpc::GrpcSeverity::error ? spdlog::level::debug : spdlog::level::trace, "grpc: {}",
                     message);
     });
@@ -65,7 +65,7 @@ void PortJournal::on_port_added(const hub::Channel& channel) {
     spdlog::debug("port {}: added, device {}", channel.name(), channel.port().config().device);
     if (!channel.complaint().empty()) spdlog::warn("port {}: {}", channel.name(), channel.complaint());
     if (channel.goes_on()) {
-        spdlog::info("port {}: the log goes on at offset {}", channel.name(), channel.log().next_offset());
+        spdlog::info("port {}: the log resumes at offset {}", channel.name(), channel.log().next_offset());
     }
 }
 
@@ -118,7 +118,7 @@ void PortJournal::on_port_log_cut(const hub::Channel& channel) {
 
 void PortJournal::on_port_refused(const hub::Channel& channel, const Error& error) {
     const JournalField port("PORT", channel.name());
-    spdlog::warn("port {}: goes on with its settings from before the reload: {}", channel.name(), error.message);
+    spdlog::warn("port {}: keeps its settings from before the reload: {}", channel.name(), error.message);
 }
 
 }  // namespace vserd

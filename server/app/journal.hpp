@@ -11,12 +11,12 @@ namespace vserd {
 /// The journal is what the daemon reports about itself, gRPC's messages included. It goes to systemd's journal, with fields, if
 /// standard error is connected to that, and to standard error otherwise. Reporting never blocks: see JournalQueue.
 void set_up_journal(const std::string& level);
-/// Before the process ends: waits until the journal is written, at most `limit`.
+/// Call before the process exits: waits until the journal is written, at most `limit`.
 void drain_journal(std::chrono::milliseconds limit);
-/// Lines dropped because the output accepted nothing.
+/// The number of lines that were dropped because the output accepted nothing.
 std::uint64_t journal_lines_dropped();
 
-/// While it lives, the lines of this thread carry the field: `journalctl PORT=board`. One for each name.
+/// During its lifetime, lines of this thread have this field: `journalctl PORT=board`. One object for each name.
 class JournalField {
 public:
     JournalField(const char* name, const std::string& value);
@@ -25,7 +25,8 @@ public:
     JournalField& operator=(const JournalField&) = delete;
 };
 
-/// Reports which devices connect and disconnect, who holds a port exclusively, and what is lost with a port. The hub outlives it.
+/// Reports devices that connect and disconnect, exclusive access, and bytes that are discarded with a port. The hub outlives
+/// it.
 class PortJournal final : public hub::PortWatcher {
 public:
     explicit PortJournal(const hub::Hub& hub) : hub_(hub) {}

@@ -43,7 +43,7 @@ public:
     }
 };
 
-/// As spdlog colours them.
+/// The same colours as spdlog's.
 std::string_view colour_of(spdlog::level::level_enum level) {
     switch (level) {
         case spdlog::level::critical: return "\033[1m\033[41m";
@@ -73,7 +73,7 @@ private:
     const bool coloured_ = ::isatty(STDERR_FILENO) == 1;
 };
 
-/// As systemd.exec(5) says to find out: JOURNAL_STREAM is the device and inode of the stream that it made.
+/// See systemd.exec(5): JOURNAL_STREAM has the device and inode of the stream that systemd created.
 bool stderr_is_journal() {
     const char* stream = std::getenv("JOURNAL_STREAM");
     struct stat status {};
@@ -95,7 +95,7 @@ void write_all(int fd, const std::string& text) {
         if (written > 0) {
             left.remove_prefix(static_cast<std::size_t>(written));
         } else if (errno == EAGAIN) {
-            pollfd room{fd, POLLOUT, 0};  // whoever we share it with made it so
+            pollfd room{fd, POLLOUT, 0};  // another process that shares it made it non-blocking
             ::poll(&room, 1, -1);
         } else if (errno != EINTR) {
             return;

@@ -10,10 +10,10 @@ namespace vserd {
 /// systemd's journal if standard error is connected to it; standard error otherwise.
 std::unique_ptr<JournalOutput> make_journal_output();
 
-/// Writes all of it, however long that takes; gives up on an error.
+/// Writes all of it, however long that takes. Stops at an error.
 void write_all(int fd, const std::string& text);
 
-/// The same on a thread of its own: nothing waits for a reader of standard output.
+/// The same on a separate thread, so that nothing waits for a reader of standard output.
 void print(std::string text);
 
 }  // namespace vserd

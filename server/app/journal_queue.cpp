@@ -29,12 +29,12 @@ struct JournalQueue::Shared {
     void write(const std::deque<JournalLine>& batch, std::uint64_t lost);
     std::deque<JournalLine> take(std::uint64_t& lost);
 
-    const std::unique_ptr<JournalOutput> output;  // the thread's
-    JournalRepeats repeats;                       // the thread's
-    std::mutex mutex;                             // of what follows; never held while something is written
+    const std::unique_ptr<JournalOutput> output;  // used by the thread only
+    JournalRepeats repeats;                       // used by the thread only
+    std::mutex mutex;                             // guards the members below; never held during a write
     std::condition_variable changed;
     std::deque<JournalLine> lines;
-    std::uint64_t lost = 0;  // and not announced yet
+    std::uint64_t lost = 0;  // dropped and not reported yet
     bool writing = false;
     bool ending = false;
     std::atomic<std::uint64_t> dropped{0};
@@ -55,7 +55,7 @@ void JournalQueue::Shared::run() {
     }
 }
 
-/// Waits for lines, or until it is time to look at the repeated ones.
+/// Waits for lines, or until summaries of repeated lines are due.
 std::deque<JournalLine> JournalQueue::Shared::take(std::uint64_t& lines_lost) {
     std::unique_lock lock(mutex);
     writing = false;

@@ -19,25 +19,25 @@ struct JournalLine {
     std::vector<std::string> fields;  ///< "PORT=board"
 };
 
-/// Where lines go in the end. May block; called by the queue's thread only.
+/// The destination of the lines. May block; called by the queue's thread only.
 class JournalOutput {
 public:
     virtual ~JournalOutput() = default;
     virtual void write(const JournalLine& line) = 0;
 };
 
-/// Takes lines without blocking the caller and writes them on a thread of its own. If the output accepts nothing, the oldest
-/// lines are dropped and counted, and the count is announced once it accepts lines again. Repeated lines are summed up.
-/// Any thread.
+/// Takes lines without blocking the caller and writes them on its own thread. If the output accepts nothing, the oldest lines
+/// are dropped and counted; the number is reported when the output accepts lines again. Repeated lines are summed up. Any
+/// thread.
 class JournalQueue final : public spdlog::sinks::sink {
 public:
     static constexpr std::size_t lines_max = 1024;
-    /// In `repeat_window`, lines of one port (or of none) that differ in nothing but numbers.
+    /// The maximum, in `repeat_window`, of lines of one port (or of none) that differ only in numbers.
     static constexpr std::size_t repeats_max = 20;
     static constexpr std::chrono::seconds repeat_window{10};
 
     explicit JournalQueue(std::unique_ptr<JournalOutput> output);
-    /// Waits for what is queued, but not for a reader that has stopped: the thread is left behind then.
+    /// Waits until the queued lines are written, but not for a reader that has stopped: the thread is abandoned then.
     ~JournalQueue() override;
 
     void log(const spdlog::details::log_msg& message) override;
@@ -45,13 +45,14 @@ public:
     void set_pattern(const std::string& /*pattern*/) override {}
     void set_formatter(std::unique_ptr<spdlog::formatter> /*formatter*/) override {}
 
-    /// Waits until all lines are out, at most `limit`.
+    /// Waits until all lines are written, at most `limit`.
     void drain(std::chrono::milliseconds limit);
     std::uint64_t dropped() const noexcept;
 
 private:
     struct Shared;
-    const std::shared_ptr<Shared> shared_;  // with the thread, which may be stuck in a write when the queue ends
+    const std::shared_ptr<Shared>
+        shared_;  // shared with the thread, which may still block in a write after the queue is destroyed
 };
 
 /// The fields that this thread adds to its lines, innermost last.

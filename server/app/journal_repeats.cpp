@@ -9,7 +9,8 @@ namespace {
 
 std::string without_numbers(const JournalLine& line) {
     std::string kind;
-    for (const std::string& field : line.fields) kind += field + "\n";  // a port's name may be a number
+    for (const std::string& field : line.fields)
+        kind += field + "\n";  // not part of the text, because a port's name may be a number
     std::copy_if(line.text.begin(), line.text.end(), std::back_inserter(kind),
                  [](char c) { return std::isdigit(static_cast<unsigned char>(c)) == 0; });
     return kind;

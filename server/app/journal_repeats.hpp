@@ -10,15 +10,15 @@
 
 namespace vserd {
 
-/// Which lines say only what others have said a moment ago, numbers aside: a port that comes and goes all the time. One
-/// thread.
+/// Finds lines that repeat recent ones except for numbers, such as those of a port that connects and disconnects all the time.
+/// One thread.
 class JournalRepeats {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
-    /// Whether to leave the line out; it is counted then. Lines below `info` are never left out.
+    /// Whether to omit the line; omitted lines are counted. Lines below `info` are never omitted.
     bool is_one_too_many(const JournalLine& line, Time now);
-    /// A line for each kind of which some were left out and whose window is over.
+    /// A summary line for each kind with omitted lines whose window has ended.
     std::vector<JournalLine> sums(Time now);
     bool empty() const noexcept { return kinds_.empty(); }
 
@@ -26,11 +26,11 @@ private:
     struct Kind {
         Time begin;
         std::size_t lines = 0;
-        JournalLine last;  ///< that was left out
+        JournalLine last;  ///< the last omitted line
     };
     static constexpr std::size_t kinds_max = 1024;
 
-    std::map<std::string, Kind> kinds_;  ///< by the text without its numbers
+    std::map<std::string, Kind> kinds_;  ///< key: the text without numbers
 };
 
 }  // namespace vserd

@@ -22,14 +22,14 @@ using namespace vserd;
 
 constexpr int failure_exit_code = 1;
 
-/// Of a port: the device, and the far end of a simulated one; and its log's file in a folder.
+/// Descriptors of one port: the device, the far end of a simulated one, and its log file in `state_dir`.
 constexpr std::size_t descriptors_per_port = 2;
 constexpr std::size_t descriptors_per_file = 1;
-/// Of all the rest: listeners, gRPC's pollers, and a few clients.
+/// Descriptors of everything else: listeners, gRPC's pollers, and a few clients.
 constexpr std::size_t descriptors_besides = 64;
 
-/// Every port and every connection is a descriptor, and the soft limit is made for programs that use select(). Too low a
-/// hard limit would show when the ports have taken all and nobody can connect to be told.
+/// Every port and every connection needs a descriptor. The soft limit is meant for programs that use select(), so raise it. A
+/// hard limit that is too low must be an error now: later the ports would use all descriptors, and no client could connect.
 bool raise_descriptor_limit(const config::Config& config) {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return true;
@@ -47,7 +47,7 @@ bool raise_descriptor_limit(const config::Config& config) {
     return false;
 }
 
-/// Else the first descriptors that we open would be taken for standard output and error.
+/// Otherwise the first descriptors that we open would become standard output and error.
 void open_missing_standard_descriptors() {
     int fd = 0;
     do fd = ::open("/dev/null", O_RDWR);  // NOLINT(android-cloexec-open)
@@ -55,7 +55,8 @@ void open_missing_standard_descriptors() {
     if (fd >= 0) ::close(fd);
 }
 
-/// Before any thread starts, so that all inherit it: the loop and its engines take them from signalfds.
+/// Call before any thread starts, so that all threads inherit the mask. The loop and its engines read the signals from
+/// signalfds.
 void block_signals() {
     sigset_t signals;
     sigemptyset(&signals);
@@ -65,7 +66,7 @@ void block_signals() {
     std::signal(SIGPIPE, SIG_IGN);
 }
 
-/// The configuration, or nothing after its problems were printed.
+/// The configuration; or prints its problems and returns nothing.
 bool load(const std::string& file, config::Config& config) {
     auto loaded = config::load(file);
     if (loaded) {

@@ -10,7 +10,7 @@ namespace vserd {
 namespace {
 
 constexpr std::chrono::seconds interval{5};
-/// Less is not worth the pause.
+/// Trimming less than this is not worth the pause.
 constexpr std::size_t free_bytes_min = std::size_t{16} << 20;
 
 bool worth_trimming() {
@@ -34,7 +34,7 @@ MemoryTrimmer::~MemoryTrimmer() {
 }
 
 void MemoryTrimmer::run() {
-    std::size_t free_after_trim = 0;  // what trimming cannot give back, scattered between blocks in use
+    std::size_t free_after_trim = 0;  // trimming cannot return this: it is scattered between blocks in use
     std::unique_lock lock(mutex_);
     while (!stop_requested_.wait_for(lock, interval, [this] { return stopping_; })) {
         if (!worth_trimming() || ::mallinfo2().fordblks < free_after_trim + free_bytes_min) continue;

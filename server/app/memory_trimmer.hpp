@@ -6,9 +6,8 @@
 
 namespace vserd {
 
-/// Gives memory that was freed back to the system, which the C library keeps: after a flood of connections it would be
-/// hundreds of MB that nobody uses. Looks every few seconds, on a thread of its own, and trims only when much is free, since
-/// other threads that allocate wait meanwhile.
+/// Returns freed memory to the system. The C library would keep it: hundreds of MB after a flood of connections. A separate
+/// thread checks every few seconds, and trims only when much is free, because threads that allocate wait meanwhile.
 class MemoryTrimmer {
 public:
     MemoryTrimmer();

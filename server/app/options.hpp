@@ -12,14 +12,15 @@ enum class Command : std::uint8_t { run, check };
 /// The command line of vserd.
 struct Options {
     Command command = Command::run;
-    std::string config_file;  ///< of run or check; empty with --demo
+    std::string config_file;  ///< for run or check; empty with --demo
     bool demo = false;
     bool strict = false;
-    std::vector<std::string> listen;     ///< in place of the configured addresses; empty: those
-    std::optional<std::string> metrics;  ///< in place of the configured address
+    std::vector<std::string> listen;     ///< replaces the configured addresses; empty: use those
+    std::optional<std::string> metrics;  ///< replaces the configured address
 };
 
-/// Parses; on --help, --version and errors it prints, sets `exit_code` (0, or 2 for an error) and returns nothing.
+/// Parses the command line. For --help, --version and errors it prints, sets `exit_code` (0, or 2 for an error) and returns
+/// nothing.
 std::optional<Options> parse_options(int argc, char** argv, int& exit_code);
 
 }  // namespace vserd

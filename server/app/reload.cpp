@@ -37,7 +37,7 @@ void Reload::start() {
         wanted_again_ = true;
         return;
     }
-    // The files may lie on a slow disk.
+    // The files may be on a slow disk.
     auto files = std::make_shared<Files>();
     const bool has_tls = !options_.config.tls_certificate_file.empty();
     disk_.run(
@@ -103,7 +103,7 @@ void Reload::apply(const config::Config& config, std::map<std::string, restart::
     if (!again()) supervision_.ready();
 }
 
-/// Whether another reload was asked for, which begins now: systemd waits for that one.
+/// Starts the next reload if one was requested meanwhile, and returns whether it did. systemd then waits for that one.
 bool Reload::again() {
     busy_ = false;
     if (!std::exchange(wanted_again_, false)) return false;

@@ -18,11 +18,11 @@ namespace vserd {
 hub::HubConfig hub_config(const config::Config& config);
 net::TlsFiles tls_files(const config::Config& config);
 
-/// Reads the configuration file again and makes the ports be as it says. Whatever may wait for a disk happens on a thread of
-/// its own; requests that come meanwhile are one more reload after it. Io thread.
+/// Reads the configuration file again and applies it. Disk accesses happen on the disk thread. All requests that arrive during
+/// a reload are combined into one more reload. Io thread.
 class Reload {
 public:
-    /// Notes in the options what of them is in force.
+    /// Updates the options to those in force.
     using TakeCertificates = std::function<void(const net::TlsPems&, const config::Config&)>;
 
     /// All outlive this, or stop() was called.
@@ -35,13 +35,13 @@ public:
           take_certificates_(std::move(take_certificates)) {}
 
     void start();
-    /// Nothing changes from now on.
+    /// No changes happen from now on.
     void stop() noexcept { stopped_ = true; }
 
 private:
     struct Files {
         std::optional<config::ParseResult> config;
-        std::optional<Result<net::TlsPems>> tls;  ///< nothing without TLS, before or after
+        std::optional<Result<net::TlsPems>> tls;  ///< empty without TLS, before or after
     };
 
     void loaded(const Files& files);

@@ -7,7 +7,7 @@
 
 namespace vserd {
 
-/// Takes SIGTERM, SIGINT and SIGHUP on the io thread. They must be blocked in all threads.
+/// Receives SIGTERM, SIGINT and SIGHUP on the io thread. They must be blocked in all threads.
 class Signals {
 public:
     Signals(io::Loop& loop, std::function<void(int signal)> taken);

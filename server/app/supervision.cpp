@@ -12,12 +12,12 @@ namespace {
 
 using std::chrono::microseconds;
 
-/// How old the STATUS line may be.
+/// The maximum age of the STATUS line.
 constexpr microseconds status_interval{std::chrono::seconds{1}};
-/// So many signs of life fit into the time after which systemd loses patience.
+/// The number of keep-alive messages in one watchdog timeout.
 constexpr int signs_of_life = 3;
 
-// Whether systemd listens changes nothing for us, so what sd_notify returns is not looked at.
+// The result of sd_notify() is ignored: vserd works the same whether systemd listens or not.
 void notify(const std::string& state) { static_cast<void>(::sd_notify(0, state.c_str())); }
 
 microseconds watchdog_interval() {
@@ -33,7 +33,7 @@ std::vector<restart::StoredFd> inherited_descriptors() {
     std::vector<restart::StoredFd> descriptors;
     for (int i = 0; i < count; ++i) {
         descriptors.push_back({names[i], base::Fd(SD_LISTEN_FDS_START + i)});
-        std::free(names[i]);  // NOLINT(cppcoreguidelines-no-malloc): so sd_listen_fds(3)
+        std::free(names[i]);  // NOLINT(cppcoreguidelines-no-malloc): see sd_listen_fds(3)
     }
     std::free(static_cast<void*>(names));  // NOLINT(cppcoreguidelines-no-malloc)
     return descriptors;
@@ -42,7 +42,7 @@ std::vector<restart::StoredFd> inherited_descriptors() {
 std::optional<restart::FdStore> fd_store() {
     if (std::getenv("NOTIFY_SOCKET") == nullptr) return std::nullopt;
     return restart::FdStore{
-        // What hangs up is our business: the store is not to drop it by itself.
+        // vserd handles hang-ups itself, so the store must not remove the descriptor on one.
         .put =
             [](const std::string& name, int fd) {
                 const std::string state = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name;
@@ -64,7 +64,7 @@ void Supervision::ready() {
 }
 
 void Supervision::reloading() {
-    // Type=notify-reload wants to know when, by CLOCK_MONOTONIC.
+    // Type=notify-reload requires the time, by CLOCK_MONOTONIC.
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.tv_sec * 1'000'000 + now.tv_nsec / 1000));
@@ -94,7 +94,7 @@ std::string Supervision::status() const {
            (readers == 1 ? " reader" : " readers") + complaint_;
 }
 
-/// While the daemon stops it is watched as well.
+/// The watchdog also runs while the daemon stops.
 void Supervision::tick() {
     if (watchdog_.count() > 0) notify("WATCHDOG=1");
     if (std::string now = status(); !stopping_ && now != status_sent_) {

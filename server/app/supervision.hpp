@@ -11,26 +11,26 @@
 
 namespace vserd {
 
-/// What systemd hands over: sockets that it listens on for us (vserd.socket), and the descriptors that a process before
-/// this one gave it to keep. Empty where it does not. Once: children do not get them.
+/// The descriptors from systemd: sockets that it listens on for us (vserd.socket), and those that the previous process stored.
+/// Empty without systemd. Call it once; children do not inherit the descriptors.
 std::vector<restart::StoredFd> inherited_descriptors();
 
-/// systemd's file descriptor store (FileDescriptorStoreMax=); nothing where no supervisor listens.
+/// systemd's file descriptor store (FileDescriptorStoreMax=); nothing without a supervisor.
 std::optional<restart::FdStore> fd_store();
 
-/// Tells systemd (Type=notify or notify-reload) how the daemon is doing: READY, RELOADING, STOPPING, a STATUS line that
-/// follows the ports and readers, and WATCHDOG from the io thread's own loop, so that a loop that hangs is restarted. Does
-/// nothing where NOTIFY_SOCKET is not set. Io thread; the hub and its loop outlive it.
+/// Reports the daemon's state to systemd (Type=notify or notify-reload): READY, RELOADING, STOPPING, a STATUS line with the
+/// number of ports and readers, and WATCHDOG from the io thread's loop, so that systemd restarts a daemon whose loop hangs. Does
+/// nothing if NOTIFY_SOCKET is not set. Io thread; the hub and its loop outlive it.
 class Supervision {
 public:
     explicit Supervision(hub::Hub& hub);
     Supervision(const Supervision&) = delete;
     Supervision& operator=(const Supervision&) = delete;
 
-    /// At the start, and after a reload that worked.
+    /// Call at the start, and after a successful reload.
     void ready();
     void reloading();
-    /// The configuration from before stays in force; STATUS says why until a reload works.
+    /// The previous configuration stays in force. STATUS shows the error until a reload succeeds.
     void reload_failed(const std::string& why);
     void stopping();
 
@@ -42,7 +42,7 @@ private:
     bool stopping_ = false;
     std::string complaint_;
     std::string status_sent_;
-    std::chrono::microseconds watchdog_{0};  ///< 0: nobody watches
+    std::chrono::microseconds watchdog_{0};  ///< 0: no watchdog
     std::optional<boost::asio::steady_timer> timer_;
 };
 

@@ -10,7 +10,7 @@ namespace vserd::base {
 
 inline constexpr std::size_t unix_path_bytes_max = 107;  ///< sockaddr_un, less its terminator
 
-/// Where to listen.
+/// An address to listen on.
 struct Address {
     std::string host;  ///< without brackets; the path of a Unix socket
     std::uint16_t port = 0;

@@ -16,18 +16,18 @@
 namespace vserd::base {
 namespace {
 
-/// Its fd store holds duplicates of our devices, which it never reads.
+/// The fd store of this process holds duplicates of our devices, but never reads them.
 constexpr pid_t service_manager = 1;
 
-/// What /proc/PID/stat says, as far as it is of use here.
+/// The fields of /proc/PID/stat that are needed here.
 struct Process {
     pid_t pid = 0;
     pid_t session = 0;
-    dev_t terminal = 0;  ///< the controlling one
+    dev_t terminal = 0;  ///< the controlling terminal
     std::string name;
 };
 
-/// "PID (NAME) STATE PPID PGRP SESSION TTY_NR ..." of proc(5); the name may hold anything.
+/// Parses "PID (NAME) STATE PPID PGRP SESSION TTY_NR ...", see proc(5). The name may contain any character.
 std::optional<Process> read_process(pid_t pid) {
     const std::string text = read_proc_file("/proc/" + std::to_string(pid) + "/stat");
     const auto name_begin = text.find('(');
@@ -59,14 +59,15 @@ std::set<dev_t> read_devices(const Process& process, const std::set<dev_t>& devi
     const bool has_terminal = devices.contains(process.terminal);
     const std::vector<int> fds = numbers_in(folder + "/fd");
     std::set<dev_t> found;
-    if (fds.empty()) {  // another user's process, most likely
+    if (fds.empty()) {  // most likely another user's process
         if (has_terminal) found.insert(process.terminal);
         return found;
     }
     for (const int fd : fds) {
         struct statx status {};
         const std::string entry = folder + "/fd/" + std::to_string(fd);
-        // The process may have files open on a file server that does not answer: ask for no more than is known here.
+        // Request only attributes that the kernel has in memory: the process may have files open on a file server that does not
+        // answer.
         if (::statx(AT_FDCWD, entry.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) continue;
         if (!S_ISCHR(status.stx_mode)) continue;
         dev_t device = makedev(status.stx_rdev_major, status.stx_rdev_minor);

@@ -33,7 +33,8 @@ bool has_open(pid_t pid, const Matches& matches, int except_fd) {
         if (fd == except_fd) continue;
         struct statx info {};
         const std::string entry = fds + "/" + std::to_string(fd);
-        // The process may have files open on a file server that does not answer: ask for no more than is known here.
+        // Request only attributes that the kernel has in memory: the process may have files open on a file server that does not
+        // answer.
         const unsigned wanted = STATX_TYPE | STATX_INO;
         if (::statx(AT_FDCWD, entry.c_str(), AT_STATX_DONT_SYNC, wanted, &info) == 0 && matches(info)) return true;
     }
@@ -47,7 +48,7 @@ std::string find_holder(const Matches& matches, int own_fd) {
     return {};
 }
 
-/// An address as /proc/net/tcp and tcp6 print it: words of the network's order in that of this machine.
+/// The address in the format of /proc/net/tcp and tcp6: words in network order, printed in host order.
 std::string hexadecimal(std::span<const std::byte> address) {
     std::string text;
     for (std::size_t at = 0; at + 4 <= address.size(); at += 4) {
@@ -62,11 +63,11 @@ std::string hexadecimal(std::span<const std::byte> address) {
 
 bool is_wildcard(const std::string& address) { return address.find_first_not_of('0') == std::string::npos; }
 
-/// The socket of a table of listeners that is in the way of `address`:`port`; 0: none.
+/// The socket in a table of listeners that conflicts with `address`:`port`; 0: none.
 ino_t listening_inode(const char* table, const std::string& address, unsigned port) {
     std::ifstream file(table);
     std::string line;
-    std::getline(file, line);  // headings
+    std::getline(file, line);  // skip the headings
     while (std::getline(file, line)) {
         // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode, as in proc(5)
         std::istringstream fields(line);
@@ -86,7 +87,7 @@ ino_t listening_inode(const std::string& path) {
     std::ifstream file("/proc/net/unix");
     std::string line;
     while (std::getline(file, line)) {
-        // Num RefCount Protocol Flags Type St Inode Path; the flag says that it listens.
+        // Num RefCount Protocol Flags Type St Inode Path; a flag marks listening sockets.
         std::istringstream fields(line);
         std::string number, references, protocol, flags, type, state, where;
         ino_t inode = 0;
@@ -100,7 +101,7 @@ ino_t listening_inode(const sockaddr& address) {
     if (address.sa_family == AF_UNIX) return listening_inode(reinterpret_cast<const sockaddr_un&>(address).sun_path);
     std::string text;
     unsigned port = 0;
-    std::array tables = {"/proc/net/tcp", "/proc/net/tcp6"};  // a wildcard may be in the way of the other family
+    std::array tables = {"/proc/net/tcp", "/proc/net/tcp6"};  // a wildcard address may conflict with the other family
     if (address.sa_family == AF_INET) {
         const auto& name = reinterpret_cast<const sockaddr_in&>(address);
         text = hexadecimal(std::as_bytes(std::span(&name.sin_addr, 1)));
@@ -122,7 +123,7 @@ std::string describe_process(pid_t pid) {
     std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
     std::getline(comm, command);
     std::string text = "pid " + std::to_string(pid);
-    // A program may give itself any 15 bytes as its name, and the kernel cuts a longer one anywhere.
+    // A program's name may be any 15 bytes, and the kernel truncates longer names anywhere.
     if (!command.empty()) text += " (" + base::printable_text(command) + ")";
     return text;
 }

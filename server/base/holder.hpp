@@ -7,8 +7,8 @@
 
 namespace vserd::base {
 
-// Who has what we want, as "pid 812 (minicom)", so far as /proc tells: empty where nobody is seen, which may be because we
-// have no right to look into other users' processes (proc(5), /proc/pid/fd), or because /proc hides them.
+// Find the process that uses a resource, as "pid 812 (minicom)". The result is empty if none is found; it may still exist,
+// because we may not inspect other users' processes (proc(5), /proc/pid/fd), or because /proc hides them.
 
 std::string describe_process(pid_t pid);
 

@@ -19,7 +19,7 @@ std::vector<int> numbers_in(const std::string& path) {
     std::vector<int> numbers;
     const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
     while (directory) {
-        const dirent* entry = ::readdir(directory.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
+        const dirent* entry = ::readdir(directory.get());  // NOLINT(concurrency-mt-unsafe): not a shared stream
         if (entry == nullptr) break;
         const std::string_view name(entry->d_name);
         int number = 0;

@@ -8,7 +8,7 @@ namespace vserd::base {
 std::string read_proc_file(const std::string& path) {
     std::ifstream file(path);
     std::ostringstream text;
-    text << file.rdbuf();  // not by iterators over the buffer: those throw when the read fails
+    text << file.rdbuf();  // iterators over the buffer would throw if the read fails
     return text.str();
 }
 

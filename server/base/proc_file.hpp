@@ -4,7 +4,7 @@
 
 namespace vserd::base {
 
-/// What a file of /proc or /sys says. Its process may end between the open and the read, so what could not be read is empty.
+/// The content of a file in /proc or /sys; empty if it cannot be read. The process may end between the open and the read.
 std::string read_proc_file(const std::string& path);
 
 }  // namespace vserd::base

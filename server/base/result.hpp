@@ -8,21 +8,21 @@
 
 namespace vserd {
 
-/// What went wrong, in the words a caller branches on. `rpc/status.cpp` turns each into one gRPC status.
+/// The kind of an error, for callers to check. `rpc/status.cpp` converts each to one gRPC status.
 enum class Failure {
-    invalid_argument,  ///< the caller's value is wrong; `subject` names the field
-    not_found,         ///< no such port; `subject` is the name asked for
-    unsupported,       ///< the device cannot do it; `subject` names the capability
-    unavailable,       ///< the device is away or the server is going down
+    invalid_argument,  ///< a value from the caller is invalid; `subject` names the field
+    not_found,         ///< no such port; `subject` is the requested name
+    unsupported,       ///< the device does not support it; `subject` names the capability
+    unavailable,       ///< the device is disconnected, or the server is shutting down
     out_of_range,      ///< an offset that has not been reached
-    refused,           ///< another client holds what was asked for; `subject` says who
+    refused,           ///< another client holds the port exclusively; `subject` names it
     exhausted,         ///< a named limit was reached; `subject` names it
     timed_out,         ///< not done within the deadline
-    io                 ///< the operating system said no; `errno_value` says why
+    io                 ///< the operating system reported an error; `errno_value` says which
 };
 
-/// An error with all that a person or a program needs: the kind, the errno it came from (0 = none), the field,
-/// capability or limit it is about, and a sentence that says what to do.
+/// An error with everything that a person or a program needs: the kind, the errno (0 = none), the field, capability or limit
+/// that it concerns, and a sentence that says what to do.
 struct Error {
     Failure failure = Failure::io;
     int errno_value = 0;
@@ -36,10 +36,10 @@ using Result = boost::system::result<T, Error>;
 /// The current (or given) errno as an Error: "<what>: <strerror>".
 Error errno_error(std::string what, int errno_value = errno);
 
-/// The symbolic name ("EBUSY") of an errno value, "0" for 0, or its number where the C library knows no name.
+/// The symbolic name of an errno value ("EBUSY"), "0" for 0, or the number if the C library has no name for it.
 std::string errno_name(int errno_value);
 
-/// boost::system::result calls this when value() is asked of a failure: a bug of ours, never of the input.
+/// boost::system::result calls this when value() is called on a failure, which is a bug in vserd, never caused by input.
 [[noreturn]] inline void throw_exception_from_error(const Error& error, const boost::source_location&) {
     throw std::logic_error("unchecked failure: " + error.message);
 }

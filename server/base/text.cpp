@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
-/// The bytes of a character that begins with `lead`, and the range of its second byte. The ranges exclude overlong forms,
-/// surrogates, the C1 controls and what lies above U+10FFFF.
+/// The size of a character that starts with `lead`, and the range of its second byte. The ranges exclude overlong forms,
+/// surrogates, the C1 controls and code points above U+10FFFF.
 struct Shape {
     std::size_t size = 0;
     std::uint8_t second_min = 0x80;
@@ -29,7 +29,7 @@ Shape shape_of(std::uint8_t lead) {
     return {};
 }
 
-/// The size of the character that `text` begins with; 0: it begins with none that is allowed.
+/// The size of the character at the start of `text`; 0 if there is no allowed character.
 std::size_t character_size(std::string_view text) {
     const auto at = [text](std::size_t index) { return static_cast<std::uint8_t>(text[index]); };
     const Shape shape = shape_of(at(0));

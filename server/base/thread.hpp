@@ -8,8 +8,8 @@
 
 namespace vserd::base {
 
-/// A thread that runs `function`, or the reason why the system gives none: a limit on tasks, or memory. std::thread's own way
-/// to say so is an exception, which would end the daemon.
+/// Starts a thread that runs `function`, or returns why the system refuses: a limit on tasks, or memory. std::thread itself
+/// would throw an exception, which would end the daemon.
 template <class Function>
 Result<std::thread> start_thread(Function&& function) {
     try {

@@ -19,7 +19,7 @@ constexpr std::array<Unit, 4> size_units{{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"
 constexpr std::array<Unit, 5> duration_units{
     {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"min", 60'000}, {"h", 3'600'000}}};
 
-/// A whole number and one of `units`, multiplied. Nothing: not of that form, or too large for 63 bits.
+/// A whole number multiplied by one of `units`. Nothing if the text has another form or the result exceeds 63 bits.
 template <std::size_t Count>
 std::optional<std::int64_t> with_unit(std::string_view text, const std::array<Unit, Count>& units) {
     if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;

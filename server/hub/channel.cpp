@@ -83,7 +83,7 @@ void Channel::start() {
     if (kept_.goes_on) {
         resume.in_force = log::unpacked(saved.settings.load(std::memory_order_relaxed));
         resume.status = log::saved_status(saved);
-        // What was set at run time stays, as over an unplug, unless the configuration asks for something else now.
+        // Keep settings that were changed at run time, unless the configuration has changed since.
         if (saved.configured.load(std::memory_order_relaxed) == configured) resume.settings = resume.in_force;
         end_what_was_left();
     }
@@ -92,7 +92,7 @@ void Channel::start() {
     port_.start(std::move(resume));
 }
 
-/// The clients of the process before are gone, and its device perhaps.
+/// The clients of the previous process are gone, and perhaps its device too.
 void Channel::end_what_was_left() {
     const std::uint64_t standing = log_.store().header().standing.load(std::memory_order_relaxed);
     left_online_ = (standing & log::standing_online) != 0;
@@ -107,7 +107,7 @@ void Channel::interrupt(const std::string& why) {
 }
 
 void Channel::stop(std::function<void()> done) {
-    // Now, because a new port of the same name may have its device stored before this one has closed.
+    // Do this now: a new port of the same name may store its device before this one has closed.
     stopped_with_device_kept_ = keeps_descriptor();
     stopped_ = true;
     for (Writer& writer : writers_) writer.channel_ = nullptr;
@@ -123,7 +123,7 @@ void Channel::stop(std::function<void()> done) {
         reader.sink_.on_closed();
     }
     port_.stop([this, done = std::move(done)] {
-        log_.save_heap_blocks();  // the readers' are free now
+        log_.save_heap_blocks();  // the readers have released theirs
         done();
     });
 }
@@ -140,7 +140,7 @@ void Channel::reconfigure(const port::PortConfig& config, std::function<void(con
 
 void Channel::refuse_writes() {
     writes_refused_ = true;
-    fail_pending_writes({Failure::unavailable, 0, "", "the server is going down"}, true);
+    fail_pending_writes({Failure::unavailable, 0, "", "the server is shutting down"}, true);
 }
 
 Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& sink) {
@@ -183,12 +183,12 @@ Result<void> Channel::check_access(const Writer* writer) const {
 void Channel::submit(const Writer& writer, PendingWrite& write) {
     write.writer = &writer;
     if (stopped_ || writes_refused_) {
-        return write.done(Error{Failure::unavailable, 0, "", "the server is going down or the port is closing"});
+        return write.done(Error{Failure::unavailable, 0, "", "the server is shutting down or the port is closing"});
     }
     if (const auto access = check_access(&writer); !access) return refuse(write, access.error());
     if (!write.wait_while_offline && port_.state() == port::PortState::offline) {
         return write.done(Error{Failure::unavailable, 0, "",
-                                "the device of port \"" + name() + "\" is away: " + port_.offline_reason()});
+                                "the device of port \"" + name() + "\" is disconnected: " + port_.offline_reason()});
     }
     if (pending_writes_.empty()) write.taken += port_.transmit(write.bytes.subspan(write.taken));
     if (write.taken == write.bytes.size()) return write.done({});
@@ -196,10 +196,10 @@ void Channel::submit(const Writer& writer, PendingWrite& write) {
     pending_writes_.push_back(write);
 }
 
-/// Whether one more write may wait.
+/// Whether another write may wait.
 Result<void> Channel::check_room(const PendingWrite& write) const {
     std::size_t writes = 0;
-    std::size_t bytes = 0;  // of those that count
+    std::size_t bytes = 0;  // of the writes that count
     for (const PendingWrite& waiting : pending_writes_) {
         ++writes;
         if (!waiting.wait_while_offline) bytes += waiting.bytes.size();
@@ -216,7 +216,7 @@ Result<void> Channel::check_room(const PendingWrite& write) const {
     return {};
 }
 
-/// Another client holds the port.
+/// The error for a port that another client holds.
 void Channel::refuse(PendingWrite& write, const Error& error) {
     port::add(port_.stats()->refused_bytes, write.bytes.size() - write.taken);
     write.done(error);
@@ -271,7 +271,7 @@ void Channel::on_received(std::size_t size) {
 
 void Channel::on_event(const port::Event& event) {
     if (const auto* online = std::get_if<port::CameOnline>(&event)) {
-        // To a log that goes on it never was away; who watches ports wants to know all the same.
+        // A resumed log contains no Offline event for the restart, but watchers of ports must know that the port is online.
         if (online->taken_over && kept_.goes_on) return announce({log_.next_offset(), log::Moment::now(), event, 0});
         if (left_online_)
             record_event(port::WentOffline{"vserd was not running; what the device sent meanwhile is lost"});
@@ -284,7 +284,7 @@ void Channel::on_event(const port::Event& event) {
     record_event(event);
 }
 
-/// A reload while the device was away is in force only now.
+/// A reload while the device was disconnected takes effect only now.
 void Channel::note_configured() {
     log::LogHeader& saved = log_.store().header();
     const std::uint64_t configured = log::packed(port_.config().settings);
@@ -328,7 +328,7 @@ void Channel::record_event(const port::Event& event) {
     wake_readers();
 }
 
-/// How things stand, for the process that comes after this one.
+/// Saves the state of the line for the next process.
 void Channel::remember(const port::Event& event) {
     if (std::holds_alternative<port::CameOnline>(event)) set_standing(log::standing_online, true);
     if (std::holds_alternative<port::WentOffline>(event)) set_standing(log::standing_online, false);
@@ -349,7 +349,7 @@ void Channel::announce(const log::EventItem& item) {
 }
 
 void Channel::wake_readers() {
-    // A sink may read to the head again at once, detach, or destroy other readers: take the list, then one at a time.
+    // A sink may read to the head again, detach, or destroy other readers, so take the list first, then one reader at a time.
     List<Reader> woken;
     woken.swap(waiting_readers_);
     while (!woken.empty()) {

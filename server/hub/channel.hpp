@@ -17,7 +17,7 @@ namespace vserd::hub {
 
 class Channel;
 
-/// Where a reader starts (api.md: StartPoint).
+/// Where a reader starts (StartPoint in proto/vser/v1/types.proto).
 struct StartLive {};
 struct StartOldest {};
 struct StartOffset {
@@ -42,12 +42,12 @@ public:
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
 
-    /// The next item, data of at most `bytes_max` bytes; nothing: the sink will be told when there is more.
+    /// The next item, with at most `bytes_max` bytes of data. If it returns nothing, the sink gets on_available() later.
     std::optional<log::Item> next(std::size_t bytes_max);
-    /// Whether next() would return something; where not, the sink will be told when there is.
+    /// Whether next() would return an item. If not, the sink gets on_available() later.
     bool has_more();
     std::uint64_t offset() const noexcept { return cursor_.offset; }
-    /// After the channel closed, null.
+    /// Null after the channel has closed.
     const Channel* channel() const noexcept { return channel_; }
 
 private:
@@ -59,8 +59,7 @@ private:
     Sink& sink_;
 };
 
-/// One party that writes: one for each PortHandle. Holds exclusive access once it acquired it; destroying the writer
-/// releases it.
+/// One party that writes: one for each PortHandle. Keeps acquired exclusive access until it is destroyed.
 class Writer : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
     Writer(Channel& channel, std::string client);
@@ -68,31 +67,31 @@ public:
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-    /// Nobody else writes or changes the line while this lives. What others have submitted and the queue has not taken yet
-    /// is refused. Failure::refused with the holder as subject.
+    /// Prevents other clients from writing or changing the line until this writer is destroyed. Bytes of others that the queue
+    /// has not accepted yet are rejected. Failure::refused with the holder as subject.
     Result<void> acquire_exclusive();
     const std::string& client() const noexcept { return client_; }
-    /// After the channel closed, null.
+    /// Null after the channel has closed.
     Channel* channel() const noexcept { return channel_; }
 
 private:
     friend class Channel;
-    Channel* channel_;  ///< null after the channel closed
+    Channel* channel_;  ///< null after the channel has closed
     std::string client_;
 };
 
-/// Bytes on their way into a port's tx queue, owned by the caller, in place until done() or withdraw().
+/// Bytes for a port's tx queue. The caller owns it, and keeps it in place until done() or withdraw().
 struct PendingWrite : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
     std::span<const std::byte> bytes;
-    std::size_t taken = 0;            ///< of `bytes`, by the queue
-    bool wait_while_offline = false;  ///< false: fails with unavailable while the device is away
-    /// Called once on the io thread, perhaps inside submit(): all was taken, or what went wrong (see `taken`).
+    std::size_t taken = 0;            ///< the part of `bytes` that the queue has accepted
+    bool wait_while_offline = false;  ///< false: fails with unavailable while the device is disconnected
+    /// Called once on the io thread, perhaps inside submit(), when all bytes were accepted or with an error (see `taken`).
     std::function<void(Result<void>)> done;
     const Writer* writer = nullptr;  ///< set by submit()
 };
 
-/// Bytes of writes that wait for one port's queue and fail while the device is disconnected (those of single calls; a stream
-/// waits with its one message). One write may always wait.
+/// The maximum of bytes of single-call writes that wait for one port's queue. (A stream waits with one message and is not
+/// counted.) One write may always wait.
 inline constexpr std::size_t waiting_write_bytes_max = std::size_t{4} << 20;
 
 struct ChannelLimits {
@@ -106,13 +105,12 @@ struct ChannelLimits {
 /// One port with its log, readers and writers. Io thread only.
 class Channel : private port::Listener {
 public:
-    /// Told of every event, after the log has it.
+    /// Called for every event after it was added to the log.
     using EventHook = std::function<void(Channel&, const log::EventItem&)>;
-    /// Told, later, that what the log held is lost: its file was cut short.
+    /// Called from the loop when the content of the log was lost because its file was truncated.
     void on_log_cut(std::function<void()> hook) { cut_hook_ = std::move(hook); }
 
-    /// `keeper` outlives the channel; null: nothing of it is kept over the end of the process. `kept`: what the port begins
-    /// with.
+    /// `keeper` outlives the channel; null: the channel does not survive the process. `kept`: the log and device to resume.
     Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook,
             restart::Keeper* keeper = nullptr, restart::KeptPort kept = {});
     ~Channel() override;
@@ -120,17 +118,17 @@ public:
     Channel& operator=(const Channel&) = delete;
 
     void start();
-    /// Before start(): the device is a pseudo terminal that was closed (port::Port::terminal_closed()).
+    /// Call before start(): the device is a pseudo terminal that was closed (port::Port::terminal_closed()).
     void note_terminal_closed() { on_terminal_closed(true); }
-    /// Fails pending writes, tells readers, closes the device, then calls `done`.
+    /// Fails pending writes, closes the readers and the device, then calls `done`.
     void stop(std::function<void()> done);
-    /// The log will go on in another channel, and says so where the device was open: before stop().
+    /// Call before stop() if the log will continue in another channel. Adds an event to the log if the device is open.
     void interrupt(const std::string& why);
-    /// After stop(): for that channel.
+    /// Call after stop(): returns the log for the other channel.
     log::LogStoreRef store() noexcept { return log::LogStoreRef(&log_.store()); }
-    /// Goes on as `config` says, which has the same name and device. `refused`: the line does not take its settings.
+    /// Changes the port to `config`, which has the same name and device. `refused` is called if the line rejects the settings.
     void reconfigure(const port::PortConfig& config, std::function<void(const Error&)> refused);
-    /// Refuses new writes from now on (server going down); readers go on.
+    /// Rejects new writes from now on (server shutting down). Readers continue.
     void refuse_writes();
 
     const std::string& name() const noexcept { return port_.config().name; }
@@ -138,22 +136,22 @@ public:
     const port::Port& port() const noexcept { return port_; }
     const log::ByteLog& log() const noexcept { return log_; }
     std::uint32_t readers() const noexcept { return readers_count_; }
-    /// What became of what a process before this one left.
+    /// Whether the log and the device of the previous process were resumed.
     bool goes_on() const noexcept { return kept_.goes_on; }
     const std::string& complaint() const noexcept { return kept_.complaint; }
 
     /// Failures: out_of_range (an offset not yet reached), exhausted (readers_max).
     Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink);
 
-    /// Hands bytes to the tx queue in the order of submission; waits for room. Failures in done(): refused (held
-    /// exclusively by another), unavailable, exhausted (pending_writes_max, waiting_write_bytes_max).
+    /// Adds bytes to the tx queue in the order of submission, waiting for room. Failures in done(): refused (another client
+    /// holds the port exclusively), unavailable, exhausted (pending_writes_max, waiting_write_bytes_max).
     void submit(const Writer& writer, PendingWrite& write);
-    /// Whether that writer may write and change the line (settings, modem lines, break, flush) now; null: somebody who is
-    /// no writer. Failure::refused with the holder as subject while another holds the port exclusively.
+    /// Whether that writer may write and change the line (settings, modem lines, break, flush) now; null: a client that has no
+    /// writer. Failure::refused with the holder as subject while another client holds the port exclusively.
     Result<void> check_access(const Writer* writer) const;
-    /// Who holds the port exclusively; empty: nobody.
+    /// The client that holds the port exclusively; empty: none.
     std::string holder() const { return exclusive_ != nullptr ? exclusive_->client_ : std::string{}; }
-    /// Takes a write back before it is done (deadline, cancellation); `taken` says what went.
+    /// Withdraws a write before done() (deadline, cancellation). `taken` counts the bytes that the queue has accepted.
     static void withdraw(PendingWrite& write) noexcept;
 
 private:
@@ -195,16 +193,16 @@ private:
     restart::KeptPort kept_;  ///< of which the store and the device are handed on
     log::ByteLog log_;
     port::Port port_;
-    List<Reader> busy_readers_;     ///< with something to read, or not asking
-    List<Reader> waiting_readers_;  ///< at the head: woken by the next item
+    List<Reader> busy_readers_;     ///< have something to read, or have not called next()
+    List<Reader> waiting_readers_;  ///< at the head; the next item wakes them
     std::uint32_t readers_count_ = 0;
     List<PendingWrite> pending_writes_;
     List<Writer> writers_;
     Writer* exclusive_ = nullptr;
-    bool left_online_ = false;  ///< the log was taken over from a process that had the device open
+    bool left_online_ = false;  ///< the log was resumed, and the previous process had the device open
     bool writes_refused_ = false;
     bool stopped_ = false;
-    bool stopped_with_device_kept_ = false;  ///< the service manager has its descriptor for the next process
+    bool stopped_with_device_kept_ = false;  ///< the service manager keeps its descriptor for the next process
     std::uint32_t cuts_told_ = 0;
 };
 

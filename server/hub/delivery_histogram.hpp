@@ -7,10 +7,10 @@
 
 namespace vserd::hub {
 
-/// Counts how long bytes took from the device read to the client write. Observed on the io thread, read by any.
+/// Histogram of the time from the device read to the client write. The io thread writes it; any thread may read it.
 class DeliveryHistogram {
 public:
-    /// Upper bounds in seconds; one more bucket counts what lies above the last.
+    /// Upper bounds in seconds; one more bucket counts times above the last.
     static constexpr std::array<double, 12> bounds_seconds{10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
                                                            1e-3,  5e-3,  25e-3, 100e-3, 1.0,    10.0};
 

@@ -18,13 +18,13 @@ namespace {
 constexpr std::chrono::milliseconds drain_poll_interval{5};
 constexpr std::size_t names_listed_max = 12;
 
-/// A name that differs more is no typing mistake.
+/// Names that differ more are not suggested.
 constexpr std::size_t distance_max = 3;
-/// What is looked at of an unknown name, and how many names it is compared with, so that a call costs the io thread little.
+/// How many bytes of an unknown name are compared, and with how many names, so that a call costs the io thread little.
 constexpr std::size_t unknown_name_bytes_max = 64;
 constexpr std::size_t candidates_max = 16;
 
-/// How many letters two names have in common at their ends: cheap, and a typing mistake leaves most of them.
+/// How many letters two names have in common at their start and end. Cheap, and a typing mistake changes few of them.
 std::size_t common_letters(std::string_view a, std::string_view b) {
     const auto prefix = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
     std::size_t suffix = 0;
@@ -56,7 +56,7 @@ const Hub::Leaving* Hub::leaving_with_log(const std::string& name) const noexcep
     return leaving == leaving_.end() ? nullptr : &*leaving;
 }
 
-/// Of a channel, of one that is leaving, or of a removed port.
+/// The key of a device, to compare channels, channels that are stopping, and removed ports.
 bool Hub::has_log_for(const port::PortConfig& config) const {
     const auto channel = channels_.find(config.name);
     if (channel != channels_.end()) return channel->second->port().config().device == config.device;
@@ -79,7 +79,7 @@ Hub::DiskWork Hub::disk_work(const HubConfig& config) {
         openers.push_back(std::move(opener));
         files.push_back(keeper_->release_file(port.name));
     }
-    if (removed_timer_) removed_timer_->cancel();  // whose log goes on would lose it meanwhile
+    if (removed_timer_) removed_timer_->cancel();  // a log that is about to be resumed must not expire meanwhile
     if (names.empty()) return nullptr;
     return [names = std::move(names), openers = std::move(openers), files = std::move(files)] {
         std::map<std::string, restart::FiledLog> logs;
@@ -99,13 +99,13 @@ void Hub::apply(const HubConfig& config, std::map<std::string, restart::FiledLog
     for (auto& [port, log] : prepared) keeper_->hand_over(port, std::move(log));
     std::map<std::string_view, const port::PortConfig*> wanted;
     for (const port::PortConfig& port : config.ports) wanted.emplace(port.name, &port);
-    std::map<std::string, bool> others;  // whether the log is kept
+    std::map<std::string, bool> others;  // value: whether the log is kept
     for (const auto& [name, channel] : channels_) {
         const auto stays = wanted.find(name);
         const bool same = stays != wanted.end() && stays->second->device == channel->port().config().device;
         if (limits_changed || !same) others.emplace(name, stays == wanted.end() && removed_ports_keep_.count() > 0);
     }
-    std::set<std::string> closed_terminals;  // which a port that is replaced does not forget
+    std::set<std::string> closed_terminals;  // a replaced port passes this on
     for (const auto& [name, keep] : others) {
         const auto stays = wanted.find(name);
         const port::Port& port = find(name)->port();
@@ -134,7 +134,7 @@ void Hub::apply(const HubConfig& config, std::map<std::string, restart::FiledLog
     publish_stats();
 }
 
-/// The log of the port that a reload removed, or else that of the process before.
+/// The log of a port that a reload removed; otherwise that of the previous process.
 restart::KeptPort Hub::kept_for(const port::PortConfig& config) {
     restart::KeptPort kept;
     kept.store = removed_.take(identity_of(config));
@@ -186,7 +186,7 @@ void Hub::remove(const std::string& name, bool keep) {
     } else if (!shutting_down_) {
         drop_logs({name});
     }
-    // Not from inside the channel's own call.
+    // Posted, because a channel must not be destroyed inside its own call.
     channel.stop([this, &channel] { loop_.post([this, &channel] { gone(channel); }); });
 }
 
@@ -263,7 +263,7 @@ Result<Channel*> Hub::require(std::string_view name) {
     return Error{Failure::not_found, 0, std::string(asked), message};
 }
 
-/// Null where there are no ports. The cost is bounded: only the names that have most letters in common are compared in full.
+/// Null if there are no ports. The cost is bounded: only the names with the most common letters are compared in full.
 const std::string* Hub::closest_name(std::string_view name) const {
     using Candidate = std::pair<std::size_t, const std::string*>;
     std::vector<Candidate> candidates;
@@ -294,7 +294,7 @@ Result<StreamSlot> Hub::open_stream() {
 
 void Hub::each_watcher(const std::function<void(PortWatcher&)>& call) {
     ++notifying_;
-    const std::size_t count = watchers_.size();  // one that is added during a call sees how things are
+    const std::size_t count = watchers_.size();  // a watcher that is added during a call sees the current state itself
     for (std::size_t i = 0; i < count; ++i) {
         if (watchers_[i] != nullptr) call(*watchers_[i]);
     }

@@ -24,36 +24,35 @@ namespace vserd::hub {
 struct HubConfig {
     std::vector<port::PortConfig> ports;
     ChannelLimits limits;
-    /// How long the log of a port that apply() removed is kept, to be resumed by one of the same name and device.
+    /// How long to keep the log of a port that apply() removed. A port with the same name and device resumes it.
     std::chrono::milliseconds removed_ports_keep{0};
 
     friend bool operator==(const HubConfig&, const HubConfig&) = default;
 };
 
-/// Of all sessions together.
+/// Limits for all sessions together.
 struct SessionLimits {
     std::uint32_t streams_max = 4096;
 };
 
 using StatsList = std::vector<std::shared_ptr<const port::PortStats>>;
 
-/// All channels by name. Io thread only, but for stats(). Faces use it through a Session.
+/// All channels by name. Io thread only, except stats(). Faces use it through a Session.
 class Hub {
 public:
-    /// `keeper` outlives the hub; null: nothing is kept over the end of the process.
+    /// `keeper` outlives the hub; null: nothing survives the process.
     explicit Hub(io::Loop& loop, restart::Keeper* keeper = nullptr, SessionLimits limits = {});
-    ~Hub();  ///< requires: shut_down() called back, or apply() never ran
+    ~Hub();  ///< requires: shut_down() has completed, or apply() was never called
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
 
-    /// What apply(config) needs of a disk: to be run on a thread that may wait, before apply(), which takes the result. Null:
-    /// nothing. Logs of removed ports stay until then.
+    /// Returns the disk work of apply(config): run it on a thread that may block, and pass its result to apply(). Null: no
+    /// disk work is needed. Logs of removed ports do not expire until then.
     using DiskWork = std::function<std::map<std::string, restart::FiledLog>()>;
     DiskWork disk_work(const HubConfig& config);
 
-    /// Makes the ports be as `config` says: starts new ones, stops missing ones, and changes the others in place. Only one
-    /// with another device, or other limits, is replaced (its readers are closed), and opens its device when nobody who
-    /// leaves has it any more.
+    /// Applies `config`: starts new ports, stops missing ones, and changes the others in place. A port with another device or
+    /// other limits is replaced, and its readers are closed. It opens its device when no stopping port has it open any more.
     void apply(const HubConfig& config, std::map<std::string, restart::FiledLog>&& prepared = {});
 
     Channel* find(std::string_view name) noexcept;
@@ -67,13 +66,13 @@ public:
     void add_watcher(PortWatcher& watcher);
     void remove_watcher(PortWatcher& watcher) noexcept;
 
-    /// Refuses writes, waits until what was accepted has been written or `drain_limit` passed, then calls `done`. The ports
-    /// go on receiving.
+    /// Rejects new writes, waits until all accepted bytes are written or `drain_limit` has passed, then calls `done`. The ports
+    /// keep receiving.
     void drain(std::chrono::milliseconds drain_limit, std::function<void()> done);
     /// Drains, closes everything, then calls `done`.
     void shut_down(std::chrono::milliseconds drain_limit, std::function<void()> done);
     bool shutting_down() const noexcept { return shutting_down_; }
-    /// While a watcher is told that the channel is removed: how long its log is kept.
+    /// Valid inside PortWatcher::on_port_removed(): how long the channel's log is kept.
     std::chrono::milliseconds keeps_log_of(const Channel& channel) const noexcept;
 
     std::shared_ptr<const StatsList> stats() const;                                  // any thread
@@ -85,7 +84,7 @@ private:
     struct Leaving {
         std::unique_ptr<Channel> channel;
         std::string device;  ///< as device_key()
-        bool keep = false;   ///< its log, when it has stopped
+        bool keep = false;   ///< keep its log when it has stopped
     };
 
     static std::string device_key(const Channel& channel);
@@ -117,14 +116,15 @@ private:
     DeliveryHistogram delivery_;
     std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
     std::vector<Leaving> leaving_;                      ///< stopped, waiting for their devices to close
-    std::multimap<std::string, Channel*> not_started_;  ///< by the device, which one of those has
-    std::vector<PortWatcher*> watchers_;                ///< null: removed while they are notified
-    int notifying_ = 0;                                 ///< each_watcher() runs, perhaps inside itself
+    std::multimap<std::string, Channel*> not_started_;  ///< by device; a stopping channel still has it open
+    std::vector<PortWatcher*> watchers_;                ///< null: removed during a notification
+    int notifying_ = 0;                                 ///< depth of nested each_watcher() calls
     ChannelLimits limits_;
     std::chrono::milliseconds removed_ports_keep_{0};
     restart::RemovedLogs removed_;
     std::unique_ptr<boost::asio::steady_timer> removed_timer_;
-    std::map<std::string, port::PortConfig> returning_;  ///< to be added when the one before has stopped
+    std::map<std::string, port::PortConfig>
+        returning_;  ///< to be added when the previous port of that name has stopped
     std::atomic<std::shared_ptr<const StatsList>> stats_;
     std::unique_ptr<boost::asio::steady_timer> drain_timer_;
     std::function<void()> drain_done_;

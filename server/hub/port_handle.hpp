@@ -35,17 +35,17 @@ public:
     /// As Channel::submit(). `write` must be done or withdrawn before the handle is destroyed.
     void submit(PendingWrite& write);
 
-    // The requests of port::Port. Each replies with a failure of check_access(), or unavailable where the handle is null.
-    /// A value that the port cannot take is rejected even while the device is disconnected.
+    // The requests of port::Port. Each fails with the error of check_access(), or with unavailable if the handle is null.
+    /// Rejects invalid values even while the device is disconnected.
     void change_settings(const line::SettingsChange& change, const port::Deadline& deadline,
                          const port::Reply<line::Settings>& reply);
     void set_modem_lines(const line::SignalChange& change, const port::Reply<line::Signals>& reply);
     void send_break(std::chrono::milliseconds duration, const port::Deadline& deadline, const port::Reply<void>& reply);
     void flush(line::FlushDirection direction, const port::Reply<std::uint64_t>& reply);
 
-    // Anybody may ask for these.
+    // Every session may use these, also while another holds the port.
     void read_modem_lines(const port::Reply<line::Signals>& reply);
-    /// Updates settings() from the device, then calls `done`; at once where the handle is null.
+    /// Updates settings() from the device, then calls `done`; immediately if the handle is null.
     void look(std::function<void()> done);
 
 private:

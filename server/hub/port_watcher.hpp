@@ -15,7 +15,7 @@ public:
     virtual void on_port_added(const Channel& channel) = 0;
     virtual void on_port_event(const Channel& channel, const log::EventItem& event) = 0;
     virtual void on_port_removed(const Channel& channel) = 0;  ///< the channel is valid during the call
-    /// A reload changed the port in place. Changes that are events of the log are reported separately, when they are in force.
+    /// A reload changed the port in place. Changes that are events of the log are reported separately, when they take effect.
     virtual void on_port_changed(const Channel& /*channel*/) {}
     /// The content of the port's log is lost: its file was truncated.
     virtual void on_port_log_cut(const Channel& /*channel*/) {}

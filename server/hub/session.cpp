@@ -31,7 +31,7 @@ io::Loop& Session::loop() const noexcept { return hub_.loop(); }
 bool Session::shutting_down() const noexcept { return hub_.shutting_down(); }
 DeliveryHistogram& Session::delivery() noexcept { return hub_.delivery(); }
 
-/// As other clients see it.
+/// The name that other clients see.
 std::string Session::client_name() const {
     return identity_.client.empty() ? base::printable_text(identity_.peer) : identity_.client;
 }

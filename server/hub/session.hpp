@@ -16,20 +16,20 @@ class DeliveryHistogram;
 class Hub;
 class PortWatcher;
 
-/// Who is asking.
+/// The client of a session.
 struct Identity {
     std::string peer;         ///< the address of the connection
-    std::string client = {};  ///< the name that the client gave, fit to be shown to others; empty: none
+    std::string client = {};  ///< the client's name, safe to show to others; empty: none
 };
 
-/// One of the byte streams that a hub takes at once ([server] streams_max), until it is destroyed.
+/// Counts as one of the hub's concurrent byte streams ([server] streams_max) until it is destroyed.
 struct StreamRelease {
     void operator()(std::uint32_t* streams) const noexcept { --*streams; }
 };
 using StreamSlot = std::unique_ptr<std::uint32_t, StreamRelease>;
 
-/// One identity connected through one face: the only way from a face to a port. May be made on any thread; everything else
-/// on the io thread only.
+/// One identity connected through one face: the only way from a face to a port. May be created on any thread; all other use
+/// is on the io thread.
 class Session {
 public:
     /// `hub` outlives the session.
@@ -39,13 +39,13 @@ public:
 
     /// Visits all ports in the order of their names.
     void for_each_port(const std::function<void(const Channel&)>& visit) const;
-    /// Null: there is none of that name.
+    /// Null if there is no port of that name.
     const Channel* find(std::string_view port) const noexcept;
     /// The first port after that name; null: none.
     const Channel* port_after(std::string_view name) const noexcept;
     /// Failure::not_found with the closest name in the message; invalid_argument (subject "port") for an empty name.
     Result<PortHandle> open(std::string_view port);
-    /// To be held by a stream of bytes as long as it runs. Failure::exhausted (subject "streams_max").
+    /// A byte stream keeps the result as long as it runs. Failure::exhausted (subject "streams_max").
     Result<StreamSlot> open_stream();
 
     void add_watcher(PortWatcher& watcher);
@@ -53,7 +53,7 @@ public:
 
     io::Loop& loop() const noexcept;
     bool shutting_down() const noexcept;
-    /// Counts how long bytes took from the device to this face's clients.
+    /// Counts the delivery time from the device to this face's clients.
     DeliveryHistogram& delivery() noexcept;
 
 private:

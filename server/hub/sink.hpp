@@ -2,16 +2,15 @@
 
 namespace vserd::hub {
 
-/// Who takes what a reader reads: a gRPC stream, a log collector, a test recorder. Called on the io thread.
+/// Takes the items of one reader: a gRPC stream, a log collector, a test recorder. Called on the io thread.
 ///
-/// The sink pulls: it calls Reader::next() while it has room (at most one delivery outstanding) and is told here when
-/// there is something again after next() had nothing. So idle means send at once, and busy means that bytes gather.
+/// The sink pulls: it calls Reader::next() while it has room, with at most one delivery outstanding. After next() has returned
+/// nothing, on_available() reports new items. So bytes are sent at once while the sink is idle, and gather while it is busy.
 class Sink {
 public:
     virtual ~Sink() = default;
     virtual void on_available() = 0;
-    /// The port was removed by a reload, or the server is going down: nothing more will come. The reader must be
-    /// destroyed, now or soon.
+    /// A reload removed the port, or the server is shutting down: nothing more will come. Destroy the reader, now or soon.
     virtual void on_closed() = 0;
 };
 

@@ -96,7 +96,7 @@ Error invalid_field(std::string field, std::string message) {
     return {Failure::invalid_argument, 0, std::move(field), std::move(message)};
 }
 
-Error going_down() { return {Failure::unavailable, 0, subject_going_down, "the server is going down"}; }
+Error going_down() { return {Failure::unavailable, 0, subject_going_down, "the server is shutting down"}; }
 
 Error port_removed(std::string_view port) {
     return {Failure::unavailable, 0, subject_port_removed,
