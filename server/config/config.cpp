@@ -56,7 +56,7 @@ void read_metrics(Table& server, const std::vector<Listen>& listen, Config& conf
     }
 }
 
-/// An absolute path, because a daemon's working directory is nobody's business.
+/// Requires an absolute path: relative paths would depend on the daemon's working directory.
 void read_file_name(Table& tls, std::string_view key, std::string& file) {
     const auto text = tls.string(key);
     if (!text) return;
@@ -160,7 +160,7 @@ void read_history(Table& root, Problems& problems, Config& config) {
     history.finish();
 }
 
-/// The parser recurses once for each part of a dotted key, and frees what it made in the same way: keep that shallow.
+/// Limits the nesting: the parser recurses once for each part of a dotted key, and again to free it.
 void check_line_lengths(std::string_view text, Problems& problems) {
     std::uint32_t line = 1;
     while (!text.empty()) {

@@ -20,28 +20,28 @@ struct PortEntry {
     line::Settings settings;
     std::size_t tx_queue_bytes = std::size_t{256} << 10;
     bool hangup_on_close = false;  ///< DTR and RTS drop when vserd closes the device
-    bool reopen_pts = false;       ///< a new terminal that gets the number of a closed one is opened
+    bool reopen_pts = false;       ///< open a new terminal that reuses the number of a closed one
 
     friend bool operator==(const PortEntry&, const PortEntry&) = default;
 };
 
-/// The whole file as a validated value; defaults where it says nothing.
+/// The whole file as a validated value, with defaults for missing keys.
 struct Config {
     std::vector<std::string> listen;         ///< "HOST:PORT", "[::1]:PORT" or "unix:/PATH"
-    bool listen_is_default = false;          ///< the file has no `listen`: the Unix socket is served as well
-    std::string metrics = "127.0.0.1:9464";  ///< empty: no metrics endpoint
+    bool listen_is_default = false;          ///< the file has no `listen`: serve the Unix socket too
+    std::string metrics = "127.0.0.1:9464";  ///< empty: no metrics
     std::string engine = "auto";
-    bool allow_insecure_remote = false;  ///< the file says that listening beyond loopback without TLS is meant
+    bool allow_insecure_remote = false;  ///< listening on other addresses than loopback without TLS is allowed
     std::string tls_certificate_file;
     std::string tls_key_file;
-    std::string tls_client_ca_file;                       ///< set: clients must show a certificate
-    std::uint32_t streams_max = 4096;                     ///< byte streams at once
-    std::uint64_t memory_max = std::uint64_t{256} << 20;  ///< bytes that may be held for clients
+    std::string tls_client_ca_file;                       ///< if set, clients need a certificate
+    std::uint32_t streams_max = 4096;                     ///< concurrent byte streams
+    std::uint64_t memory_max = std::uint64_t{256} << 20;  ///< memory for clients, in bytes
     std::chrono::milliseconds drain_limit{5000};
-    std::string state_dir;  ///< where the logs are kept over a restart; empty: nowhere, unless systemd keeps them
+    std::string state_dir;  ///< directory that keeps the logs across restarts; empty: only systemd keeps them
     std::chrono::milliseconds removed_ports_keep{
-        600'000};                              ///< how long the log of a port that a reload removed is kept
-    std::string on_foreign_change = "report";  ///< or "restore": what becomes of settings that another program changes
+        600'000};                              ///< how long to keep the log of a port that a reload removed
+    std::string on_foreign_change = "report";  ///< or "restore": what to do when another program changes settings
     std::string log_level = "info";            ///< trace, debug, info, warn, error
     std::size_t history_bytes_per_port = std::size_t{1} << 20;
     std::vector<PortEntry> ports;
@@ -49,7 +49,7 @@ struct Config {
     friend bool operator==(const Config&, const Config&) = default;
 };
 
-/// A problem in a configuration: "FILE:LINE:COLUMN: message" by to_string().
+/// A problem in a configuration. to_string() returns "FILE:LINE:COLUMN: message".
 struct Problem {
     std::string file;
     std::uint32_t line = 0;
@@ -58,15 +58,15 @@ struct Problem {
 };
 std::string to_string(const Problem& problem);
 
-/// All problems are found in one go, in the order of the file.
+/// All problems, in the order of the file.
 using ParseResult = boost::system::result<Config, std::vector<Problem>>;
 
-/// Parses and validates TOML text; pure. `file` is for the messages only.
+/// Parses and validates TOML text. Has no side effects. `file` is used in messages only.
 ParseResult parse(std::string_view text, std::string_view file);
-/// Reads a file and parses it; a file that cannot be read (missing, a directory, too large) is a Problem too.
+/// Reads and parses a file. A file that cannot be read (missing, a directory, too large) is a Problem too.
 ParseResult load(const std::string& path);
 
-/// The configuration of `vserd --demo`: simulated ports "echo", "console", and two more, no file needed.
+/// The configuration of `vserd --demo`: the simulated ports "echo", "console" and two more.
 Config demo();
 
 [[noreturn]] inline void throw_exception_from_error(const std::vector<Problem>&, const boost::source_location&) {

@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 
-/// What a configuration may ask for at most. Each has a test at its edge.
+/// The limits of configuration values. Each has a test at its edge.
 namespace vserd::config {
 
 inline constexpr std::size_t file_bytes_max = std::size_t{1} << 20;
-inline constexpr std::size_t line_bytes_max = 8192;  ///< bounds the nesting of dotted keys, which the parser does not
-inline constexpr std::size_t problems_max = 100;     ///< told of at once; a file with more is not TOML of ours
+inline constexpr std::size_t line_bytes_max = 8192;  ///< limits the nesting of dotted keys, which the parser does not
+inline constexpr std::size_t problems_max = 100;     ///< problems reported at once
 
 inline constexpr std::size_t listen_max = 16;
 inline constexpr std::int64_t streams_min = 1;

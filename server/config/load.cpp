@@ -16,7 +16,7 @@ std::vector<Problem> unreadable(const std::string& path, std::string message) {
     return {{base::printable_text(path), 0, 0, std::move(message)}};
 }
 
-/// Reads until the end, or until one byte more than a configuration may have. False: errno says why.
+/// Reads until the end, or until the size limit is exceeded by one byte. On failure returns false and sets errno.
 bool read_all(int fd, std::string& text) {
     while (text.size() <= file_bytes_max) {
         const std::size_t size = text.size();
@@ -32,7 +32,7 @@ bool read_all(int fd, std::string& text) {
 }  // namespace
 
 ParseResult load(const std::string& path) {
-    // O_NONBLOCK: a FIFO in place of the file must not stop the daemon at a reload.
+    // O_NONBLOCK: if the path is a FIFO, a reload must not block the daemon.
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         const int error = errno;

@@ -25,7 +25,7 @@ bool has_control_characters(std::string_view text) {
                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-/// What names and devices are in use already, and where.
+/// The names and devices that are already in use, and where.
 struct Taken {
     std::map<std::string, std::uint32_t, std::less<>> names;                            ///< name -> line
     std::map<std::string, std::pair<std::string, std::uint32_t>, std::less<>> devices;  ///< path -> name and line

@@ -7,7 +7,7 @@
 
 namespace vserd::config {
 
-/// Reads every [[port]] of the file. What is wrong goes to `problems`.
+/// Reads every [[port]] of the file, and adds errors to `problems`.
 std::vector<PortEntry> read_ports(Table& root, Problems& problems);
 
 }  // namespace vserd::config

@@ -13,14 +13,14 @@
 
 namespace vserd::config {
 
-/// A value and where the file has it.
+/// A value and its place in the file.
 template <class T>
 struct Located {
     T value;
     toml::source_position at;
 };
 
-/// Gathers what is wrong, wherever it is found, and hands it out in the order of the file.
+/// Collects problems and returns them in the order of the file.
 class Problems {
 public:
     explicit Problems(std::string_view file) : file_(base::printable_text(file)) {}
@@ -33,24 +33,24 @@ private:
     std::vector<Problem> problems_;
 };
 
-/// One table of the file under reading. Each getter tells of a wrong type and then returns nothing, as it does for a
-/// key that is not there. The keys asked for are the known ones: finish() tells of the others.
+/// One table of the file while it is read. Each getter returns nothing if the key is missing, and reports a value of the wrong
+/// type. Keys for which a getter was called are known; finish() reports all others.
 class Table {
 public:
-    /// `heading` is how messages call it: "[server]"; empty is the top level. All three outlive this.
+    /// `heading` is its name in messages, such as "[server]"; empty for the top level. All three arguments outlive this.
     Table(const toml::table& table, std::string heading, Problems& problems);
 
     std::optional<Located<std::string>> string(std::string_view key);
     std::optional<Located<bool>> boolean(std::string_view key);
-    /// Out of [min, max] is a problem.
+    /// Reports a value outside [min, max].
     std::optional<Located<std::int64_t>> integer(std::string_view key, std::int64_t min, std::int64_t max);
     /// An integer, or a string such as "64KiB".
     std::optional<Located<std::int64_t>> size(std::string_view key, std::int64_t min, std::int64_t max);
-    /// One of `words`; the message suggests.
+    /// One of `words`; the message suggests the closest.
     std::optional<Located<std::string>> word(std::string_view key, const std::vector<std::string_view>& words);
     /// A string, or an array of at most `count_max` of them.
     std::vector<Located<std::string>> strings(std::string_view key, std::size_t count_max);
-    /// A [table] below this one.
+    /// A [table] inside this one.
     const toml::table* table(std::string_view key);
     /// Calls `each` for every [[key]] table.
     void tables(std::string_view key, const std::function<void(const toml::table&)>& each);

@@ -39,7 +39,7 @@ MetricFamily per_port(const hub::StatsList& ports, MetricType type, std::string 
     return result;
 }
 
-/// The value of a second label, and the counter behind it.
+/// The value of a second label, and its counter.
 struct Part {
     const char* value;
     std::atomic<std::uint64_t> port::PortStats::*member;
@@ -60,8 +60,8 @@ void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
     using port::PortStats;
     constexpr auto gauge = MetricType::Gauge;
     constexpr auto counter = MetricType::Counter;
-    to.push_back(per_port(ports, gauge, "vserd_port_up", "1 while the port's device is open, 0 while it is away.",
-                          &PortStats::up));
+    to.push_back(per_port(ports, gauge, "vserd_port_up",
+                          "1 while the port's device is open, 0 while it is disconnected.", &PortStats::up));
     to.push_back(
         per_port(ports, counter, "vserd_port_rx_bytes_total", "Bytes received from the device.", &PortStats::rx_bytes));
     to.push_back(
@@ -78,7 +78,7 @@ void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
         ports, "op", "vserd_port_io_errors_total", "Operations on the device that failed.",
         {{"open", &PortStats::open_errors}, {"read", &PortStats::read_errors}, {"write", &PortStats::write_errors}}));
     to.push_back(per_port_and(ports, "kind", "vserd_port_line_errors_total",
-                              "Errors and breaks that the driver saw on the wire.",
+                              "Line errors and breaks that the driver counted.",
                               {{"frame", &PortStats::line_frame_errors},
                                {"parity", &PortStats::line_parity_errors},
                                {"overrun", &PortStats::line_overruns},
@@ -100,7 +100,7 @@ void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
                           &PortStats::refused_bytes));
 }
 
-/// Only the exceptions: vserd_engine_info tells the rule.
+/// Only ports that do not use the engine in vserd_engine_info.
 MetricFamily engine_of_ports(const Sources& sources, const hub::StatsList& ports) {
     MetricFamily result =
         family(MetricType::Gauge, "vserd_port_engine_info",

@@ -12,7 +12,7 @@ namespace vserd::metrics {
 class Collector {
 public:
     explicit Collector(Sources sources);
-    /// `refused`: what the exporter itself turned away; the rest comes from the sources.
+    /// `refused`: the number of connections that the exporter closed. Everything else comes from the sources.
     std::vector<prometheus::MetricFamily> collect(const std::vector<net::Refused>& refused) const;
 
 private:

@@ -21,26 +21,26 @@ struct RpcCount {
     std::uint64_t count = 0;
 };
 
-/// What is exported. The hub outlives the exporter.
+/// The sources of the metrics. The hub outlives the exporter.
 struct Sources {
     hub::Hub& hub;
     std::string version;
     std::string engine;
-    std::vector<std::pair<std::string, std::string>> engines_refused;     ///< name, reason
-    std::function<std::vector<RpcCount>()> rpc_counts;                    ///< called on the scrape thread
-    std::vector<const net::FrontEnd*> front_ends = {};                    ///< the others; they outlive the exporter
+    std::vector<std::pair<std::string, std::string>> engines_refused;  ///< name, reason
+    std::function<std::vector<RpcCount>()> rpc_counts;                 ///< called on the scrape thread
+    std::vector<const net::FrontEnd*> front_ends = {};  ///< the other front ends; they outlive the exporter
     std::shared_ptr<const net::CertificateStore> certificates = nullptr;  ///< null: no TLS
     std::function<std::uint64_t()> journal_lines_dropped = nullptr;       ///< called on the scrape thread
 };
 
-/// Serves /metrics in the Prometheus text format (metrics and names: api.md) on a thread of its own. Reads atomics at scrape
-/// time; takes no lock that the byte path takes.
+/// Serves /metrics in the Prometheus text format on its own thread. Reads atomics at scrape time; takes no lock that the byte
+/// path takes.
 class Exporter final : public net::FrontEnd {
 public:
-    /// `address` is "HOST:PORT", where the host is a name or an address; port 0 picks a free one. Failure::io when it cannot
-    /// be bound, with what to do.
+    /// `address` is "HOST:PORT"; the host is a name or an address, and port 0 picks a free port. Failure::io if it cannot be
+    /// bound; the message says what to do.
     static Result<std::unique_ptr<Exporter>> start(const std::string& address, Sources sources);
-    ~Exporter() override;  ///< closes what is still open
+    ~Exporter() override;  ///< closes open connections
 
     std::string_view name() const noexcept override { return "metrics"; }
     const std::vector<std::string>& addresses() const noexcept override;  ///< "http://HOST:PORT/metrics", as configured

@@ -13,7 +13,7 @@ namespace {
 using boost::asio::ip::tcp;
 
 constexpr int accepted_per_turn_max = 16;
-/// After descriptors or memory were short: others release theirs meanwhile, and new clients wait in the backlog.
+/// The pause after descriptors or memory ran out. New clients wait in the backlog meanwhile.
 constexpr std::chrono::milliseconds accept_backoff{100};
 
 }  // namespace
@@ -38,7 +38,7 @@ void HttpServer::stop() {
     for (const auto& session : sessions) session->close();
     for (Listener& listener : listeners_) listener.ready.release();
     context_.restart();
-    context_.poll();  // the handlers of what was closed hold the sessions
+    context_.poll();  // the handlers of the closed sockets own the sessions
     listeners_.clear();
 }
 
@@ -80,7 +80,7 @@ void HttpServer::add(base::Fd fd, int family) {
     sessions_.back()->start();
 }
 
-/// The one that has waited longest for its peer; where all have an answer under way, the slowest of those.
+/// The session that has waited longest for its peer; if all are sending a reply, the slowest of them.
 void HttpServer::evict_one() {
     const auto before = [](const auto& a, const auto& b) {
         return std::pair(a->answering(), a->since()) < std::pair(b->answering(), b->since());

@@ -20,22 +20,22 @@
 
 namespace vserd::metrics {
 
-/// Open connections at once. A connection beyond that replaces the one that has waited longest.
+/// The maximum of open connections. A further connection replaces the one that has waited longest.
 inline constexpr std::size_t http_connections_max = 32;
 
-/// Serves GET /metrics on a thread of its own, so that neither a scrape nor a scraper costs the io thread anything. No
-/// connection holds up another one: all of them are asynchronous, and each wait has a deadline.
+/// Serves GET /metrics on its own thread, so that neither scrapes nor slow scrapers affect the io thread. All connections are
+/// asynchronous and each wait has a deadline, so no connection delays another.
 class HttpServer {
 public:
-    /// `body` renders one answer, on the server's thread.
+    /// `body` renders one reply, on the server's thread.
     HttpServer(std::vector<net::ListenSocket> sockets, std::function<std::string()> body);
     ~HttpServer() { stop(); }
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
-    /// Closes every connection and ends the thread, if it has not before.
+    /// Closes every connection and stops the thread, unless it has already stopped.
     void stop();
-    /// Connections that were closed because there were too many. Any thread.
+    /// The number of connections that were closed because there were too many. Any thread.
     std::uint64_t evicted() const noexcept { return evicted_.load(std::memory_order_relaxed); }
 
 private:
@@ -46,7 +46,7 @@ private:
     };
 
     void accept(Listener& listener);
-    /// Whether descriptors or memory are short.
+    /// Whether descriptors or memory have run out.
     bool accept_some(Listener& listener);
     void add(base::Fd fd, int family);
     void evict_one();

@@ -34,7 +34,7 @@ void HttpSession::close() {
     if (const auto closed = std::exchange(closed_, nullptr)) closed(*this);
     beast::error_code ignored;
     stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
-    stream_.close();  // what is outstanding ends with operation_aborted
+    stream_.close();  // outstanding operations end with operation_aborted
 }
 
 void HttpSession::read(std::chrono::seconds limit) {
@@ -107,7 +107,7 @@ void HttpSession::write(http::response<http::string_body> response) {
 
 void HttpSession::on_written(const beast::error_code& error, bool keep_alive) {
     serializer_.reset();
-    response_ = {};  // the rendered text
+    response_ = {};  // frees the rendered text
     if (!closed_) return;
     if (error || !keep_alive) return close();
     read(http_idle_limit);

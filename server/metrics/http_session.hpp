@@ -14,32 +14,32 @@
 
 namespace vserd::metrics {
 
-/// From the first byte of a request, or from the connection, until its head is complete.
+/// The limit from the connection, or from the first byte of a request, until the header is complete.
 inline constexpr std::chrono::seconds http_request_limit{10};
-/// From one answer until the next request: longer than a usual scrape interval.
+/// The limit from one reply until the next request: longer than a usual scrape interval.
 inline constexpr std::chrono::seconds http_idle_limit{150};
-/// Until the peer has taken an answer.
+/// The limit until the peer has received a reply.
 inline constexpr std::chrono::seconds http_answer_limit{10};
 inline constexpr std::size_t http_head_bytes_max = 8192;
-/// Nobody needs to send one; a small one is read, so that the answer arrives.
+/// The maximum size of a request body. None is needed, but a small one is read, so that the reply arrives.
 inline constexpr std::size_t http_body_bytes_max = 8192;
 
-/// One HTTP/1.1 connection: answers GET and HEAD of one path, one request at a time. Runs on the thread of its stream's
-/// executor. Owned by its outstanding operation.
+/// One HTTP/1.1 connection: replies to GET and HEAD of one path, one request at a time. Runs on the thread of its stream's
+/// executor. Its outstanding operation owns it.
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
 public:
     using Body = std::function<std::string()>;
     using Closed = std::function<void(HttpSession&)>;
 
-    /// `body` renders the answer to /metrics. `closed` is called once, when the connection ends.
+    /// `body` renders the reply for /metrics. `closed` is called once, when the connection ends.
     HttpSession(boost::asio::ip::tcp::socket socket, Body body, Closed closed);
 
     void start();
-    /// Ends the connection at once.
+    /// Ends the connection immediately.
     void close();
-    /// Whether an answer is under way; otherwise the session waits for its peer.
+    /// Whether a reply is being sent; otherwise the session waits for its peer.
     bool answering() const noexcept { return answering_; }
-    /// Since when it answers or waits.
+    /// When the reply or the wait began.
     std::chrono::steady_clock::time_point since() const noexcept { return since_; }
 
 private:

@@ -13,7 +13,7 @@
 namespace vserd::metrics {
 namespace {
 
-// Indices behind the command: field 3 of proc(5), the state, is 0 here.
+// Indices of the fields after the command: the state, field 3 in proc(5), has index 0.
 constexpr std::size_t user_ticks_field = 11;
 constexpr std::size_t system_ticks_field = 12;
 constexpr std::size_t threads_field = 17;
@@ -51,7 +51,7 @@ std::uint64_t count_open_fds() {
     std::uint64_t count = 0;
     std::filesystem::directory_iterator entry("/proc/self/fd", error);
     for (const std::filesystem::directory_iterator end; !error && entry != end; entry.increment(error)) ++count;
-    return count > 0 ? count - 1 : 0;  // without the one that reads the directory
+    return count > 0 ? count - 1 : 0;  // not counting the descriptor that reads the directory
 }
 
 }  // namespace

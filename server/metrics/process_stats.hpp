@@ -6,7 +6,7 @@
 
 namespace vserd::metrics {
 
-/// What the kernel knows of this process.
+/// The kernel's values for this process.
 struct ProcessStats {
     double cpu_seconds = 0;  ///< user and system
     std::uint64_t resident_bytes = 0;
@@ -17,7 +17,7 @@ struct ProcessStats {
     std::uint64_t max_fds = 0;
 };
 
-/// The fields of /proc/PID/stat that matter here, in the kernel's units (proc(5)).
+/// The fields of /proc/PID/stat that are used here, in the kernel's units (proc(5)).
 struct StatLine {
     std::uint64_t cpu_ticks = 0;
     std::uint64_t threads = 0;

@@ -10,7 +10,7 @@
 
 namespace vserd::sim {
 
-/// A queue of bytes with a fixed capacity. No thread of its own, no allocation after construction.
+/// A queue of bytes with a fixed capacity. Not thread-safe. Allocates nothing after construction.
 class ByteFifo {
 public:
     explicit ByteFifo(std::size_t capacity_bytes) : ring_(capacity_bytes) {}
@@ -20,7 +20,7 @@ public:
     std::size_t room() const noexcept { return ring_.size() - size_; }
     void clear() noexcept { size_ = 0; }
 
-    /// Appends all of `bytes`, for which there must be room.
+    /// Appends all of `bytes`. Requires room for them.
     void push(std::span<const std::byte> bytes) noexcept {
         assert(bytes.size() <= room());
         if (bytes.empty()) return;
@@ -32,7 +32,7 @@ public:
     }
     void push(std::string_view text) noexcept { push(std::as_bytes(std::span(text))); }
 
-    /// Moves the oldest bytes out, as many as there are and fit.
+    /// Moves the oldest bytes out, as many as fit.
     std::size_t pop(std::span<std::byte> place) noexcept {
         const std::size_t count = std::min(place.size(), size_);
         if (count == 0) return 0;

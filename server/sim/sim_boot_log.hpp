@@ -15,7 +15,7 @@ struct BootLine {
 /// All of it, about a second long.
 std::span<const BootLine> sim_boot_log();
 
-/// How many of its last lines come from the user space, which `dmesg` does not show.
+/// The number of lines at the end that user space prints, which `dmesg` does not show.
 std::size_t sim_boot_log_user_lines();
 
 }  // namespace vserd::sim

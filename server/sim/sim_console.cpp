@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// The most that one typed character or one step of a job prints; refill() goes on only with this much room.
+/// The maximum that one typed character or one step of a job prints. refill() continues only with this much room.
 constexpr std::size_t step_bytes_max = 2048;
 constexpr std::uint64_t flood_kib_max = std::uint64_t{1} << 20;
 
@@ -28,7 +28,7 @@ constexpr std::string_view help_text =
     "uname, uptime        what it is, since when it runs\r\n"
     "dmesg, reboot        the kernel's log; boots again\r\n"
     "flood N              prints N KiB of numbered lines; Ctrl-C ends it\r\n"
-    "signals, baud        the modem wires; speed and format of the line\r\n"
+    "signals, baud        the modem lines; speed and format of the line\r\n"
     "fault drop RATE      loses bytes it sends: RATE is 0 to 1, such as 0.01\r\n"
     "fault flip RATE      inverts one bit of a byte it sends\r\n"
     "fault stall TIME     says and hears nothing for TIME, such as 2s\r\n"
@@ -43,7 +43,7 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
-/// "first rest of it" as its first word and the rest.
+/// Splits "first rest of it" into the first word and the rest.
 std::pair<std::string_view, std::string_view> split_word(std::string_view text) {
     text = trimmed(text);
     const auto word = text.substr(0, text.find(' '));
@@ -69,7 +69,7 @@ void SimConsole::boot(SimTime now) {
     job_.next_at = now;
 }
 
-line::Signals SimConsole::wires(SimTime now) const {
+line::Signals SimConsole::modem_lines(SimTime now) const {
     return line::Signals{state_.dtr, state_.rts, !state_.stalled(now), true, state_.dcd.value_or(true), state_.ri};
 }
 
@@ -96,7 +96,7 @@ void SimConsole::interrupt() {
     if (output_.room() < step_bytes_max) output_.clear();
     command_.clear();
     const bool booting = job_.with_pauses;
-    if (booting) return;  // it has nothing to interrupt yet
+    if (booting) return;  // there is nothing to interrupt yet
     job_ = Job{};
     print("^C\r\n");
     prompt();
@@ -119,7 +119,7 @@ void SimConsole::refill(SimTime now) {
 }
 
 std::optional<SimTime> SimConsole::next_event() const {
-    // Without a pause to wait for, room in the output is what lets a job go on, and the device sees to that.
+    // A job without a pause continues when the output has room, which the device checks.
     return busy() && output_.room() >= step_bytes_max ? std::optional(job_.next_at) : std::nullopt;
 }
 
@@ -139,7 +139,7 @@ void SimConsole::run_job(SimTime now) {
 }
 
 void SimConsole::print_flood_line() {
-    // 64 bytes each, so that a lost or repeated one is easy to see.
+    // Lines of 64 bytes, so that lost or repeated bytes are easy to see.
     std::array<char, 65> line{};
     std::snprintf(line.data(), line.size(), "%010llu abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWX\r\n",
                   static_cast<unsigned long long>(job_.flood_line++));
@@ -176,7 +176,7 @@ void SimConsole::type(char c, SimTime now) {
     }
 }
 
-/// Arrow keys and the like come as ESC [ ... letter; the editor knows none of them.
+/// Skips escape sequences (ESC [ ... letter), such as those of arrow keys, which the editor does not support.
 bool SimConsole::swallow_escape(char c) {
     switch (escape_) {
         case Escape::none:
@@ -245,11 +245,11 @@ void SimConsole::print_uptime(SimTime now) {
 }
 
 void SimConsole::print_signals(SimTime now) {
-    const line::Signals wires_now = wires(now);
+    const line::Signals lines_now = modem_lines(now);
     const auto level = [](bool on) { return on ? "on" : "off"; };
-    print_line(std::string("from you: DTR=") + level(wires_now.dtr) + " RTS=" + level(wires_now.rts) +
-               "; to you: CTS=" + level(wires_now.cts) + " DSR=" + level(wires_now.dsr) +
-               " DCD=" + level(wires_now.dcd) + " RI=" + level(wires_now.ri));
+    print_line(std::string("from you: DTR=") + level(lines_now.dtr) + " RTS=" + level(lines_now.rts) +
+               "; to you: CTS=" + level(lines_now.cts) + " DSR=" + level(lines_now.dsr) +
+               " DCD=" + level(lines_now.dcd) + " RI=" + level(lines_now.ri));
 }
 
 void SimConsole::start_flood(std::string_view arguments, SimTime now) {

@@ -9,10 +9,10 @@
 
 namespace vserd::sim {
 
-/// The small computer behind sim:console: prints a boot log when it gets power, then answers at a prompt.
+/// The small computer of sim:console: prints a boot log when it is powered up, then answers at a prompt.
 ///
-/// It does one thing at a time: while it boots or prints, what is typed waits (up to input_bytes_max, then on the
-/// wire), except Ctrl-C, which ends what is running.
+/// It does one thing at a time. While it boots or prints, typed bytes wait (up to input_bytes_max, then on the cable), except
+/// Ctrl-C, which ends the running command.
 class SimConsole final : public SimApplication {
 public:
     static constexpr std::size_t output_bytes_max = 16384;
@@ -27,10 +27,10 @@ public:
     void receive_break(SimTime now) override;
     void refill(SimTime now) override;
     std::optional<SimTime> next_event() const override;
-    line::Signals wires(SimTime now) const override;
+    line::Signals modem_lines(SimTime now) const override;
 
 private:
-    struct Job {  // what is being printed: a part of the boot log, or numbered lines
+    struct Job {  // the current output: a part of the boot log, or numbered lines
         std::size_t next_boot_line = 0;
         std::size_t end_boot_line = 0;
         bool with_pauses = false;
@@ -63,7 +63,7 @@ private:
     std::string command_;
     Job job_;
     enum class Escape { none, begun, sequence } escape_ = Escape::none;
-    bool after_return_ = false;  // the LF of a CR LF is no second line
+    bool after_return_ = false;  // the LF of a CR LF does not end another line
 };
 
 }  // namespace vserd::sim

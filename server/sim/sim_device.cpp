@@ -11,7 +11,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// What a paced device accepts ahead of the wire: like a driver's ring, small enough that a change of speed is near.
+/// How much a paced device accepts before it is sent: like a driver's ring, and small, so that a change of speed takes effect
+/// soon.
 constexpr std::size_t paced_fifo_bytes = 4096;
 constexpr int paced_socket_bytes = 4096;
 constexpr std::size_t unpaced_fifo_bytes = std::size_t{64} << 10;
@@ -69,7 +70,7 @@ Result<base::Fd> SimDevice::connect(const line::Settings& settings) {
     from_host_.clear();
     to_host_.clear();
     state_.settings = settings;
-    state_.dtr = state_.rts = true;  // as the kernel raises them at open
+    state_.dtr = state_.rts = true;  // the kernel raises them at open
     if (!std::exchange(powered_, true)) application_->power_on(now);
     return std::move((*pair)[0]);
 }
@@ -107,7 +108,7 @@ Result<line::Settings> SimDevice::apply(const line::Settings& settings) {
     if (const auto plugged = check_plugged(); !plugged) return plugged.error();
     state_.settings = settings;
     if (settings.format.flow_control != line::FlowControl::xon_xoff) host_said_xoff_ = false;
-    // What is on the wire starts anew at the new speed; otherwise the time so far would count at it.
+    // The character being sent starts again, because the time that has passed was at the old speed.
     to_application_clock_.stop();
     to_host_clock_.stop();
     return settings;
@@ -122,7 +123,7 @@ Result<line::Settings> SimDevice::settings() const {
 Result<line::LineStatus> SimDevice::status() const {
     const std::scoped_lock lock(mutex_);
     if (const auto plugged = check_plugged(); !plugged) return plugged.error();
-    return line::LineStatus{application_->wires(std::chrono::steady_clock::now()), errors_};
+    return line::LineStatus{application_->modem_lines(std::chrono::steady_clock::now()), errors_};
 }
 
 Result<line::Signals> SimDevice::set_signals(const line::SignalChange& change) {
@@ -130,7 +131,7 @@ Result<line::Signals> SimDevice::set_signals(const line::SignalChange& change) {
     if (const auto plugged = check_plugged(); !plugged) return plugged.error();
     state_.dtr = change.dtr.value_or(state_.dtr);
     state_.rts = change.rts.value_or(state_.rts);
-    return application_->wires(std::chrono::steady_clock::now());
+    return application_->modem_lines(std::chrono::steady_clock::now());
 }
 
 Result<void> SimDevice::set_break(bool on) {
@@ -138,14 +139,14 @@ Result<void> SimDevice::set_break(bool on) {
     if (const auto plugged = check_plugged(); !plugged) return plugged.error();
     if (on && !break_on_) {
         application_->receive_break(std::chrono::steady_clock::now());
-        if (spec_.model == SimModel::echo) ++errors_.breaks;  // the loop returns a break like any other level
+        if (spec_.model == SimModel::echo) ++errors_.breaks;  // a loopback plug returns breaks too
     }
     break_on_ = on;
     return {};
 }
 
 Result<void> SimDevice::flush(line::FlushDirection direction, int host_fd) {
-    const std::scoped_lock lock(mutex_);  // held throughout, so that the device adds nothing meanwhile
+    const std::scoped_lock lock(mutex_);  // held throughout, so that the device adds no bytes meanwhile
     if (const auto plugged = check_plugged(); !plugged) return plugged.error();
     std::array<std::byte, 4096> discarded{};
     const auto empty = [&discarded](int fd) {
@@ -212,8 +213,8 @@ void SimDevice::hang_up(SimTime now, milliseconds away_for) {
     to_host_.clear();
     if (!device_end_ || hung_up_) return;
     hung_up_ = true;
-    // The host reads what has arrived and then 0. Its end of the socket goes on taking writes, so that one which is
-    // under way is lost as on a real cable, and raises no SIGPIPE.
+    // The host reads the bytes that have arrived and then 0. Its end of the socket still accepts writes, so that a write in
+    // progress is lost, as on a real cable, and raises no SIGPIPE.
     ::shutdown(device_end_.get(), SHUT_WR);
 }
 

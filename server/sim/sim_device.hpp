@@ -11,17 +11,17 @@
 
 #include "base/fd.hpp"
 #include "line/line.hpp"
+#include "sim/character_clock.hpp"
 #include "sim/sim_application.hpp"
 #include "sim/sim_spec.hpp"
-#include "sim/wire_clock.hpp"
 
 namespace vserd::sim {
 
-/// A simulated device: an application at the far end of a wire that takes its time and may be faulty. The near end is a
-/// socket pair, of which the host holds one descriptor.
+/// A simulated device: an application at the far end of a cable with a limited speed and possible faults. The near end is a
+/// socket pair; the host has one of its descriptors.
 ///
-/// Any thread, under a mutex of its own; service() is the simulator's thread moving the bytes. After a change from
-/// elsewhere the caller has Simulator::poke() it.
+/// Any thread; guarded by its own mutex. The simulator's thread moves the bytes in service(). After a change on another
+/// thread, call Simulator::poke().
 class SimDevice {
 public:
     explicit SimDevice(SimSpec spec, std::uint64_t number);
@@ -29,8 +29,8 @@ public:
     std::uint64_t number() const noexcept { return number_; }  ///< unique in this process
     const SimSpec& spec() const noexcept { return spec_; }
 
-    /// Plugs the host in and returns its descriptor; the first time, the device powers up. ENODEV while the device is
-    /// away, EBUSY while another line has it.
+    /// Connects the host and returns its descriptor. The first call powers the device up. ENODEV while the device is
+    /// unplugged, EBUSY while another line has it open.
     Result<base::Fd> connect(const line::Settings& settings);
     void disconnect();
     int device_fd() const;  ///< the simulator's end, -1 while not connected
@@ -38,7 +38,7 @@ public:
     /// Returns late if the device was told to hang there. Never on the io thread.
     void hang_at(SimHang call) const;
 
-    // As of Line. ENODEV once the plug is pulled.
+    // As in Line. ENODEV after the device was unplugged.
     Result<line::Settings> apply(const line::Settings& settings);
     Result<line::Settings> settings() const;
     Result<line::LineStatus> status() const;
@@ -47,7 +47,7 @@ public:
     Result<void> flush(line::FlushDirection direction, int host_fd);
     Result<std::uint64_t> output_pending_bytes() const;
 
-    // As of SimControl.
+    // As in SimControl.
     void unplug(std::chrono::milliseconds away_for);
     void plug();
     void stall(std::chrono::milliseconds stalled_for);
@@ -57,10 +57,10 @@ public:
     void count_errors(const line::LineErrors& more);
     void hang(SimHang call);
 
-    /// What the simulator's thread has to wait for.
+    /// What the simulator's thread waits for.
     struct Next {
         std::optional<SimTime> deadline;
-        bool wants_writable = false;  ///< the host does not read; go on when its descriptor has room
+        bool wants_writable = false;  ///< the host does not read; continue when its descriptor has room
     };
     Next service(SimTime now, bool readable);
 
@@ -73,17 +73,17 @@ private:
     bool carry_to_host(SimTime now);
     bool held_to_application(SimTime now) const noexcept;
     bool held_to_host(SimTime now) const noexcept;
-    std::size_t due(WireClock& clock, SimTime now) const noexcept;
+    std::size_t due(CharacterClock& clock, SimTime now) const noexcept;
     void mistreat(std::vector<std::byte>& bytes);
     void filter_flow_control(std::vector<std::byte>& bytes);
     bool send_to_host();
     Next plan(SimTime now);
     double random() noexcept;
 
-    SimSpec spec_;  // as number_, never changes
+    SimSpec spec_;  // never changes, like number_
     std::uint64_t number_;
 
-    mutable std::mutex mutex_;  // protects all that follows
+    mutable std::mutex mutex_;  // guards all members below
     mutable std::condition_variable hang_changed_;
     SimHang hangs_;
     SimState state_;
@@ -91,8 +91,8 @@ private:
     line::LineErrors errors_;  // since open
     base::Fd device_end_;
     bool powered_ = false;
-    bool hung_up_ = false;   // the host still holds its end of a connection that is over
-    bool readable_ = false;  // the host may have written: not yet EAGAIN
+    bool hung_up_ = false;   // the host still has its end of a closed connection
+    bool readable_ = false;  // the host may have written: no EAGAIN yet
     bool blocked_ = false;   // the host does not read: EAGAIN
     bool break_on_ = false;
     bool host_said_xoff_ = false;
@@ -100,11 +100,11 @@ private:
     std::uint32_t open_fails_left_ = 0;
     std::uint64_t sent_bytes_ = 0;  // to the host since open
     std::uint64_t random_state_ = 0;
-    ByteFifo from_host_;              // accepted, not yet on the wire
-    std::vector<std::byte> to_host_;  // off the wire, not yet taken by the host's descriptor
+    ByteFifo from_host_;              // accepted, not sent yet
+    std::vector<std::byte> to_host_;  // arrived, not yet accepted by the host's descriptor
     std::vector<std::byte> scratch_;
-    WireClock to_application_clock_;
-    WireClock to_host_clock_;
+    CharacterClock to_application_clock_;
+    CharacterClock to_host_clock_;
 };
 
 }  // namespace vserd::sim

@@ -13,7 +13,7 @@ public:
     void receive_break(SimTime) override {}
     void refill(SimTime) override {}
     std::optional<SimTime> next_event() const override { return std::nullopt; }
-    line::Signals wires(SimTime now) const override {
+    line::Signals modem_lines(SimTime now) const override {
         const bool dcd = state_.dcd.value_or(state_.dtr);
         return line::Signals{state_.dtr, state_.rts, state_.rts && !state_.stalled(now), state_.dtr, dcd, state_.ri};
     }

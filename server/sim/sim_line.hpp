@@ -10,7 +10,7 @@ namespace vserd::sim {
 
 class SimDevice;
 
-/// The host's end of a simulated device: one descriptor of a socket pair. README.md is the manual of what is behind it.
+/// The host's end of a simulated device: one descriptor of a socket pair. README.md describes the devices.
 class SimLine final : public line::Line {
 public:
     static Result<std::unique_ptr<line::Line>> open(std::string_view device, const line::Settings& settings);
@@ -33,7 +33,7 @@ private:
     Result<void> hold_break(bool on);
     SimLine(std::shared_ptr<SimDevice> device, base::Fd fd) noexcept : device_(std::move(device)), fd_(std::move(fd)) {}
 
-    std::shared_ptr<SimDevice> device_;  // shared with the simulator's thread, and by id with later opens
+    std::shared_ptr<SimDevice> device_;  // shared with the simulator's thread, and with later opens of the same id
     base::Fd fd_;
 };
 

@@ -14,17 +14,17 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// A burst, as from the FIFO of a UART: longer means fewer wake-ups, shorter less delay under load.
+/// The length of a burst, as from the FIFO of a UART. A longer burst needs fewer wake-ups; a shorter one has less delay.
 constexpr milliseconds burst_length{10};
-constexpr std::size_t burst_bytes_max = 1024;  // a quarter of the FIFO, so that a fast wire does not run dry
+constexpr std::size_t burst_bytes_max = 1024;  // a quarter of the FIFO, so that a fast line does not run dry
 constexpr std::size_t chunk_bytes_max = std::size_t{64} << 10;
-/// The turns one unpaced device takes before the others get theirs.
+/// How many turns one unpaced device takes before the other devices get theirs.
 constexpr int turns_max = 8;
 constexpr std::byte xon{0x11};
 constexpr std::byte xoff{0x13};
 
-/// The end of a burst of that length. Long ones end on common ticks, so that many devices share one wake-up; the wire's
-/// clock makes up for the delay. Short ones, the answer to a key pressed say, end on time.
+/// The end of a burst of that length. Long bursts end on common ticks, so that many devices share one wake-up; the character
+/// clock compensates for the delay. Short bursts, such as the echo of a key, end on time.
 SimTime coalesced(SimTime deadline, std::chrono::nanoseconds length) {
     using Tick = std::chrono::duration<std::int64_t, std::ratio<1, 200>>;
     return length < milliseconds(4) ? deadline : std::chrono::ceil<Tick>(deadline);
@@ -65,13 +65,13 @@ void SimDevice::take_from_host() {
         const auto got = ::recv(device_end_.get(), chunk.data(), wanted, MSG_DONTWAIT);
         const auto count = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
         from_host_.push(std::span(chunk).first(count));
-        readable_ = count == wanted;  // fewer means none left, or the host has closed; epoll tells of more
+        readable_ = count == wanted;  // fewer: no more now, or the host has closed; epoll reports new bytes
     }
 }
 
 bool SimDevice::held_to_application(SimTime now) const noexcept {
     const bool rts_cts = state_.settings.format.flow_control == line::FlowControl::rts_cts;
-    return break_on_ || state_.stalled(now) || (rts_cts && !application_->wires(now).cts);
+    return break_on_ || state_.stalled(now) || (rts_cts && !application_->modem_lines(now).cts);
 }
 
 bool SimDevice::held_to_host(SimTime now) const noexcept {
@@ -79,7 +79,7 @@ bool SimDevice::held_to_host(SimTime now) const noexcept {
     return not_ready || host_said_xoff_ || blocked_ || state_.stalled(now);
 }
 
-std::size_t SimDevice::due(WireClock& clock, SimTime now) const noexcept {
+std::size_t SimDevice::due(CharacterClock& clock, SimTime now) const noexcept {
     return spec_.unpaced ? chunk_bytes_max : std::min(chunk_bytes_max, clock.due(now, character_time(state_.settings)));
 }
 
@@ -126,7 +126,7 @@ bool SimDevice::carry_to_host(SimTime now) {
 bool SimDevice::send_to_host() {
     const auto sent = ::send(device_end_.get(), to_host_.data(), to_host_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-        to_host_.clear();  // the host has closed: nobody is there to hear it
+        to_host_.clear();  // the host has closed: these bytes are lost
         return true;
     }
     const auto count = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
@@ -162,7 +162,7 @@ void SimDevice::mistreat(std::vector<std::byte>& bytes) {
 }
 
 double SimDevice::random() noexcept {
-    // SplitMix64 (Steele, Lea, Flood 2014): small state, and every seed is a good one.
+    // SplitMix64 (Steele, Lea, Flood 2014): small state, and all seeds are good.
     std::uint64_t z = (random_state_ += 0x9e3779b97f4a7c15U);
     z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
     z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
@@ -176,14 +176,14 @@ SimDevice::Next SimDevice::plan(SimTime now) {
     };
     const auto character = character_time(state_.settings);
     const auto burst = std::clamp<std::size_t>(static_cast<std::size_t>(burst_length / character), 1, burst_bytes_max);
-    const auto consider_wire = [&](const WireClock& clock, std::size_t waiting) {
+    const auto consider_line = [&](const CharacterClock& clock, std::size_t waiting) {
         const auto count = std::min(waiting, burst);
         if (clock.running()) consider(coalesced(clock.when(count, character), character * count));
     };
-    consider_wire(to_application_clock_, from_host_.size());
-    consider_wire(to_host_clock_, application_->output().size());
+    consider_line(to_application_clock_, from_host_.size());
+    consider_line(to_host_clock_, application_->output().size());
     const bool may_start = !from_host_.empty() && application_->input_room() > 0 && !held_to_application(now);
-    if (may_start && !to_application_clock_.running()) consider(now);  // room came up behind the last carry
+    if (may_start && !to_application_clock_.running()) consider(now);  // the last carry made room
     if (state_.stalled(now)) {
         consider(state_.stalled_until);
     } else if (const auto event = application_->next_event()) {

@@ -9,27 +9,27 @@
 
 namespace vserd::sim {
 
-/// How the simulated wire mistreats the bytes that go to the host: probabilities per byte, 0 to 1.
+/// Faults of the simulated cable for bytes to the host: probabilities for each byte, 0 to 1.
 struct SimFaults {
     double drop = 0;  ///< the byte is lost; counts as an overrun
     double flip = 0;  ///< one bit is inverted; counts as a parity error when the format has parity
 };
 
-/// Where the driver of a simulated device hangs, as a bad one does: the call returns late.
+/// The call in which the driver of a simulated device hangs, like a bad driver: it returns late.
 enum class SimHang : std::uint8_t { none, open, signals, close };
 
 enum class SimModel : std::uint8_t { echo, console };
 
-/// What a device string asks for: "sim:echo", "sim:console?id=lab&drop=0.01&seed=7". README.md is the manual.
+/// A parsed device string: "sim:echo", "sim:console?id=lab&drop=0.01&seed=7". README.md describes it.
 struct SimSpec {
     SimModel model = SimModel::echo;
-    std::string id;        ///< names one device that keeps its state from open to open; empty: a device of its own
+    std::string id;        ///< a device that keeps its state between opens; empty: a new device for each open
     bool unpaced = false;  ///< bytes take no time
     SimFaults faults;
-    std::uint64_t seed = 1;                      ///< of the fault generator: the same seed, the same faults
+    std::uint64_t seed = 1;                      ///< of the fault generator: the same seed gives the same faults
     std::uint64_t unplug_after_bytes = 0;        ///< sent to the host since open; 0: never
-    std::chrono::milliseconds unplug_for{1000};  ///< how long it stays away then
-    std::uint32_t open_fails = 0;                ///< the first opens that fail with ENODEV
+    std::chrono::milliseconds unplug_for{1000};  ///< how long it then stays unplugged
+    std::uint32_t open_fails = 0;                ///< how many opens fail with ENODEV at first
     SimHang hangs = SimHang::none;
     std::chrono::milliseconds hang_for{std::chrono::hours(1)};  ///< how long each such call takes
 };

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t named_devices_max = 4096;
 constexpr std::size_t events_max = 256;
-// Keys of the two descriptors that are no devices; devices count from 1.
+// Keys of the two descriptors that are not devices; keys of devices start at 1.
 constexpr std::uint64_t timer_key = ~std::uint64_t{0};
 constexpr std::uint64_t wake_key = timer_key - 1;
 
@@ -80,7 +80,7 @@ Result<void> Simulator::start() {
     if (!epoll_ || !timer_ || !wake_) return errno_error("descriptors of the simulator");
     if (auto watched = watch(epoll_.get(), timer_.get(), EPOLLIN | EPOLLET, timer_key); !watched) return watched;
     if (auto watched = watch(epoll_.get(), wake_.get(), EPOLLIN | EPOLLET, wake_key); !watched) return watched;
-    // Signals are for the threads that asked for them.
+    // Other threads handle the signals.
     sigset_t all, before;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -104,7 +104,7 @@ Result<void> Simulator::attach(std::shared_ptr<SimDevice> device) {
 }
 
 void Simulator::detach(const SimDevice& device) {
-    std::shared_ptr<SimDevice> last_owner;  // outlives the lock: it may be the device's end
+    std::shared_ptr<SimDevice> last_owner;  // outlives the lock, because it may be the last owner
     const std::scoped_lock lock(mutex_);
     const auto found = entries_.find(device.number());
     if (found == entries_.end()) return;
@@ -123,7 +123,8 @@ void Simulator::poke(const SimDevice& device) {
 
 void Simulator::wake() const {
     const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);  // fails only when already awake
+    [[maybe_unused]] const auto written =
+        ::write(wake_.get(), &one, sizeof one);  // fails only if the thread is already being woken
 }
 
 void Simulator::run() {
@@ -143,7 +144,7 @@ bool Simulator::wait(Turns& turns) {
         const auto& event = events.at(static_cast<std::size_t>(i));
         const std::uint64_t key = event.data.u64;  // epoll_event is packed: no reference to it is aligned
         const auto entry = entries_.find(key);
-        if (entry == entries_.end()) continue;  // the timer, a wake-up, or a device that has just gone
+        if (entry == entries_.end()) continue;  // the timer, a wake-up, or a device that was just removed
         Turn& turn = turns[key];
         turn.device = entry->second.device;
         turn.readable = (event.events & EPOLLIN) != 0;
@@ -176,7 +177,7 @@ void Simulator::plan(const Turns& turns) {
         reschedule(number, entry, next.deadline);
         if (next.wants_writable == entry.watches_writable) continue;
         entry.watches_writable = next.wants_writable;
-        // It can fail only for want of memory; the next deadline or read of the host then moves the device on.
+        // This fails only without memory; then the device continues at its next deadline, or when the host reads.
         (void)watch(epoll_.get(), entry.fd, device_events(next.wants_writable), number, EPOLL_CTL_MOD);
     }
     arm_timer();

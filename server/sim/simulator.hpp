@@ -15,11 +15,11 @@
 
 namespace vserd::sim {
 
-/// Runs every simulated device of the process on one thread, which starts with the first device and ends with the
-/// process: a thousand quiet devices cost no processor time, and busy ones share the wake-ups.
+/// Runs every simulated device of the process on one thread. The thread starts with the first device and ends with the
+/// process. A thousand idle devices use no processor time, and busy devices share wake-ups.
 ///
-/// Any thread. Devices are shared: by their line, by this table while they are open, and by their id for as long as the
-/// process runs.
+/// Any thread. A device is owned by its line, by this table while it is open, and, if it has an id, by the table of ids as
+/// long as the process runs.
 class Simulator {
 public:
     static Simulator& instance();
@@ -27,14 +27,14 @@ public:
     Simulator(const Simulator&) = delete;
     Simulator& operator=(const Simulator&) = delete;
 
-    /// The device of that id, made at its first mention; without an id a new one.
+    /// The device of that id, created at the first call; without an id, a new device.
     Result<std::shared_ptr<SimDevice>> device_for(const SimSpec& spec);
-    /// The device of that id, null before its first open.
+    /// The device of that id; null before its first open.
     std::shared_ptr<SimDevice> find(std::string_view id);
 
-    Result<void> attach(std::shared_ptr<SimDevice> device);  ///< serve it from now on; it is connected
-    void detach(const SimDevice& device);                    ///< before it disconnects
-    void poke(const SimDevice& device);                      ///< something about it changed: serve it soon
+    Result<void> attach(std::shared_ptr<SimDevice> device);  ///< serve it from now on; it must be connected
+    void detach(const SimDevice& device);                    ///< call before it disconnects
+    void poke(const SimDevice& device);                      ///< its state has changed: serve it soon
 
 private:
     struct Entry {
@@ -60,7 +60,7 @@ private:
     void arm_timer();
     void wake() const;
 
-    std::mutex mutex_;  // protects all that follows, but for the three descriptors once the thread runs
+    std::mutex mutex_;  // guards all members below, except the three descriptors while the thread runs
     std::map<std::uint64_t, Entry> entries_;
     std::map<std::string, std::shared_ptr<SimDevice>, std::less<>> named_;
     std::set<std::pair<SimTime, std::uint64_t>> deadlines_;

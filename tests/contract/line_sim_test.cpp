@@ -1,4 +1,4 @@
-// The simulated devices: pacing, wires, faults, and coming and going.
+// The simulated devices: pacing, modem lines, faults, unplugging.
 
 #include <gtest/gtest.h>
 #include <poll.h>

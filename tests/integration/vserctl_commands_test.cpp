@@ -144,8 +144,8 @@ TEST_F(VserctlCommands, ARefusalIsOneLineAndStatusOne) {
     EXPECT_EQ(std::count(unknown.err.begin(), unknown.err.end(), '\n'), 1);
 
     const auto away = run({"write", "gone", "x"});
-    EXPECT_EQ(away.status, 1) << "the server says that the device is away: that is not a lost connection";
-    EXPECT_THAT(away.err, HasSubstr("away"));
+    EXPECT_EQ(away.status, 1) << "the server says that the device is disconnected: that is not a lost connection";
+    EXPECT_THAT(away.err, HasSubstr("disconnected"));
 
     const auto ahead = run({"read", "echo", "--from", "999"});
     EXPECT_EQ(ahead.status, 1);

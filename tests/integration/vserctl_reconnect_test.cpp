@@ -241,7 +241,7 @@ TEST_F(Reconnect, AttachInATerminalSaysWhatHappened) {
 
     relay_.cut();
     terminal.expect("[vserctl: connection lost: ");
-    terminal.expect("[vserctl: back after ");
+    terminal.expect("[vserctl: reconnected after ");
     terminal.expect("resuming at offset 3]");
     terminal.type("two");
     terminal.expect("two");
@@ -249,7 +249,7 @@ TEST_F(Reconnect, AttachInATerminalSaysWhatHappened) {
     daemon_.kill();
     terminal.expect("[vserctl: connection lost: ");
     daemon_.start();
-    terminal.expect("[vserctl: back after ");
+    terminal.expect("[vserctl: reconnected after ");
     terminal.expect("[vserctl: the server started a new log: the old one after offset 6 is lost");
     EXPECT_TRUE(terminal.raw());
     terminal.type("three");

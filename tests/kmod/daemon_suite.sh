@@ -81,7 +81,7 @@ sent_before() { call ConsoleService/Write '{"port":"vser2","text":"before."}' &&
 until_true sent_before
 echo vser.2 >/sys/bus/platform/drivers/vser/unbind
 until_true online 3
-check 'writing to a device that is away is UNAVAILABLE' 1 \
+check 'writing to a device that is disconnected is UNAVAILABLE' 1 \
     "$(call ConsoleService/Write '{"port":"vser2","text":"x"}' 2>&1 | grep -c Unavailable)"
 echo vser.2 >/sys/bus/platform/drivers/vser/bind
 until_true online 4

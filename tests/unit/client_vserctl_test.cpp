@@ -67,7 +67,7 @@ TEST(CommandLine, WhatIsWrongIsNamedAndStatusIsTwo) {
     EXPECT_THAT(complaint({}), HasSubstr("a command is required: ports, watch"));
     EXPECT_THAT(complaint({"baud"}), HasSubstr("PORT"));
     EXPECT_THAT(complaint({"format", "p", "9N1"}), HasSubstr("for example 8N1"));
-    EXPECT_THAT(complaint({"signals", "p", "cts=on"}), HasSubstr("the others are inputs"));
+    EXPECT_THAT(complaint({"signals", "p", "cts=on"}), HasSubstr("the other lines are inputs"));
     EXPECT_THAT(complaint({"read", "p", "--from", "yesterday"}), HasSubstr("tail:BYTES"));
     EXPECT_THAT(complaint({"attach", "p", "--exclusive", "--read-only"}), HasSubstr("--read-only"));
     EXPECT_THAT(complaint({"write", "p"}), HasSubstr("TEXT is required"));

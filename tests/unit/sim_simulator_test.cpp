@@ -5,10 +5,10 @@
 #include "line/line.hpp"
 #include "port/device.hpp"
 #include "sim/byte_fifo.hpp"
+#include "sim/character_clock.hpp"
 #include "sim/sim_boot_log.hpp"
 #include "sim/sim_console.hpp"
 #include "sim/sim_spec.hpp"
-#include "sim/wire_clock.hpp"
 
 namespace vserd::sim {
 namespace {
@@ -85,10 +85,10 @@ TEST(ByteFifo, KeepsOrderAcrossTheWrap) {
     EXPECT_EQ(fifo.pop(place), 0U);
 }
 
-TEST(WireClock, KeepsTheRateHoweverLateItIsAsked) {
+TEST(CharacterClock, KeepsTheRateHoweverLateItIsAsked) {
     const auto character = character_time({115200, {}});
-    const WireClock::Time start{};
-    WireClock clock;
+    const CharacterClock::Time start{};
+    CharacterClock clock;
     std::size_t passed = clock.due(start, character);
 
     for (auto now = start; now < start + seconds(1); now += microseconds(777)) {
@@ -100,10 +100,10 @@ TEST(WireClock, KeepsTheRateHoweverLateItIsAsked) {
     EXPECT_NEAR(static_cast<double>(passed), 11520, 12);
 }
 
-TEST(WireClock, OwesNothingForTheTimeThatItStoodStill) {
+TEST(CharacterClock, OwesNothingForTheTimeThatItStoodStill) {
     const nanoseconds character{1000};
-    const WireClock::Time start{};
-    WireClock clock;
+    const CharacterClock::Time start{};
+    CharacterClock clock;
     clock.due(start, character);
     clock.stop();
 
@@ -254,7 +254,7 @@ TEST_F(SimConsoleTest, MisbehavesWhenTold) {
     EXPECT_EQ(state_.faults.drop + state_.faults.flip, 0);
     type("fault stall 2s\r");
     EXPECT_TRUE(state_.stalled(now_ + milliseconds(1999)));
-    EXPECT_FALSE(console_.wires(now_).cts);
+    EXPECT_FALSE(console_.modem_lines(now_).cts);
     now_ += seconds(2);
     type("fault unplug 300ms\r");
     EXPECT_EQ(state_.unplug_request, milliseconds(300));

@@ -9,7 +9,7 @@
 
 namespace vserd::sim {
 
-/// The time that one character takes on the wire, at least a nanosecond.
+/// The time to send one character, at least a nanosecond.
 inline std::chrono::nanoseconds character_time(const line::Settings& settings) noexcept {
     constexpr std::uint64_t ns_per_s = 1'000'000'000;
     const std::uint64_t ns =
@@ -17,13 +17,13 @@ inline std::chrono::nanoseconds character_time(const line::Settings& settings) n
     return std::chrono::nanoseconds(ns > 0 ? ns : 1);
 }
 
-/// Tells how many characters one direction of a wire has carried. It runs while there is something to send and keeps
-/// the fraction of a character between calls, so that the rate over a second is exact however late the calls are.
-class WireClock {
+/// Counts the characters that one direction of a line has carried. It runs while there is something to send. It keeps
+/// fractions of a character between calls, so that the rate over a second is exact even if the calls are late.
+class CharacterClock {
 public:
     using Time = std::chrono::steady_clock::time_point;
 
-    /// The whole characters since the last one passed. A stopped clock starts, at none.
+    /// The number of whole characters since the last call. Starts a stopped clock and returns 0.
     std::size_t due(Time now, std::chrono::nanoseconds character) noexcept {
         if (!character_began_) character_began_ = now;
         return now > *character_began_ ? static_cast<std::size_t>((now - *character_began_) / character) : 0;
@@ -31,7 +31,7 @@ public:
     void pass(std::size_t characters, std::chrono::nanoseconds character) noexcept {
         if (character_began_) *character_began_ += character * static_cast<std::int64_t>(characters);
     }
-    /// When `characters` more will have passed; requires a running clock.
+    /// When `characters` more will have been sent. Requires a running clock.
     Time when(std::size_t characters, std::chrono::nanoseconds character) const noexcept {
         return *character_began_ + character * static_cast<std::int64_t>(characters);
     }
