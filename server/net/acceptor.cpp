@@ -17,8 +17,9 @@ namespace {
 constexpr int accepted_per_turn_max = 64;
 /// After descriptors or memory were short: others close theirs meanwhile, and new clients wait in the backlog.
 constexpr int backoff_ms = 50;
-/// Between two looks at the connections, while there are any.
-constexpr std::chrono::milliseconds sweep_interval{100};
+/// Between two looks at the connections, while there are any, and while one of them sends much.
+constexpr int interval_ms = 100;
+constexpr int busy_interval_ms = 20;
 
 std::uint64_t descriptors_for_connections() {
     rlimit limit{};
@@ -29,9 +30,10 @@ std::uint64_t descriptors_for_connections() {
 
 }  // namespace
 
-Acceptor::Acceptor(std::vector<Listener> listeners, Admission& admission, Warn warn)
+Acceptor::Acceptor(std::vector<Listener> listeners, Admission& admission, CountStreams count_streams, Warn warn)
     : listeners_(std::move(listeners)),
       admission_(admission),
+      count_streams_(std::move(count_streams)),
       warn_(std::move(warn)),
       guard_(admission.memory_max()),
       descriptors_max_(descriptors_for_connections()),
@@ -50,43 +52,56 @@ void Acceptor::stop() {
     listeners_.clear();
 }
 
+int Acceptor::wait_ms() const {
+    if (short_of_descriptors_) return backoff_ms;
+    if (!probation_.empty() || admission_.connections().busy()) return busy_interval_ms;
+    return idle_ ? -1 : interval_ms;
+}
+
 void Acceptor::run() {
     std::vector<pollfd> waits{{wake_.get(), POLLIN, 0}};
     for (const Listener& listener : listeners_) waits.push_back({listener.socket.fd(), POLLIN, 0});
-    bool short_of_descriptors = false;
     auto swept = std::chrono::steady_clock::now();
     for (;;) {
-        const nfds_t count = short_of_descriptors ? 1 : waits.size();
-        const bool idle = admission_.connections().size() == 0;
-        const int interval = short_of_descriptors ? backoff_ms : static_cast<int>(sweep_interval.count());
-        if (::poll(waits.data(), count, idle && !short_of_descriptors ? -1 : interval) < 0 && errno != EINTR) return;
+        const int wait = wait_ms();
+        if (::poll(waits.data(), short_of_descriptors_ ? 1 : waits.size(), wait) < 0 && errno != EINTR) return;
         if ((waits[0].revents & POLLIN) != 0) return;
-        if (idle) guard_.set_baseline();
-        short_of_descriptors = false;
-        for (const Listener& listener : listeners_) short_of_descriptors |= !accept_some(listener);
-        if (const auto now = std::chrono::steady_clock::now(); now - swept >= sweep_interval) {
-            swept = now;
-            sweep();
-        }
+        if (idle_) guard_.set_baseline();
+        short_of_descriptors_ = false;
+        const auto now = std::chrono::steady_clock::now();
+        for (std::size_t i = 0; i < listeners_.size(); ++i) short_of_descriptors_ |= !accept_some(i);
+        while (auto waited = probation_.next(now)) admit(waited->listener, std::move(waited->connection));
+        idle_ = admission_.connections().size() == 0;
+        if (now - swept < std::chrono::milliseconds(busy_interval_ms)) continue;
+        swept = now;
+        probation_.forget_closed();
+        sweep(now);
     }
 }
 
-void Acceptor::sweep() {
-    const auto closed = admission_.connections().sweep(std::chrono::steady_clock::now(), guard_.excess());
+void Acceptor::sweep(Probation::Clock::time_point now) {
+    const auto closed = admission_.connections().sweep(now, guard_.excess(now), count_streams_);
     for (const Connections::Closed& each : closed) {
         admission_.count(each.abuse == Abuse::unexplained_bytes ? Refusal::connection_bytes
-                         : each.abuse == Abuse::too_many_calls  ? Refusal::connection_calls
+                         : each.abuse == Abuse::resets          ? Refusal::connection_resets
                                                                 : Refusal::connection_memory);
+        probation_.punish(each.address, now);
     }
     if (closed.empty() || !warn_) return;
     warn_("closed the connection of " + closed.front().peer + ": " + describe(closed.front().abuse) +
           (closed.size() > 1 ? "; and " + std::to_string(closed.size() - 1) + " more" : ""));
 }
 
+void Acceptor::admit(std::size_t listener, base::Fd connection) {
+    admission_.connections().add(connection.get());
+    listeners_[listener].accepted(listeners_[listener].socket.fd(), std::move(connection));
+}
+
 /// Whether there are descriptors for more.
-bool Acceptor::accept_some(const Listener& listener) {
+bool Acceptor::accept_some(std::size_t listener) {
     for (int accepted = 0; accepted < accepted_per_turn_max; ++accepted) {
-        base::Fd connection(::accept4(listener.socket.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        const int socket = listeners_[listener].socket.fd();
+        base::Fd connection(::accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!connection) {
             const bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
             return !is_short;  // else there is none waiting, or it went away while it waited
@@ -95,8 +110,9 @@ bool Acceptor::accept_some(const Listener& listener) {
             refused_.fetch_add(1, std::memory_order_relaxed);
             return false;
         }
-        admission_.connections().add(connection.get());
-        listener.accepted(listener.socket.fd(), std::move(connection));
+        auto admitted = probation_.admit(std::move(connection), listener, Probation::Clock::now());
+        refused_address_.store(probation_.refused(), std::memory_order_relaxed);
+        if (admitted) admit(listener, std::move(*admitted));
     }
     return true;
 }

@@ -12,6 +12,7 @@
 #include "net/admission.hpp"
 #include "net/listen_socket.hpp"
 #include "net/memory_guard.hpp"
+#include "net/probation.hpp"
 
 namespace vserd::net {
 
@@ -41,8 +42,8 @@ public:
     /// Tells of connections that were closed, on the acceptor's thread.
     using Warn = std::function<void(const std::string& message)>;
 
-    /// `admission` outlives this.
-    Acceptor(std::vector<Listener> listeners, Admission& admission, Warn warn);
+    /// `admission` outlives this; `count_streams` is called on the acceptor's thread.
+    Acceptor(std::vector<Listener> listeners, Admission& admission, CountStreams count_streams, Warn warn);
     ~Acceptor();  ///< stops
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
@@ -51,19 +52,28 @@ public:
     void stop();
     /// Connections turned away because descriptors were short. Any thread.
     std::uint64_t refused() const noexcept { return refused_.load(std::memory_order_relaxed); }
+    /// The same because their address abused the server, and others of it were waiting already.
+    std::uint64_t refused_address() const noexcept { return refused_address_.load(std::memory_order_relaxed); }
 
 private:
     void run();
-    bool accept_some(const Listener& listener);
-    void sweep();
+    int wait_ms() const;
+    bool accept_some(std::size_t listener);
+    void admit(std::size_t listener, base::Fd connection);
+    void sweep(Probation::Clock::time_point now);
 
     std::vector<Listener> listeners_;
     Admission& admission_;
+    const CountStreams count_streams_;
     const Warn warn_;
     MemoryGuard guard_;                    ///< the acceptor's thread
+    Probation probation_;                  ///< the acceptor's thread
     const std::uint64_t descriptors_max_;  ///< a connection whose number is beyond this is turned away
     base::Fd wake_;
     std::atomic<std::uint64_t> refused_{0};
+    std::atomic<std::uint64_t> refused_address_{0};
+    bool short_of_descriptors_ = false;  ///< the acceptor's thread
+    bool idle_ = true;                   ///< the acceptor's thread: there are no connections
     std::thread thread_;
 };
 

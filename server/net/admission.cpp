@@ -57,8 +57,7 @@ void Ticket::received(std::size_t bytes) {
         connection_->known_bytes.fetch_add(message_head_bytes + bytes, std::memory_order_relaxed);
 }
 
-Admission::Admission(std::uint64_t memory_max)
-    : memory_max_(memory_max), calls_bytes_max_(memory_max - memory_max / 4) {}
+Admission::Admission(std::uint64_t memory_max) : memory_max_(memory_max), calls_bytes_max_(memory_max / 2) {}
 
 bool Admission::take(std::size_t bytes) noexcept {
     if (held_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= calls_bytes_max_) return true;
@@ -80,7 +79,6 @@ Result<Ticket> Admission::admit(const std::string& peer, std::size_t fixed_bytes
     Ticket ticket(*this, std::move(connection), 0);
     Connection& from = *ticket.connection_;
     if (calls > calls_per_connection_max && !from.stands_for_many) {
-        if (calls > calls_per_connection_abuse) from.too_many_calls.store(true, std::memory_order_relaxed);
         count(Refusal::calls);
         return Error{Failure::exhausted, 0, "calls_per_connection_max",
                      "this connection has " + std::to_string(calls) + " calls in flight; the most is " +

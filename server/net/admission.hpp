@@ -23,10 +23,15 @@ inline constexpr std::size_t stream_bytes = std::size_t{32} << 10;
 inline constexpr std::size_t prepaid_bytes = std::size_t{4} << 10;
 /// As HTTP/2 allows a connection (server.cpp), with room for calls whose end is under way.
 inline constexpr std::uint32_t calls_per_connection_max = 2048 + 256;
-/// A connection with so many resets calls faster than they end, and is closed.
-inline constexpr std::uint32_t calls_per_connection_abuse = 2 * calls_per_connection_max;
 
-enum class Refusal : std::uint8_t { memory, calls, connection_bytes, connection_calls, connection_memory, write_bytes };
+enum class Refusal : std::uint8_t {
+    memory,
+    calls,
+    connection_bytes,
+    connection_resets,
+    connection_memory,
+    write_bytes
+};
 inline constexpr std::size_t refusals_count = 6;
 
 class Admission;
@@ -74,7 +79,8 @@ private:
 /// posted to the io thread. Any thread. Outlives the tickets.
 class Admission {
 public:
-    /// `memory_max`: [server] memory_max. Calls may hold three quarters; the rest is for what gRPC holds before a call reaches us.
+    /// `memory_max`: [server] memory_max. Calls may hold half. Of the rest, a quarter is for what gRPC holds before a
+    /// call reaches us; where that does not do, connections are closed (MemoryGuard).
     explicit Admission(std::uint64_t memory_max);
 
     /// A call of `peer` begins, with `bytes` of request; `fixed_bytes` is call_bytes or stream_bytes. Failure::exhausted names

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds baseline_interval{1};
 constexpr std::chrono::seconds trim_interval{1};
+constexpr std::chrono::milliseconds look_interval{100};
 
 std::int64_t in_use() {
     const struct mallinfo2 info = ::mallinfo2();
@@ -43,17 +44,18 @@ std::int64_t MemoryGuard::resident_bytes() const {
     return (resident - shared) * ::sysconf(_SC_PAGESIZE);
 }
 
-std::int64_t MemoryGuard::excess() {
+std::int64_t MemoryGuard::excess(std::chrono::steady_clock::time_point now) {
+    if (now - looked_ < look_interval) return 0;
+    looked_ = now;
     // Asking the heap takes its locks, so that is done only near the limit.
     const std::int64_t resident = resident_bytes();
     if (resident < memory_max_ / 2) return 0;
     const std::int64_t used = in_use();
-    const auto now = std::chrono::steady_clock::now();
     if (resident - baseline_ > memory_max_ / 2 && resident - used > memory_max_ / 4 && now - trimmed_ > trim_interval) {
         trimmed_ = now;
         ::malloc_trim(0);
     }
-    return used - baseline_ - memory_max_;
+    return used - baseline_ - (memory_max_ - memory_max_ / 4);
 }
 
 }  // namespace vserd::net

@@ -26,7 +26,7 @@ TcpTraffic tcp_traffic(int fd) noexcept {
     ::ioctl(fd, FIONREAD, &unread);
     const std::uint64_t received = info.tcpi_bytes_received;
     const auto waiting = std::min(received, static_cast<std::uint64_t>(std::max(unread, 0)));
-    return {open, received - waiting, info.tcpi_bytes_acked};
+    return {open, info.tcpi_state == state_established, received - waiting, info.tcpi_bytes_acked};
 }
 
 }  // namespace vserd::net

@@ -46,8 +46,8 @@ grpc::ServerUnaryReactor* PortService::ListPorts(Context* context, const v1::Lis
         const Environment& environment = call.environment();
         call.session().for_each_port(
             [response](const hub::Channel& channel) { to_proto(channel, *response->add_ports()); });
-        // Until the client has taken it; the message, its encoded form and what gRPC makes of it.
-        if (!call.hold_bytes(4 * response->ByteSizeLong())) {
+        // Until the client has taken it: the message, its encoded form and what gRPC makes of it.
+        if (!call.hold_bytes(response->SpaceUsedLong() + 2 * response->ByteSizeLong())) {
             response->Clear();
             return call.fail(environment.admission.memory_refusal());
         }

@@ -19,6 +19,7 @@
 #include "net/acceptor.hpp"
 #include "rpc/admin_service.hpp"
 #include "rpc/attach_stream.hpp"
+#include "rpc/channelz.hpp"
 #include "rpc/collect_stream.hpp"
 #include "rpc/completion_thread.hpp"
 #include "rpc/console_service.hpp"
@@ -26,6 +27,7 @@
 #include "rpc/port_service.hpp"
 #include "rpc/read_stream.hpp"
 #include "rpc/reflection_service.hpp"
+#include "rpc/spare_pollers.hpp"
 #include "rpc/stream_host.hpp"
 #include "rpc/tls_credentials.hpp"
 
@@ -43,6 +45,12 @@ constexpr int client_ping_interval_min_ms = 5'000;
 constexpr int handshake_timeout_ms = 10'000;
 /// What a client may have under way to us on one stream while we take nothing: bounds memory.
 constexpr int stream_window_bytes = 64 * 1024;
+/// What is read from a connection before the others have their turn.
+constexpr int read_bytes_max = 8 * 1024;
+/// Calls of each kind of stream that gRPC may hand over before it is asked for more. Those beyond wait inside gRPC, where
+/// nobody counts them.
+constexpr int calls_awaited = 256;
+constexpr int read_chunk_bytes = 8 * 1024;
 
 void set_limits(grpc::ServerBuilder& builder) {
     builder.SetMaxReceiveMessageSize(receive_message_bytes_max);
@@ -55,6 +63,11 @@ void set_limits(grpc::ServerBuilder& builder) {
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, handshake_timeout_ms);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, stream_window_bytes);
+    builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, read_bytes_max);
+    builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, read_bytes_max);
+    builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, read_chunk_bytes);
+    builder.AddChannelArgument(GRPC_ARG_TCP_MIN_READ_CHUNK_SIZE, 256);
+    builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, read_chunk_bytes);
 }
 
 }  // namespace
@@ -100,10 +113,12 @@ private:
     std::vector<std::string> addresses_;
     std::vector<std::shared_ptr<TlsCredentials>> credentials_;  ///< gRPC calls them as long as the server lives
     std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+    std::optional<SparePollers> spare_pollers_;
     std::optional<StreamHost> host_;
     std::unique_ptr<grpc::Server> server_;
     std::optional<HealthReporter> health_;
     std::optional<CompletionThread> poller_;
+    Channelz channelz_;  ///< the acceptor's thread
     std::optional<net::Acceptor> acceptor_;
     std::thread stopper_;
 };
@@ -175,6 +190,7 @@ Result<void> Server::Impl::start() {
     builder.RegisterService(&admin_);
     builder.RegisterService(&reflection_);
     queue_ = builder.AddCompletionQueue();
+    spare_pollers_.emplace(builder);
     host_.emplace(environment_, console_, *queue_);
     server_ = builder.BuildAndStart();
     if (!server_) {
@@ -186,17 +202,22 @@ Result<void> Server::Impl::start() {
     }
     health_.emplace(environment_.session, *server_->GetHealthCheckService());
     // They own themselves, and each that gets a call makes the next.
-    new AttachStream(*host_);
-    new ReadStream(*host_);
-    new CollectStream(*host_);
+    for (int i = 0; i < calls_awaited; ++i) {
+        new AttachStream(*host_);
+        new ReadStream(*host_);
+        new CollectStream(*host_);
+    }
     poller_.emplace(*queue_, environment_.loop);
+    spare_pollers_->start();
     host_->set_poller(*poller_);
-    acceptor_.emplace(std::move(*listeners), admission_, options_.warn);
+    const auto count_streams = [this](const std::string& peer) { return channelz_.streams(peer); };
+    acceptor_.emplace(std::move(*listeners), admission_, count_streams, options_.warn);
     return {};
 }
 
 std::vector<net::Refused> Server::Impl::refused() const {
-    std::vector<net::Refused> result{{"descriptors", acceptor_->refused()}};
+    std::vector<net::Refused> result{{"descriptors", acceptor_->refused()},
+                                     {"address_abuse", acceptor_->refused_address()}};
     std::ranges::copy(admission_.refused(), std::back_inserter(result));
     return result;
 }
@@ -227,6 +248,7 @@ void Server::Impl::shut_down(std::chrono::milliseconds grace) {
     host_->wait_until_all_gone();
     queue_->Shutdown();
     poller_->join();
+    spare_pollers_.reset();
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

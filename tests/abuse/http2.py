@@ -7,6 +7,7 @@ DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 INITIAL_WINDOW_SIZE = 4
 FRAME_BYTES_MAX = 16384
+SEND_TIMEOUT_SECONDS = 2
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -60,12 +61,13 @@ class Connection:
     def __init__(self, address, window=None):
         host, port = address.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=20)
+        self.socket.settimeout(SEND_TIMEOUT_SECONDS)
         self.stream = -1
         settings = b"" if window is None else struct.pack(">HI", INITIAL_WINDOW_SIZE, window)
         self.send(PREFACE + frame(SETTINGS, 0, 0, settings) + frame(SETTINGS, ACK, 0))
 
     def send(self, data):
-        """Whether the server still takes it."""
+        """Whether the server still takes it: a connection that it keeps open and no longer reads from is of no use."""
         try:
             self.socket.sendall(data)
         except OSError:
@@ -96,7 +98,7 @@ class Connection:
         except OSError:
             return True
         finally:
-            self.socket.setblocking(True)
+            self.socket.settimeout(SEND_TIMEOUT_SECONDS)
         return True
 
     def close(self):

@@ -1,46 +1,29 @@
 #include "net/admission.hpp"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <string>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "net/probation.hpp"
+#include "support/tcp_pair.hpp"
 
 namespace vserd::net {
 namespace {
 
 using namespace std::chrono_literals;
+using test::connect_pair;
+using test::TcpPair;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
-/// A TCP connection of this process with itself.
-struct Pair {
-    base::Fd client;
-    base::Fd server;
-};
-
-Pair connect_pair() {
-    const base::Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), size);
-    ::listen(listener.get(), 1);
-    ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
-    base::Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    ::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), size);
-    return {std::move(client), base::Fd(::accept(listener.get(), nullptr, nullptr))};
-}
+StreamCounts no_streams(const std::string& /*peer*/) { return {}; }
 
 /// Sends that much, and takes it at the other end.
-void send_through(const Pair& pair, std::size_t bytes) {
+void send_through(const TcpPair& pair, std::size_t bytes) {
     std::vector<char> buffer(64 << 10);
     while (bytes > 0) {
         const ssize_t sent = ::send(pair.client.get(), buffer.data(), std::min(bytes, buffer.size()), MSG_NOSIGNAL);
@@ -52,7 +35,7 @@ void send_through(const Pair& pair, std::size_t bytes) {
 }
 
 /// Whether the peer was told that the connection is over.
-bool is_over(const Pair& pair) {
+bool is_over(const TcpPair& pair) {
     char byte = 0;
     return ::recv(pair.client.get(), &byte, 1, MSG_DONTWAIT) == 0;
 }
@@ -60,7 +43,7 @@ bool is_over(const Pair& pair) {
 TEST(Admission, RefusesWhatIsBeyondTheMemoryForClientsAndNamesTheLimit) {
     Admission admission(16 * mebibyte);
 
-    auto first = admission.admit("unix:", call_bytes, 11 * mebibyte);
+    auto first = admission.admit("unix:", call_bytes, 7 * mebibyte);
     const auto second = admission.admit("unix:", call_bytes, 2 * mebibyte);
 
     ASSERT_TRUE(first);
@@ -88,19 +71,19 @@ TEST(Admission, ATicketGivesBackWhatItGrewBy) {
 TEST(Admission, ACallThatWasLetInMaySendALittleHoweverFullTheServerIs) {
     Admission admission(16 * mebibyte);
     auto console = admission.admit("unix:", stream_bytes, 0);
-    const auto rest = admission.admit("unix:", 0, 12 * mebibyte - stream_bytes);
+    const auto rest = admission.admit("unix:", 0, 8 * mebibyte - stream_bytes);
     ASSERT_TRUE(console && rest);
 
     EXPECT_TRUE(console->grow(prepaid_bytes));
     EXPECT_FALSE(console->grow(1));
     console->shrink(prepaid_bytes);
-    EXPECT_EQ(admission.held_bytes(), 12 * mebibyte);
+    EXPECT_EQ(admission.held_bytes(), 8 * mebibyte);
 }
 
 TEST(Admission, CallsOfOneConnectionAreCountedApart) {
     Admission admission(1024 * mebibyte);
-    const Pair one = connect_pair();
-    const Pair other = connect_pair();
+    const TcpPair one = connect_pair();
+    const TcpPair other = connect_pair();
     admission.connections().add(one.server.get());
     admission.connections().add(other.server.get());
     std::vector<Ticket> calls;
@@ -117,13 +100,13 @@ TEST(Admission, CallsOfOneConnectionAreCountedApart) {
 
 TEST(Connections, ClosesOneThatSendsMuchThatNoCallAccountsFor) {
     Connections connections;
-    const Pair quiet = connect_pair();
-    const Pair loud = connect_pair();
+    const TcpPair quiet = connect_pair();
+    const TcpPair loud = connect_pair();
     connections.add(quiet.server.get());
     connections.add(loud.server.get());
     send_through(loud, 5 * mebibyte);
 
-    const auto closed = connections.sweep(Clock::now(), 0);
+    const auto closed = connections.sweep(Clock::now(), 0, no_streams);
 
     ASSERT_EQ(closed.size(), 1U);
     EXPECT_EQ(closed.front().abuse, Abuse::unexplained_bytes);
@@ -133,9 +116,63 @@ TEST(Connections, ClosesOneThatSendsMuchThatNoCallAccountsFor) {
     EXPECT_EQ(connections.size(), 1U);
 }
 
+TEST(Connections, LetsOneBeWhoseLargeMessageIsUnderWayAndNotOneWhoseHeadersNeverEnd) {
+    Connections connections;
+    const TcpPair pair = connect_pair();
+    connections.add(pair.server.get());
+    send_through(pair, mebibyte);
+
+    const auto with_call = connections.sweep(Clock::now(), 0, [](const std::string&) { return StreamCounts{1, 0, 0}; });
+    send_through(pair, 100'000);
+    const auto without = connections.sweep(Clock::now(), 0, no_streams);
+
+    EXPECT_TRUE(with_call.empty());
+    ASSERT_EQ(without.size(), 1U);
+    EXPECT_EQ(without.front().abuse, Abuse::unexplained_bytes);
+}
+
+TEST(Connections, ClosesOneThatBeginsCallsAndResetsThem) {
+    Connections connections;
+    const TcpPair pair = connect_pair();
+    connections.add(pair.server.get());
+    auto now = Clock::now();
+    StreamCounts counts;
+    const auto sweep_after = [&](std::uint64_t resets) {
+        counts.started = counts.failed += resets;
+        send_through(pair, 20'000);
+        return connections.sweep(now, 0, [&counts](const std::string&) { return counts; });
+    };
+
+    const auto first = sweep_after(500);
+    now += 10s;
+    const auto ten_seconds_later = sweep_after(1000);
+    const auto at_once = sweep_after(600);
+
+    EXPECT_TRUE(first.empty());
+    EXPECT_TRUE(ten_seconds_later.empty());
+    ASSERT_EQ(at_once.size(), 1U);
+    EXPECT_EQ(at_once.front().abuse, Abuse::resets);
+    EXPECT_EQ(at_once.front().address, peer_address(pair.client.get()));
+    EXPECT_TRUE(is_over(pair));
+}
+
+TEST(Connections, WhatWaitsToBeReadOfAClosedConnectionIsThrownAway) {
+    Connections connections;
+    const TcpPair pair = connect_pair();
+    connections.add(pair.server.get());
+    send_through(pair, 5 * mebibyte);
+    const std::string unread(100'000, 'x');
+    ASSERT_GT(::send(pair.client.get(), unread.data(), unread.size(), MSG_NOSIGNAL), 0);
+
+    ASSERT_EQ(connections.sweep(Clock::now(), 0, no_streams).size(), 1U);
+
+    char byte = 0;
+    EXPECT_EQ(::recv(pair.server.get(), &byte, 1, MSG_DONTWAIT), 0);
+}
+
 TEST(Connections, LetsOneBeWhoseCallsAccountForWhatItSends) {
     Admission admission(64 * mebibyte);
-    const Pair pair = connect_pair();
+    const TcpPair pair = connect_pair();
     admission.connections().add(pair.server.get());
     auto call = admission.admit(peer_name(pair.server.get()), stream_bytes, 0);
     ASSERT_TRUE(call);
@@ -144,29 +181,29 @@ TEST(Connections, LetsOneBeWhoseCallsAccountForWhatItSends) {
         call->received(mebibyte);
     }
 
-    EXPECT_TRUE(admission.connections().sweep(Clock::now(), 0).empty());
+    EXPECT_TRUE(admission.connections().sweep(Clock::now(), 0, no_streams).empty());
 }
 
 TEST(Connections, WhatComesSlowlyIsForgiven) {
     Connections connections;
-    const Pair pair = connect_pair();
+    const TcpPair pair = connect_pair();
     connections.add(pair.server.get());
     auto now = Clock::now();
     for (int minute = 0; minute < 20; ++minute) {
         send_through(pair, mebibyte);
-        EXPECT_TRUE(connections.sweep(now += 60s, 0).empty());
+        EXPECT_TRUE(connections.sweep(now += 60s, 0, no_streams).empty());
     }
 }
 
 TEST(Connections, WhereMemoryIsShortTheOneThatHoldsTheMostGoes) {
     Admission admission(64 * mebibyte);
-    const Pair small = connect_pair();
-    const Pair large = connect_pair();
-    for (const Pair* pair : {&small, &large}) admission.connections().add(pair->server.get());
+    const TcpPair small = connect_pair();
+    const TcpPair large = connect_pair();
+    for (const TcpPair* pair : {&small, &large}) admission.connections().add(pair->server.get());
     auto little = admission.admit(peer_name(small.server.get()), call_bytes, 100'000);
     auto much = admission.admit(peer_name(large.server.get()), call_bytes, 10 * mebibyte);
 
-    const auto closed = admission.connections().sweep(Clock::now(), 5 * mebibyte);
+    const auto closed = admission.connections().sweep(Clock::now(), 5 * mebibyte, no_streams);
 
     ASSERT_EQ(closed.size(), 1U);
     EXPECT_EQ(closed.front().abuse, Abuse::memory);
@@ -176,11 +213,11 @@ TEST(Connections, WhereMemoryIsShortTheOneThatHoldsTheMostGoes) {
 
 TEST(Connections, ForgetsOneThatEnded) {
     Connections connections;
-    Pair pair = connect_pair();
+    TcpPair pair = connect_pair();
     connections.add(pair.server.get());
     ::shutdown(pair.server.get(), SHUT_RDWR);  // as gRPC does
 
-    EXPECT_TRUE(connections.sweep(Clock::now(), 0).empty());
+    EXPECT_TRUE(connections.sweep(Clock::now(), 0, no_streams).empty());
 
     EXPECT_EQ(connections.size(), 0U);
 }

@@ -57,7 +57,7 @@ TEST(RequestInbox, AccountsForARequestUntilTheNextOneIsTaken) {
 TEST(RequestInbox, EndsWhereTheMemoryForClientsIsTaken) {
     net::Admission admission(std::uint64_t{16} << 20);
     auto ticket = admission.admit("unix:", 0, 0);
-    auto other = admission.admit("unix:", 0, (std::size_t{12} << 20) - 100);
+    auto other = admission.admit("unix:", 0, (std::size_t{8} << 20) - 100);
     ASSERT_TRUE(other);
     RequestInbox inbox(*ticket);
 

@@ -1,0 +1,82 @@
+#include "rpc/channelz.hpp"
+
+#include <grpc/grpc.h>
+#include <grpc/support/alloc.h>
+
+#include <charconv>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+namespace vserd::rpc {
+namespace {
+
+/// Of one answer; there are more pages then.
+constexpr std::intptr_t sockets_per_page = 500;
+
+/// A message of channelz as JSON, without spaces; empty where there is no such object.
+std::string take(char* json) {
+    const std::unique_ptr<char, void (*)(void*)> owned(json, ::gpr_free);
+    return json == nullptr ? std::string() : std::string(json);
+}
+
+/// The string that follows `key` in `json`, from `at` on, which is moved behind it. Numbers of 64 bits are strings in JSON.
+std::optional<std::string_view> next_string(std::string_view json, std::string_view key, std::size_t& at) {
+    const std::string quoted = '"' + std::string(key) + "\":\"";
+    const std::size_t found = json.find(quoted, at);
+    if (found == std::string_view::npos) return std::nullopt;
+    const std::size_t begin = found + quoted.size();
+    at = json.find('"', begin);
+    if (at == std::string_view::npos) return std::nullopt;
+    return json.substr(begin, at - begin);
+}
+
+template <class Number>
+Number to_number(std::string_view text) {
+    Number number{};
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
+/// Adds the server's sockets from `first` on to `sockets`. Returns the id to go on from; none: that was all.
+std::optional<std::intptr_t> list_page(std::intptr_t server, std::intptr_t first,
+                                       std::unordered_map<std::string, std::intptr_t>& sockets) {
+    const std::string json = take(::grpc_channelz_get_server_sockets(server, first, sockets_per_page));
+    std::intptr_t last = first;
+    std::size_t at = 0;
+    while (const auto name = next_string(json, "name", at)) {
+        const auto id = next_string(json, "socketId", at);
+        if (!id) break;
+        last = to_number<std::intptr_t>(*id);
+        sockets.insert_or_assign(std::string(name->substr(name->find(' ') + 1)), last);
+    }
+    const bool is_all = last == first || json.find("\"end\":true") != std::string::npos;
+    return is_all ? std::nullopt : std::optional(last + 1);
+}
+
+}  // namespace
+
+void Channelz::list_sockets() {
+    sockets_.clear();
+    const std::string servers = take(::grpc_channelz_get_servers(0));
+    std::size_t at = 0;
+    while (const auto id = next_string(servers, "serverId", at)) {
+        std::optional<std::intptr_t> first = 0;
+        while (first) first = list_page(to_number<std::intptr_t>(*id), *first, sockets_);
+    }
+}
+
+net::StreamCounts Channelz::streams(const std::string& peer) {
+    if (!sockets_.contains(peer)) list_sockets();
+    const auto socket = sockets_.find(peer);
+    if (socket == sockets_.end()) return {};
+    const std::string json = take(::grpc_channelz_get_socket(socket->second));
+    const auto count = [&json](std::string_view key) {
+        std::size_t at = 0;
+        const auto value = next_string(json, key, at);  // zero is left out
+        return value ? to_number<std::uint64_t>(*value) : 0;
+    };
+    return {count("streamsStarted"), count("streamsSucceeded"), count("streamsFailed")};
+}
+
+}  // namespace vserd::rpc
