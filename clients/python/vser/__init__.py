@@ -1,4 +1,4 @@
-"""Client of vserd: serial ports over the network. connect() is where to begin, README.md has examples."""
+"""Client for vserd: serial ports over the network. Start with connect(); README.md has examples."""
 
 from vser.client import Client, connect
 from vser.connection import Tls

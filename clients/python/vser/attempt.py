@@ -19,7 +19,7 @@ class ConsoleOptions:
 
 
 class After(Enum):
-    """What follows the end of a connection."""
+    """What to do after the end of a connection."""
 
     END = auto()
     RETRY = auto()
@@ -27,7 +27,7 @@ class After(Enum):
 
 
 class Attempt:
-    """One connection: its call, and whether it still matters."""
+    """One connection: its call, and whether it is still in use."""
 
     def __init__(self, from_oldest: bool) -> None:
         self.from_oldest = from_oldest

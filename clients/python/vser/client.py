@@ -35,17 +35,17 @@ from vser.v1 import port_service_pb2 as port_pb2
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT_SECONDS = 10.0
 _ADDRESS_VARIABLE = "VSERD_ADDRESS"
-# One Write request: large enough to be few, well below the server's limit of 1 MiB.
+# The size of one Write request: large, so that few are needed, and well below the server's limit of 1 MiB.
 _WRITE_BYTES_MAX = 256 * 1024
 
 
 def connect(address: str | None = None, *, tls: Tls | bool = False, timeout: float | None = DEFAULT_TIMEOUT_SECONDS) -> Client:
-    """Connects to a vserd and asks it whether it is one.
+    """Connects to a vserd and checks that it answers.
 
-    address: "HOST[:PORT]", "[IPV6][:PORT]" or "unix:/PATH"; the port is 50051 where none is given. Without an address that of
-    the variable VSERD_ADDRESS, or 127.0.0.1:50051. A proxy of the environment (http_proxy and the like) is not used.
-    tls: True for the system's certificates, or a Tls with files. timeout: seconds for each call, None for no limit.
-    Raises Unreachable where nobody answers.
+    address: "HOST[:PORT]", "[IPV6][:PORT]" or "unix:/PATH"; the default port is 50051. Without an address, the variable
+    VSERD_ADDRESS is used, or 127.0.0.1:50051. Proxy variables of the environment (http_proxy and similar) are ignored.
+    tls: True for the system's CAs, or a Tls with files. timeout: seconds for each call, None for no limit.
+    Raises Unreachable if no server answers.
     """
     where = address or os.environ.get(_ADDRESS_VARIABLE) or DEFAULT_ADDRESS
     connection = Connection(where, Tls() if tls is True else tls or None, timeout)
@@ -59,7 +59,7 @@ def connect(address: str | None = None, *, tls: Tls | bool = False, timeout: flo
 
 
 class Client:
-    """A connection to one server; connect() makes it. Any thread. Calls raise VserError."""
+    """A connection to one server; connect() creates it. Any thread may use it. Calls raise VserError."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -72,7 +72,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Ends the consoles and streams that are still open, too."""
+        """Closes the connection, and ends consoles and streams that are still open."""
         for console in list(self._consoles):
             console.close()
         self._connection.close()
@@ -96,7 +96,7 @@ class Client:
         return convert.port_of(self._connection.call("PortService/GetPort", request, port_pb2.GetPortResponse).port)
 
     def watch(self, *ports: str) -> Iterator[PortChange]:
-        """First how each port stands, then every change, until the loop is left. Without names: all ports."""
+        """First the state of each port, then every change, until you leave the loop. Without names: all ports."""
         request = port_pb2.WatchPortsRequest(ports=ports)
         with closing(self._connection.stream("PortService/WatchPorts", request, port_pb2.WatchPortsResponse)) as replies:
             for reply in replies:
@@ -107,7 +107,7 @@ class Client:
         return self._connection.call("PortService/GetBaud", request, port_pb2.GetBaudResponse).baud
 
     def set_baud(self, port: str, baud: int, timeout: float | None = None) -> int:
-        """The speed changes behind the bytes accepted before. Returns the one in force, which is the driver's."""
+        """Changes the speed after the bytes already accepted. Returns the speed in force, which the driver may have rounded."""
         request = port_pb2.SetBaudRequest(port=port, baud=baud)
         return self._connection.call("PortService/SetBaud", request, port_pb2.SetBaudResponse, timeout).baud
 
@@ -116,7 +116,7 @@ class Client:
         return convert.format_of(self._connection.call("PortService/GetFormat", request, port_pb2.GetFormatResponse).format)
 
     def set_format(self, port: str, value: Format | str, timeout: float | None = None) -> Format:
-        """`value`: a Format, or a text such as "8N1" or "7E2/rtscts". Returns the one in force."""
+        """`value`: a Format, or a text such as "8N1" or "7E2/rtscts". Returns the format in force."""
         wanted = Format.parse(value) if isinstance(value, str) else value
         request = port_pb2.SetFormatRequest(port=port, format=convert.format_to(wanted))
         reply = self._connection.call("PortService/SetFormat", request, port_pb2.SetFormatResponse, timeout)
@@ -127,34 +127,34 @@ class Client:
         return convert.signals_of(self._connection.call("PortService/GetSignals", request, port_pb2.GetSignalsResponse).signals)
 
     def set_signals(self, port: str, *, dtr: bool | None = None, rts: bool | None = None) -> Signals:
-        """Both change in one step; None keeps a wire. Returns all wires."""
+        """Changes both outputs in one step; None keeps an output. Returns all modem lines."""
         request = port_pb2.SetSignalsRequest(port=port)
-        convert.set_wires(request, dtr, rts)
+        convert.set_outputs(request, dtr, rts)
         return convert.signals_of(self._connection.call("PortService/SetSignals", request, port_pb2.SetSignalsResponse).signals)
 
     def send_break(self, port: str, seconds: float = 0.25) -> None:
-        """Returns when the break is over."""
+        """Returns when the break has ended."""
         request = port_pb2.SendBreakRequest(port=port, duration=convert.duration_of(seconds))
         self._connection.call("PortService/SendBreak", request, port_pb2.SendBreakResponse)
 
     def flush(self, port: str, direction: FlushDirection = FlushDirection.BOTH) -> int:
-        """Discards what is queued. Returns how many bytes accepted from clients never reached the device."""
+        """Discards queued bytes. Returns the number of accepted bytes that were discarded before they reached the device."""
         request = port_pb2.FlushRequest(port=port, direction=f"FLUSH_DIRECTION_{direction.name}")
         return self._connection.call("PortService/Flush", request, port_pb2.FlushResponse).output_bytes_discarded
 
     # Bytes
 
     def write(self, port: str, data: bytes | str, timeout: float | None = None) -> Written:
-        """Returns when the port's queue has taken all of it; `timeout` is for all of it.
+        """Returns when the port's queue has accepted all of it; `timeout` limits the whole call.
 
-        After an error metadata["bytes_taken"] says how many bytes were taken; or, where no answer of the server came in time,
-        metadata["bytes_taken_at_least"].
+        After an error, metadata["bytes_taken"] is the number of bytes that were accepted; if the server did not answer in
+        time, it is metadata["bytes_taken_at_least"].
         """
         payload = memoryview(data.encode() if isinstance(data, str) else data).cast("B")
         seconds = self._connection.timeout if timeout is None else timeout
         deadline = None if seconds is None else time.monotonic() + seconds
         total, tx_offset = 0, 0
-        while True:  # an empty write is sent too: it is the server that says what it thinks of it
+        while True:  # an empty write is sent too, so that the server reports the error
             piece, payload = payload[:_WRITE_BYTES_MAX], payload[_WRITE_BYTES_MAX:]
             request = console_pb2.WriteRequest(port=port, data=bytes(piece))
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -168,7 +168,7 @@ class Client:
                 return Written(total, tx_offset)
 
     def read(self, port: str, start: StartPoint = "oldest", *, follow: bool = False, max_bytes: int = 0) -> Iterator[LogItem]:
-        """The log from `start` to its head, or on and on with `follow`. One call: attach() is what reconnects by itself."""
+        """The log from `start` to its head; with `follow`, continues with new bytes. Does not reconnect; attach() does."""
         request = console_pb2.ReadRequest(port=port, follow=follow, max_bytes=max_bytes)
         getattr(request, "from").CopyFrom(convert.start_point(start))
         with closing(self._connection.stream("ConsoleService/Read", request, console_pb2.ReadResponse)) as replies:
@@ -182,7 +182,7 @@ class Client:
     @overload
     def collect(self, starts: dict[str, StartPoint]) -> Iterator[Record]: ...
     def collect(self, starts: dict[str, StartPoint] | None = None, *, start: StartPoint = "live") -> Iterator[Record]:
-        """Many ports in one stream, for log collectors: those of `starts`, each from its place, or all from `start`."""
+        """Many ports in one stream, for log collectors: the ports in `starts`, each from its start point, or all from `start`."""
         request = console_pb2.CollectRequest(all=starts is None)
         if starts is None:
             getattr(request, "from").CopyFrom(convert.start_point(start))
@@ -202,8 +202,8 @@ class Client:
         name: str = "",
         reconnect: bool = True,
     ) -> Console:
-        """A console: bytes both ways, which survives the loss of the connection. `name`: who this is, for others to see."""
-        convert.start_point(start)  # a ValueError belongs to this call, not to the console's thread
+        """A console: bytes in both directions. It survives the loss of the connection. `name` is shown to other clients."""
+        convert.start_point(start)  # so that a ValueError is raised here, not in the console's thread
         console = Console(self._connection, port, ConsoleOptions(start=start, mode=mode, name=name, reconnect=reconnect))
         self._consoles.add(console)
         try:

@@ -1,4 +1,4 @@
-"""One channel to one server, and how calls are made on it."""
+"""One channel to one server, and calls on it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ _Reply_co = TypeVar("_Reply_co", covariant=True)
 
 _OPTIONS = (
     ("grpc.enable_retries", 0),
-    ("grpc.use_local_subchannel_pool", 1),  # a connection for each client, not one for the process
+    ("grpc.use_local_subchannel_pool", 1),  # one connection for each client, not one for the process
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.min_reconnect_backoff_ms", 5000),  # in fact the time limit of one attempt
+    ("grpc.min_reconnect_backoff_ms", 5000),  # this is the time limit of one attempt
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),  # a quiet console is the normal case
     ("grpc.max_receive_message_length", -1),
-    ("grpc.enable_http_proxy", 0),  # a lab's ports are not behind the web's proxy
+    ("grpc.enable_http_proxy", 0),  # web proxies do not carry streams that live for days
 )
 _DEFAULT_PORT = 50051
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """PEM files. `ca`: whom to trust instead of the system's; `certificate` and `key`: what to show."""
+    """PEM files. `ca`: the CA to trust instead of the system's; `certificate` and `key`: the client's own."""
 
     ca: str | Path | None = None
     certificate: str | Path | None = None
@@ -41,7 +41,7 @@ class Tls:
 
 
 class Stream(Protocol[_Reply_co]):
-    """The replies of a call that runs; iterating raises grpc.RpcError."""
+    """The replies of a running call; iterating raises grpc.RpcError."""
 
     def __iter__(self) -> Iterator[_Reply_co]: ...
     def cancel(self) -> bool: ...
@@ -63,22 +63,22 @@ class Connection:
         self._channel.close()
 
     def another(self) -> Connection:
-        """A new one to the same server. A channel that has failed waits before it tries again, up to some seconds, and has no
-        way to be told that now is the time."""
+        """Returns a new connection to the same server. A channel that has failed waits some seconds before it tries again, and
+        this wait cannot be cut short."""
         return Connection(self._address, self._tls, self.timeout)
 
     def call(self, method: str, request: Message, reply: type[_Reply], timeout: float | None = None) -> _Reply:
-        """One request, one reply. `timeout`: instead of the connection's."""
+        """One request, one reply. `timeout` replaces that of the connection."""
         start = self._channel.unary_unary(_path(method), _serialize, reply.FromString)
         try:
             return start(request, timeout=self.timeout if timeout is None else timeout)
         except grpc.RpcError as error:
             raise error_of(error) from None
-        except ValueError:  # what gRPC says of a closed channel
+        except ValueError:  # gRPC raises this for a closed channel
             raise Unreachable(grpc.StatusCode.UNAVAILABLE, "the connection was closed") from None
 
     def stream(self, method: str, request: Message, reply: type[_Reply]) -> Generator[_Reply, None, None]:
-        """One request, many replies, without a limit of time. Closing the generator ends the call."""
+        """One request, many replies, without a time limit. Closing the generator ends the call."""
         call = self._channel.unary_stream(_path(method), _serialize, reply.FromString)(request)
         try:
             yield from call
@@ -93,7 +93,7 @@ class Connection:
 
 
 def with_default_port(address: str) -> str:
-    """ "lab7" becomes "lab7:50051", "[::1]" "[::1]:50051"; what has a port, and a path, stays as it is."""
+    """ Adds the default port: "lab7" to "lab7:50051", "[::1]" to "[::1]:50051". Paths and addresses with a port do not change."""
     host_end = address.find("]") if address.startswith("[") else 0
     if address.startswith("unix") or "/" in address or host_end < 0 or ":" in address[host_end:]:
         return address

@@ -1,4 +1,4 @@
-"""A console: bytes both ways to one port, over the loss of the connection."""
+"""A console: bytes in both directions to one port, which survives the loss of the connection."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _BACKOFF_MIN_SECONDS = 0.1
 _BACKOFF_MAX_SECONDS = 2.0
 _SIDE_CALL_SECONDS = 5.0
 _DRAIN_POLL_SECONDS = 0.005
-_RX_BYTES_MAX = 1 << 20  # received and not yet taken; beyond it the server waits
-_ITEM_BYTES = 128  # what any item counts, so that a storm of events is bounded too
-_UNEXPECTED = "UNEXPECTED"  # the reason of an error of ours
-_FAILURES_MAX = 5  # as many unexpected failures, one after the other, are no outage
+_RX_BYTES_MAX = 1 << 20  # received and not yet returned; at this limit the server waits
+_ITEM_BYTES = 128  # added to the size of each item, so that events are bounded too
+_UNEXPECTED = "UNEXPECTED"  # the reason of an unexpected failure
+_FAILURES_MAX = 5  # after this many unexpected failures in a row the console ends
 _MAY_PASS = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
 class Console:
-    """Iterate it for what arrives (Data, Gap, Event, and what becomes of the connection); write to it from any thread.
+    """Iterate over it to receive items (Data, Gap, Event, and changes of the connection); write to it from any thread.
 
-    A lost connection comes back by itself and goes on at the offset where it was: Disconnected and Reconnected tell. What was
-    sent and whose fate is unknown is not sent again.
+    After a lost connection it reconnects and resumes at its offset, and reports Disconnected and Reconnected. Bytes that were
+    sent and may not have arrived are not sent again.
     """
 
     def __init__(self, connection: Connection, port: str, options: ConsoleOptions) -> None:
-        self._connection = connection  # the client's at first; one of our own after it was lost
+        self._connection = connection  # at first the client's; after an outage a new one
         self._owns_connection = False
         self._port_name = port
         self._options = options
@@ -54,7 +54,7 @@ class Console:
         self._rx_bytes = 0
         self._tx = Outbox()
         self._tx_base = 0  # the port's tx offset when the connection was opened
-        self._tx_sent = 0  # bytes given to the connection since
+        self._tx_sent = 0  # bytes passed to the connection since then
         self._writing = False
         self._attempt: Attempt | None = None
         self._attempts = 0
@@ -66,7 +66,7 @@ class Console:
         self._error: VserError | None = None
         self._lost_at = time.monotonic()
         self._log_id = ""
-        self._failures = 0  # unexpected ones, one after the other
+        self._failures = 0  # unexpected failures in a row
         self._thread = threading.Thread(target=self._run, name=f"vser console {port}", daemon=True)
         self._thread.start()
 
@@ -77,19 +77,19 @@ class Console:
         self.close()
 
     def __iter__(self) -> Iterator[ConsoleItem]:
-        """Until the console is closed; raises VserError where it ends for another reason."""
+        """Iterates until the console is closed; raises VserError if it ends for another reason."""
         while (item := self.next()) is not None:
             yield item
 
     @property
     def port(self) -> Port:
-        """As it was when the console was opened."""
+        """The port when the console was opened."""
         assert self._port is not None
         return self._port
 
     @property
     def next_offset(self) -> int:
-        """The offset after the last byte taken from the console: where another one would go on from."""
+        """The offset after the last byte that the console has returned. Another console can resume there."""
         with self._changed:
             return self._taken_offset
 
@@ -100,7 +100,7 @@ class Console:
                 raise self._error
 
     def next(self, timeout: float | None = None) -> ConsoleItem | None:
-        """The next item; None when the console was closed, or when `timeout` (seconds) is over."""
+        """The next item; None if the console was closed or after `timeout` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._rx or self._ended, timeout)
             if not self._rx:
@@ -117,7 +117,7 @@ class Console:
             return item
 
     def write(self, data: bytes | str) -> None:
-        """Sends bytes in order with everything before; waits while too many are waiting, also for the connection."""
+        """Sends bytes after everything written before. Waits while too many bytes are queued, also during an outage."""
         rest = memoryview(data.encode() if isinstance(data, str) else data)
         with self._changed:
             while rest:
@@ -129,20 +129,20 @@ class Console:
                     self._changed.wait()
 
     def send_break(self, seconds: float = 0.25) -> None:
-        """In order with the bytes written before."""
+        """Sends a break after the bytes written before."""
         request = console_pb2.AttachRequest()
         getattr(request, "break").duration.CopyFrom(convert.duration_of(seconds))
         self._command(request)
 
     def set_signals(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
-        """In order with the bytes written before; None keeps a wire. An Event tells the wires after it."""
+        """Changes outputs after the bytes written before; None keeps an output. An Event reports the modem lines afterwards."""
         change = console_pb2.SignalChange()
-        convert.set_wires(change, dtr, rts)
+        convert.set_outputs(change, dtr, rts)
         self._command(console_pb2.AttachRequest(set_signals=change))
 
     def drain(self, timeout: float) -> None:
-        """Waits until the server has taken everything written. Those of other writers count too, so it is exact in
-        Mode.EXCLUSIVE or where nobody else writes."""
+        """Waits until the server has accepted all written bytes. Bytes of other writers count too, so it is exact only with
+        Mode.EXCLUSIVE or if no other client writes."""
         deadline = time.monotonic() + timeout
         request = port_pb2.GetPortRequest(port=self._port_name)
         while True:
@@ -164,7 +164,7 @@ class Console:
             time.sleep(_DRAIN_POLL_SECONDS)
 
     def close(self) -> None:
-        """Ends the console; what was written and not sent is dropped. drain() before keeps it."""
+        """Ends the console and discards bytes that were written but not sent. Call drain() first to send them."""
         with self._changed:
             self._closing = True
             if self._attempt is not None and self._attempt.call is not None:
@@ -172,11 +172,11 @@ class Console:
             own = self._connection if self._owns_connection else None
             self._changed.notify_all()
         if own is not None:
-            own.close()  # and with it the question whether the server is back
+            own.close()  # this also ends the check whether the server is back
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
-    # What callers' threads use
+    # Used by callers' threads
 
     def _check_alive(self) -> None:
         if self._error:
@@ -191,10 +191,10 @@ class Console:
                 raise VserError(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many commands wait to be sent; wait for the connection")
             self._changed.notify_all()
 
-    # The thread of gRPC that sends
+    # gRPC's sending thread
 
     def _requests(self, attempt: Attempt) -> Iterator[console_pb2.AttachRequest]:
-        """gRPC asks for the next message when the last one has left: what is written meanwhile leaves as one."""
+        """gRPC requests the next message when the last was sent. Bytes written meanwhile are sent together."""
         yield self._open_request(attempt)
         while True:
             with self._changed:
@@ -219,7 +219,7 @@ class Console:
     # The console's own thread
 
     def _run(self) -> None:
-        """Whatever happens, the console ends: next() must not wait for a thread that is no more."""
+        """The console ends whatever happens, so that next() never waits for a thread that has ended."""
         try:
             self._run_connections()
         except BaseException as failure:
@@ -268,13 +268,13 @@ class Console:
                 break
 
     def _receive(self, attempt: Attempt, message: console_pb2.AttachResponse) -> bool:
-        """False: this connection is of no use."""
+        """Returns False if this connection is not usable."""
         if message.HasField("opened"):
             return self._opened(attempt, message.opened)
         item = convert.log_item_of(message)
         if item is not None:
             if isinstance(item, Event) and isinstance(item.what, WriterChanged):
-                with self._changed:  # the port will never have these bytes: nobody may wait for them
+                with self._changed:  # the port will never accept these bytes, so drain() must not wait for them
                     self._tx_sent = max(0, self._tx_sent - item.what.refused_bytes)
             for fresh in self._cursor.accept(item):
                 self._deliver(fresh)
@@ -327,7 +327,7 @@ class Console:
             self._failures = self._failures + 1 if error and error.reason == _UNEXPECTED else 0
             if opened_once and not attempt.opened and code is grpc.StatusCode.OUT_OF_RANGE:
                 return After.RESTART_LOG
-            # Until the server notices that our old connection is dead, that one still holds the port.
+            # Our old connection still holds the port until the server detects that it is dead.
             held = self._options.mode is Mode.EXCLUSIVE and not attempt.opened and code is grpc.StatusCode.FAILED_PRECONDITION
             outage = error or VserError(grpc.StatusCode.UNAVAILABLE, "the server ended the stream")
             passes = code in _MAY_PASS or held or 0 < self._failures < _FAILURES_MAX
@@ -343,11 +343,11 @@ class Console:
         limit = min(_BACKOFF_MIN_SECONDS * 2 ** min(self._attempts, 20), _BACKOFF_MAX_SECONDS)
         self._attempts += 1
         with self._changed:
-            # A server that comes back should not meet all its clients in one instant.
+            # Random, so that not all clients connect to a restarted server at the same time.
             return not self._changed.wait_for(lambda: self._closing, random.uniform(0.75 * limit, limit))
 
     def _server_answers(self) -> bool:
-        """Asks before a stream is opened, because that has no deadline."""
+        """Checks that the server answers before opening a stream, which has no deadline."""
         asked = admin_pb2.GetServerInfoRequest()
         with self._changed:
             if self._closing:
@@ -371,7 +371,7 @@ class Console:
 
 
 def _unexpected(failure: BaseException) -> VserError:
-    # No more threads, files or memory, a certificate that is being renewed: that passes.
+    # Temporary: no more threads, files or memory, or a certificate that is being renewed.
     passes = isinstance(failure, (OSError, RuntimeError, MemoryError))
     code = grpc.StatusCode.UNAVAILABLE if passes else grpc.StatusCode.INTERNAL
     error = VserError(code, f"{type(failure).__name__}: {failure}", _UNEXPECTED)

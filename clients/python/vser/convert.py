@@ -1,4 +1,4 @@
-"""Protos to the values of this library and back."""
+"""Converts protobuf messages to the values of this library and back."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def signals_of(message: types_pb2.Signals) -> types.Signals:
     return types.Signals(message.dtr, message.rts, message.cts, message.dsr, message.dcd, message.ri)
 
 
-def set_wires(request: port_pb2.SetSignalsRequest | console_pb2.SignalChange, dtr: bool | None, rts: bool | None) -> None:
-    """None keeps a wire."""
+def set_outputs(request: port_pb2.SetSignalsRequest | console_pb2.SignalChange, dtr: bool | None, rts: bool | None) -> None:
+    """None keeps an output."""
     if dtr is not None:
         request.dtr = dtr
     if rts is not None:
@@ -138,7 +138,7 @@ def data_of(message: types_pb2.Data) -> items.Data:
 
 
 def gap_of(message: types_pb2.Gap) -> items.Gap:
-    # "from" is a word of the language, so the generated class does not have it as a name.
+    # "from" is a Python keyword, so the generated class cannot use it as an attribute.
     return items.Gap(int(getattr(message, "from")), message.to, message.events_lost)
 
 
@@ -176,7 +176,7 @@ def event_of(message: types_pb2.Event) -> items.Event:
 
 
 def log_item_of(message: console_pb2.ReadResponse | console_pb2.AttachResponse) -> items.LogItem | None:
-    """None for what is newer than this library."""
+    """None for a kind of event that this library does not know."""
     match message.WhichOneof("item"):
         case "data":
             return data_of(message.data)

@@ -1,4 +1,4 @@
-"""Where a reader is in a log, over the loss of its connections: nothing twice, and what is missing is told."""
+"""A reader's position in a log across connections: nothing is returned twice, and missing bytes are reported."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from vser.items import Data, Event, Gap, LogItem
 
 
 class LogCursor:
-    """Takes what the server sends and gives what its reader has not had yet."""
+    """Takes items from the server and returns those that are new to the reader."""
 
     def __init__(self) -> None:
         self.next_offset: int | None = None
         self._at_start = True
-        self._last_event_number = 0  # 0: none had a number
+        self._last_event_number = 0  # 0: no event had a number
         self._last_event_ns: int | None = None
         self._events_may_repeat = False
 
     def resume(self, offset: int) -> None:
-        """A connection was opened; `offset` is the first it can deliver."""
+        """A connection was opened; `offset` is the first offset that it can deliver."""
         if self.next_offset is None:
             self.next_offset = offset
         self._events_may_repeat = True
 
     def restart(self, offset: int) -> None:
-        """The log is another one, which begins at `offset`."""
+        """The server has a new log, which begins at `offset`."""
         self.next_offset = offset
         self._last_event_number = 0
         self._last_event_ns = None
@@ -65,5 +65,5 @@ class LogCursor:
     def _is_repeated(self, item: Event) -> bool:
         if item.number and self._last_event_number:
             return item.number <= self._last_event_number
-        # An older server does not count its events. Their times usually rise within a log.
+        # An older server does not number its events. Their times usually increase within a log.
         return self._events_may_repeat and self._last_event_ns is not None and item.time_ns <= self._last_event_ns

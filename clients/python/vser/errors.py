@@ -1,4 +1,4 @@
-"""What calls raise."""
+"""Exceptions that calls raise."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ _INFO_TYPE = "google.rpc.ErrorInfo"
 
 
 def _printable(text: str) -> str:
-    """Names of other clients are in messages: what moves a cursor or turns text around is escaped."""
+    """Messages may contain names of other clients, so escape characters that move the cursor or change the text direction."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class VserError(Exception):
-    """The server said no. Branch on `code` and `reason`, show `message`."""
+    """The server returned an error. Programs check `code` and `reason`; `message` is for people."""
 
     def __init__(self, code: grpc.StatusCode, message: str, reason: str = "", metadata: dict[str, str] | None = None) -> None:
         super().__init__(f"{code.name}: {_printable(message)}")
         self.code = code
         self.message = message
-        self.reason = reason  # of the ErrorInfo: "PORT_NOT_FOUND", ...; proto/README.md has the list
-        self.metadata = metadata or {}  # of the ErrorInfo: "port", "errno", "field", "capability", "bytes_taken", ...
+        self.reason = reason  # from the ErrorInfo: "PORT_NOT_FOUND", ...; proto/README.md lists them
+        self.metadata = metadata or {}  # from the ErrorInfo: "port", "errno", "field", "capability", "bytes_taken", ...
 
     def add_bytes_taken(self, before: int) -> None:
-        """For a write in pieces, of which one failed: counts in what those before it took."""
+        """For a write in pieces, when a piece fails: adds the bytes accepted from earlier pieces."""
         answered = self.reason and "bytes_taken_at_least" not in self.metadata
         key = "bytes_taken" if answered or "bytes_taken" in self.metadata else "bytes_taken_at_least"
         taken = self.metadata.get(key, "0")
@@ -34,11 +34,11 @@ class VserError(Exception):
 
 
 class Unreachable(VserError):
-    """No server answered at the address, or the connection was lost: nothing of it is the server's own word."""
+    """No server answered at the address, or the connection was lost. The error does not come from the server."""
 
 
 def error_of(error: grpc.RpcError) -> VserError:
-    """What gRPC raised, as one of ours."""
+    """Converts an exception of gRPC."""
     if not isinstance(error, grpc.Call):
         return VserError(grpc.StatusCode.UNKNOWN, str(error))
     reason, metadata = "", {}

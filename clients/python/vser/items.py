@@ -1,4 +1,4 @@
-"""What comes out of a port's log, and what a console adds to it."""
+"""Items of a port's log, and items that a console adds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def datetime_of(time_ns: int) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Received bytes. `offset` is the absolute one of the first, `receive_time_ns` when the last of them arrived."""
+    """Received bytes. `offset` is the absolute offset of the first; `receive_time_ns` is when the last arrived."""
 
     offset: int
     data: bytes
@@ -27,7 +27,7 @@ class Data:
 
     @property
     def end(self) -> int:
-        """The offset after the last byte: where to go on from."""
+        """The offset after the last byte, where a reader can resume."""
         return self.offset + len(self.data)
 
     @property
@@ -37,7 +37,7 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The bytes from `start` up to but not including `end` are not to be had any more."""
+    """The bytes from `start` up to but not including `end` are no longer in the log."""
 
     start: int
     end: int
@@ -46,7 +46,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class SettingsChanged:
-    """Baud or format changed; this is in force now. `changed_outside`: by another program, not by a request to vserd."""
+    """Baud or format changed. These are the settings in force. `changed_outside`: another program made the change."""
 
     baud: int
     format: Format
@@ -55,31 +55,31 @@ class SettingsChanged:
 
 @dataclass(frozen=True, slots=True)
 class Offline:
-    """The device went away."""
+    """The device was disconnected."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Online:
-    """The device is open."""
+    """The device was opened."""
 
     device: str
 
 
 @dataclass(frozen=True, slots=True)
 class BreakSent:
-    """A break was sent by the server for somebody."""
+    """The server sent a break for a client."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class WriterChanged:
-    """Who holds the port exclusively, as that client named itself; empty: everybody may write.
+    """The client that holds the port exclusively; empty: exclusive access released.
 
-    `refused_bytes`, `refused_request`: bytes of this console, or a request such as "break", that were refused because of the
-    holder.
+    `refused_bytes`, `refused_request`: bytes of this console, or a request such as "break", that the server rejected because
+    another client holds the port.
     """
 
     client: str
@@ -98,14 +98,14 @@ class Flushed:
 
 @dataclass(frozen=True, slots=True)
 class ForeignReaders:
-    """Processes besides vserd that have the device open for reading; empty: none any more."""
+    """Other processes that have the device open for reading; empty: none any more."""
 
     processes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class OutputHeld:
-    """Flow control stopped the output, or let it continue."""
+    """Flow control stopped the output, or released it."""
 
     held: bool
 
@@ -126,12 +126,12 @@ EventKind: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something other than bytes, at its place in the log. `what` is None for a kind that is newer than this library."""
+    """Something that happened on a port, at its place in the log. `what` is None for a kind that this library does not know."""
 
     offset: int
     time_ns: int
     what: EventKind | None
-    number: int = 0  # of this log's events: 1, 2, 3, ...; 0: the server is too old to say
+    number: int = 0  # numbers the log's events: 1, 2, 3, ...; 0: not in the log, or an old server
 
     @property
     def time(self) -> datetime:
@@ -140,17 +140,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The connection was lost; the console gets it back by itself."""
+    """The connection was lost; the console is reconnecting."""
 
     error: VserError
 
 
 @dataclass(frozen=True, slots=True)
 class Reconnected:
-    """The console goes on at `offset`: nothing is repeated, and nothing is missing but what a Gap or LogRestarted tells.
+    """The console resumes at `offset`. No byte is repeated, and bytes are missing only where a Gap or LogRestarted reports them.
 
-    `tx_bytes_lost`: sent bytes that the server never took (a lower bound where others write too). They are not sent again,
-    because a device may have acted on them. None where it cannot be known: the log is another one.
+    `tx_bytes_lost`: sent bytes that the server did not accept (a lower bound if other clients write too). They are not sent
+    again, because the device may have received them. None if the number is unknown because the log is a new one.
     """
 
     offset: int
@@ -161,8 +161,8 @@ class Reconnected:
 
 @dataclass(frozen=True, slots=True)
 class LogRestarted:
-    """The log is another one (Port.log_id): the server restarted without it, or a reload replaced the port, and offsets began
-    again. Everything the new one holds follows from `offset`; what the old one had after `expected_offset` is lost."""
+    """The server has a new log (Port.log_id changed): it restarted without the old one, or a reload replaced the port. Offsets
+    start again. All of the new log follows, from `offset`; bytes of the old log after `expected_offset` are lost."""
 
     expected_offset: int
     offset: int

@@ -1,4 +1,4 @@
-"""What a console was given to send and has not sent yet: bounded, in order, bytes gathered into one message."""
+"""Bytes and commands that a console has not sent yet: bounded and in order; bytes are combined into one message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COMMANDS_MAX = 64
 
 
 class Outbox:
-    """Not for several threads: the console's lock is around it."""
+    """Not thread-safe: the console's lock guards it."""
 
     def __init__(self) -> None:
         self._entries: deque[bytearray | console_pb2.AttachRequest] = deque()
@@ -21,7 +21,7 @@ class Outbox:
         return bool(self._entries)
 
     def add(self, data: memoryview) -> int:
-        """Takes as many bytes as there is room for, and says how many."""
+        """Adds as many bytes as there is room for, and returns the number."""
         taken = data[: BYTES_MAX - self.bytes_waiting]
         if not taken:
             return 0
@@ -40,7 +40,7 @@ class Outbox:
         return True
 
     def take(self) -> tuple[console_pb2.AttachRequest, int]:
-        """The next message, and how many bytes to send are in it. Requires that there is one."""
+        """The next message, and the number of bytes in it. Requires a message."""
         entry = self._entries.popleft()
         if not isinstance(entry, bytearray):
             return entry, 0

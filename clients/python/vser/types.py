@@ -1,4 +1,4 @@
-"""The values that calls take and give. Field by field they are those of proto/vser/v1, in Python's types."""
+"""The values that calls take and return. Their fields are those of proto/vser/v1, with Python's types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _Enum(IntEnum):
-    """Numbers of the proto; one that a newer server sends reads as UNSPECIFIED."""
+    """Has the numbers of the proto. An unknown number from a newer server becomes UNSPECIFIED."""
 
     @classmethod
     def _missing_(cls, value: object) -> _Enum:
@@ -78,7 +78,7 @@ _FORMAT = re.compile(r"([5-8])([NOEMS])(1|1\.5|2)(?:/(none|rtscts|xonxoff))?", r
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """The frame of a character. What is unspecified (data_bits: 0) is kept as it is by set_format()."""
+    """The format of a character, and the flow control. set_format() keeps the values of unspecified fields (data_bits: 0)."""
 
     data_bits: int = 0
     parity: Parity = Parity.UNSPECIFIED
@@ -87,7 +87,7 @@ class Format:
 
     @staticmethod
     def parse(text: str) -> Format:
-        """Of "8N1", "7E2", "5N1.5", with "/none", "/rtscts" or "/xonxoff" behind it where flow control shall change."""
+        """Parses "8N1", "7E2", "5N1.5", optionally with "/none", "/rtscts" or "/xonxoff" to change the flow control."""
         match = _FORMAT.fullmatch(text)
         if not match:
             raise ValueError(
@@ -109,7 +109,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """The modem wires; dtr and rts are outputs."""
+    """The modem lines; dtr and rts are outputs."""
 
     dtr: bool = False
     rts: bool = False
@@ -131,7 +131,7 @@ class LineErrors:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a device can do; what it cannot is refused with FAILED_PRECONDITION and the field's name."""
+    """What a device supports. Other operations fail with FAILED_PRECONDITION and the field's name."""
 
     baud: bool = False
     format: bool = False
@@ -157,7 +157,7 @@ class PortStats:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A configured name, and the device behind it while there is one."""
+    """A port: a configured name, and the device behind it while there is one."""
 
     name: str
     description: str
@@ -176,8 +176,8 @@ class Port:
     readers: int
     stats: PortStats
     log_id: str
-    held_by_flow_control: bool = False  # bytes wait, and the device does not accept them
-    foreign_readers: tuple[str, ...] = ()  # "agetty (pid 123)": it has the device open for reading too
+    held_by_flow_control: bool = False  # flow control holds bytes back from the device
+    foreign_readers: tuple[str, ...] = ()  # other processes that read the device: "agetty (pid 123)"
 
     @property
     def online(self) -> bool:
@@ -186,7 +186,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class PortChange:
-    """What watch() gives: the port after the change, and what happened (None: this is how it stood at the start)."""
+    """An item of watch(): the port after the change, and what happened (None: this is the initial state)."""
 
     port: Port
     event: Event | None
@@ -196,7 +196,7 @@ class PortChange:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What collect() gives: one item of one port."""
+    """An item of collect(): one item of one port."""
 
     port: str
     item: LogItem
@@ -210,7 +210,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What write() gives: how many bytes the port's queue took, and its tx offset after the last of them."""
+    """The result of write(): the number of accepted bytes, and the port's tx offset after the last of them."""
 
     bytes_written: int
     tx_offset: int
@@ -218,7 +218,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class EngineRefusal:
-    """An engine that is preferred over the one in use, and why it was refused."""
+    """An engine that vserd prefers to the one in use, and why it could not use it."""
 
     engine: str
     reason: str
@@ -239,11 +239,11 @@ class ServerInfo:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """A start point: the last so many bytes."""
+    """A start point: this many bytes before the head."""
 
     size: int
 
 
-# Where in a port's log to start: at its head, at the oldest byte held, at an absolute offset, at the last so many bytes, at what
-# was received since a time, or at most so long ago. The server resolves the age, by its own clock.
+# Where in a port's log to start: at the head, at the oldest byte, at an absolute offset, a number of bytes before the head, at the
+# first byte received since a time, or at most an age ago. The server resolves the age with its own clock.
 StartPoint: TypeAlias = Literal["live", "oldest"] | int | Tail | datetime | timedelta
