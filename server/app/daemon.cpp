@@ -1,5 +1,7 @@
 #include "app/daemon.hpp"
 
+#include <fmt/core.h>
+
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -87,13 +89,14 @@ std::string joined(const std::vector<std::string>& words) {
 
 /// Commands to try with --demo.
 std::string advice(const std::string& address) {
-    return "\nTry, in another terminal:\n"
-           "  vserctl ports                 what there is\n"
-           "  vserctl attach console        a small device at a prompt; Ctrl-] then . leaves\n"
-           "  grpcurl -plaintext " +
-           address + " list\n  grpcurl -plaintext " + address +
-           " vser.v1.PortService/ListPorts\n"
-           "Ctrl-C here ends the daemon.\n";
+    return fmt::format(
+        "\nTry, in another terminal:\n"
+        "  vserctl ports                 list the ports\n"
+        "  vserctl attach console        a small device at a prompt; Ctrl-] then . leaves\n"
+        "  grpcurl -plaintext {0} list\n"
+        "  grpcurl -plaintext {0} vser.v1.PortService/ListPorts\n"
+        "Ctrl-C here stops the daemon.\n",
+        address);
 }
 
 }  // namespace
@@ -281,13 +284,13 @@ void Daemon::Impl::announce_when_tried(const rpc::ServerInfo& info, std::chrono:
 /// Prints one line on standard output with the addresses when clients can connect. Tools wait for this line.
 void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     if (stopping_) return;
-    std::string line = "vserd " VSERD_VERSION " serving " + std::to_string(options_.config.ports.size()) +
-                       " ports on " + joined(grpc_->addresses());
+    std::string line = fmt::format("vserd " VSERD_VERSION " serving {} ports on {}", options_.config.ports.size(),
+                                   joined(grpc_->addresses()));
     for (const auto& each : front_ends_) {
-        if (each.get() != grpc_) line += "; " + std::string(each->name()) + " " + joined(each->addresses());
+        if (each.get() != grpc_) line += fmt::format("; {} {}", each->name(), joined(each->addresses()));
     }
     line += "; engine " + info.engine;
-    print(line + "\n" + (options_.demo ? advice(grpc_->addresses().front()) : ""));
+    print(fmt::format("{}\n{}", line, options_.demo ? advice(grpc_->addresses().front()) : ""));
     for (const auto& [engine, reason] : info.engines_refused)
         spdlog::info("engine {} is not in use: {}", engine, reason);
     supervision_->ready();

@@ -1,5 +1,7 @@
 #include "app/journal.hpp"
 
+#include <fmt/core.h>
+
 #include <spdlog/spdlog.h>
 
 #include "app/journal_outputs.hpp"
@@ -81,7 +83,7 @@ void PortJournal::on_port_event(const hub::Channel& channel, const log::EventIte
         spdlog::warn("port {}: offline: {}", channel.name(), offline->reason);
     } else if (const auto* settings = std::get_if<port::SettingsChanged>(&event.event)) {
         const auto in_force =
-            std::to_string(settings->settings.baud) + " baud " + line::to_string(settings->settings.format);
+            fmt::format("{} baud {}", settings->settings.baud, line::to_string(settings->settings.format));
         if (!settings->changed_outside) return spdlog::info("port {}: {}", channel.name(), in_force);
         spdlog::warn("port {}: another program changed the settings of {}: {}", channel.name(),
                      channel.port().config().device, in_force);
@@ -102,7 +104,7 @@ void PortJournal::on_port_removed(const hub::Channel& channel) {
     if (const auto keeps = hub_.keeps_log_of(channel); keeps.count() > 0) {
         return spdlog::warn("port {}: removed; {} bytes of history are kept for {} s in case it comes back{}",
                             channel.name(), history, keeps.count() / 1000,
-                            unwritten > 0 ? "; dropped: " + std::to_string(unwritten) + " accepted bytes" : "");
+                            unwritten > 0 ? fmt::format("; dropped: {} accepted bytes", unwritten) : "");
     }
     if (unwritten == 0 && history == 0) return spdlog::debug("port {}: removed", channel.name());
     spdlog::warn("port {}: removed; dropped with it: {} accepted bytes that were not written, {} bytes of history",

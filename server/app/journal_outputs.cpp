@@ -1,5 +1,7 @@
 #include "app/journal_outputs.hpp"
 
+#include <fmt/core.h>
+
 #include <poll.h>
 #include <spdlog/pattern_formatter.h>
 #include <sys/stat.h>
@@ -32,7 +34,7 @@ public:
     void write(const JournalLine& line) override {
         std::vector<std::string> entry{
             "MESSAGE=" + line.text,
-            "PRIORITY=" + std::to_string(priority_of(line.level)),
+            fmt::format("PRIORITY={}", priority_of(line.level)),
             "SYSLOG_IDENTIFIER=vserd",
         };
         entry.insert(entry.end(), line.fields.begin(), line.fields.end());

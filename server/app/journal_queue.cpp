@@ -1,5 +1,7 @@
 #include "app/journal_queue.hpp"
 
+#include <fmt/core.h>
+
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -16,7 +18,7 @@ constexpr std::chrono::milliseconds end_limit{500};
 JournalLine dropped_notice(std::uint64_t lines) {
     return {spdlog::level::warn,
             spdlog::log_clock::now(),
-            "the log could not be written for a while: " + std::to_string(lines) + " lines were dropped",
+            fmt::format("the log could not be written for a while: {} lines were dropped", lines),
             {}};
 }
 

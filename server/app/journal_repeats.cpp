@@ -1,5 +1,7 @@
 #include "app/journal_repeats.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cctype>
 #include <utility>
@@ -38,8 +40,8 @@ std::vector<JournalLine> JournalRepeats::sums(Time now) {
             continue;
         }
         if (kind.lines > JournalQueue::repeats_max) {
-            kind.last.text += " (and " + std::to_string(kind.lines - JournalQueue::repeats_max) +
-                              " lines like it, in " + std::to_string(JournalQueue::repeat_window.count()) + " s)";
+            kind.last.text += fmt::format(" (and {} lines like it, in {} s)", kind.lines - JournalQueue::repeats_max,
+                                          JournalQueue::repeat_window.count());
             sums.push_back(std::move(kind.last));
         }
         entry = kinds_.erase(entry);

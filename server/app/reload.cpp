@@ -1,5 +1,7 @@
 #include "app/reload.hpp"
 
+#include <fmt/core.h>
+
 #include <spdlog/spdlog.h>
 
 #include <memory>
@@ -58,7 +60,7 @@ void Reload::loaded(const Files& files) {
         return fail(to_string(result.error().front()));
     }
     if (files.tls && !*files.tls) {
-        const std::string why = options_.config_file + ": [server.tls]: " + files.tls->error().message;
+        const std::string why = fmt::format("{}: [server.tls]: {}", options_.config_file, files.tls->error().message);
         spdlog::error("{}", why);
         return fail(why);
     }

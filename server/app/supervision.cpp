@@ -1,5 +1,7 @@
 #include "app/supervision.hpp"
 
+#include <fmt/core.h>
+
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
@@ -67,7 +69,7 @@ void Supervision::reloading() {
     // Type=notify-reload requires the time, by CLOCK_MONOTONIC.
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
-    notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.tv_sec * 1'000'000 + now.tv_nsec / 1000));
+    notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1'000'000 + now.tv_nsec / 1000));
 }
 
 void Supervision::reload_failed(const std::string& why) {
@@ -90,8 +92,8 @@ std::string Supervision::status() const {
         up += port->up.load(std::memory_order_relaxed) ? 1 : 0;
         readers += port->readers.load(std::memory_order_relaxed);
     }
-    return std::to_string(up) + " of " + std::to_string(ports.size()) + " ports up, " + std::to_string(readers) +
-           (readers == 1 ? " reader" : " readers") + complaint_;
+    return fmt::format("{} of {} ports up, {}{}{}", up, ports.size(), readers, readers == 1 ? " reader" : " readers",
+                       complaint_);
 }
 
 /// The watchdog also runs while the daemon stops.

@@ -1,5 +1,7 @@
 #include "base/address.hpp"
 
+#include <fmt/core.h>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
@@ -13,7 +15,7 @@ namespace {
 
 Error invalid(std::string message) { return {Failure::invalid_argument, 0, {}, std::move(message)}; }
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string quoted(std::string_view text) { return fmt::format("'{}'", text); }
 
 bool is_host_name(std::string_view host) {
     return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), [](char c) {
@@ -34,10 +36,10 @@ bool is_local_v6(const in6_addr& address) {
 Result<Address> parse_unix(std::string_view text) {
     const std::string_view path = text.substr(5);
     if (path.empty() || path.front() != '/')
-        return invalid("the path of " + quoted(text) + " must be absolute: unix:/PATH");
+        return invalid(fmt::format("the path of {} must be absolute: unix:/PATH", quoted(text)));
     if (path.size() > unix_path_bytes_max) {
-        return invalid("the path of a Unix socket may have " + std::to_string(unix_path_bytes_max) +
-                       " bytes, this one has " + std::to_string(path.size()));
+        return invalid(fmt::format("the path of a Unix socket may have {} bytes, this one has {}", unix_path_bytes_max,
+                                   path.size()));
     }
     if (std::any_of(path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
         return invalid("the path of a Unix socket must not hold control characters");
@@ -57,22 +59,23 @@ Result<Address> parse_address(std::string_view text) {
     if (text.starts_with("unix:")) return parse_unix(text);
     const std::string grammar = "; write \"HOST:PORT\", \"[IPV6]:PORT\" or \"unix:/PATH\"";
     const std::size_t colon = text.rfind(':');
-    if (colon == std::string_view::npos) return invalid(quoted(text) + " has no port" + grammar);
+    if (colon == std::string_view::npos) return invalid(fmt::format("{} has no port{}", quoted(text), grammar));
     const auto port = parse_port(text.substr(colon + 1));
-    if (!port) return invalid("the port of " + quoted(text) + " must be a number from 0 to 65535" + grammar);
+    if (!port) return invalid(fmt::format("the port of {} must be a number from 0 to 65535{}", quoted(text), grammar));
 
     const std::string host(text.substr(0, colon));
     if (host.starts_with('[') && host.ends_with(']')) {
         const std::string inner = host.substr(1, host.size() - 2);
         in6_addr address{};
         if (inet_pton(AF_INET6, inner.c_str(), &address) != 1) {
-            return invalid("the host of " + quoted(text) + " is not an IPv6 address" + grammar);
+            return invalid(fmt::format("the host of {} is not an IPv6 address{}", quoted(text), grammar));
         }
         return Address{inner, *port, false, is_local_v6(address)};
     }
     if (host.find(':') != std::string::npos)
-        return invalid("the IPv6 address of " + quoted(text) + " needs brackets" + grammar);
-    if (!is_host_name(host)) return invalid("the host of " + quoted(text) + " is not a name or an address" + grammar);
+        return invalid(fmt::format("the IPv6 address of {} needs brackets{}", quoted(text), grammar));
+    if (!is_host_name(host))
+        return invalid(fmt::format("the host of {} is not a name or an address{}", quoted(text), grammar));
     return Address{host, *port, false, host == "localhost" || is_local_v4(host)};
 }
 

@@ -1,5 +1,7 @@
 #include "base/device_readers.hpp"
 
+#include <fmt/core.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -29,7 +31,7 @@ struct Process {
 
 /// Parses "PID (NAME) STATE PPID PGRP SESSION TTY_NR ...", see proc(5). The name may contain any character.
 std::optional<Process> read_process(pid_t pid) {
-    const std::string text = read_proc_file("/proc/" + std::to_string(pid) + "/stat");
+    const std::string text = read_proc_file(fmt::format("/proc/{}/stat", pid));
     const auto name_begin = text.find('(');
     const auto name_end = text.rfind(')');
     if (name_begin == std::string::npos || name_end == std::string::npos) return std::nullopt;
@@ -46,7 +48,7 @@ std::optional<Process> read_process(pid_t pid) {
 }
 
 bool opened_for_reading(const std::string& process_folder, int fd) {
-    std::ifstream info(process_folder + "/fdinfo/" + std::to_string(fd));
+    std::ifstream info(fmt::format("{}/fdinfo/{}", process_folder, fd));
     std::string key;
     std::string position;
     unsigned flags = 0;
@@ -55,7 +57,7 @@ bool opened_for_reading(const std::string& process_folder, int fd) {
 }
 
 std::set<dev_t> read_devices(const Process& process, const std::set<dev_t>& devices) {
-    const std::string folder = "/proc/" + std::to_string(process.pid);
+    const std::string folder = fmt::format("/proc/{}", process.pid);
     const bool has_terminal = devices.contains(process.terminal);
     const std::vector<int> fds = numbers_in(folder + "/fd");
     std::set<dev_t> found;
@@ -65,7 +67,7 @@ std::set<dev_t> read_devices(const Process& process, const std::set<dev_t>& devi
     }
     for (const int fd : fds) {
         struct statx status {};
-        const std::string entry = folder + "/fd/" + std::to_string(fd);
+        const std::string entry = fmt::format("{}/fd/{}", folder, fd);
         // Request only attributes that the kernel has in memory: the process may have files open on a file server that does not
         // answer.
         if (::statx(AT_FDCWD, entry.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) continue;
@@ -94,7 +96,7 @@ std::map<dev_t, std::vector<std::string>> device_readers(const std::set<dev_t>& 
         for (const auto& [pid, process] : found) {
             const bool led = process.session != pid && found.contains(process.session);
             if (led || names[device].size() >= names_max) continue;
-            names[device].push_back(process.name + " (pid " + std::to_string(pid) + ")");
+            names[device].push_back(fmt::format("{} (pid {})", process.name, pid));
         }
     }
     return names;

@@ -1,5 +1,7 @@
 #include "base/holder.hpp"
 
+#include <fmt/core.h>
+
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
@@ -28,11 +30,11 @@ namespace {
 using Matches = std::function<bool(const struct statx&)>;
 
 bool has_open(pid_t pid, const Matches& matches, int except_fd) {
-    const std::string fds = "/proc/" + std::to_string(pid) + "/fd";
+    const std::string fds = fmt::format("/proc/{}/fd", pid);
     for (const int fd : numbers_in(fds)) {
         if (fd == except_fd) continue;
         struct statx info {};
-        const std::string entry = fds + "/" + std::to_string(fd);
+        const std::string entry = fmt::format("{}/{}", fds, fd);
         // Request only attributes that the kernel has in memory: the process may have files open on a file server that does not
         // answer.
         const unsigned wanted = STATX_TYPE | STATX_INO;
@@ -120,11 +122,11 @@ ino_t listening_inode(const sockaddr& address) {
 
 std::string describe_process(pid_t pid) {
     std::string command;
-    std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
+    std::ifstream comm(fmt::format("/proc/{}/comm", pid));
     std::getline(comm, command);
-    std::string text = "pid " + std::to_string(pid);
+    std::string text = fmt::format("pid {}", pid);
     // A program's name may be any 15 bytes, and the kernel truncates longer names anywhere.
-    if (!command.empty()) text += " (" + base::printable_text(command) + ")";
+    if (!command.empty()) text += fmt::format(" ({})", base::printable_text(command));
     return text;
 }
 

@@ -1,5 +1,7 @@
 #include "base/units.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -36,7 +38,7 @@ Error not_a(const char* what, std::string_view text, const char* grammar) {
     return {Failure::invalid_argument,
             0,
             {},
-            "'" + std::string(text) + "' is not a " + what + "; write a whole number with " + grammar};
+            fmt::format("'{}' is not a {}; write a whole number with {}", text, what, grammar)};
 }
 
 }  // namespace

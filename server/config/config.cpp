@@ -1,5 +1,7 @@
 #include "config/config.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -31,7 +33,7 @@ std::vector<Listen> read_listen(Table& server) {
         if (!address) {
             server.problem(entry.at, "'listen' in [server]: " + address.error().message);
         } else if (!seen.insert(entry.value).second) {
-            server.problem(entry.at, "'listen' in [server] has '" + entry.value + "' twice");
+            server.problem(entry.at, fmt::format("'listen' in [server] has '{}' twice", entry.value));
         } else {
             list.push_back({std::move(entry.value), std::move(*address), entry.at});
         }
@@ -61,7 +63,7 @@ void read_file_name(Table& tls, std::string_view key, std::string& file) {
     const auto text = tls.string(key);
     if (!text) return;
     if (!text->value.starts_with('/') || text->value.size() > path_bytes_max) {
-        tls.problem(text->at, "'" + std::string(key) + "' in [server.tls] must be the absolute path of a PEM file");
+        tls.problem(text->at, fmt::format("'{}' in [server.tls] must be the absolute path of a PEM file", key));
         return;
     }
     file = text->value;
@@ -75,7 +77,7 @@ void read_tls(Table& server, Problems& problems, Config& config) {
     read_file_name(tls, "key", config.tls_key_file);
     read_file_name(tls, "client_ca", config.tls_client_ca_file);
     for (const std::string_view key : {"certificate", "key"}) {
-        if (!source->contains(key)) tls.problem(tls.at(), "[server.tls] needs '" + std::string(key) + "'");
+        if (!source->contains(key)) tls.problem(tls.at(), fmt::format("[server.tls] needs '{}'", key));
     }
     tls.finish();
 }
@@ -85,9 +87,9 @@ void check_exposure(Table& server, const std::vector<Listen>& listen, const Conf
     for (const Listen& entry : listen) {
         if (entry.address.local) continue;
         server.problem(entry.at,
-                       "'" + entry.text +
-                           "' can be reached from other machines without TLS: give 'certificate' and 'key' in "
-                           "[server.tls], or set allow_insecure_remote = true in [server] if that is meant");
+                       fmt::format("'{}' can be reached from other machines without TLS: give 'certificate' and 'key' "
+                                   "in [server.tls], or set allow_insecure_remote = true in [server] if that is meant",
+                                   entry.text));
     }
 }
 
@@ -99,12 +101,12 @@ struct DurationLimit {
 void read_duration(Table& server, const char* key, const DurationLimit& limit, std::chrono::milliseconds& value) {
     const auto text = server.string(key);
     if (!text) return;
-    const std::string subject = "'" + std::string(key) + "' in [server]";
+    const std::string subject = fmt::format("'{}' in [server]", key);
     const auto duration = base::parse_duration(text->value);
     if (!duration) {
-        server.problem(text->at, subject + ": " + duration.error().message);
+        server.problem(text->at, fmt::format("{}: {}", subject, duration.error().message));
     } else if (*duration > limit.most) {
-        server.problem(text->at, subject + " must be at most " + limit.text);
+        server.problem(text->at, fmt::format("{} must be at most {}", subject, limit.text));
     } else {
         value = *duration;
     }
@@ -167,7 +169,7 @@ void check_line_lengths(std::string_view text, Problems& problems) {
         const std::size_t end = std::min(text.find('\n'), text.size());
         if (end > line_bytes_max) {
             problems.add({line, static_cast<toml::source_index>(line_bytes_max + 1)},
-                         "this line has more than " + std::to_string(line_bytes_max) + " bytes");
+                         fmt::format("this line has more than {} bytes", line_bytes_max));
         }
         text.remove_prefix(std::min(end + 1, text.size()));
         ++line;
@@ -177,9 +179,8 @@ void check_line_lengths(std::string_view text, Problems& problems) {
 }  // namespace
 
 std::string to_string(const Problem& problem) {
-    if (problem.line == 0) return problem.file + ": " + problem.message;
-    return problem.file + ":" + std::to_string(problem.line) + ":" + std::to_string(problem.column) + ": " +
-           problem.message;
+    if (problem.line == 0) return fmt::format("{}: {}", problem.file, problem.message);
+    return fmt::format("{}:{}:{}: {}", problem.file, problem.line, problem.column, problem.message);
 }
 
 ParseResult parse(std::string_view text, std::string_view file) {

@@ -1,5 +1,7 @@
 #include "config/ports.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -35,14 +37,14 @@ void read_name(Table& table, PortEntry& entry, Taken& taken) {
     const auto name = table.string("name");
     if (!name) return;
     if (!is_name(name->value)) {
-        table.problem(name->at, "'name' in [[port]] must be 1 to " + std::to_string(name_bytes_max) +
-                                    " of A-Z, a-z, 0-9, '.', '_' and '-'");
+        table.problem(name->at, fmt::format("'name' in [[port]] must be 1 to {} of A-Z, a-z, 0-9, '.', '_' and '-'",
+                                            name_bytes_max));
         return;
     }
     const auto [first, added] = taken.names.emplace(name->value, name->at.line);
     if (!added) {
-        table.problem(name->at, "port '" + name->value + "' is there already, in line " +
-                                    std::to_string(first->second) + "; give this one another name");
+        table.problem(name->at, fmt::format("port '{}' is there already, in line {}; give this one another name",
+                                            name->value, first->second));
         return;
     }
     entry.name = name->value;
@@ -55,12 +57,14 @@ void read_device(Table& table, PortEntry& entry, Taken& taken) {
     if (is_simulated(path) ? path.size() == 4 : !path.starts_with('/')) {
         table.problem(
             device->at,
-            "'device' in [[port]] must be an absolute path or a simulator such as \"sim:echo\", not '" + path + "'");
+            fmt::format("'device' in [[port]] must be an absolute path or a simulator such as \"sim:echo\", not '{}'",
+                        path));
         return;
     }
     if (path.size() > path_bytes_max || has_control_characters(path)) {
-        table.problem(device->at, "'device' in [[port]] must be at most " + std::to_string(path_bytes_max) +
-                                      " bytes without control characters");
+        table.problem(
+            device->at,
+            fmt::format("'device' in [[port]] must be at most {} bytes without control characters", path_bytes_max));
         return;
     }
     entry.device = path;
@@ -72,9 +76,10 @@ void read_device(Table& table, PortEntry& entry, Taken& taken) {
     const std::string normal = std::filesystem::path(path).lexically_normal().string();
     const auto [first, added] = taken.devices.emplace(normal, std::pair{entry.name, device->at.line});
     if (!added) {
-        table.problem(device->at, "device '" + path + "' is used already by port '" + first->second.first +
-                                      "' in line " + std::to_string(first->second.second) +
-                                      "; a device can be held by one port only");
+        table.problem(
+            device->at,
+            fmt::format("device '{}' is used already by port '{}' in line {}; a device can be held by one port only",
+                        path, first->second.first, first->second.second));
     }
 }
 
@@ -103,8 +108,8 @@ void read_description(Table& table, PortEntry& entry) {
     const auto text = table.string("description");
     if (!text) return;
     if (text->value.size() > description_bytes_max || has_control_characters(text->value)) {
-        table.problem(text->at, "'description' in [[port]] must be one line of at most " +
-                                    std::to_string(description_bytes_max) + " bytes");
+        table.problem(text->at, fmt::format("'description' in [[port]] must be one line of at most {} bytes",
+                                            description_bytes_max));
         return;
     }
     entry.description = text->value;
@@ -114,7 +119,7 @@ PortEntry read_port(const toml::table& source, Problems& problems, Taken& taken)
     Table table(source, "[[port]]", problems);
     PortEntry entry;
     for (const std::string_view key : {"name", "device"}) {
-        if (!source.contains(key)) table.problem(table.at(), "[[port]] needs '" + std::string(key) + "'");
+        if (!source.contains(key)) table.problem(table.at(), fmt::format("[[port]] needs '{}'", key));
     }
     read_name(table, entry, taken);
     read_description(table, entry);
@@ -140,7 +145,7 @@ std::vector<PortEntry> read_ports(Table& root, Problems& problems) {
     root.tables("port", [&](const toml::table& table) {
         ports.push_back(read_port(table, problems, taken));
         if (ports.size() == ports_max + 1) {
-            problems.add(table.source().begin, "there are more than " + std::to_string(ports_max) + " ports");
+            problems.add(table.source().begin, fmt::format("there are more than {} ports", ports_max));
         }
     });
     return ports;

@@ -1,5 +1,7 @@
 #include "config/table.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <tuple>
 #include <utility>
@@ -33,9 +35,7 @@ std::string_view type_name(const toml::node& node) {
     }
 }
 
-std::string range_text(std::int64_t min, std::int64_t max) {
-    return "from " + std::to_string(min) + " to " + std::to_string(max);
-}
+std::string range_text(std::int64_t min, std::int64_t max) { return fmt::format("from {} to {}", min, max); }
 
 }  // namespace
 
@@ -52,8 +52,7 @@ std::vector<Problem> Problems::take() {
         const std::size_t more = problems_.size() - problems_max;
         problems_.resize(problems_max);
         const Problem& last = problems_.back();
-        problems_.push_back(
-            {file_, last.line, last.column, "and " + std::to_string(more) + " more problems after this one"});
+        problems_.push_back({file_, last.line, last.column, fmt::format("and {} more problems after this one", more)});
     }
     return std::exchange(problems_, {});
 }
@@ -87,7 +86,7 @@ std::optional<Located<std::int64_t>> Table::integer(std::string_view key, std::i
     }
     if (value->get() < min || value->get() > max) {
         problem(node->source().begin,
-                name_of(key) + " must be " + range_text(min, max) + ", not " + std::to_string(value->get()));
+                fmt::format("{} must be {}, not {}", name_of(key), range_text(min, max), value->get()));
         return std::nullopt;
     }
     return Located<std::int64_t>{value->get(), node->source().begin};
@@ -103,7 +102,7 @@ std::optional<Located<std::int64_t>> Table::size(std::string_view key, std::int6
     } else if (const auto* text = node->as_string()) {
         const auto parsed = base::parse_size(text->get());
         if (!parsed) {
-            problem(at, name_of(key) + ": " + parsed.error().message);
+            problem(at, fmt::format("{}: {}", name_of(key), parsed.error().message));
             return std::nullopt;
         }
         bytes = *parsed;
@@ -112,8 +111,8 @@ std::optional<Located<std::int64_t>> Table::size(std::string_view key, std::int6
         return std::nullopt;
     }
     if (bytes < min || bytes > max) {
-        problem(at, name_of(key) + " must be from " + base::size_text(min) + " to " + base::size_text(max) + ", not " +
-                        std::to_string(bytes) + " bytes");
+        problem(at, fmt::format("{} must be from {} to {}, not {} bytes", name_of(key), base::size_text(min),
+                                base::size_text(max), bytes));
         return std::nullopt;
     }
     return Located<std::int64_t>{bytes, at};
@@ -122,9 +121,9 @@ std::optional<Located<std::int64_t>> Table::size(std::string_view key, std::int6
 std::optional<Located<std::string>> Table::word(std::string_view key, const std::vector<std::string_view>& words) {
     auto text = string(key);
     if (!text || std::find(words.begin(), words.end(), text->value) != words.end()) return text;
-    std::string message = name_of(key) + " must be " + one_of(words) + ", not '" + text->value + "'";
+    std::string message = fmt::format("{} must be {}, not '{}'", name_of(key), one_of(words), text->value);
     const std::string_view meant = base::closest(text->value, words);
-    if (!meant.empty()) message += "; did you mean '" + std::string(meant) + "'?";
+    if (!meant.empty()) message += fmt::format("; did you mean '{}'?", meant);
     problem(text->at, std::move(message));
     return std::nullopt;
 }
@@ -139,8 +138,8 @@ std::vector<Located<std::string>> Table::strings(std::string_view key, std::size
         return {};
     }
     if (array->size() > count_max) {
-        problem(node->source().begin, name_of(key) + " may have " + std::to_string(count_max) + " entries, not " +
-                                          std::to_string(array->size()));
+        problem(node->source().begin,
+                fmt::format("{} may have {} entries, not {}", name_of(key), count_max, array->size()));
         return {};
     }
     std::vector<Located<std::string>> values;
@@ -167,7 +166,7 @@ void Table::tables(std::string_view key, const std::function<void(const toml::ta
     if (node->is_table()) {
         const std::string name(key);
         problem(node->source().begin,
-                "there may be several of " + name + ": write [[" + name + "]], not [" + name + "]");
+                fmt::format("there may be several of {}: write [[{}]], not [{}]", name, name, name));
         return;
     }
     const auto* array = node->as_array();
@@ -186,7 +185,7 @@ void Table::finish() {
         if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
         const std::string_view meant = base::closest(key.str(), known_);
         std::string message = "unknown key " + name_of(key.str());
-        message += meant.empty() ? "; known are " + one_of(known_) : "; did you mean '" + std::string(meant) + "'?";
+        message += meant.empty() ? "; known are " + one_of(known_) : fmt::format("; did you mean '{}'?", meant);
         problem(key.source().begin, std::move(message));
     }
 }
@@ -197,12 +196,11 @@ const toml::node* Table::find(std::string_view key) {
 }
 
 void Table::wrong_type(std::string_view key, const toml::node& node, std::string_view wanted) {
-    problem(node.source().begin,
-            name_of(key) + " must be " + std::string(wanted) + ", not " + std::string(type_name(node)));
+    problem(node.source().begin, fmt::format("{} must be {}, not {}", name_of(key), wanted, type_name(node)));
 }
 
 std::string Table::name_of(std::string_view key) const {
-    return "'" + std::string(key) + "' " + (heading_.empty() ? "at the top level" : "in " + heading_);
+    return fmt::format("'{}' {}", key, heading_.empty() ? "at the top level" : "in " + heading_);
 }
 
 }  // namespace vserd::config

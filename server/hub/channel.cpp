@@ -1,5 +1,7 @@
 #include "hub/channel.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -113,7 +115,7 @@ void Channel::stop(std::function<void()> done) {
     for (Writer& writer : writers_) writer.channel_ = nullptr;
     writers_.clear();
     exclusive_ = nullptr;
-    fail_pending_writes({Failure::unavailable, 0, "", "port \"" + name() + "\" is closing"}, true);
+    fail_pending_writes({Failure::unavailable, 0, "", fmt::format("port \"{}\" is closing", name())}, true);
     busy_readers_.splice(busy_readers_.end(), waiting_readers_);
     while (!busy_readers_.empty()) {
         Reader& reader = busy_readers_.front();
@@ -144,11 +146,10 @@ void Channel::refuse_writes() {
 }
 
 Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& sink) {
-    if (stopped_) return Error{Failure::unavailable, 0, "", "port \"" + name() + "\" is closing"};
+    if (stopped_) return Error{Failure::unavailable, 0, "", fmt::format("port \"{}\" is closing", name())};
     if (readers_count_ >= limits_.readers_max) {
         return Error{Failure::exhausted, 0, "readers_max",
-                     "port \"" + name() + "\" has " + std::to_string(readers_count_) +
-                         " readers, the most it takes; close some"};
+                     fmt::format("port \"{}\" has {} readers, the most it takes; close some", name(), readers_count_)};
     }
     const log::Moment now = log::Moment::now();
     log_.note_clock(now);
@@ -158,8 +159,8 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
     } else if (const auto* offset = std::get_if<StartOffset>(&start)) {
         if (offset->offset > log_.next_offset()) {
             return Error{Failure::out_of_range, 0, "from.offset",
-                         "offset " + std::to_string(offset->offset) + " of port \"" + name() +
-                             "\" has not been reached: its head is at " + std::to_string(log_.next_offset())};
+                         fmt::format("offset {} of port \"{}\" has not been reached: its head is at {}", offset->offset,
+                                     name(), log_.next_offset())};
         }
         cursor = log_.at_offset(offset->offset);
     } else if (const auto* tail = std::get_if<StartTail>(&start)) {
@@ -176,8 +177,8 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
 Result<void> Channel::check_access(const Writer* writer) const {
     if (exclusive_ == nullptr || exclusive_ == writer) return {};
     return Error{Failure::refused, 0, exclusive_->client_,
-                 "port \"" + name() + "\" is held exclusively by \"" + exclusive_->client_ +
-                     "\"; wait until that client detaches, or read only"};
+                 fmt::format("port \"{}\" is held exclusively by \"{}\"; wait until that client detaches, or read only",
+                             name(), exclusive_->client_)};
 }
 
 void Channel::submit(const Writer& writer, PendingWrite& write) {
@@ -187,8 +188,9 @@ void Channel::submit(const Writer& writer, PendingWrite& write) {
     }
     if (const auto access = check_access(&writer); !access) return refuse(write, access.error());
     if (!write.wait_while_offline && port_.state() == port::PortState::offline) {
-        return write.done(Error{Failure::unavailable, 0, "",
-                                "the device of port \"" + name() + "\" is disconnected: " + port_.offline_reason()});
+        return write.done(
+            Error{Failure::unavailable, 0, "",
+                  fmt::format("the device of port \"{}\" is disconnected: {}", name(), port_.offline_reason())});
     }
     if (pending_writes_.empty()) write.taken += port_.transmit(write.bytes.subspan(write.taken));
     if (write.taken == write.bytes.size()) return write.done({});
@@ -206,12 +208,14 @@ Result<void> Channel::check_room(const PendingWrite& write) const {
     }
     if (writes >= limits_.pending_writes_max) {
         return Error{Failure::exhausted, 0, "pending_writes_max",
-                     "too many writers wait on port \"" + name() + "\"; try again later"};
+                     fmt::format("too many writers wait on port \"{}\"; try again later", name())};
     }
     if (!write.wait_while_offline && bytes > 0 && bytes + write.bytes.size() > waiting_write_bytes_max) {
-        return Error{Failure::exhausted, 0, "waiting_write_bytes_max",
-                     "calls of Write with " + std::to_string(waiting_write_bytes_max) +
-                         " bytes wait for the queue of port \"" + name() + "\", the most that may; try again later"};
+        return Error{
+            Failure::exhausted, 0, "waiting_write_bytes_max",
+            fmt::format(
+                "calls of Write with {} bytes wait for the queue of port \"{}\", the most that may; try again later",
+                waiting_write_bytes_max, name())};
     }
     return {};
 }
@@ -310,9 +314,9 @@ bool Channel::keeps_descriptor() const {
 
 void Channel::on_transmit_change() {
     if (port_.state() == port::PortState::offline) {
-        fail_pending_writes(
-            {Failure::unavailable, 0, "", "the device of port \"" + name() + "\" went away: " + port_.offline_reason()},
-            false);
+        fail_pending_writes({Failure::unavailable, 0, "",
+                             fmt::format("the device of port \"{}\" went away: {}", name(), port_.offline_reason())},
+                            false);
     }
     pump_writes();
 }

@@ -1,5 +1,7 @@
 #include "hub/hub.hpp"
 
+#include <fmt/core.h>
+
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -163,7 +165,7 @@ std::string Hub::device_key(const Channel& channel) {
     const std::string& device = channel.port().config().device;
     struct stat node {};
     if (::stat(device.c_str(), &node) != 0 || !S_ISCHR(node.st_mode)) return device;
-    return std::to_string(major(node.st_rdev)) + ":" + std::to_string(minor(node.st_rdev));
+    return fmt::format("{}:{}", major(node.st_rdev), minor(node.st_rdev));
 }
 
 void Hub::start(Channel& channel) {
@@ -251,8 +253,8 @@ Result<Channel*> Hub::require(std::string_view name) {
     if (Channel* channel = find(name)) return channel;
 
     const std::string_view asked = name.substr(0, unknown_name_bytes_max);
-    std::string message = "no port \"" + std::string(asked) + "\"";
-    if (const auto* closest = closest_name(asked)) message += "; did you mean \"" + *closest + "\"?";
+    std::string message = fmt::format("no port \"{}\"", asked);
+    if (const auto* closest = closest_name(asked)) message += fmt::format("; did you mean \"{}\"?", *closest);
     if (channels_.empty()) {
         message += "; no port is configured";
     } else if (channels_.size() <= names_listed_max) {
@@ -284,9 +286,10 @@ const std::string* Hub::closest_name(std::string_view name) const {
 
 Result<StreamSlot> Hub::open_stream() {
     if (streams_ >= session_limits_.streams_max) {
-        return Error{Failure::exhausted, 0, "streams_max",
-                     "the server has " + std::to_string(streams_) +
-                         " byte streams open, the most it takes ([server] streams_max); close some"};
+        return Error{
+            Failure::exhausted, 0, "streams_max",
+            fmt::format("the server has {} byte streams open, the most it takes ([server] streams_max); close some",
+                        streams_)};
     }
     ++streams_;
     return StreamSlot(&streams_);

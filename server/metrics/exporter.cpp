@@ -1,5 +1,7 @@
 #include "metrics/exporter.hpp"
 
+#include <fmt/core.h>
+
 #include <prometheus/text_serializer.h>
 
 #include <charconv>
@@ -47,7 +49,7 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::string& address, So
     auto sockets = net::ListenSocket::open(address, "metrics");
     if (!sockets) return sockets.error();
     const std::string host = address.substr(0, address.rfind(':'));
-    const std::string url = "http://" + host + ":" + std::to_string(port_of(sockets->front().address())) + "/metrics";
+    const std::string url = fmt::format("http://{}:{}/metrics", host, port_of(sockets->front().address()));
     return std::unique_ptr<Exporter>(
         new Exporter(std::make_unique<Impl>(url, std::move(*sockets), std::move(sources))));
 }

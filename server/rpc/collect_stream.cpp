@@ -1,5 +1,7 @@
 #include "rpc/collect_stream.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "hub/delivery_histogram.hpp"
@@ -51,7 +53,7 @@ Result<void> CollectStream::add_sources() {
         const bool twice = std::any_of(sources_.begin(), sources_.end(),
                                        [&](const Source& source) { return source.port() == wanted.port(); });
         failed_port_ = wanted.port();
-        if (twice) return invalid_field("sources.port", "port \"" + wanted.port() + "\" is in sources twice");
+        if (twice) return invalid_field("sources.port", fmt::format("port \"{}\" is in sources twice", wanted.port()));
         if (auto added = add_source(wanted.port(), wanted.from(), "sources.from"); !added) return added;
     }
     return {};

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <span>
@@ -57,8 +59,8 @@ private:
     void expire() {
         take_back();
         done(Error{Failure::timed_out, 0, "",
-                   "the queue of port \"" + name_ + "\" took " + std::to_string(write_.taken) + " of " +
-                       std::to_string(write_.bytes.size()) + " bytes before the deadline"});
+                   fmt::format("the queue of port \"{}\" took {} of {} bytes before the deadline", name_, write_.taken,
+                               write_.bytes.size())});
     }
 
     void take_back() {

@@ -1,5 +1,7 @@
 #include "rpc/convert.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -20,8 +22,7 @@ template <class Ours>
 Result<std::optional<Ours>> enumerated(int number, int count, const char* field) {
     if (number == 0) return std::optional<Ours>{};
     if (number < 0 || number > count) {
-        return invalid_field(field,
-                             std::string(field) + " is " + std::to_string(number) + ", which is none of its values");
+        return invalid_field(field, fmt::format("{} is {}, which is none of its values", field, number));
     }
     return std::optional<Ours>{static_cast<Ours>(number - 1)};
 }
@@ -208,7 +209,7 @@ Result<hub::StartPoint> age(const google::protobuf::Duration& duration, std::str
 
 Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_view field) {
     const auto must_be_true = [&](const char* member) {
-        std::string path = std::string(field) + "." + member;
+        std::string path = fmt::format("{}.{}", field, member);
         return invalid_field(path, path + " is false; set it to true or choose another place to start");
     };
     switch (message.start_case()) {
@@ -231,7 +232,7 @@ Result<line::SettingsChange> settings_change(const v1::Format& message) {
     line::SettingsChange change;
     if (message.data_bits() > std::numeric_limits<std::uint8_t>::max()) {
         return invalid_field("format.data_bits",
-                             "format.data_bits is " + std::to_string(message.data_bits()) + "; a character has 5 to 8");
+                             fmt::format("format.data_bits is {}; a character has 5 to 8", message.data_bits()));
     }
     if (message.data_bits() != 0) change.data_bits = static_cast<std::uint8_t>(message.data_bits());
     const auto parity = enumerated<line::Parity>(message.parity(), v1::PARITY_SPACE, "format.parity");
@@ -259,8 +260,9 @@ Result<line::FlushDirection> flush_direction(v1::FlushDirection direction) {
 Result<milliseconds> break_duration(bool is_set, const google::protobuf::Duration& message) {
     if (!is_set) return break_duration_default;
     const auto out_of_limits = [] {
-        return invalid_field("duration", "duration must be within " + std::to_string(port::break_duration_min.count()) +
-                                             " ms and " + std::to_string(port::break_duration_max.count()) + " ms");
+        return invalid_field("duration",
+                             fmt::format("duration must be within {} ms and {} ms", port::break_duration_min.count(),
+                                         port::break_duration_max.count()));
     };
     // Check before multiplying: a client may send any 64-bit value.
     if (message.seconds() < 0 || message.seconds() > port::break_duration_max.count() / 1000 || message.nanos() < 0 ||
@@ -284,8 +286,8 @@ Result<bool> wants_text(v1::Encoding encoding) {
 Result<std::string> client_name(const std::string& name, const std::string& fallback) {
     if (name.empty()) return base::printable_text(fallback);
     if (name.size() > client_name_bytes_max) {
-        return invalid_field("client", "client is " + std::to_string(name.size()) + " bytes long; the most is " +
-                                           std::to_string(client_name_bytes_max));
+        return invalid_field(
+            "client", fmt::format("client is {} bytes long; the most is {}", name.size(), client_name_bytes_max));
     }
     // Other clients' terminals show this name.
     if (base::printable_text(name) != name)

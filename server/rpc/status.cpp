@@ -1,5 +1,7 @@
 #include "rpc/status.hpp"
 
+#include <fmt/core.h>
+
 #include <string>
 
 #include "google/rpc/error_details.pb.h"
@@ -100,7 +102,7 @@ Error going_down() { return {Failure::unavailable, 0, subject_going_down, "the s
 
 Error port_removed(std::string_view port) {
     return {Failure::unavailable, 0, subject_port_removed,
-            "port \"" + std::string(port) + "\" was removed or replaced by a reload of the configuration"};
+            fmt::format("port \"{}\" was removed or replaced by a reload of the configuration", port)};
 }
 
 }  // namespace vserd::rpc

@@ -1,5 +1,7 @@
 #include "sim/sim_console.hpp"
 
+#include <fmt/core.h>
+
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -228,7 +230,7 @@ void SimConsole::execute(std::string_view command, std::string_view arguments, S
     } else if (command == "signals") {
         print_signals(now);
     } else if (command == "baud") {
-        print_line(std::to_string(state_.settings.baud) + " " + to_string(state_.settings.format));
+        print_line(fmt::format("{} {}", state_.settings.baud, to_string(state_.settings.format)));
     } else if (command == "fault") {
         fault(arguments, now);
     } else {
@@ -247,16 +249,16 @@ void SimConsole::print_uptime(SimTime now) {
 void SimConsole::print_signals(SimTime now) {
     const line::Signals lines_now = modem_lines(now);
     const auto level = [](bool on) { return on ? "on" : "off"; };
-    print_line(std::string("from you: DTR=") + level(lines_now.dtr) + " RTS=" + level(lines_now.rts) +
-               "; to you: CTS=" + level(lines_now.cts) + " DSR=" + level(lines_now.dsr) +
-               " DCD=" + level(lines_now.dcd) + " RI=" + level(lines_now.ri));
+    print_line(fmt::format("from you: DTR={} RTS={}; to you: CTS={} DSR={} DCD={} RI={}", level(lines_now.dtr),
+                           level(lines_now.rts), level(lines_now.cts), level(lines_now.dsr), level(lines_now.dcd),
+                           level(lines_now.ri)));
 }
 
 void SimConsole::start_flood(std::string_view arguments, SimTime now) {
     std::uint64_t kib = 0;
     const auto [end, error] = std::from_chars(arguments.data(), arguments.data() + arguments.size(), kib);
     if (error != std::errc{} || end != arguments.data() + arguments.size() || kib == 0 || kib > flood_kib_max) {
-        print_line("flood: give the KiB to print, 1 to " + std::to_string(flood_kib_max));
+        print_line(fmt::format("flood: give the KiB to print, 1 to {}", flood_kib_max));
         return;
     }
     job_ = Job{};

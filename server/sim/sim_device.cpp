@@ -1,5 +1,7 @@
 #include "sim/sim_device.hpp"
 
+#include <fmt/core.h>
+
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -31,7 +33,7 @@ Error unplugged(SimTime now, SimTime until) {
     std::string message = "the simulated device is unplugged";
     const auto left = std::chrono::duration_cast<milliseconds>(until - now);
     if (left > milliseconds(0) && left <= std::chrono::hours(1)) {
-        message += " and back in " + std::to_string(left.count()) + " ms";
+        message += fmt::format(" and back in {} ms", left.count());
     }
     return Error{Failure::io, ENODEV, "device", std::move(message)};
 }
@@ -55,7 +57,7 @@ Result<base::Fd> SimDevice::connect(const line::Settings& settings) {
     const std::scoped_lock lock(mutex_);
     const auto now = std::chrono::steady_clock::now();
     if (device_end_)
-        return Error{Failure::io, EBUSY, "device", "the simulated device '" + spec_.id + "' is already open"};
+        return Error{Failure::io, EBUSY, "device", fmt::format("the simulated device '{}' is already open", spec_.id)};
     if (away(now)) return unplugged(now, away_until_);
     if (open_fails_left_ > 0) {
         --open_fails_left_;

@@ -1,5 +1,7 @@
 #include "sim/sim_line.hpp"
 
+#include <fmt/core.h>
+
 #include "sim/sim_device.hpp"
 #include "sim/sim_spec.hpp"
 #include "sim/simulator.hpp"
@@ -15,7 +17,7 @@ Result<std::unique_ptr<line::Line>> SimLine::open(std::string_view device, const
     auto fd = (*simulated)->connect(settings);
     if (!fd) {
         auto error = fd.error();
-        error.message = std::string(device) + ": " + error.message;
+        error.message = fmt::format("{}: {}", device, error.message);
         return error;
     }
     if (const auto attached = Simulator::instance().attach(*simulated); !attached) {

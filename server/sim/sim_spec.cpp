@@ -1,5 +1,7 @@
 #include "sim/sim_spec.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -21,8 +23,7 @@ Result<Number> parse_number(std::string_view text) {
     Number number{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc{} || end != text.data() + text.size()) {
-        return invalid("'" + std::string(text) + "' is not a number from 0 to " +
-                       std::to_string(std::numeric_limits<Number>::max()));
+        return invalid(fmt::format("'{}' is not a number from 0 to {}", text, std::numeric_limits<Number>::max()));
     }
     return number;
 }
@@ -30,20 +31,20 @@ Result<Number> parse_number(std::string_view text) {
 Result<bool> parse_switch(std::string_view text) {
     if (text == "1") return true;
     if (text == "0") return false;
-    return invalid("'" + std::string(text) + "' is neither 0 nor 1");
+    return invalid(fmt::format("'{}' is neither 0 nor 1", text));
 }
 
 Result<SimHang> parse_hang(std::string_view text) {
     if (text == "open") return SimHang::open;
     if (text == "signals") return SimHang::signals;
     if (text == "close") return SimHang::close;
-    return invalid("'" + std::string(text) + "' is not a call that can hang: use open, signals or close");
+    return invalid(fmt::format("'{}' is not a call that can hang: use open, signals or close", text));
 }
 
 Result<std::string> parse_id(std::string_view text) {
     const auto good = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; };
     if (text.empty() || text.size() > id_chars_max || !std::ranges::all_of(text, good)) {
-        return invalid("'" + std::string(text) + "' is no id: 1 to 64 letters, digits, '-', '_' or '.'");
+        return invalid(fmt::format("'{}' is no id: 1 to 64 letters, digits, '-', '_' or '.'", text));
     }
     return std::string(text);
 }
@@ -72,7 +73,7 @@ Result<void> put_parameter(SimSpec& spec, std::string_view name, std::string_vie
 Result<SimModel> parse_model(std::string_view name) {
     if (name == "echo") return SimModel::echo;
     if (name == "console") return SimModel::console;
-    return invalid("'sim:" + std::string(name) + "' is not a simulated device: use sim:echo or sim:console");
+    return invalid(fmt::format("'sim:{}' is not a simulated device: use sim:echo or sim:console", name));
 }
 
 }  // namespace
@@ -90,7 +91,7 @@ Result<SimSpec> parse_sim_spec(std::string_view device) {
         const auto name = parameter.substr(0, equals);
         const auto value = equals == std::string_view::npos ? std::string_view{} : parameter.substr(equals + 1);
         const auto put = put_parameter(spec, name, value);
-        if (!put) return invalid("device parameter '" + std::string(name) + "': " + put.error().message);
+        if (!put) return invalid(fmt::format("device parameter '{}': {}", name, put.error().message));
     }
     if (spec.open_fails > 0 && spec.id.empty()) {
         return invalid("device parameter 'open_fails' needs an id, for without one each open makes a new device");
@@ -101,7 +102,7 @@ Result<SimSpec> parse_sim_spec(std::string_view device) {
 Result<std::chrono::milliseconds> parse_sim_duration(std::string_view text) {
     const auto length = base::parse_duration(text);
     if (!length) return invalid(length.error().message);
-    if (*length > std::chrono::hours(1)) return invalid("'" + std::string(text) + "' is longer than an hour");
+    if (*length > std::chrono::hours(1)) return invalid(fmt::format("'{}' is longer than an hour", text));
     return *length;
 }
 
@@ -109,7 +110,7 @@ Result<double> parse_sim_rate(std::string_view text) {
     double rate = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate, std::chars_format::fixed);
     if (error != std::errc{} || end != text.data() + text.size() || !(rate >= 0 && rate <= 1)) {
-        return invalid("'" + std::string(text) + "' is no rate: 0 to 1, such as 0.01");
+        return invalid(fmt::format("'{}' is no rate: 0 to 1, such as 0.01", text));
     }
     return rate;
 }

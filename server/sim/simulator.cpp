@@ -1,5 +1,7 @@
 #include "sim/simulator.hpp"
 
+#include <fmt/core.h>
+
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -55,13 +57,13 @@ Result<std::shared_ptr<SimDevice>> Simulator::device_for(const SimSpec& spec) {
     if (known == named_.end()) {
         if (named_.size() >= named_devices_max) {
             return Error{Failure::exhausted, 0, "named_devices_max",
-                         "there are " + std::to_string(named_devices_max) + " simulated devices with an id already"};
+                         fmt::format("there are {} simulated devices with an id already", named_devices_max)};
         }
         return named_.emplace(spec.id, std::make_shared<SimDevice>(spec, ++last_number_)).first->second;
     }
     if (known->second->spec().model != spec.model) {
         return Error{Failure::invalid_argument, 0, "device",
-                     "id '" + spec.id + "' belongs to a device of another kind"};
+                     fmt::format("id '{}' belongs to a device of another kind", spec.id)};
     }
     return known->second;
 }
