@@ -1,11 +1,9 @@
 """Every example of the client's README, run as it stands against `vserd --demo`."""
 import pathlib
 import re
-import socket
-import subprocess
 
 import pytest
-from vserd_process import BIN, PATIENCE_SECONDS
+from vserd_process import Process
 
 README = pathlib.Path(__file__).resolve().parents[2] / "clients" / "python" / "README.md"
 EXAMPLES = re.findall(r"^```python example\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -14,16 +12,9 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 @pytest.fixture(scope="module")
 def demo():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = "127.0.0.1:%d" % probe.getsockname()[1]
-    command = [BIN / "vserd", "--demo", "--listen", address, "--metrics", ""]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert "serving" in process.stdout.readline()
-    yield address
-    process.terminate()
-    assert process.wait(PATIENCE_SECONDS) == 0
-    process.stdout.close()
+    running = Process("--demo", "--listen", "127.0.0.1:0", "--metrics", "")
+    yield running.address
+    running.stop()
 
 
 def test_the_examples_of_the_readme_work(demo, capsys):

@@ -9,7 +9,7 @@
 
 #include "base/fd.hpp"
 #include "integration/rpc_client.hpp"
-#include "integration/rpc_daemon.hpp"
+#include "support/vserd_process.hpp"
 
 namespace vserd::rpc_test {
 namespace {

@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "integration/rpc_client.hpp"
-#include "integration/rpc_daemon.hpp"
+#include "support/vserd_process.hpp"
 
 namespace vserd::rpc_test {
 namespace {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "support/vserd_process.hpp"
 #include "vser/v1/admin_service.grpc.pb.h"
 #include "vser/v1/console_service.grpc.pb.h"
 #include "vser/v1/port_service.grpc.pb.h"
@@ -16,6 +17,7 @@
 namespace vserd::rpc_test {
 
 namespace v1 = ::vser::v1;
+using namespace test;  // the daemon as a process
 
 /// A client with a connection of its own.
 struct Client {

@@ -5,7 +5,7 @@
 #include <csignal>
 
 #include "integration/rpc_client.hpp"
-#include "integration/rpc_daemon.hpp"
+#include "support/vserd_process.hpp"
 #include "support/pty.hpp"
 
 namespace vserd::rpc_test {

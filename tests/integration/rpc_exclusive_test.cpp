@@ -1,6 +1,6 @@
 // What one client may do while another holds the port, and what each is told of the other.
 #include "integration/rpc_client.hpp"
-#include "integration/rpc_daemon.hpp"
+#include "support/vserd_process.hpp"
 
 namespace vserd::rpc_test {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "grpc/health/v1/health.pb.h"
 #include "integration/rpc_client.hpp"
-#include "integration/rpc_daemon.hpp"
+#include "support/vserd_process.hpp"
 #include "support/pty.hpp"
 
 namespace vserd::rpc_test {

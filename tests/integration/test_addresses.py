@@ -7,7 +7,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from vserd_process import BIN, PATIENCE_SECONDS, Daemon
+from vserd_process import BIN, PATIENCE_SECONDS, Daemon, Process
 
 import vser
 
@@ -138,10 +138,9 @@ def test_the_unix_socket_is_served_beside_tcp_where_its_directory_exists(tmp_pat
     program.chmod(0o755)
     config = tmp_path / "vserd.toml"
     config.write_text(PORT)
-    with subprocess.Popen([program, "--config", config], stdout=subprocess.PIPE, text=True) as process:
-        line = process.stdout.readline()
-        root = pathlib.Path(f"/proc/{process.pid}/root")
-        served = (root / "run/vserd/vserd.sock").is_socket()
-        process.terminate()
-    assert "127.0.0.1:50051, unix:/run/vserd/vserd.sock" in line, line
+    running = Process("--config", config, program=program)
+    root = pathlib.Path(f"/proc/{running.process.pid}/root")
+    served = (root / "run/vserd/vserd.sock").is_socket()
+    running.stop()
+    assert "127.0.0.1:50051, unix:/run/vserd/vserd.sock" in running.line, running.line
     assert served

@@ -15,7 +15,7 @@ const std::string escape = "\x1d";  // Ctrl-]
 
 class VserctlAttach : public testing::Test {
 protected:
-    Daemon daemon_;
+    SimulatedDaemon daemon_;
 };
 
 TEST_F(VserctlAttach, ConsoleAnswersAndTheEscapeLeaves) {

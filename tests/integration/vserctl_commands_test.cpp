@@ -21,12 +21,12 @@ protected:
         return vserctl(daemon_.address(), arguments, input);
     }
 
-    Daemon daemon_;
+    SimulatedDaemon daemon_;
 };
 
 /// True when every line is a JSON object by Python's opinion, and there is at least one.
 bool is_json_lines(const std::string& text) {
-    const TempFolder folder;
+    const ScratchFolder folder;
     const auto file = folder.path() / "lines";
     std::ofstream(file) << text;
     const std::string check =
@@ -170,7 +170,7 @@ TEST_F(VserctlCommands, BadUsageIsStatusTwo) {
 }
 
 TEST(Vserctl, NoServerIsStatusThree) {
-    const TempFolder folder;
+    const ScratchFolder folder;
     for (const std::vector<std::string>& arguments :
          {std::vector<std::string>{"info"}, {"attach", "echo"}, {"read", "echo", "-f"}}) {
         const auto result = vserctl("unix:" + (folder.path() / "nobody").string(), arguments);

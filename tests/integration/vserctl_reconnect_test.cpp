@@ -20,15 +20,15 @@ protected:
     std::string relayed() const { return "unix:" + relay_path(); }
     std::string relay_path() const { return folder_.path() / "relay.sock"; }
 
-    TempFolder folder_;
-    Daemon daemon_;
+    ScratchFolder folder_;
+    SimulatedDaemon daemon_;
     Relay relay_{relay_path(), daemon_.socket()};
 };
 
 /// The next item of one kind; others are passed over.
 template <class Item>
 Item next_of(client::Console& console) {
-    const auto deadline = std::chrono::steady_clock::now() + process_patience;
+    const auto deadline = std::chrono::steady_clock::now() + patience;
     while (std::chrono::steady_clock::now() < deadline) {
         auto item = console.next(std::chrono::milliseconds(200));
         if (item && std::holds_alternative<Item>(*item)) return std::get<Item>(*std::move(item));
@@ -93,7 +93,7 @@ TEST_F(Reconnect, BytesSentDuringAnOutageArriveAfterIt) {
     const auto back = next_of<client::Reconnected>(console);
     EXPECT_EQ(back.tx_bytes_lost, 0U);
     EXPECT_EQ(next_bytes(console, 15), "typed meanwhile");
-    EXPECT_TRUE(console.drain(process_patience).ok());
+    EXPECT_TRUE(console.drain(patience).ok());
 }
 
 TEST_F(Reconnect, EventsAreNotRepeated) {
@@ -175,10 +175,10 @@ TEST_F(Reconnect, ItemsMayBeTakenByACallback) {
     console.write("by callback").value();
 
     auto received = got.get_future();
-    ASSERT_EQ(received.wait_for(process_patience), std::future_status::ready);
+    ASSERT_EQ(received.wait_for(patience), std::future_status::ready);
     EXPECT_EQ(received.get(), "by callback");
     console.close();
-    EXPECT_EQ(ended.get_future().wait_for(process_patience), std::future_status::ready);
+    EXPECT_EQ(ended.get_future().wait_for(patience), std::future_status::ready);
 }
 
 TEST_F(Reconnect, ClosingDuringAnOutageIsPrompt) {

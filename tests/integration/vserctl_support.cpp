@@ -6,8 +6,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <utmp.h>
 
@@ -30,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 [[noreturn]] void fail_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
-Clock::time_point patience_from_now() { return Clock::now() + process_patience; }
+Clock::time_point patience_from_now() { return Clock::now() + patience; }
 
 std::vector<char*> to_argv(std::vector<std::string>& words) {
     std::vector<char*> argv;
@@ -104,88 +102,20 @@ std::string program(const std::string& name) {
     return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
 }
 
-TempFolder::TempFolder() {
-    std::string name = "/tmp/vserd-test-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) fail_errno("mkdtemp");
-    path_ = name;
+namespace {
+
+std::string simulated_ports(const std::string& fast_device) {
+    return port_table("console", "sim:console", "baud = 4000000") + port_table("echo", "sim:echo") +
+           port_table("fast", fast_device, "baud = 4000000") +
+           port_table("gone", "/dev/vserd-test-never-there", "baud = 9600");
 }
 
-TempFolder::~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-}
+}  // namespace
 
-Child::~Child() {
-    if (status_ >= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-}
+SimulatedDaemon::SimulatedDaemon()
+    : daemon_(simulated_ports("sim:echo?unpaced=1"), {}, {}, Daemon::Listen::unix_socket) {}
 
-void Child::signal(int number) const { ::kill(pid_, number); }
-
-int Child::wait() {
-    if (status_ >= 0) return status_;
-    const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
-    pollfd end{.fd = fd, .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&end, 1, static_cast<int>(std::chrono::milliseconds(process_patience).count()));
-    ::close(fd);
-    if (ready != 1) fail("the process did not end");
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    status_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    return status_;
-}
-
-Daemon::Daemon() {
-    configure("sim:echo?unpaced=1");
-    start();
-}
-
-void Daemon::configure(const std::string& fast_device) const {
-    std::ofstream config(folder_.path() / "vserd.toml");
-    config << "[server]\nlisten = [\"" << address() << "\"]\nmetrics = \"\"\n";
-    const auto port = [&config](const char* name, const std::string& device, int baud) {
-        config << "[[port]]\nname = \"" << name << "\"\ndevice = \"" << device << "\"\nbaud = " << baud << "\n";
-    };
-    port("console", "sim:console", 4000000);
-    port("echo", "sim:echo", 115200);
-    port("fast", fast_device, 4000000);
-    port("gone", "/dev/vserd-test-never-there", 9600);
-}
-
-void Daemon::replace_fast(const std::string& device) {
-    configure(device);
-    child_->signal(SIGHUP);
-}
-
-Daemon::~Daemon() { close_fd(output_); }
-
-void Daemon::start() {
-    close_fd(output_);
-    Pipe output;
-    const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    const auto log_path = folder_.path() / "vserd.log";
-    const int log = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    child_ = std::make_unique<Child>(
-        spawn({program("vserd"), "--config", folder_.path() / "vserd.toml"}, null, output.write_end, log));
-    ::close(null);
-    ::close(log);
-    ::close(output.write_end);
-    output_ = output.read_end;
-    std::string said;
-    const auto deadline = patience_from_now();
-    while (said.find("serving") == std::string::npos) {
-        if (!read_some(output_, said, deadline)) {
-            std::ifstream why(log_path);
-            fail("vserd did not start: " + said + std::string(std::istreambuf_iterator<char>(why), {}));
-        }
-    }
-}
-
-void Daemon::kill() {
-    child_->signal(SIGKILL);
-    child_->wait();
-}
+void SimulatedDaemon::replace_fast(const std::string& device) { daemon_.reload(simulated_ports(device)); }
 
 bool read_some(int fd, std::string& to, Clock::time_point deadline) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());

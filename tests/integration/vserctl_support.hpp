@@ -4,76 +4,34 @@
 #include <termios.h>
 
 #include <chrono>
-#include <filesystem>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "support/vserd_process.hpp"
+
 /// vserd and vserctl as the processes that people run.
 namespace vserd::test {
 
-/// What anything may take before a test fails.
-inline constexpr std::chrono::seconds process_patience{20};
+/// The path of a program in the build's bin directory.
+std::string program(const std::string& name);
 
-std::string program(const std::string& name);  // in the build's bin folder
-
-/// A folder of its own under /tmp, removed at the end.
-class TempFolder {
+/// A vserd on a Unix socket, with simulated ports: "console", "echo", "fast" (an echo without pacing), "gone" (its device does
+/// not exist).
+class SimulatedDaemon {
 public:
-    TempFolder();
-    ~TempFolder();
-    TempFolder(const TempFolder&) = delete;
-    TempFolder& operator=(const TempFolder&) = delete;
+    SimulatedDaemon();
 
-    std::filesystem::path path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
-
-/// A child process; killed and reaped at the end.
-class Child {
-public:
-    explicit Child(pid_t pid) : pid_(pid) {}
-    ~Child();
-    Child(const Child&) = delete;
-    Child& operator=(const Child&) = delete;
-
-    pid_t pid() const { return pid_; }
-    void signal(int number) const;
-    /// Waits for its end: the exit status, or 128 + the signal that ended it. Throws at the deadline.
-    int wait();
-
-private:
-    pid_t pid_;
-    int status_ = -1;
-};
-
-/// A real vserd on a Unix socket, with simulated ports: "console", "echo", "fast" (an echo without pacing), "gone"
-/// (never there).
-class Daemon {
-public:
-    Daemon();
-    ~Daemon();
-    Daemon(const Daemon&) = delete;
-    Daemon& operator=(const Daemon&) = delete;
-
-    /// Returns once it serves.
-    void start();
-    void kill();  // -9
-    /// Puts another simulated device behind "fast" and reloads.
+    void kill() { daemon_.kill(); }
+    void start() { daemon_.start(); }
+    /// Gives "fast" another simulated device and reloads.
     void replace_fast(const std::string& device);
-    std::string socket() const { return folder_.path() / "vserd.sock"; }
-    std::string address() const { return "unix:" + socket(); }
+    std::string socket() const { return daemon_.folder().path() / "vserd.sock"; }
+    const std::string& address() const { return daemon_.address(); }
 
 private:
-    void configure(const std::string& fast_device) const;
-
-    TempFolder folder_;
-    std::unique_ptr<Child> child_;
-    int output_ = -1;
+    Daemon daemon_;
 };
 
 struct Finished {

@@ -3,13 +3,12 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "integration/rpc_daemon.hpp"
 #include "integration/vserctl_support.hpp"
+#include "support/vserd_process.hpp"
 
 namespace vserd::test {
 namespace {
 
-using rpc_test::port_table;
 using testing::HasSubstr;
 
 /// A CA with a server's and a client's certificate, and a CA that nobody knows.
@@ -41,7 +40,7 @@ private:
                 ".ext -out " + name + ".crt");
     }
 
-    TempFolder folder_;
+    ScratchFolder folder_;
 };
 
 class VserctlTls : public testing::Test {
@@ -55,7 +54,7 @@ protected:
 };
 
 TEST_F(VserctlTls, TheServersCertificateIsCheckedAgainstTheGivenCa) {
-    const rpc_test::Daemon daemon(port_table("echo", "sim:echo?unpaced=1"), tls_table());
+    const Daemon daemon(port_table("echo", "sim:echo?unpaced=1"), tls_table());
 
     const auto good = vserctl(daemon.address(), {"--tls-ca", certificates.file("ca.crt"), "baud", "echo", "9600"});
     EXPECT_EQ(good.status, 0) << good.err;
@@ -69,8 +68,8 @@ TEST_F(VserctlTls, TheServersCertificateIsCheckedAgainstTheGivenCa) {
 }
 
 TEST_F(VserctlTls, AClientWithoutACertificateIsRefusedWhereOneIsAskedFor) {
-    const rpc_test::Daemon daemon(port_table("echo", "sim:echo?unpaced=1"),
-                                  tls_table("client_ca = \"" + certificates.file("ca.crt") + "\"\n"));
+    const Daemon daemon(port_table("echo", "sim:echo?unpaced=1"),
+                        tls_table("client_ca = \"" + certificates.file("ca.crt") + "\"\n"));
     const std::vector<std::string> trusting{"--tls-ca", certificates.file("ca.crt")};
 
     auto arguments = trusting;
@@ -86,7 +85,7 @@ TEST_F(VserctlTls, AClientWithoutACertificateIsRefusedWhereOneIsAskedFor) {
 }
 
 TEST_F(VserctlTls, ACertificateAndAKeyThatDoNotFitAreRefusedByCheckAndAtTheStart) {
-    const TempFolder folder;
+    const ScratchFolder folder;
     for (const auto& [certificate, key, told] : {std::tuple{"server.crt", "client.key", "does not belong"},
                                                  {"server.key", "server.key", "no certificate"},
                                                  {"server.crt", "server.crt", "no private key"},
@@ -96,9 +95,9 @@ TEST_F(VserctlTls, ACertificateAndAKeyThatDoNotFitAreRefusedByCheckAndAtTheStart
                             << certificates.file(certificate) << "\"\nkey = \"" << certificates.file(key) << "\"\n"
                             << port_table("echo", "sim:echo");
         for (const auto& arguments : {std::vector<std::string>{"check", file}, {"--config", file}}) {
-            std::vector<std::string> command{VSERD_PROGRAM};
+            std::vector<std::string> command{vserd_program()};
             command.insert(command.end(), arguments.begin(), arguments.end());
-            rpc_test::Process process(command);
+            Process process(command);
             EXPECT_EQ(process.wait(), 1) << told;
             EXPECT_THAT(process.errors(), HasSubstr(told));
         }
@@ -106,7 +105,7 @@ TEST_F(VserctlTls, ACertificateAndAKeyThatDoNotFitAreRefusedByCheckAndAtTheStart
 }
 
 TEST_F(VserctlTls, AFileThatCannotBeReadIsNamed) {
-    const rpc_test::Daemon daemon(port_table("echo", "sim:echo"), tls_table());
+    const Daemon daemon(port_table("echo", "sim:echo"), tls_table());
 
     for (const char* path : {"/no/such/ca.crt", "/etc"}) {  // a directory opens, and fails to read
         const auto result = vserctl(daemon.address(), {"--tls-ca", path, "ports"});

@@ -37,7 +37,7 @@ public:
 
     /// Waits until the text is on the screen and returns the screen.
     std::string expect(const std::string& text) const {
-        const auto deadline = std::chrono::steady_clock::now() + process_patience;
+        const auto deadline = std::chrono::steady_clock::now() + patience;
         for (;;) {
             auto now = screen();
             if (now.find(text) != std::string::npos || std::chrono::steady_clock::now() > deadline) return now;
@@ -46,12 +46,12 @@ public:
     }
 
 private:
-    TempFolder folder_;
+    ScratchFolder folder_;
 };
 
 TEST(VserctlInTmux, IsAConsoleAndLeavesTheShellAsItWas) {
     if (output_of("tmux -V").find("tmux ") != 0) GTEST_SKIP() << "tmux is not installed";
-    Daemon daemon;
+    SimulatedDaemon daemon;
     const Tmux tmux;
     ASSERT_THAT(tmux.expect("ready$"), HasSubstr("ready$"));
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "integration/rpc_daemon.hpp"
+#include "support/vserd_process.hpp"
 #include "soak/pty_device.hpp"
 #include "soak/steady_readers.hpp"
 #include "soak/visitor.hpp"

@@ -5,7 +5,7 @@
 #include <array>
 #include <set>
 
-#include "integration/rpc_daemon.hpp"
+#include "support/vserd_process.hpp"
 #include "soak/stream_check.hpp"
 
 namespace vserd::soak {

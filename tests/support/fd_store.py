@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from vserd_process import PATIENCE_SECONDS, SERVING, Daemon
+from vserd_process import PATIENCE_SECONDS, Daemon
 
 FIRST_FD = 3  # as sd_listen_fds(3) says
 HIGH_FD = 1000  # out of the way of those
@@ -104,15 +104,12 @@ class KeptDaemon(Daemon):
         environment = dict(os.environ, NOTIFY_SOCKET=self.store.path, LISTEN_FDS=str(len(kept)),
                            LISTEN_FDNAMES=":".join(name for name, _ in kept))
         with open(self.errors_file, "ab") as errors:
-            self.process = subprocess.Popen(
-                ["/bin/bash", "-c", moves + 'LISTEN_PID=$$ exec "$@"', "bash", self._program, "--config", self.config],
+            process = subprocess.Popen(
+                ["/bin/bash", "-c", moves + 'LISTEN_PID=$$ exec "$@"', "bash", *self._command],
                 stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, pass_fds=high)
         for fd in high:
             os.close(fd)
-        line = self.process.stdout.readline()
-        match = SERVING.search(line)
-        assert match, f"vserd did not start: {line!r} {self.errors()}"
-        self.address, self.metrics = match["address"], match["metrics"]
+        self._wait_serving(process, why=self.errors)
         self._starts += 1
         self.store.wait_ready(self._starts)
         return self.address

@@ -6,11 +6,9 @@
 #include <string_view>
 
 #include "io/pty.hpp"
+#include "support/patience.hpp"
 
 namespace vserd::test {
-
-/// What a test waits for at most before it fails: far more than anything takes, also under a sanitizer.
-inline constexpr std::chrono::seconds patience{20};
 
 /// As io::open_pty(), but a failure is an exception and so fails the test.
 io::Pty open_pty();

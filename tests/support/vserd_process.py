@@ -1,4 +1,4 @@
-"""The real vserd as a process, for tests in Python: on free ports, with a configuration of its own."""
+"""The real vserd as a child process, for tests in Python. support/vserd_process.hpp is the same for tests in C++."""
 import os
 import pathlib
 import re
@@ -10,30 +10,22 @@ PATIENCE_SECONDS = 30
 SERVING = re.compile(r"serving \d+ ports on (?P<address>[^,;]+)(?:, [^;]+)?(?:; metrics http://(?P<metrics>[^/]+))?")
 
 
-class Daemon:
-    """One vserd. `ports` are its [[port]] tables; `server` and `history` are more lines of the file. Further words go to Popen."""
+class Process:
+    """A vserd with these arguments. Returns when it serves. Further keywords go to Popen."""
 
-    def __init__(self, folder, ports, server="", history="", listen="127.0.0.1:0", metrics="", program=BIN / "vserd",
-                 **popen):
-        self._program, self._popen = program, popen
-        self.config = folder / "vserd.toml"
-        self.write(ports, f'listen = ["{listen}"]\nmetrics = "{metrics}"\ndrain_limit = "200ms"\n{server}', history)
+    def __init__(self, *arguments, program=BIN / "vserd", **popen):
+        self._command, self._popen = [program, *arguments], popen
         self.start()
 
-    def write(self, ports, server, history=""):
-        self._server, self._history = server, history
-        self.config.write_text("\n".join(["[server]", server, history, ports]))
-
-    def rewrite(self, ports):
-        """Other ports, for a reload."""
-        self.write(ports, self._server, self._history)
-
     def start(self):
-        """Returns the address; `metrics` is that of the metrics, or None."""
-        self.process = subprocess.Popen([self._program, "--config", self.config], stdout=subprocess.PIPE, text=True, **self._popen)
-        line = self.process.stdout.readline()  # a daemon that does not start ends, and this with it
-        match = SERVING.search(line)
-        assert match, f"vserd did not start: {line!r}"
+        """Starts it (again) and returns its address. `metrics` is the address of the metrics, or None."""
+        return self._wait_serving(subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, **self._popen))
+
+    def _wait_serving(self, process, why=lambda: ""):
+        self.process = process
+        self.line = process.stdout.readline()  # a daemon that does not start exits, which ends this
+        match = SERVING.search(self.line)
+        assert match, f"vserd did not start: {self.line!r} {why()}"
         self.address, self.metrics = match["address"], match["metrics"]
         return self.address
 
@@ -42,3 +34,20 @@ class Daemon:
         status = self.process.wait(PATIENCE_SECONDS)
         self.process.stdout.close()
         assert status == (0 if how == signal.SIGTERM else -how)
+
+
+class Daemon(Process):
+    """A vserd with a configuration file. `ports`: its [[port]] tables; `server`, `history`: more lines. The rest is as for Process."""
+
+    def __init__(self, folder, ports, server="", history="", listen="127.0.0.1:0", metrics="", **process):
+        self.config = folder / "vserd.toml"
+        self.write(ports, f'listen = ["{listen}"]\nmetrics = "{metrics}"\ndrain_limit = "200ms"\n{server}', history)
+        super().__init__("--config", self.config, **process)
+
+    def write(self, ports, server, history=""):
+        self._server, self._history = server, history
+        self.config.write_text("\n".join(["[server]", server, history, ports]))
+
+    def rewrite(self, ports):
+        """Writes other ports, for a reload."""
+        self.write(ports, self._server, self._history)
