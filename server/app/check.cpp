@@ -62,7 +62,7 @@ int check(const std::string& file, const config::Config& config) {
     if (config.ports.empty()) {
         std::fprintf(stderr, "%s: warning: there is no [[port]]; a reload rejects such a file\n", file.c_str());
     }
-    std::printf("%s: right, with %zu ports\n", file.c_str(), config.ports.size());
+    std::printf("%s: OK (%zu ports)\n", file.c_str(), config.ports.size());
     return 0;
 }
 

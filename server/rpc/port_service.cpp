@@ -7,7 +7,7 @@
 namespace vserd::rpc {
 namespace {
 
-/// A call that asks for what is in force, which another program may have changed just now.
+/// A call that reads the settings in force. Reads them from the device, because another program may have changed them.
 UnaryCall::PortWork look_first(UnaryCall::PortWork work) {
     return [work = std::move(work)](UnaryCall& call, hub::PortHandle& port) {
         port.look([work, &call, &port, name = port->name()] {
@@ -16,7 +16,7 @@ UnaryCall::PortWork look_first(UnaryCall::PortWork work) {
     };
 }
 
-/// Starts a change of settings, and passes what is in force after it to `answer`.
+/// Starts a change of settings, and passes the settings in force afterwards to `answer`.
 template <class Answer>
 void change_settings(UnaryCall& call, hub::PortHandle& port, const line::SettingsChange& change,
                      const port::Deadline& deadline, Answer answer) {
@@ -46,7 +46,7 @@ grpc::ServerUnaryReactor* PortService::ListPorts(Context* context, const v1::Lis
         const Environment& environment = call.environment();
         call.session().for_each_port(
             [response](const hub::Channel& channel) { to_proto(channel, *response->add_ports()); });
-        // Until the client has taken it: the message, its encoded form and what gRPC makes of it.
+        // Counted until the client has received it: the message, its encoded form, and gRPC's copy.
         if (!call.hold_bytes(response->SpaceUsedLong() + 2 * response->ByteSizeLong())) {
             response->Clear();
             return call.fail(environment.admission.memory_refusal());

@@ -327,7 +327,7 @@ TEST_P(PortTest, WiresBreakAndFlushWorkOnADeviceThatHasThem) {
 }
 
 TEST_P(PortTest, WhatADeviceLacksIsToldByTheCapabilitysName) {
-    auto& channel = online_port();  // a pty has no modem wires
+    auto& channel = online_port();  // a pty has no modem lines
 
     const auto refused = reply_of<line::Signals>(
         [&](auto reply) { channel.port().set_signals({.dtr = true, .rts = std::nullopt}, reply); });

@@ -87,7 +87,7 @@ def test_installed_in_a_clean_root_everything_works_together(packages, root):
 
     assert re.search(r"^vserd:", root.path("/etc/passwd").read_text(), re.MULTILINE)
     assert re.search(r"^dialout:.*vserd", root.path("/etc/group").read_text(), re.MULTILINE)
-    assert "right, with" in root.run("vserd", "check", CONFIGURATION)
+    assert ": OK (" in root.run("vserd", "check", CONFIGURATION)
     assert os.path.lexists(root.path(WANTED))
     script = """
         mkdir -p /run/vserd && chown vserd /run/vserd
