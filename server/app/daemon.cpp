@@ -299,11 +299,11 @@ void Daemon::Impl::announce(const rpc::ServerInfo& info) {
 void Daemon::Impl::take_signal(int signal) {
     if (signal == SIGHUP) return reload_->start();
     if (stopping_) {
-        spdlog::warn("second signal: leaving at once");
+        spdlog::warn("second signal: exiting immediately");
         drain_journal(last_words_limit);
         ::_exit(1);
     }
-    spdlog::info("{}: writing what was accepted, then leaving", signal == SIGINT ? "SIGINT" : "SIGTERM");
+    spdlog::info("{}: writing the accepted bytes, then exiting", signal == SIGINT ? "SIGINT" : "SIGTERM");
     stop(0);
 }
 
@@ -368,7 +368,7 @@ void Daemon::Impl::end_if_it_hangs() {
     hang_timer_->expires_after(options_.config.drain_limit + goodbye_limit + hang_limit);
     hang_timer_->async_wait([](const boost::system::error_code& error) {
         if (error) return;
-        spdlog::critical("something did not stop in time; leaving without it");
+        spdlog::critical("the shutdown did not finish in time; exiting anyway");
         drain_journal(last_words_limit);
         ::_exit(1);
     });

@@ -29,11 +29,12 @@ void report_client_event(const hub::Channel& channel, const port::Event& event) 
         std::string names;
         for (const std::string& process : readers->processes) names += (names.empty() ? "" : ", ") + process;
         spdlog::warn(
-            "port {}: {} has {} open too and may take bytes that the device sends; stop it or give the port "
+            "port {}: {} has {} open too and may read bytes that vserd then does not get; stop it or configure "
             "another device",
             name, names, channel.port().config().device);
     } else if (const auto* held = std::get_if<port::OutputHeld>(&event)) {
-        spdlog::info("port {}: {}", name, held->held ? "flow control holds the output" : "the output continues");
+        spdlog::info("port {}: {}", name,
+                     held->held ? "flow control holds the output" : "flow control released the output");
     }
 }
 
@@ -97,24 +98,24 @@ void PortJournal::on_port_removed(const hub::Channel& channel) {
     const std::size_t unwritten = channel.port().tx_queue_bytes();
     if (hub_.shutting_down()) {
         if (unwritten > 0)
-            spdlog::warn("port {}: {} accepted bytes were not written and are dropped", channel.name(), unwritten);
+            spdlog::warn("port {}: {} accepted bytes were not written and are discarded", channel.name(), unwritten);
         return;
     }
     const std::uint64_t history = channel.log().next_offset() - channel.log().oldest_offset();
     if (const auto keeps = hub_.keeps_log_of(channel); keeps.count() > 0) {
-        return spdlog::warn("port {}: removed; {} bytes of history are kept for {} s in case it comes back{}",
+        return spdlog::warn("port {}: removed; {} bytes of history are kept for {} s in case it is added again{}",
                             channel.name(), history, keeps.count() / 1000,
-                            unwritten > 0 ? fmt::format("; dropped: {} accepted bytes", unwritten) : "");
+                            unwritten > 0 ? fmt::format("; discarded: {} accepted bytes", unwritten) : "");
     }
     if (unwritten == 0 && history == 0) return spdlog::debug("port {}: removed", channel.name());
-    spdlog::warn("port {}: removed; dropped with it: {} accepted bytes that were not written, {} bytes of history",
+    spdlog::warn("port {}: removed; discarded: {} accepted bytes that were not written, {} bytes of history",
                  channel.name(), unwritten, history);
 }
 
 void PortJournal::on_port_log_cut(const hub::Channel& channel) {
     const JournalField port("PORT", channel.name());
     spdlog::warn(
-        "port {}: somebody cut the file of its log short: the history is lost, and the log is not kept over a restart",
+        "port {}: another program truncated its log file: the history is lost, and a restart does not keep the log",
         channel.name());
 }
 

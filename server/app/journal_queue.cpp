@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds end_limit{500};
 JournalLine dropped_notice(std::uint64_t lines) {
     return {spdlog::level::warn,
             spdlog::log_clock::now(),
-            fmt::format("the log could not be written for a while: {} lines were dropped", lines),
+            fmt::format("the journal could not be written for a while: {} lines were dropped", lines),
             {}};
 }
 

@@ -33,7 +33,7 @@ net::TlsFiles tls_files(const config::Config& config) {
 
 void Reload::start() {
     if (stopped_) return;
-    if (options_.config_file.empty()) return spdlog::warn("SIGHUP: there is no configuration file to read again");
+    if (options_.config_file.empty()) return spdlog::warn("SIGHUP ignored: vserd runs without a configuration file");
     supervision_.reloading();
     if (std::exchange(busy_, true)) {
         wanted_again_ = true;
@@ -78,7 +78,7 @@ void Reload::loaded(const Files& files) {
 }
 
 void Reload::fail(const std::string& why) {
-    spdlog::error("the configuration in force stays as it was");
+    spdlog::error("the previous configuration stays in force");
     if (!again()) supervision_.reload_failed(why);
 }
 

@@ -43,7 +43,7 @@ void read_name(Table& table, PortEntry& entry, Taken& taken) {
     }
     const auto [first, added] = taken.names.emplace(name->value, name->at.line);
     if (!added) {
-        table.problem(name->at, fmt::format("port '{}' is there already, in line {}; give this one another name",
+        table.problem(name->at, fmt::format("port '{}' is defined already, in line {}; give this one another name",
                                             name->value, first->second));
         return;
     }

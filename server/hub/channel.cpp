@@ -149,7 +149,7 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
     if (stopped_) return Error{Failure::unavailable, 0, "", fmt::format("port \"{}\" is closing", name())};
     if (readers_count_ >= limits_.readers_max) {
         return Error{Failure::exhausted, 0, "readers_max",
-                     fmt::format("port \"{}\" has {} readers, the most it takes; close some", name(), readers_count_)};
+                     fmt::format("port \"{}\" has {} readers, which is the limit; close some", name(), readers_count_)};
     }
     const log::Moment now = log::Moment::now();
     log_.note_clock(now);
@@ -214,7 +214,7 @@ Result<void> Channel::check_room(const PendingWrite& write) const {
         return Error{
             Failure::exhausted, 0, "waiting_write_bytes_max",
             fmt::format(
-                "calls of Write with {} bytes wait for the queue of port \"{}\", the most that may; try again later",
+                "Write calls with {} bytes, which is the limit, wait for the queue of port \"{}\"; try again later",
                 waiting_write_bytes_max, name())};
     }
     return {};
@@ -314,9 +314,10 @@ bool Channel::keeps_descriptor() const {
 
 void Channel::on_transmit_change() {
     if (port_.state() == port::PortState::offline) {
-        fail_pending_writes({Failure::unavailable, 0, "",
-                             fmt::format("the device of port \"{}\" went away: {}", name(), port_.offline_reason())},
-                            false);
+        fail_pending_writes(
+            {Failure::unavailable, 0, "",
+             fmt::format("the device of port \"{}\" was disconnected: {}", name(), port_.offline_reason())},
+            false);
     }
     pump_writes();
 }

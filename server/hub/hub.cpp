@@ -288,7 +288,7 @@ Result<StreamSlot> Hub::open_stream() {
     if (streams_ >= session_limits_.streams_max) {
         return Error{
             Failure::exhausted, 0, "streams_max",
-            fmt::format("the server has {} byte streams open, the most it takes ([server] streams_max); close some",
+            fmt::format("the server has {} byte streams open, which is the limit ([server] streams_max); close some",
                         streams_)};
     }
     ++streams_;

@@ -11,16 +11,16 @@
 namespace vserd::rpc {
 namespace {
 
-/// Of one answer; there are more pages then.
+/// The page size of a reply; further pages follow.
 constexpr std::intptr_t sockets_per_page = 500;
 
-/// A message of channelz as JSON, without spaces; empty where there is no such object.
+/// A message of channelz as JSON, without spaces; empty if there is no such object.
 std::string take(char* json) {
     const std::unique_ptr<char, void (*)(void*)> owned(json, ::gpr_free);
     return json == nullptr ? std::string() : std::string(json);
 }
 
-/// The string that follows `key` in `json`, from `at` on, which is moved behind it. Numbers of 64 bits are strings in JSON.
+/// The string after `key` in `json`, searched from `at`, which is moved behind it. 64-bit numbers are strings in JSON.
 std::optional<std::string_view> next_string(std::string_view json, std::string_view key, std::size_t& at) {
     const std::string quoted = '"' + std::string(key) + "\":\"";
     const std::size_t found = json.find(quoted, at);
@@ -38,7 +38,7 @@ Number to_number(std::string_view text) {
     return number;
 }
 
-/// Adds the server's sockets from `first` on to `sockets`. Returns the id to go on from; none: that was all.
+/// Adds the server's sockets from `first` on to `sockets`. Returns the id of the next page, or nothing after the last.
 std::optional<std::intptr_t> list_page(std::intptr_t server, std::intptr_t first,
                                        std::unordered_map<std::string, std::intptr_t>& sockets) {
     const std::string json = take(::grpc_channelz_get_server_sockets(server, first, sockets_per_page));
@@ -73,7 +73,7 @@ net::StreamCounts Channelz::streams(const std::string& peer) {
     const std::string json = take(::grpc_channelz_get_socket(socket->second));
     const auto count = [&json](std::string_view key) {
         std::size_t at = 0;
-        const auto value = next_string(json, key, at);  // zero is left out
+        const auto value = next_string(json, key, at);  // zero is omitted
         return value ? to_number<std::uint64_t>(*value) : 0;
     };
     return {count("streamsStarted"), count("streamsSucceeded"), count("streamsFailed")};

@@ -8,16 +8,16 @@
 
 namespace vserd::rpc {
 
-/// What gRPC itself counts of each connection (https://github.com/grpc/proposal/blob/master/A14-channelz.md). One thread.
+/// gRPC's own counters for each connection (https://github.com/grpc/proposal/blob/master/A14-channelz.md). One thread.
 class Channelz {
 public:
-    /// Of the connection of that peer since it began; zeros for one that gRPC does not know.
+    /// The counts of that peer's connection since it began; zeros if gRPC does not know it.
     net::StreamCounts streams(const std::string& peer);
 
 private:
     void list_sockets();
 
-    std::unordered_map<std::string, std::intptr_t> sockets_;  ///< by peer; those that are open
+    std::unordered_map<std::string, std::intptr_t> sockets_;  ///< open sockets, by peer
 };
 
 }  // namespace vserd::rpc

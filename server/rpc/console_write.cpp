@@ -59,8 +59,8 @@ private:
     void expire() {
         take_back();
         done(Error{Failure::timed_out, 0, "",
-                   fmt::format("the queue of port \"{}\" took {} of {} bytes before the deadline", name_, write_.taken,
-                               write_.bytes.size())});
+                   fmt::format("the queue of port \"{}\" accepted {} of {} bytes before the deadline", name_,
+                               write_.taken, write_.bytes.size())});
     }
 
     void take_back() {

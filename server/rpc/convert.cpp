@@ -22,7 +22,7 @@ template <class Ours>
 Result<std::optional<Ours>> enumerated(int number, int count, const char* field) {
     if (number == 0) return std::optional<Ours>{};
     if (number < 0 || number > count) {
-        return invalid_field(field, fmt::format("{} is {}, which is none of its values", field, number));
+        return invalid_field(field, fmt::format("{} is {}, which is not one of its values", field, number));
     }
     return std::optional<Ours>{static_cast<Ours>(number - 1)};
 }
@@ -210,7 +210,7 @@ Result<hub::StartPoint> age(const google::protobuf::Duration& duration, std::str
 Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_view field) {
     const auto must_be_true = [&](const char* member) {
         std::string path = fmt::format("{}.{}", field, member);
-        return invalid_field(path, path + " is false; set it to true or choose another place to start");
+        return invalid_field(path, path + " is false; set it to true or choose another start point");
     };
     switch (message.start_case()) {
         case v1::StartPoint::kLive:
@@ -287,7 +287,7 @@ Result<std::string> client_name(const std::string& name, const std::string& fall
     if (name.empty()) return base::printable_text(fallback);
     if (name.size() > client_name_bytes_max) {
         return invalid_field(
-            "client", fmt::format("client is {} bytes long; the most is {}", name.size(), client_name_bytes_max));
+            "client", fmt::format("client is {} bytes long; the maximum is {}", name.size(), client_name_bytes_max));
     }
     // Other clients' terminals show this name.
     if (base::printable_text(name) != name)

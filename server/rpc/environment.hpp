@@ -20,7 +20,7 @@ inline constexpr std::size_t reply_payload_bytes_max = std::size_t{64} << 10;
 
 inline Error payload_too_large(std::size_t bytes) {
     return {Failure::exhausted, 0, "message_bytes_max",
-            "the message holds " + std::to_string(bytes) + " bytes; the most is " +
+            "the message holds " + std::to_string(bytes) + " bytes; the maximum is " +
                 std::to_string(request_payload_bytes_max) + ", so send them in pieces"};
 }
 

@@ -11,9 +11,9 @@
 namespace vserd::rpc {
 namespace {
 
-/// So many connections at once may send without end. A thread that waits costs its stack and no time.
+/// How many connections may send endlessly at the same time. A waiting thread costs its stack but no time.
 constexpr std::size_t threads_count = 16;
-/// A third of the share that the other threads have of a processor (setpriority(2)).
+/// Gives these threads a third of the processor share of the other threads (setpriority(2)).
 constexpr int niceness = 5;
 
 }  // namespace
@@ -31,7 +31,7 @@ SparePollers::~SparePollers() {
 void SparePollers::start() {
     while (threads_.size() < threads_count) {
         auto thread = base::start_thread([this] { poll(); });
-        if (!thread) return;  // fewer do as well, one connection at a time
+        if (!thread) return;  // fewer threads work too
         threads_.push_back(std::move(*thread));
     }
 }

@@ -9,22 +9,22 @@
 
 namespace vserd::rpc {
 
-/// Threads that read from connections when gRPC's own are taken.
+/// Threads that read from connections when gRPC's own threads are busy.
 ///
-/// A thread that polls for gRPC 1.51 reads from a connection for as long as more arrives, and meanwhile does nothing else: three
-/// clients that never stop sending take all three threads there are, and everybody else waits for seconds. Each of these
-/// polls a queue on which nothing ever completes, so that the next connection is read by the next thread. They run at a lower
-/// priority than those that answer: a server that cannot keep up reads more slowly instead of piling up calls.
+/// A polling thread of gRPC 1.51 reads from a connection as long as more data arrives, and does nothing else meanwhile. So three
+/// clients that never stop sending would occupy all three threads, and other clients would wait for seconds. Each of these
+/// additional threads polls a queue on which nothing ever completes, and so reads another connection. They have a lower priority
+/// than the threads that reply: an overloaded server then reads more slowly instead of accumulating calls.
 class SparePollers {
 public:
-    /// Before the server is built.
+    /// Call before the server is built.
     explicit SparePollers(grpc::ServerBuilder& builder);
     /// Requires: the server was shut down, or was never built.
     ~SparePollers();
     SparePollers(const SparePollers&) = delete;
     SparePollers& operator=(const SparePollers&) = delete;
 
-    /// After the server was built.
+    /// Call after the server was built.
     void start();
 
 private:

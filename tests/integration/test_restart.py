@@ -175,7 +175,7 @@ def test_what_a_reload_or_an_end_drops_is_said(start, wire):
         daemon.process.send_signal(signal.SIGHUP)
         online(daemon, "other")
     daemon.store.wait_for(NAMES)
-    removed = re.search(r"port line: removed; dropped with it: (\d+) accepted bytes that were not written, 7 bytes of history",
+    removed = re.search(r"port line: removed; discarded: (\d+) accepted bytes that were not written, 7 bytes of history",
                         daemon.errors())
     assert 50_000 < int(removed[1]) < 100_000
     assert "is in use" not in daemon.errors()
@@ -183,7 +183,7 @@ def test_what_a_reload_or_an_end_drops_is_said(start, wire):
     with vser.connect(daemon.address) as client:
         client.write("other", bytes(100_000))
     daemon.stop(signal.SIGTERM)
-    dropped = re.search(r"port other: (\d+) accepted bytes were not written and are dropped", daemon.errors())
+    dropped = re.search(r"port other: (\d+) accepted bytes were not written and are discarded", daemon.errors())
     assert 50_000 < int(dropped[1]) <= 100_000
 
 

@@ -153,7 +153,7 @@ def test_a_log_that_somebody_cuts_short_is_a_gap_and_the_daemon_goes_on(tmp_path
     wire.send(b"anew")
     until(lambda: bytes_of(log_of(daemon)).endswith(b"anew"))  # behind what the killed one had not read
     daemon.stop()
-    assert 1 <= (tmp_path / "errors").read_text().count("cut the file of its log short") <= 2  # met at one end, then at the other
+    assert 1 <= (tmp_path / "errors").read_text().count("truncated its log file") <= 2  # met at one end, then at the other
 
 
 def test_a_folder_that_every_user_may_write_is_rejected(tmp_path, wire):

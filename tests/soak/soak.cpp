@@ -304,8 +304,7 @@ void Soak::check_log() {
     for (std::string line; std::getline(lines, line);) {
         if (begins_with_word_at(line, level_field, "info")) continue;
         if (std::regex_search(
-                line,
-                std::regex(" warning port guest[0-9]+: removed; (dropped with it: |[0-9]+ bytes of history are kept)")))
+                line, std::regex(" warning port guest[0-9]+: removed; (discarded: |[0-9]+ bytes of history are kept)")))
             continue;
         const bool unplug = std::regex_search(
             line, std::regex(" warning port pty[0-9]+: offline: (the device hung up|reading |writing )"));

@@ -234,7 +234,7 @@ const std::vector<Case> port_cases{
     {"name_with_space",
      "[[port]]\nname = \"a b\"\ndevice = \"sim:echo\"\n",
      {"f:2:8: 'name' in [[port]] must be 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"}},
-    {"name_twice", port("") + port(""), {"f:6:8: port 'a' is there already, in line 2; give this one another name"}},
+    {"name_twice", port("") + port(""), {"f:6:8: port 'a' is defined already, in line 2; give this one another name"}},
     {"device_relative",
      "[[port]]\nname = \"a\"\ndevice = \"ttyS0\"\n",
      {"f:3:10: 'device' in [[port]] must be an absolute path or a simulator such as \"sim:echo\", not 'ttyS0'"}},
