@@ -79,8 +79,8 @@ def serves(daemon):
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            with vser.connect(daemon.address, timeout=PATIENCE_SECONDS) as client:
-                return client.port("judge").name == "judge"
+            with vser.connect(daemon.address, timeout=PATIENCE_SECONDS) as client, client.attach("judge") as console:
+                return console.port.name == "judge"
         except vser.VserError as error:
             if error.code is not grpc.StatusCode.RESOURCE_EXHAUSTED or time.monotonic() > deadline:
                 raise

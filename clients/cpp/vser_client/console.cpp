@@ -48,6 +48,12 @@ Result<> Console::set_signals(const SignalChange& change) {
     return impl_->command(request);
 }
 
+Result<> Console::flush(FlushDirection direction) {
+    v1::AttachRequest request;
+    request.set_flush(static_cast<v1::FlushDirection>(direction));
+    return impl_->command(request);
+}
+
 Result<> Console::drain(std::chrono::milliseconds timeout) {
     return impl_->drain(std::chrono::steady_clock::now() + timeout);
 }

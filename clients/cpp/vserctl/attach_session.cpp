@@ -215,6 +215,12 @@ void AttachSession::discard() {
 }
 
 void AttachSession::flush_output() {
+    if (command_.exclusive) {  // a call of its own would be refused, and an event counts what the server discards
+        answer(std::to_string(discarded_bytes_) + " bytes discarded before they were sent");
+        if (!console_.flush(client::FlushDirection::output))
+            answer("the server's queue was not emptied: too many requests are waiting");
+        return;
+    }
     flush_.emplace(client_.begin_flush(command_.port, client::FlushDirection::output, answer_timeout));
 }
 

@@ -96,7 +96,7 @@ public:
     /// Discards bytes that write() and try_write() accepted and the server has not received. If some of them may be in
     /// flight, the console reconnects; next() reports this with Reconnected (without Disconnected), whose tx_bytes_lost
     /// counts the bytes that were in flight. Returns the number of bytes that were not sent yet, and whether the console
-    /// reconnects. For bytes in the server's queue, use Client::flush().
+    /// reconnects. For bytes in the server's queue, use flush().
     struct Discarded {
         std::size_t bytes = 0;
         bool reconnects = false;
@@ -105,6 +105,10 @@ public:
     /// Takes effect after the bytes written before. RESOURCE_EXHAUSTED if too many such commands wait.
     Result<> send_break(std::chrono::milliseconds duration = std::chrono::milliseconds{250});
     Result<> set_signals(const SignalChange& change);
+    /// Discards what the server holds for the device, or what was received and not delivered. With Mode::exclusive this is
+    /// the only way, for Client::flush() is refused as any other client is. An Event with Flushed counts accepted bytes
+    /// that were discarded.
+    Result<> flush(FlushDirection direction);
     /// Waits until the server has accepted all written bytes. Bytes of other writers count too, so it is exact only with
     /// Mode::exclusive or if no other client writes. DEADLINE_EXCEEDED after `timeout`.
     Result<> drain(std::chrono::milliseconds timeout);
