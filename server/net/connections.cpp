@@ -134,7 +134,8 @@ Abuse Connections::judge(Connection& connection, double seconds, const CountStre
     const double drained = std::min(level, unexplained_bytes_per_second * seconds);
     connection.drained_bytes += drained;
     connection.unexplained_bytes = std::max(0.0, level - drained);
-    if (is_busy) count(connection, swept_, count_streams);
+    // One that sends slowly is asked about when it matters.
+    if (is_busy || connection.unexplained_bytes > unexplained_bytes_max) count(connection, swept_, count_streams);
     if (connection.recent_resets > resets_max) return Abuse::resets;
     return connection.unexplained_bytes > explainable_bytes(connection.streams) ? Abuse::unexplained_bytes
                                                                                 : Abuse::none;

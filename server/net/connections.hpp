@@ -37,8 +37,8 @@ struct Connection {
     std::uint64_t received_bytes = 0;  ///< by the kernel
     double drained_bytes = 0;          ///< let pass so far because they came slowly
     double unexplained_bytes = 0;      ///< received, and no call accounts for them
-    StreamCounts streams;              ///< when it was last busy, which was then:
-    std::chrono::steady_clock::time_point counted = std::chrono::steady_clock::now();
+    StreamCounts streams;              ///< when gRPC was last asked
+    std::chrono::steady_clock::time_point counted = std::chrono::steady_clock::now();  ///< then
     double recent_resets = 0;  ///< calls that the client gave up, and time has not forgiven
 };
 
@@ -66,7 +66,7 @@ public:
     };
     /// Forgets connections that ended, and shuts down those that abuse the server. `excess_bytes`: how much more memory is
     /// held than may be; then the ones that hold the most go, until those have as much. `count_streams` is asked about
-    /// connections that send much. The acceptor's thread.
+    /// connections that send much, or that sent much which no call accounts for. The acceptor's thread.
     std::vector<Closed> sweep(std::chrono::steady_clock::time_point now, std::int64_t excess_bytes,
                               const CountStreams& count_streams);
     /// Whether one of them sent much between the last two sweeps, so that the next one should come soon. The acceptor's thread.

@@ -131,6 +131,18 @@ TEST(Connections, LetsOneBeWhoseLargeMessageIsUnderWayAndNotOneWhoseHeadersNever
     EXPECT_EQ(without.front().abuse, Abuse::unexplained_bytes);
 }
 
+TEST(Connections, LetsOneBeWhoseLargeMessageComesSlowly) {
+    Connections connections;
+    const TcpPair pair = connect_pair();
+    connections.add(pair.server.get());
+    const auto count = [](const std::string&) { return StreamCounts{1, 0, 0}; };
+
+    for (int i = 0; i < 100; ++i) {
+        send_through(pair, 10'000);
+        EXPECT_TRUE(connections.sweep(Clock::now(), 0, count).empty()) << i;
+    }
+}
+
 TEST(Connections, ClosesOneThatBeginsCallsAndResetsThem) {
     Connections connections;
     const TcpPair pair = connect_pair();
