@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
@@ -138,7 +139,7 @@ private:
     std::optional<Supervision> supervision_;
     std::optional<PortJournal> logger_;
     std::shared_ptr<net::CertificateStore> certificates_;  ///< null: no TLS
-    rpc::Server* grpc_ = nullptr;                          ///< one of the front ends
+    std::atomic<rpc::Server*> grpc_{nullptr};              ///< one of the front ends; the thread of another reads this
     std::vector<std::unique_ptr<net::FrontEnd>> front_ends_;
     std::optional<Signals> signals_;
     std::optional<boost::asio::steady_timer> announce_timer_;
@@ -209,8 +210,9 @@ Result<void> Daemon::Impl::start() {
         options_, *hub_, *supervision_, *disk_,
         [this](const net::TlsPems& pems, const config::Config& after) { replace_certificates(pems, after); });
     if (auto loaded = load_certificates(); !loaded) return loaded;
-    if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
+    // Whoever reaches gRPC also reaches the metrics.
     if (auto started = start_metrics(info); !started) return started;
+    if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
     signals_.emplace(*loop_, [this](int signal) { take_signal(signal); });
     hub_->apply(hub_config(options_.config));
     for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
@@ -239,9 +241,9 @@ Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sock
                                              .warn = [](const std::string& message) { spdlog::warn("{}", message); },
                                              .info = std::move(info)});
     if (!server) return server.error();
-    grpc_ = server->get();
-    front_ends_.push_back(std::move(*server));
-    return check_exposure(grpc_->addresses());
+    grpc_.store(server->get());
+    front_ends_.insert(front_ends_.begin(), std::move(*server));  // before the metrics, which end first
+    return check_exposure(grpc_.load()->addresses());
 }
 
 Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addresses) const {
@@ -251,18 +253,22 @@ Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addres
 
 Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
     if (options_.config.metrics.empty()) return {};
-    const auto rpc_counts = [&counters = grpc_->counters()] {
+    const auto rpc_counts = [this] {
         std::vector<metrics::RpcCount> counts;
-        for (const auto& entry : counters.snapshot()) {
+        const rpc::Server* server = grpc_.load();
+        if (server == nullptr) return counts;
+        for (const auto& entry : server->counters().snapshot()) {
             counts.push_back({std::string(entry.method), std::string(entry.code), entry.count});
         }
         return counts;
     };
-    std::vector<const net::FrontEnd*> others;
-    for (const auto& each : front_ends_) others.push_back(each.get());
-    auto exporter = metrics::Exporter::start(
-        options_.config.metrics, {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, std::move(others),
-                                  certificates_, journal_lines_dropped});
+    const auto others = [this] {
+        const net::FrontEnd* server = grpc_.load();
+        return server == nullptr ? std::vector<const net::FrontEnd*>() : std::vector{server};
+    };
+    auto exporter =
+        metrics::Exporter::start(options_.config.metrics, {*hub_, info.version, info.engine, info.engines_refused,
+                                                           rpc_counts, others, certificates_, journal_lines_dropped});
     if (!exporter) return exporter.error();
     front_ends_.push_back(std::move(*exporter));
     return {};
@@ -284,13 +290,14 @@ void Daemon::Impl::announce_when_tried(const rpc::ServerInfo& info, std::chrono:
 /// Prints one line on standard output with the addresses when clients can connect. Tools wait for this line.
 void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     if (stopping_) return;
+    const rpc::Server* grpc = grpc_.load();
     std::string line = fmt::format("vserd " VSERD_VERSION " serving {} ports on {}", options_.config.ports.size(),
-                                   joined(grpc_->addresses()));
+                                   joined(grpc->addresses()));
     for (const auto& each : front_ends_) {
-        if (each.get() != grpc_) line += fmt::format("; {} {}", each->name(), joined(each->addresses()));
+        if (each.get() != grpc) line += fmt::format("; {} {}", each->name(), joined(each->addresses()));
     }
     line += "; engine " + info.engine;
-    print(fmt::format("{}\n{}", line, options_.demo ? advice(grpc_->addresses().front()) : ""));
+    print(fmt::format("{}\n{}", line, options_.demo ? advice(grpc->addresses().front()) : ""));
     for (const auto& [engine, reason] : info.engines_refused)
         spdlog::info("engine {} is not in use: {}", engine, reason);
     supervision_->ready();

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -45,6 +46,12 @@ bool raise_descriptor_limit(const config::Config& config) {
         "systemd unit, `ulimit -n %zu` in a shell)\n",
         static_cast<unsigned long long>(limit.rlim_max), ports, needed, needed, needed);
     return false;
+}
+
+/// Threads that read large messages from clients would each keep the memory of theirs. Call before any thread starts.
+void share_memory_among_threads() {
+    constexpr int arenas_max = 4;
+    ::mallopt(M_ARENA_MAX, arenas_max);
 }
 
 /// Otherwise the first descriptors that we open would become standard output and error.
@@ -94,6 +101,7 @@ int run(const Options& options) {
     }
     daemon.override_by_command_line(daemon.config);
     if (!raise_descriptor_limit(daemon.config)) return failure_exit_code;
+    share_memory_among_threads();
     block_signals();
     log::MappedFile::install_handler();
     return Daemon(std::move(daemon)).run();

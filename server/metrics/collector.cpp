@@ -182,7 +182,7 @@ MetricFamily refused_family(const Sources& sources, const std::vector<net::Refus
         }
     };
     add_all("metrics", own);
-    for (const net::FrontEnd* each : sources.front_ends) add_all(each->name(), each->refused());
+    for (const net::FrontEnd* each : sources.front_ends()) add_all(each->name(), each->refused());
     return result;
 }
 

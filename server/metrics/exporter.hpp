@@ -28,7 +28,8 @@ struct Sources {
     std::string engine;
     std::vector<std::pair<std::string, std::string>> engines_refused;  ///< name, reason
     std::function<std::vector<RpcCount>()> rpc_counts;                 ///< called on the scrape thread
-    std::vector<const net::FrontEnd*> front_ends = {};  ///< the other front ends; they outlive the exporter
+    /// The other front ends, which outlive the exporter; called on the scrape thread.
+    std::function<std::vector<const net::FrontEnd*>()> front_ends = [] { return std::vector<const net::FrontEnd*>(); };
     std::shared_ptr<const net::CertificateStore> certificates = nullptr;  ///< null: no TLS
     std::function<std::uint64_t()> journal_lines_dropped = nullptr;       ///< called on the scrape thread
 };

@@ -175,7 +175,7 @@ void AttachSession::on_key(Key key) {
 
 void AttachSession::help() {
     const auto escape = key_name(command_.escape_key);
-    answer(escape + " . leaves vserctl");
+    answer(escape + " . leaves");
     answer(escape + " b sends a break");
     answer(escape + " d discards bytes that are still queued for the device");
     answer(escape + " i shows the state of the port");
