@@ -4,8 +4,8 @@
 #include <csignal>
 
 #include "integration/rpc_client.hpp"
-#include "support/vserd_process.hpp"
 #include "support/pty.hpp"
+#include "support/vserd_process.hpp"
 
 namespace vserd::rpc_test {
 namespace {

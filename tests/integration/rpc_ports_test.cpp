@@ -7,8 +7,8 @@
 
 #include "grpc/health/v1/health.pb.h"
 #include "integration/rpc_client.hpp"
-#include "support/vserd_process.hpp"
 #include "support/pty.hpp"
+#include "support/vserd_process.hpp"
 
 namespace vserd::rpc_test {
 namespace {

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "support/vserd_process.hpp"
 #include "soak/pty_device.hpp"
 #include "soak/steady_readers.hpp"
 #include "soak/visitor.hpp"
+#include "support/vserd_process.hpp"
 
 namespace vserd::soak {
 

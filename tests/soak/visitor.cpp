@@ -5,8 +5,8 @@
 #include <array>
 #include <set>
 
-#include "support/vserd_process.hpp"
 #include "soak/stream_check.hpp"
+#include "support/vserd_process.hpp"
 
 namespace vserd::soak {
 
