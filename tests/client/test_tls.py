@@ -112,7 +112,7 @@ def test_a_reload_of_files_that_do_not_fit_keeps_the_certificate(renewable, tmp_
     before = shown_by(renewable.address)
     (tmp_path / "server.key").write_text("no key")
 
-    reload_and_wait(renewable, lambda: "stays as it was" in (tmp_path / "errors").read_text())
+    reload_and_wait(renewable, lambda: "the previous configuration stays in force" in (tmp_path / "errors").read_text())
 
     assert shown_by(renewable.address) == before
     assert "server.key" in (tmp_path / "errors").read_text()
