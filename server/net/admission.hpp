@@ -21,8 +21,6 @@ inline constexpr std::size_t call_bytes = std::size_t{16} << 10;
 inline constexpr std::size_t stream_bytes = std::size_t{32} << 10;
 /// Of a call's messages, paid with the call itself: a console that was let in can be typed on, however full the server is.
 inline constexpr std::size_t prepaid_bytes = std::size_t{4} << 10;
-/// As HTTP/2 allows a connection (server.cpp), with room for calls whose end is under way.
-inline constexpr std::uint32_t calls_per_connection_max = 2048 + 256;
 
 enum class Refusal : std::uint8_t {
     memory,

@@ -42,8 +42,8 @@ double held_by(const Connection& connection) {
 
 /// What may have arrived without a call to account for it yet.
 double explainable_bytes(const StreamCounts& streams) {
-    const auto open = static_cast<double>(streams.started - streams.succeeded - streams.failed);
-    return unexplained_bytes_max + std::min(open * partial_message_bytes, partial_messages_bytes_max);
+    const double partial_messages_bytes = static_cast<double>(streams.open()) * partial_message_bytes;
+    return unexplained_bytes_max + std::min(partial_messages_bytes, partial_messages_bytes_max);
 }
 
 /// Whoever reads from it sees its end at once: what waits to be read is thrown away.
@@ -136,7 +136,9 @@ Abuse Connections::judge(Connection& connection, double seconds, const CountStre
     connection.unexplained_bytes = std::max(0.0, level - drained);
     // One that sends slowly is asked about when it matters.
     if (is_busy || connection.unexplained_bytes > unexplained_bytes_max) count(connection, swept_, count_streams);
-    if (connection.recent_resets > resets_max) return Abuse::resets;
+    // More calls than HTTP/2 allows: those that are too many were reset, and gRPC has not come to their end yet.
+    if (connection.recent_resets > resets_max || connection.streams.open() > calls_per_connection_max)
+        return Abuse::resets;
     return connection.unexplained_bytes > explainable_bytes(connection.streams) ? Abuse::unexplained_bytes
                                                                                 : Abuse::none;
 }

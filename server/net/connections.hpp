@@ -14,11 +14,16 @@
 
 namespace vserd::net {
 
+/// As HTTP/2 allows a connection (rpc/server.cpp), with room for calls whose end is under way.
+inline constexpr std::uint32_t calls_per_connection_max = 2048 + 256;
+
 /// Calls of one connection, those included that our code has not seen yet.
 struct StreamCounts {
     std::uint64_t started = 0;
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;  ///< the client gave them up
+
+    std::uint64_t open() const noexcept { return started - succeeded - failed; }
 };
 
 /// What one connection does, so that one that abuses the server can be told from the others and be closed. gRPC does not say

@@ -157,6 +157,17 @@ def test_a_connection_that_abuses_the_server_is_closed_and_counted(daemon, attac
     assert refused(daemon, reasons) > before
 
 
+@pytest.mark.parametrize("attack", [attacks.rapid_reset, attacks.reset_streams])
+def test_resets_are_noticed_long_before_memory_is_short(tmp_path, attack):
+    daemon = Daemon(tmp_path, PORTS, server='memory_max = "4GiB"', metrics="127.0.0.1:0")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+
+    attack(daemon.address, lambda: refused(daemon, ["connection_resets"]) > 0 or time.monotonic() > deadline)
+
+    assert refused(daemon, ["connection_resets"]) > 0
+    daemon.stop()
+
+
 def test_silent_and_slow_scrapers_cost_nobody_anything(daemon):
     host, port = daemon.metrics.rsplit(":", 1)
     silent = [socket.create_connection((host, int(port))) for _ in range(100)]

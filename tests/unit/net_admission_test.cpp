@@ -168,6 +168,22 @@ TEST(Connections, ClosesOneThatBeginsCallsAndResetsThem) {
     EXPECT_TRUE(is_over(pair));
 }
 
+TEST(Connections, ClosesOneThatHasMoreCallsThanHttp2Allows) {
+    Connections connections;
+    const TcpPair pair = connect_pair();
+    connections.add(pair.server.get());
+    const auto sweep_with = [&](std::uint64_t open) {
+        send_through(pair, 20'000);
+        return connections.sweep(Clock::now(), 0, [open](const std::string&) { return StreamCounts{open, 0, 0}; });
+    };
+
+    EXPECT_TRUE(sweep_with(2048).empty());
+    const auto closed = sweep_with(calls_per_connection_max + 1);
+
+    ASSERT_EQ(closed.size(), 1U);
+    EXPECT_EQ(closed.front().abuse, Abuse::resets);
+}
+
 TEST(Connections, WhatWaitsToBeReadOfAClosedConnectionIsThrownAway) {
     Connections connections;
     const TcpPair pair = connect_pair();
