@@ -95,7 +95,8 @@ for step in '+1 day' '-3 days' '+2 days'; do
 done
 kill -0 $reader
 check 'the reader stayed attached over unbind and rebind' 0 $?
-check 'the reader was told, of nothing else' 'away there' "$(grep -oE 'is (away|there)' "$scratch/events" | cut -d' ' -f2 | xargs)"
+check 'the reader was told, of nothing else' 'disconnected connected' \
+    "$(grep -oE 'device is (dis)?connected' "$scratch/events" | cut -d' ' -f3 | xargs)"
 kill $reader
 wait $reader 2>/dev/null
 reader=''
