@@ -117,16 +117,11 @@ AioEngine::~AioEngine() {
 
 Result<Slot> AioEngine::attach(int fd) {
     if (const auto served = check_nonblocking(fd); !served) return served.error();
-    if (free_.empty()) {
-        if (entries_.size() == slots_max) return too_many_descriptors();
-        free_.reserve(entries_.size() + 1);  // so that detach() never allocates
-        entries_.emplace_back();
-        free_.push_back(static_cast<Slot>(entries_.size() - 1));
-    }
-    const Slot slot = free_.back();
+    const auto free = entries_.next();
+    if (!free) return free.error();
+    const Slot slot = *free;
     if (auto added = set_.add(key_of(slot), fd); !added) return added.error();
-    free_.pop_back();
-    Entry& entry = entries_[slot];
+    Entry& entry = entries_.take();
     entry.fd = fd;
     entry.stream = reads_as_stream(fd);
     entry.hung_up = false;
@@ -147,7 +142,7 @@ void AioEngine::detach(Slot slot) noexcept {
     for (const auto& request : entry.requests) assert(request->state == Request::State::idle);
     set_.remove(std::exchange(entry.fd, -1));
     ++entry.generation;
-    free_.push_back(slot);
+    entries_.give_back(slot);
 }
 
 AioEngine::Request& AioEngine::request_of(const Operation& op) noexcept {

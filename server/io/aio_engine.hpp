@@ -8,6 +8,7 @@
 #include "base/fd.hpp"
 #include "io/engine.hpp"
 #include "io/epoll_set.hpp"
+#include "io/slot_table.hpp"
 #include "io/transfer.hpp"
 
 namespace vserd::io {
@@ -63,8 +64,7 @@ private:
 
     EpollSet set_;
     base::Fd signals_;
-    std::vector<Entry> entries_;
-    std::vector<Slot> free_;
+    SlotTable<Entry> entries_;
     std::deque<Request*> queued_;  // for the next submit()
     std::vector<Request*> moving_;
     std::deque<Request*> done_;  // to be completed by drain()

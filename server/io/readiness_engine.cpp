@@ -20,16 +20,11 @@ constexpr std::uint32_t generation_mask = (1U << 24) - 1;
 
 Result<Slot> ReadinessEngine::attach(int fd) {
     if (const auto served = check_nonblocking(fd); !served) return served.error();
-    if (free_.empty()) {
-        if (entries_.size() == slots_max) return too_many_descriptors();
-        free_.reserve(entries_.size() + 1);  // so that detach() never allocates
-        entries_.emplace_back();
-        free_.push_back(static_cast<Slot>(entries_.size() - 1));
-    }
-    const Slot slot = free_.back();
+    const auto free = entries_.next();
+    if (!free) return free.error();
+    const Slot slot = *free;
     if (auto admitted = admit(key_of(slot), fd); !admitted) return admitted.error();
-    free_.pop_back();
-    Entry& entry = entries_[slot];
+    Entry& entry = entries_.take();
     entry.fd = fd;
     entry.outstanding = {};
     entry.may_work = {true, true};
@@ -44,7 +39,7 @@ void ReadinessEngine::detach(Slot slot) noexcept {
     assert(entry.fd >= 0 && entry.outstanding[0] == nullptr && entry.outstanding[1] == nullptr);
     dismiss(key_of(slot), std::exchange(entry.fd, -1));
     entry.generation = (entry.generation + 1) & generation_mask;
-    free_.push_back(slot);
+    entries_.give_back(slot);
 }
 
 void ReadinessEngine::start(Operation& op) noexcept {

@@ -3,9 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "io/engine.hpp"
+#include "io/slot_table.hpp"
 #include "io/transfer.hpp"
 
 namespace vserd::io {
@@ -74,8 +74,7 @@ private:
     bool complete_or_wait(Operation& op, Transfer moved) noexcept;
     void finish(Operation& op) noexcept;
 
-    std::vector<Entry> entries_;
-    std::vector<Slot> free_;
+    SlotTable<Entry> entries_;
     Operation* first_ = nullptr;  // to be tried or completed by the next drain(), linked by Operation::next
     Operation* last_ = nullptr;
     bool draining_ = false;
