@@ -244,6 +244,6 @@ class Tail:
     size: int
 
 
-# Where in a port's log to start: at the head, at the oldest byte, at an absolute offset, a number of bytes before the head, at the
-# first byte received since a time, or at most an age ago. The server resolves the age with its own clock.
+# Where in a port's log to start: at the head, at the oldest byte, at an absolute offset, a number of bytes before the head,
+# at the first byte received since a time, or at most an age ago. The server resolves the age with its own clock.
 StartPoint: TypeAlias = Literal["live", "oldest"] | int | Tail | datetime | timedelta
