@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "log/saved_line.hpp"
-
 namespace vserd::hub {
 
 Reader::Reader(Channel& channel, log::Cursor start, Sink& sink) : channel_(&channel), cursor_(start), sink_(sink) {
@@ -76,29 +74,18 @@ Channel::Channel(port::PortEnvironment environment, port::PortConfig config, Cha
 Channel::~Channel() = default;
 
 void Channel::start() {
-    log::LogHeader& saved = log_.store().header();
-    const std::uint64_t configured = log::packed(port_.config().settings);
-    port::PortResume resume;
+    const line::Settings& configured = port_.config().settings;
+    port::PortResume resume = saved_.resume(configured, kept_.goes_on);
     resume.device = std::move(kept_.device);
-    resume.tx_offset = saved.transmitted.load(std::memory_order_relaxed);
-    resume.terminal_closed = (saved.standing.load(std::memory_order_relaxed) & log::standing_terminal_closed) != 0;
-    if (kept_.goes_on) {
-        resume.in_force = log::unpacked(saved.settings.load(std::memory_order_relaxed));
-        resume.status = log::saved_status(saved);
-        // Keep settings that were changed at run time, unless the configuration has changed since.
-        if (saved.configured.load(std::memory_order_relaxed) == configured) resume.settings = resume.in_force;
-        end_what_was_left();
-    }
-    saved.configured.store(configured, std::memory_order_relaxed);
-    saved.settings.store(log::packed(resume.settings.value_or(port_.config().settings)), std::memory_order_relaxed);
+    if (kept_.goes_on) end_what_was_left();
+    saved_.begin(configured, resume.settings);
     port_.start(std::move(resume));
 }
 
 /// The clients of the previous process are gone, and perhaps its device too.
 void Channel::end_what_was_left() {
-    const std::uint64_t standing = log_.store().header().standing.load(std::memory_order_relaxed);
-    left_online_ = (standing & log::standing_online) != 0;
-    if ((standing & log::standing_held) != 0) record_event(port::WriterChanged{});
+    left_online_ = saved_.is(restart::SavedPort::online);
+    if (saved_.is(restart::SavedPort::exclusive)) record_event(port::WriterChanged{});
 }
 
 void Channel::interrupt(const std::string& why) {
@@ -133,7 +120,7 @@ void Channel::stop(std::function<void()> done) {
 void Channel::reconfigure(const port::PortConfig& config, std::function<void(const Error&)> refused) {
     port_.reconfigure(config, [this, refused = std::move(refused)](const Result<line::Settings>& result) {
         if (result) {
-            log_.store().header().configured.store(log::packed(port_.config().settings), std::memory_order_relaxed);
+            saved_.save_configured(port_.config().settings);
         } else if (result.error().failure != Failure::unavailable) {
             refused(result.error());
         }
@@ -283,25 +270,20 @@ void Channel::on_event(const port::Event& event) {
     if (std::holds_alternative<port::CameOnline>(event)) note_configured();
     if (const auto* settings = std::get_if<port::SettingsChanged>(&event);
         settings != nullptr && !settings->changed_outside) {
-        log_.store().header().settings.store(log::packed(settings->settings), std::memory_order_relaxed);
+        saved_.save_settings(settings->settings);
     }
     record_event(event);
 }
 
 /// A reload while the device was disconnected takes effect only now.
 void Channel::note_configured() {
-    log::LogHeader& saved = log_.store().header();
-    const std::uint64_t configured = log::packed(port_.config().settings);
-    if (saved.configured.load(std::memory_order_relaxed) == configured) return;
-    saved.configured.store(configured, std::memory_order_relaxed);
-    saved.settings.store(configured, std::memory_order_relaxed);
+    const line::Settings& configured = port_.config().settings;
+    if (!saved_.is_configured(configured)) saved_.begin(configured, std::nullopt);
 }
 
-void Channel::on_transmitted(std::uint64_t tx_offset) {
-    log_.store().header().transmitted.store(tx_offset, std::memory_order_relaxed);
-}
+void Channel::on_transmitted(std::uint64_t tx_offset) { saved_.save_transmitted(tx_offset); }
 
-void Channel::on_status(const line::LineStatus& status) { log::save_status(log_.store().header(), status); }
+void Channel::on_status(const line::LineStatus& status) { saved_.save_status(status); }
 
 void Channel::on_descriptor(int fd) {
     if (keeper_ == nullptr || port_.kind() == line::Kind::simulated) return;
@@ -335,19 +317,13 @@ void Channel::record_event(const port::Event& event) {
 
 /// Saves the state of the line for the next process.
 void Channel::remember(const port::Event& event) {
-    if (std::holds_alternative<port::CameOnline>(event)) set_standing(log::standing_online, true);
-    if (std::holds_alternative<port::WentOffline>(event)) set_standing(log::standing_online, false);
+    if (std::holds_alternative<port::CameOnline>(event)) saved_.set(restart::SavedPort::online, true);
+    if (std::holds_alternative<port::WentOffline>(event)) saved_.set(restart::SavedPort::online, false);
     if (const auto* writer = std::get_if<port::WriterChanged>(&event))
-        set_standing(log::standing_held, !writer->client.empty());
+        saved_.set(restart::SavedPort::exclusive, !writer->client.empty());
 }
 
-void Channel::set_standing(std::uint64_t bit, bool on) {
-    log::Word& saved = log_.store().header().standing;
-    const std::uint64_t standing = saved.load(std::memory_order_relaxed);
-    saved.store(on ? standing | bit : standing & ~bit, std::memory_order_relaxed);
-}
-
-void Channel::on_terminal_closed(bool closed) { set_standing(log::standing_terminal_closed, closed); }
+void Channel::on_terminal_closed(bool closed) { saved_.set(restart::SavedPort::terminal_closed, closed); }
 
 void Channel::announce(const log::EventItem& item) {
     if (hook_) hook_(*this, item);

@@ -12,6 +12,7 @@
 #include "log/byte_log.hpp"
 #include "port/port.hpp"
 #include "restart/keeper.hpp"
+#include "restart/saved_port.hpp"
 
 namespace vserd::hub {
 
@@ -173,7 +174,6 @@ private:
     void record_event(const port::Event& event);
     void note_configured();
     void remember(const port::Event& event);
-    void set_standing(std::uint64_t bit, bool on);
     void announce(const log::EventItem& item);
     void note_cut();
     void end_what_was_left();
@@ -192,6 +192,7 @@ private:
     restart::Keeper* const keeper_;
     restart::KeptPort kept_;  ///< of which the store and the device are handed on
     log::ByteLog log_;
+    restart::SavedPort saved_{log_.store()};
     port::Port port_;
     List<Reader> busy_readers_;     ///< have something to read, or have not called next()
     List<Reader> waiting_readers_;  ///< at the head; the next item wakes them

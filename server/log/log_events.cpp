@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/text.hpp"
-#include "log/saved_line.hpp"
+#include "log/packed_settings.hpp"
 
 namespace vserd::log {
 namespace {

@@ -57,23 +57,26 @@ struct LogHeader {
 
     // What changes.
     alignas(64) std::array<LogSlot, 2> unsaved;  ///< the head after bytes that found no slot; by turns, one stays whole
-    Word transmitted;                            ///< bytes written to the device
-    Word configured;                             ///< settings, as the configuration had them
-    Word settings;                               ///< settings in force
+    std::array<Word, 3> kept_first;              ///< see LogStore::kept()
     Word marks_place;                            ///< of the ring: the first in the upper half, how many in the lower
     Word marks_changing;                         ///< not 0: the ring is being rewritten
-    Word signals;                                ///< the wires, as events have told of them
-    std::array<Word, 4> line_errors;             ///< the driver's counters likewise: frame, parity, overrun, breaks
-    Word owner;                                  ///< a hash of the configuration whose port it is
-    Word standing;                               ///< of the port, as events have told: see LogStanding
+    std::array<Word, 5> kept_middle;
+    Word owner;  ///< a hash of the configuration whose port it is
+    std::array<Word, 1> kept_last;
     /// Where the next bytes go: the slot in the upper half; in the lower the end of what holds fill_byte_at() or, where it
     /// does not, bytes that were read and that no slot counts yet.
     Word prepared;
     std::array<BootOffset, 4> clocks;  ///< of the latest boots, the newest first
 };
 
-/// Bits. The events that told of them may have been trimmed since.
-enum LogStanding : std::uint64_t { standing_online = 1, standing_held = 2, standing_terminal_closed = 4 };
+// The next version reads what this one leaves: what moves a member changes log_version.
+static_assert(offsetof(LogHeader, unsaved) == 192 && offsetof(LogHeader, kept_first) == 224 &&
+              offsetof(LogHeader, marks_place) == 248 && offsetof(LogHeader, kept_middle) == 264 &&
+              offsetof(LogHeader, owner) == 304 && offsetof(LogHeader, kept_last) == 312 &&
+              offsetof(LogHeader, prepared) == 320 && offsetof(LogHeader, clocks) == 328 && sizeof(LogHeader) == 448);
+
+/// Words that whoever owns the log keeps in its memory; the log does not read them.
+inline constexpr std::size_t log_kept_words = 9;
 
 struct SavedTime {
     std::int64_t wall_ns;  ///< of the system's clock as it was then; good only where nothing is known of that boot

@@ -261,6 +261,13 @@ Result<LogStoreRef> LogStore::copied_to(base::Fd file, const LogIdentity& identi
     return open(std::move(file), identity);
 }
 
+Word& LogStore::kept(std::size_t place) const noexcept {
+    assert(place < log_kept_words);
+    if (place < header_->kept_first.size()) return header_->kept_first[place];
+    place -= header_->kept_first.size();
+    return place < header_->kept_middle.size() ? header_->kept_middle[place] : header_->kept_last[0];
+}
+
 std::uint64_t LogStore::filled_word(std::uint64_t first_offset, std::size_t used) const noexcept {
     const std::uint64_t check = mixed(mixed(first_offset ^ salt_) + used) >> 32U;
     return (std::max<std::uint64_t>(check, 1) << 32U) | used;

@@ -99,6 +99,9 @@ public:
         return std::span<TimeMark, log_time_marks_max>{marks_, log_time_marks_max};
     }
     LogHeader& header() const noexcept { return *header_; }
+    /// One of log_kept_words words that survive with the log, zero in a new one.
+    Word& kept(std::size_t place) const noexcept;
+    void set_owner(std::uint64_t owner) noexcept { header_->owner.store(owner, std::memory_order_relaxed); }
 
 private:
     friend struct Block;

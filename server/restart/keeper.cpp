@@ -108,7 +108,7 @@ KeptPort Keeper::open(const port::PortConfig& config, std::size_t capacity_bytes
     const bool stored_already = static_cast<bool>(kept.store);
     if (!kept.store && folder_) kept.store = open_file(identity, kept, entry);
     if (!kept.store && fd_store_) kept.store = make_memory_file(identity, kept);
-    if (!entry.path.empty()) kept.store->header().owner.store(folder_.owner(), std::memory_order_relaxed);
+    if (!entry.path.empty()) kept.store->set_owner(folder_.owner());
     if (kept.store) store_log(entry, *kept.store, stored_already);
     return kept;
 }

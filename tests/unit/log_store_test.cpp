@@ -15,7 +15,7 @@
 
 #include "log/byte_log.hpp"
 #include "log/mapped_file.hpp"
-#include "log/saved_line.hpp"
+#include "log/packed_settings.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define VSERD_SANITIZED 1
@@ -456,20 +456,6 @@ TEST(LogStore, SettingsFitIntoAWordAndADamagedOneIsFound) {
     EXPECT_EQ(unpacked(packed(settings)), settings);
     EXPECT_FALSE(unpacked(packed(settings) ^ 0x10));
     EXPECT_FALSE(unpacked(0));
-}
-
-TEST(LogStore, WiresAndCountersComeBackAsTheyWereAndNotWhereNoneWere) {
-    const auto store = LogStore::in_memory(4096);
-    EXPECT_FALSE(saved_status(store->header()));
-    const line::LineStatus status{{.dtr = true, .rts = false, .cts = true, .dsr = false, .dcd = false, .ri = true},
-                                  {1, 20, 300, std::uint64_t{1} << 40U}};
-
-    save_status(store->header(), status);
-
-    const auto saved = saved_status(store->header());
-    ASSERT_TRUE(saved);
-    EXPECT_EQ(saved->signals, status.signals);
-    EXPECT_EQ(saved->errors, status.errors);
 }
 
 }  // namespace
