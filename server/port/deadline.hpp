@@ -1,24 +1,38 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <utility>
 
 namespace vserd::port {
 
-/// When a request that waits is given up. Copies are of one deadline; whoever made the request takes it back by letting
-/// the deadline pass, which a request that has begun does not notice.
+/// When a request that waits is given up. Copies are of one deadline. Whoever made the request withdraws it by cancel(); a
+/// request that has begun does not notice. Io thread only.
 class Deadline {
 public:
     using Clock = std::chrono::steady_clock;
 
-    Deadline(Clock::time_point at)
-        : at_(std::make_shared<Clock::time_point>(at)) {}  // NOLINT(google-explicit-constructor)
+    Deadline(Clock::time_point at)  // NOLINT(google-explicit-constructor)
+        : shared_(std::make_shared<Shared>(Shared{at, nullptr})) {}
 
-    void let_pass() const noexcept { *at_ = Clock::time_point::min(); }
-    bool passed(Clock::time_point now) const noexcept { return *at_ <= now; }
+    Clock::time_point at() const noexcept { return shared_->at; }
+    bool passed(Clock::time_point now) const noexcept { return shared_->at <= now; }
+    /// The deadline passes now. The request is answered later, not from within this call.
+    void cancel() const {
+        shared_->at = Clock::now();
+        if (shared_->canceled) shared_->canceled();
+    }
+    /// For whoever waits until at(): called by cancel().
+    void when_canceled(std::function<void()> canceled) const { shared_->canceled = std::move(canceled); }
 
 private:
-    std::shared_ptr<Clock::time_point> at_;
+    struct Shared {
+        Clock::time_point at;
+        std::function<void()> canceled;
+    };
+
+    std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace vserd::port

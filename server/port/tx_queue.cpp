@@ -31,7 +31,7 @@ std::size_t TxQueue::append(std::span<const std::byte> bytes, bool front_busy) {
     return taken;
 }
 
-void TxQueue::push(std::unique_ptr<TxCommand> command) {
+void TxQueue::push(TxCommandRef command) {
     entries_.emplace_back(std::move(command));
     ++commands_;
 }
@@ -42,10 +42,10 @@ std::span<const std::byte> TxQueue::front_bytes() const noexcept {
     return chunk == nullptr ? std::span<const std::byte>{} : std::span{*chunk}.subspan(front_consumed_);
 }
 
-TxCommand* TxQueue::front_command() const noexcept {
+TxCommandRef TxQueue::front_command() const noexcept {
     if (entries_.empty()) return nullptr;
-    const auto* command = std::get_if<std::unique_ptr<TxCommand>>(&entries_.front());
-    return command == nullptr ? nullptr : command->get();
+    const auto* command = std::get_if<TxCommandRef>(&entries_.front());
+    return command == nullptr ? nullptr : *command;
 }
 
 void TxQueue::consume(std::size_t size) {
@@ -58,9 +58,9 @@ void TxQueue::consume(std::size_t size) {
     }
 }
 
-std::unique_ptr<TxCommand> TxQueue::pop_command() {
+TxCommandRef TxQueue::pop_command() {
     assert(front_command() != nullptr);
-    auto command = std::move(std::get<std::unique_ptr<TxCommand>>(entries_.front()));
+    auto command = std::move(std::get<TxCommandRef>(entries_.front()));
     entries_.pop_front();
     --commands_;
     return command;
@@ -68,16 +68,16 @@ std::unique_ptr<TxCommand> TxQueue::pop_command() {
 
 const TxCommand* TxQueue::find_command(const Wanted& wanted) const {
     for (const Entry& entry : entries_) {
-        const auto* command = std::get_if<std::unique_ptr<TxCommand>>(&entry);
+        const auto* command = std::get_if<TxCommandRef>(&entry);
         if (command != nullptr && wanted(**command)) return command->get();
     }
     return nullptr;
 }
 
-std::unique_ptr<TxCommand> TxQueue::take_command(const Wanted& wanted) {
+TxCommandRef TxQueue::take_command(const Wanted& wanted) {
     const TxCommand* const found = find_command(wanted);
     for (auto entry = entries_.begin(); found != nullptr && entry != entries_.end(); ++entry) {
-        auto* command = std::get_if<std::unique_ptr<TxCommand>>(&*entry);
+        auto* command = std::get_if<TxCommandRef>(&*entry);
         if (command == nullptr || command->get() != found) continue;
         auto taken = std::move(*command);
         entries_.erase(entry);
@@ -98,20 +98,27 @@ std::size_t TxQueue::discard_bytes(bool front_busy) {
     return dropped;
 }
 
-std::vector<std::unique_ptr<TxCommand>> TxQueue::take_expired(std::chrono::steady_clock::time_point now, bool all,
-                                                              bool front_busy) {
-    std::vector<std::unique_ptr<TxCommand>> expired;
-    for (auto entry = entries_.begin() + (front_busy && !entries_.empty() ? 1 : 0); entry != entries_.end();) {
-        auto* command = std::get_if<std::unique_ptr<TxCommand>>(&*entry);
-        if (command != nullptr && (all || (*command)->deadline.passed(now))) {
-            expired.push_back(std::move(*command));
-            entry = entries_.erase(entry);
-            --commands_;
-        } else {
-            ++entry;
-        }
+std::vector<TxCommandRef> TxQueue::take_commands(const Wanted& wanted) {
+    std::vector<TxCommandRef> taken;
+    while (auto command = take_command(wanted)) taken.push_back(std::move(command));
+    return taken;
+}
+
+std::vector<TxCommandRef> TxQueue::take_commands() {
+    return take_commands([](const TxCommand&) { return true; });
+}
+
+std::vector<TxCommandRef> TxQueue::take_expired(std::chrono::steady_clock::time_point now) {
+    return take_commands([now](const TxCommand& command) { return command.deadline.passed(now); });
+}
+
+std::chrono::steady_clock::time_point TxQueue::earliest_deadline() const noexcept {
+    auto earliest = std::chrono::steady_clock::time_point::max();
+    for (const Entry& entry : entries_) {
+        if (const auto* command = std::get_if<TxCommandRef>(&entry))
+            earliest = std::min(earliest, (*command)->deadline.at());
     }
-    return expired;
+    return earliest;
 }
 
 }  // namespace vserd::port

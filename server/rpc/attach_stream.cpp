@@ -40,8 +40,8 @@ void AttachStream::accepted() {
 void AttachStream::release() {
     watch_for_device(false);
     hub::Channel::withdraw(pending_);
-    if (line_deadline_) line_deadline_->let_pass();
-    if (way_deadline_) way_deadline_->let_pass();
+    if (line_deadline_) line_deadline_->cancel();
+    if (way_deadline_) way_deadline_->cancel();
     LogStream::release();
 }
 

@@ -20,7 +20,7 @@ UnaryCall::PortWork look_first(UnaryCall::PortWork work) {
 template <class Answer>
 void change_settings(UnaryCall& call, hub::PortHandle& port, const line::SettingsChange& change,
                      const port::Deadline& deadline, Answer answer) {
-    call.when_cancelled([deadline] { deadline.let_pass(); });
+    call.when_cancelled([deadline] { deadline.cancel(); });
     port.change_settings(change, deadline, [&call, answer](const Result<line::Settings>& settings) {
         if (!settings) return call.fail(settings.error());
         answer(*settings);
@@ -143,7 +143,7 @@ grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::Sen
                                 const auto duration = break_duration(request->has_duration(), request->duration());
                                 if (!duration) return call.fail(duration.error());
                                 const port::Deadline deadline = answer_by(context->deadline());
-                                call.when_cancelled([deadline] { deadline.let_pass(); });
+                                call.when_cancelled([deadline] { deadline.cancel(); });
                                 port.send_break(*duration, deadline, [&call](const Result<void>& result) {
                                     if (!result) return call.fail(result.error());
                                     call.succeed();

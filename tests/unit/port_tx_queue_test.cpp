@@ -14,8 +14,8 @@ std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(s
 
 std::string text(std::span<const std::byte> data) { return {reinterpret_cast<const char*>(data.data()), data.size()}; }
 
-std::unique_ptr<TxCommand> command(std::chrono::steady_clock::time_point deadline = {}) {
-    return std::make_unique<TxCommand>(TxCommand{1ms, deadline, [](const Result<line::Settings>&) {}});
+TxCommandRef command(std::chrono::steady_clock::time_point deadline = {}) {
+    return std::make_shared<TxCommand>(TxCommand{1ms, deadline, [](const Result<line::Settings>&) {}});
 }
 
 TEST(TxQueue, TakesNoMoreThanItsLimit) {
@@ -93,20 +93,14 @@ TEST(TxQueue, OnlyExpiredCommandsAreTakenOut) {
     queue.push(command(now - 1s));
     queue.push(command(now + 1s));
 
-    EXPECT_EQ(queue.take_expired(now, false, false).size(), 1u);
+    EXPECT_EQ(queue.earliest_deadline(), now - 1s);
+    EXPECT_EQ(queue.take_expired(now).size(), 1u);
     EXPECT_EQ(queue.commands(), 1u);
-    EXPECT_EQ(queue.take_expired(now, true, false).size(), 1u);
+    EXPECT_EQ(queue.earliest_deadline(), now + 1s);
+    EXPECT_EQ(queue.take_commands().size(), 1u);
     EXPECT_EQ(queue.commands(), 0u);
+    EXPECT_EQ(queue.earliest_deadline(), std::chrono::steady_clock::time_point::max());
     EXPECT_EQ(text(queue.front_bytes()), "ab");
-}
-
-TEST(TxQueue, ABegunCommandIsNotTakenOut) {
-    const auto now = std::chrono::steady_clock::now();
-    TxQueue queue{64};
-    queue.push(command(now - 1s));
-
-    EXPECT_TRUE(queue.take_expired(now, false, true).empty());
-    EXPECT_EQ(queue.commands(), 1u);
 }
 
 TEST(TxQueue, LongWritesAreSplitIntoChunksInOrder) {

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "port/life.hpp"
+#include "port/line_calls.hpp"
+#include "port/output_watch.hpp"
+#include "port/port_status.hpp"
+#include "port/tx_queue.hpp"
+
+namespace vserd::port {
+
+/// Settings changes and breaks, in order with the bytes: each waits in the tx queue at its place until the bytes before it
+/// have left the device. One timer, at the earliest time at which a command has something to do. Io thread only.
+class Commands {
+public:
+    struct Hooks {
+        std::function<void()> proceed;                                     ///< bytes or the next command may follow
+        std::function<void(const line::Settings& in_force)> settings_set;  ///< by a command
+    };
+
+    /// All references outlive this.
+    Commands(io::Loop& loop, PortStatus& port, TxQueue& queue, LineCalls& calls, OutputWatch& output, const Life& life,
+             Hooks hooks);
+
+    /// Replies at once if the command cannot be queued.
+    void submit(TxCommand command);
+    /// A command is at the front of the queue.
+    void begin_front();
+    /// A command has left the queue and has not ended: nothing is written meanwhile.
+    bool is_running() const noexcept { return running_ != nullptr; }
+    /// The output is held, or no longer: a command may overtake it.
+    void output_changed();
+    /// The device is gone: answers every command.
+    void stop(const Error& away);
+
+private:
+    Result<void> check_supported(const TxCommand& command) const;
+    void arm();
+    void step();
+    std::string late_message() const;
+    void take_pending(const TxCommandRef& command, const Result<std::uint64_t>& pending);
+    void run(TxCommandRef command, bool at_once);
+    void apply(const line::SettingsChange& change, bool at_once);
+    void start_break();
+    void end_break();
+    void overtake_held_output();
+    void finish(const TxCommandRef& command, Result<line::Settings> result);
+
+    PortStatus& port_;
+    TxQueue& queue_;
+    LineCalls& calls_;
+    OutputWatch& output_;
+    const Life& life_;
+    Hooks hooks_;
+    Timer timer_;
+    TxCommandRef running_;
+    std::uint64_t device_pending_ = 0;  ///< bytes in the device when it was last asked
+};
+
+}  // namespace vserd::port

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "line/node_identity.hpp"
+#include "port/device_watch.hpp"
+#include "port/life.hpp"
+#include "port/line_calls.hpp"
+#include "port/line_watch.hpp"
+#include "port/opening.hpp"
+#include "port/port_status.hpp"
+#include "port/transmitter.hpp"
+
+namespace vserd::port {
+
+/// Opens the device, receives from it, notices when it disconnects, and opens it again when it returns. Io thread only.
+class Connection {
+public:
+    /// All references outlive this. `outdated`: the device was opened with other settings than are wanted now.
+    Connection(PortEnvironment environment, PortStatus& port, LineCalls& calls, Transmitter& transmitter,
+               LineWatch& watch, const Life& life, std::function<void()> outdated);
+
+    void start(PortResume resume);
+    /// Closes the device, then calls `done`; after stop_limit in any case.
+    void stop(std::function<void()> done);
+    /// The configuration allows more terminals now, perhaps.
+    void options_changed();
+    std::string_view engine() const noexcept;
+    bool terminal_closed() const noexcept { return terminal_refused_; }
+
+    /// Reports the device as disconnected, closes it, and tries to open it again.
+    void lose(std::string reason);
+    void continue_close();
+
+private:
+    enum class State : std::uint8_t { closed, opening, online, closing };
+
+    static constexpr std::chrono::milliseconds backoff_min{20};  ///< between two tries to open the device
+    static constexpr std::chrono::milliseconds backoff_max{1000};
+
+    LineCalls::Hooks line_hooks();
+    // connection_open.cpp
+    void try_open();
+    void opened(Result<OpenedLine> result);
+    void open_failed(const Error& error);
+    void note_open_failure(const Error& error);
+    void retry_later();
+    void report_stuck(const std::string& reason);
+    void node_changed();
+    void check_node();
+    void set_terminal_refused(bool refused);
+
+    // connection.cpp
+    void go_online(OpenedLine opened);
+    void show_online(OpenedLine& opened);
+    void begin_close();
+    void closed();
+    void finish_stop();
+    void start_read();
+    void on_read(ssize_t result);
+    void hung_up();
+
+    PortEnvironment environment_;
+    PortStatus& port_;
+    LineCalls& calls_;
+    Transmitter& transmitter_;
+    LineWatch& watch_;
+    const Life& life_;
+    std::function<void()> outdated_;
+    State state_ = State::closed;
+    std::function<void()> stop_done_;
+    DeviceWatch::Registration node_watch_;
+    PortResume resume_;                                                  ///< what the first open has not used yet
+    std::optional<std::chrono::steady_clock::time_point> online_since_;  ///< the last time; none: never
+    std::optional<line::Terminal> terminal_;                             ///< that is open
+    std::optional<line::Terminal> closed_terminal_;                      ///< that was
+    bool terminal_refused_ = false;                                      ///< what has its number now is not opened
+    bool checking_node_ = false;                                         ///< a call on the line checks it
+    std::string open_failure_;                                           ///< the last one announced
+    std::chrono::milliseconds backoff_ = backoff_min;
+    std::optional<io::Attachment> attached_;
+    io::Operation read_;
+    bool reading_ = false;  ///< the engine has the read
+    Timer reopen_timer_;
+    Timer stop_timer_;
+};
+
+}  // namespace vserd::port

@@ -1,0 +1,112 @@
+// Opening the device, and what its path means meanwhile.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "line/device_node.hpp"
+#include "port/connection.hpp"
+
+namespace vserd::port {
+
+void Connection::node_changed() {
+    backoff_ = backoff_min;
+    if (state_ == State::online) return check_node();
+    try_open();
+}
+
+/// udev gives a link under /dev/serial to another node when the device behind it changes.
+void Connection::check_node() {
+    if (std::exchange(checking_node_, true)) return;
+    using Node = std::optional<std::string>;
+    const std::string& device = port_.config.device;
+    calls_.call<Node>([device](line::Line& line) -> Result<Node> { return line::other_node_at(device, line.fd()); },
+                      [this](const Result<Node>& other) {
+                          checking_node_ = false;
+                          if (state_ != State::online || !port_.is_online() || !other || !*other) return;
+                          lose(port_.config.device + " means another device now (" + **other +
+                               "); vserd closes the one that it meant before and opens that");
+                          backoff_ = backoff_min;
+                      });
+}
+
+void Connection::try_open() {
+    if (state_ != State::closed || port_.stopping) return;
+    state_ = State::opening;
+    reopen_timer_.cancel();
+    const auto result = std::make_shared<std::optional<Result<OpenedLine>>>();  // with the worker, which may be stuck
+    const PortConfig& config = port_.config;
+    const auto request = std::make_shared<OpenRequest>(OpenRequest{
+        config.device, std::move(resume_.device), port_.wanted, config.line, closed_terminal_, config.reopen_pts});
+    const bool was_held = static_cast<bool>(request->held);
+    environment_.workers.run({
+        .work = [result, request] { *result = open_device(std::move(*request)); },
+        .done = life_.guarded([this, result, was_held] {
+            Result<OpenedLine>& outcome = **result;
+            if (was_held && !(outcome && outcome->taken_over)) port_.listener.on_descriptor(-1);
+            opened(std::move(outcome));
+        }),
+        .overdue = life_.guarded([this] {
+            report_stuck("opening " + port_.config.device +
+                         " has not returned for 5 s: its driver hangs; the port comes online when it returns, or "
+                         "unplug the device");
+        }),
+        .refused = life_.guarded([this, request](const Error& error) {
+            resume_.device = std::move(request->held);
+            open_failed(error);
+        }),
+        .limit = driver_limit,
+    });
+}
+
+void Connection::report_stuck(const std::string& reason) {
+    port_.offline_reason = reason;
+    open_failure_ = reason;
+    port_.listener.on_event(WentOffline{reason});
+}
+
+void Connection::opened(Result<OpenedLine> result) {
+    if (!result) return open_failed(result.error());
+    calls_.open(result->line);
+    if (port_.stopping) return begin_close();
+    auto attached = environment_.loop.attach(result->line->fd());
+    if (!attached) {
+        if (result->taken_over) port_.listener.on_descriptor(-1);  // or who keeps it would keep its lock too
+        note_open_failure(attached.error());
+        return begin_close();
+    }
+    attached_ = std::move(*attached);
+    go_online(std::move(*result));
+}
+
+void Connection::open_failed(const Error& error) {
+    state_ = State::closed;
+    note_open_failure(error);
+    port_.stopping ? finish_stop() : retry_later();
+}
+
+void Connection::note_open_failure(const Error& error) {
+    add(port_.stats->open_errors, 1);
+    const bool refused = error.subject == line::terminal_subject;
+    if (refused && !closed_terminal_) closed_terminal_ = line::Terminal{{}, std::nullopt};
+    if (refused != terminal_refused_) set_terminal_refused(refused);
+    // Right after an unplug "no such device" is no news; a different failure later is.
+    const bool first = !online_since_;
+    const bool news = open_failure_.empty() ? first || (refused && port_.offline_reason != error.message)
+                                            : open_failure_ != error.message;
+    open_failure_ = error.message;
+    if (first || news) port_.offline_reason = error.message;
+    if (news && !port_.stopping) port_.listener.on_event(WentOffline{error.message});
+}
+
+/// The next process must know it, too.
+void Connection::set_terminal_refused(bool refused) {
+    terminal_refused_ = refused;
+    port_.listener.on_terminal_closed(refused);
+}
+
+void Connection::retry_later() {
+    reopen_timer_.after(backoff_, [this] { try_open(); });
+    backoff_ = std::min(backoff_ * 2, backoff_max);
+}
+
+}  // namespace vserd::port

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "line/line.hpp"
+#include "port/life.hpp"
+#include "port/worker_pool.hpp"
+
+namespace vserd::port {
+
+/// How long a call to a driver may take, from when a worker begins it.
+inline constexpr std::chrono::milliseconds driver_limit{5000};
+
+/// The open line, and the calls on it: ioctls that may be slow, made on the worker pool in order, one at a time. A call that
+/// hangs is answered after driver_limit; until it returns the line gets no other call and is not closed. Io thread only.
+class LineCalls {
+public:
+    using SharedLine = std::shared_ptr<line::Line>;  ///< with the worker that uses it
+
+    struct Hooks {
+        std::function<void(const std::string& what)> hung;  ///< a call does not return; its caller was answered
+        std::function<void(int fd)> closing;                ///< the descriptor is about to be closed
+        std::function<void()> closed;                       ///< the line is closed
+        std::function<void()> close_overdue;                ///< closing does not return
+        std::function<void(const Error&)> close_refused;    ///< no worker was free; the line is still open
+    };
+
+    /// `workers`, `device` and `life` outlive this.
+    LineCalls(WorkerPool& workers, const std::string& device, const Life& life)
+        : workers_(workers), device_(device), life_(life) {}
+    void set_hooks(Hooks hooks) { hooks_ = std::move(hooks); }
+
+    void open(SharedLine line);
+    line::Line& line() noexcept { return *line_; }
+
+    /// Requires an open line. `work` runs on a worker and owns what it uses; `reply` runs on the io thread.
+    template <class T>
+    void call(std::function<Result<T>(line::Line&)> work, std::function<void(Result<T>)> reply) {
+        const auto result = std::make_shared<std::optional<Result<T>>>();  // with the worker, which may be stuck
+        calls_.push_back({[result, work = std::move(work)](line::Line& line) { *result = work(line); },
+                          [result, reply] { reply(std::move(**result)); },
+                          [reply](const Error& error) { reply(error); }});
+        start_next();
+    }
+
+    /// Whether a worker has a call.
+    bool is_busy() const noexcept { return state_ == State::running || state_ == State::ending; }
+    /// Calls that have not begun.
+    std::size_t waiting() const noexcept { return calls_.size(); }
+
+    /// Answers every call with `error`, the one with the worker included.
+    void abandon(const Error& error);
+    /// Closes the line as soon as no worker uses it. Again: no effect, unless closing was refused.
+    void close();
+
+private:
+    enum class State : std::uint8_t {
+        closed,
+        idle,     // no worker has a call
+        running,  // a worker has one
+        ending,   // the same, and the line is closed when it returns
+        closing,  // a worker closes it
+    };
+    struct Call {
+        std::function<void(line::Line&)> work;
+        std::function<void()> done;
+        std::function<void(const Error&)> abandon;  ///< instead of done
+    };
+
+    void start_next();
+    void returned();
+    void overdue();
+    void refused(const Error& error);
+    void start_close();
+
+    WorkerPool& workers_;
+    const std::string& device_;
+    const Life& life_;
+    Hooks hooks_;
+    State state_ = State::closed;
+    SharedLine line_;
+    std::deque<Call> calls_;
+    std::optional<Call> running_;  ///< none once it has been answered early
+};
+
+}  // namespace vserd::port

@@ -1,0 +1,151 @@
+#include "port/transmitter.hpp"
+
+#include <cerrno>
+#include <utility>
+
+namespace vserd::port {
+
+Transmitter::Transmitter(io::Loop& loop, PortStatus& port, LineCalls& calls, const Life& life)
+    : port_(port),
+      calls_(calls),
+      queue_(port.config.tx_queue_bytes_max),
+      output_(loop, port, queue_, calls, life, [this] { commands_.output_changed(); }),
+      commands_(loop, port, queue_, calls, output_, life,
+                {.proceed = [this] { pump(); },
+                 .settings_set =
+                     [this](const line::Settings& in_force) {
+                         take_settings(in_force, false);
+                         retry();  // flow control may have let the output go
+                     }}) {
+    write_.kind = io::OperationKind::write;
+    write_.owner = this;
+    write_.complete = [](io::Operation& op, ssize_t result) noexcept {
+        static_cast<Transmitter*>(op.owner)->on_written(result);
+    };
+}
+
+void Transmitter::set_queue_bytes_max(std::size_t bytes_max) {
+    queue_.set_bytes_max(bytes_max);
+    announce_room();
+}
+
+void Transmitter::store_queue_bytes() { port_.stats->tx_queue_bytes.store(queue_.bytes(), std::memory_order_relaxed); }
+
+void Transmitter::resume() {
+    output_.watch();  // a process before this one may have left some
+    pump();
+    announce_room();
+}
+
+void Transmitter::stop(const Error& away) {
+    const io::Attachment* const attachment = std::exchange(attachment_, nullptr);
+    output_.stop();
+    commands_.stop(away);
+    for (const auto& flush : std::exchange(flushes_, {})) end(flush, away);
+    if (is_writing()) attachment->engine->cancel(write_);
+}
+
+std::size_t Transmitter::transmit(std::span<const std::byte> bytes) {
+    const std::size_t taken = queue_.append(bytes, is_writing());
+    tx_offset_ += taken;
+    was_full_ = was_full_ || taken < bytes.size();
+    store_queue_bytes();
+    pump();
+    return taken;
+}
+
+void Transmitter::pump() {
+    if (attachment_ == nullptr || !port_.is_online() || is_writing() || !flushes_.empty() || commands_.is_running())
+        return;
+    if (queue_.front_command() != nullptr) return commands_.begin_front();
+    const auto bytes = queue_.front_bytes();
+    if (bytes.empty()) return;
+    write_.slot = attachment_->slot;
+    write_.data = const_cast<std::byte*>(bytes.data());
+    write_.size = bytes.size();
+    state_ = State::writing;
+    attachment_->engine->start(write_);
+    output_.watch();
+}
+
+void Transmitter::on_written(ssize_t result) {
+    const bool discards = std::exchange(state_, State::idle) == State::discarding;
+    if (result > 0) {
+        add(port_.stats->tx_bytes, static_cast<std::uint64_t>(result));
+        output_.moved();
+        queue_.consume(static_cast<std::size_t>(result));
+    }
+    if (discards) discard_rest(result < static_cast<ssize_t>(write_.size));
+    store_queue_bytes();
+    port_.listener.on_transmitted(tx_offset_ - queue_.bytes());
+    if (attachment_ == nullptr) return hooks_.released();
+    if (result <= 0 && result != -ECANCELED) {
+        add(port_.stats->write_errors, 1);
+        return hooks_.failed(errno_error("writing " + port_.config.device, static_cast<int>(-result)));
+    }
+    pump();
+    announce_room();
+}
+
+void Transmitter::announce_room() {
+    if (!was_full_ || queue_.full()) return;
+    was_full_ = false;
+    port_.listener.on_transmit_change();
+}
+
+/// The device is flushed behind the last byte that it took of the canceled write.
+void Transmitter::discard_rest(bool unfinished) {
+    const std::size_t rest = unfinished ? queue_.front_bytes().size() : 0;
+    if (rest > 0) queue_.consume(rest);
+    const auto flushes = flushes_;  // a call may be answered at once
+    for (const auto& flush : flushes) {
+        if (flush->state != Flush::State::waiting) continue;
+        if (flush == flushes.front()) flush->discarded += rest;
+        begin(flush);
+    }
+}
+
+void Transmitter::flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client) {
+    if (const auto online = port_.require_online(); !online) return reply(online.error());
+    if (!port_.capabilities->flush) return reply(port_.unsupported("flush", "cannot discard"));
+    const auto flush = std::make_shared<Flush>(Flush{direction, std::move(reply), std::move(client)});
+    if (direction == line::FlushDirection::input) return begin(flush);
+    flushes_.push_back(flush);  // what is written before the device has flushed would be gone too
+    flush->discarded = queue_.discard_bytes(is_writing());
+    store_queue_bytes();
+    if (state_ == State::writing) {
+        state_ = State::discarding;
+        attachment_->engine->cancel(write_);
+    } else if (state_ == State::idle) {
+        begin(flush);
+    }
+    announce_room();
+}
+
+void Transmitter::begin(const FlushRef& flush) {
+    flush->state = Flush::State::running;
+    calls_.call<void>([direction = flush->direction](line::Line& line) { return line.flush(direction); },
+                      [this, flush](const Result<void>& result) { end(flush, result); });
+}
+
+void Transmitter::end(const FlushRef& flush, const Result<void>& result) {
+    if (std::exchange(flush->state, Flush::State::ended) == Flush::State::ended) return;
+    std::erase(flushes_, flush);
+    if (flush->discarded > 0) port_.listener.on_event(Flushed{flush->direction, flush->discarded, flush->client});
+    retry();
+    result ? flush->reply(flush->discarded) : flush->reply(result.error());
+    pump();
+}
+
+void Transmitter::take_settings(const line::Settings& in_force, bool changed_outside) {
+    const bool changed = port_.settings != in_force;
+    port_.show_settings(in_force);
+    if (changed || changed_outside) port_.listener.on_event(SettingsChanged{port_.settings, changed_outside});
+    if (queue_.bytes() > 0) output_.watch();
+}
+
+void Transmitter::retry() noexcept {
+    if (attachment_ != nullptr) attachment_->engine->retry(attachment_->slot);
+}
+
+}  // namespace vserd::port
