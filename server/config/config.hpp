@@ -17,7 +17,7 @@ struct PortEntry {
     std::string name;  ///< 1 to 64 of [A-Za-z0-9._-], unique
     std::string description;
     std::string device;
-    line::Settings settings;
+    line::ValidSettings settings;
     std::size_t tx_queue_bytes = std::size_t{256} << 10;
     bool hangup_on_close = false;  ///< DTR and RTS drop when vserd closes the device
     bool reopen_pts = false;       ///< open a new terminal that reuses the number of a closed one

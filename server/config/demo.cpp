@@ -7,7 +7,7 @@ PortEntry simulated(std::string name, std::string device, std::uint32_t baud, st
     PortEntry entry;
     entry.name = std::move(name);
     entry.device = std::move(device);
-    entry.settings.baud = baud;
+    entry.settings = line::with_change({}, {.baud = baud}).value();
     entry.description = std::move(description);
     return entry;
 }

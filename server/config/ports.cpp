@@ -124,10 +124,12 @@ PortEntry read_port(const toml::table& source, Problems& problems, Taken& taken)
     read_name(table, entry, taken);
     read_description(table, entry);
     read_device(table, entry, taken);
+    line::Settings settings;
     if (const auto baud = table.integer("baud", baud_min, baud_max)) {
-        entry.settings.baud = static_cast<std::uint32_t>(baud->value);
+        settings.baud = static_cast<std::uint32_t>(baud->value);
     }
-    read_format(table, entry.settings.format);
+    read_format(table, settings.format);
+    if (const auto valid = line::ValidSettings::of(settings)) entry.settings = *valid;
     if (const auto bytes = table.size("tx_queue_bytes", tx_queue_bytes_min, tx_queue_bytes_max)) {
         entry.tx_queue_bytes = static_cast<std::size_t>(bytes->value);
     }

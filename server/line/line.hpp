@@ -56,9 +56,9 @@ public:
     virtual Kind kind() const noexcept = 0;
     virtual Capabilities capabilities() const noexcept = 0;
     virtual int fd() const noexcept = 0;  ///< for an engine; stays the same for the life of the line
-    virtual Result<Settings> apply(const Settings& wanted) = 0;  ///< what is in force after it; drivers may round
+    virtual Result<Settings> apply(const ValidSettings& wanted) = 0;  ///< what is in force after it; drivers may round
     /// As apply(), without waiting for what the driver still has to send.
-    virtual Result<Settings> apply_at_once(const Settings& wanted) { return apply(wanted); }
+    virtual Result<Settings> apply_at_once(const ValidSettings& wanted) { return apply(wanted); }
     virtual Result<Settings> read_back() = 0;
     /// Whether other programs can change the settings while we have the device open.
     virtual bool shares_settings() const noexcept { return false; }

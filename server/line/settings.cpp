@@ -51,14 +51,9 @@ std::optional<FlowControl> flow_control_of(std::string_view suffix) {
 
 }  // namespace
 
-Result<Settings> with_change(const Settings& current, const SettingsChange& change) {
-    Settings wanted{
-        change.baud.value_or(current.baud),
-        Format{change.data_bits.value_or(current.format.data_bits), change.parity.value_or(current.format.parity),
-               change.stop_bits.value_or(current.format.stop_bits),
-               change.flow_control.value_or(current.format.flow_control)}};
-    const Format& format = wanted.format;
-    if (wanted.baud == 0) return invalid("baud", "baud must be at least 1; speed 0 would hang up the line");
+Result<ValidSettings> ValidSettings::of(const Settings& settings) {
+    const Format& format = settings.format;
+    if (settings.baud == 0) return invalid("baud", "baud must be at least 1; speed 0 would hang up the line");
     if (format.data_bits < 5 || format.data_bits > 8) {
         return invalid("format.data_bits", "data bits must be 5 to 8, not " + std::to_string(format.data_bits));
     }
@@ -67,7 +62,15 @@ Result<Settings> with_change(const Settings& current, const SettingsChange& chan
     if (format.flow_control > FlowControl::xon_xoff) {
         return invalid("format.flow_control", "flow control must be none, rts_cts or xon_xoff");
     }
-    return wanted;
+    return ValidSettings(settings);
+}
+
+Result<ValidSettings> with_change(const Settings& current, const SettingsChange& change) {
+    return ValidSettings::of(
+        {change.baud.value_or(current.baud),
+         Format{change.data_bits.value_or(current.format.data_bits), change.parity.value_or(current.format.parity),
+                change.stop_bits.value_or(current.format.stop_bits),
+                change.flow_control.value_or(current.format.flow_control)}});
 }
 
 Result<Format> parse_format(std::string_view text) {

@@ -69,8 +69,27 @@ struct SettingsChange {
     std::optional<FlowControl> flow_control = std::nullopt;
 };
 
-/// `current` with `change` applied, or Failure::invalid_argument with subject "baud", "format.data_bits", ...
-Result<Settings> with_change(const Settings& current, const SettingsChange& change);
+/// Settings that a line can be asked for: each part is in its range. Made once, where the values enter; whether a device
+/// supports them is another question. (What a driver reports is plain Settings: another program may set speed 0.)
+class ValidSettings {
+public:
+    ValidSettings() = default;
+    /// Failure::invalid_argument with subject "baud", "format.data_bits", ...
+    static Result<ValidSettings> of(const Settings& settings);
+
+    const Settings& get() const noexcept { return settings_; }
+    operator const Settings&() const noexcept { return settings_; }  // NOLINT(google-explicit-constructor)
+
+    friend bool operator==(const ValidSettings&, const ValidSettings&) = default;
+
+private:
+    explicit ValidSettings(const Settings& settings) : settings_(settings) {}
+
+    Settings settings_;
+};
+
+/// `current` with `change` applied; fails as ValidSettings::of().
+Result<ValidSettings> with_change(const Settings& current, const SettingsChange& change);
 
 /// Parses "8N1", "7E2", "5N1.5", optionally followed by "/rtscts" or "/xonxoff"; case does not matter.
 /// Failure::invalid_argument with subject "format" and a message that shows the grammar.

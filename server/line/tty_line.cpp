@@ -33,7 +33,7 @@ dev_t device_number(int fd) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const Settings& settings,
+Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const ValidSettings& settings,
                                             const LineOptions& options) {
     auto fd = open_device_node(path);
     if (!fd) return fd.error();
@@ -52,7 +52,7 @@ Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const Setti
     return std::unique_ptr<Line>(std::move(line));
 }
 
-Result<std::unique_ptr<Line>> TtyLine::adopt(const std::string& path, base::Fd fd, const Settings& settings,
+Result<std::unique_ptr<Line>> TtyLine::adopt(const std::string& path, base::Fd fd, const ValidSettings& settings,
                                              const LineOptions& options) {
     std::unique_ptr<TtyLine> line(new TtyLine(path, std::move(fd), options));
     if (const auto marked = line->mark_exclusive(); !marked) return marked.error();
@@ -102,15 +102,14 @@ void TtyLine::probe_capabilities() {
     capabilities_.error_counters = ::ioctl(fd_.get(), TIOCGICOUNT, &counters) == 0;
 }
 
-Result<Settings> TtyLine::apply(const Settings& wanted) {
+Result<Settings> TtyLine::apply(const ValidSettings& wanted) {
     // Not before the characters in the UART's FIFO are out: output_pending_bytes() does not see those.
     return apply_by(TCSETSW2, wanted);
 }
 
-Result<Settings> TtyLine::apply_at_once(const Settings& wanted) { return apply_by(TCSETS2, wanted); }
+Result<Settings> TtyLine::apply_at_once(const ValidSettings& wanted) { return apply_by(TCSETS2, wanted); }
 
-Result<Settings> TtyLine::apply_by(unsigned long request, const Settings& wanted) {
-    if (const auto valid = with_change(wanted, {}); !valid) return valid.error();
+Result<Settings> TtyLine::apply_by(unsigned long request, const ValidSettings& wanted) {
     termios2 raw{};
     if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
     if (const auto put = put_settings(wanted, options_, raw); !put) return put.error();
@@ -120,7 +119,7 @@ Result<Settings> TtyLine::apply_by(unsigned long request, const Settings& wanted
 }
 
 /// Setting what is set already would wait for the output all the same.
-Result<void> TtyLine::apply_if_other(const Settings& wanted) {
+Result<void> TtyLine::apply_if_other(const ValidSettings& wanted) {
     termios2 now{};
     if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return errno_error(path_ + ": reading the settings");
     termios2 raw = now;

@@ -15,11 +15,11 @@ namespace vserd::line {
 class TtyLine final : public Line {
 public:
     /// Opens the node for this process alone, makes it raw and applies `settings`.
-    static Result<std::unique_ptr<Line>> open(const std::string& path, const Settings& settings,
+    static Result<std::unique_ptr<Line>> open(const std::string& path, const ValidSettings& settings,
                                               const LineOptions& options);
 
     /// Goes on with a descriptor that is known to be of the node.
-    static Result<std::unique_ptr<Line>> adopt(const std::string& path, base::Fd fd, const Settings& settings,
+    static Result<std::unique_ptr<Line>> adopt(const std::string& path, base::Fd fd, const ValidSettings& settings,
                                                const LineOptions& options);
 
     ~TtyLine() override;
@@ -27,8 +27,8 @@ public:
     Kind kind() const noexcept override { return Kind::tty; }
     Capabilities capabilities() const noexcept override { return capabilities_; }
     int fd() const noexcept override { return fd_.get(); }
-    Result<Settings> apply(const Settings& wanted) override;
-    Result<Settings> apply_at_once(const Settings& wanted) override;
+    Result<Settings> apply(const ValidSettings& wanted) override;
+    Result<Settings> apply_at_once(const ValidSettings& wanted) override;
     Result<Settings> read_back() override;
     bool shares_settings() const noexcept override { return true; }
     Result<std::optional<OutsideChange>> check_settings(bool restore) override;
@@ -42,13 +42,13 @@ public:
 
 private:
     Result<void> hold_break(bool on);
-    Result<Settings> apply_by(unsigned long request, const Settings& wanted);
+    Result<Settings> apply_by(unsigned long request, const ValidSettings& wanted);
     TtyLine(std::string path, base::Fd fd, const LineOptions& options) noexcept
         : path_(std::move(path)), fd_(std::move(fd)), options_(options) {}
     Result<void> take_exclusively();
     Result<void> mark_exclusive();
     void probe_capabilities();
-    Result<void> apply_if_other(const Settings& wanted);
+    Result<void> apply_if_other(const ValidSettings& wanted);
     Result<Signals> signals() const;
     LineErrors errors_since_boot() const;
 
@@ -56,7 +56,7 @@ private:
     base::Fd fd_;
     LineOptions options_;
     Capabilities capabilities_;
-    Settings ours_;                ///< as last applied
+    ValidSettings ours_;           ///< as last applied
     std::vector<std::byte> seen_;  ///< the termios2 as last read: another one now was set by another program
 };
 

@@ -25,13 +25,13 @@ Result<void> check_baud(std::uint32_t baud) {
 
 }  // namespace
 
-Result<std::unique_ptr<Line>> VserLine::open(const std::string& path, const Settings& settings) {
+Result<std::unique_ptr<Line>> VserLine::open(const std::string& path, const ValidSettings& settings) {
     auto fd = open_device_node(path);
     if (!fd) return fd.error();
     return adopt(path, *std::move(fd), settings);
 }
 
-Result<std::unique_ptr<Line>> VserLine::adopt(const std::string& path, base::Fd fd, const Settings& settings) {
+Result<std::unique_ptr<Line>> VserLine::adopt(const std::string& path, base::Fd fd, const ValidSettings& settings) {
     std::unique_ptr<VserLine> line(new VserLine(path, std::move(fd)));
     if (const auto known = line->check_version(); !known) return known.error();
     const auto in_force = line->read_back();
@@ -66,9 +66,9 @@ Capabilities VserLine::capabilities() const noexcept {
                         .error_counters = true};
 }
 
-Result<Settings> VserLine::apply(const Settings& wanted) {
-    if (const auto valid = with_change(wanted, {}); !valid) return valid.error();
-    if (const auto valid = check_baud(wanted.baud); !valid) return valid.error();
+Result<Settings> VserLine::apply(const ValidSettings& valid) {
+    const Settings& wanted = valid;
+    if (const auto in_range = check_baud(wanted.baud); !in_range) return in_range.error();
     if (wanted.format.flow_control != FlowControl::none) {
         return Error{Failure::unsupported, ENOTTY, "flow_control", path_ + " has no flow control; use none"};
     }

@@ -11,15 +11,15 @@ namespace vserd::line {
 class VserLine final : public Line {
 public:
     /// Opens the node for this server alone, checks the driver's interface version and applies `settings`.
-    static Result<std::unique_ptr<Line>> open(const std::string& path, const Settings& settings);
+    static Result<std::unique_ptr<Line>> open(const std::string& path, const ValidSettings& settings);
 
     /// Goes on with a descriptor that is known to be of the node.
-    static Result<std::unique_ptr<Line>> adopt(const std::string& path, base::Fd fd, const Settings& settings);
+    static Result<std::unique_ptr<Line>> adopt(const std::string& path, base::Fd fd, const ValidSettings& settings);
 
     Kind kind() const noexcept override { return Kind::vser; }
     Capabilities capabilities() const noexcept override;
     int fd() const noexcept override { return fd_.get(); }
-    Result<Settings> apply(const Settings& wanted) override;
+    Result<Settings> apply(const ValidSettings& wanted) override;
     Result<Settings> read_back() override;
     Result<LineStatus> status() override;
     Result<Signals> set_signals(const SignalChange& change) override;

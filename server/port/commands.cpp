@@ -35,27 +35,29 @@ Commands::Commands(io::Loop& loop, PortStatus& port, TxQueue& queue, LineCalls& 
       hooks_(std::move(hooks)),
       timer_(loop, life) {}
 
-Result<void> Commands::check_supported(const TxCommand& command) const {
+/// The only check of a change; when its turn comes it is merged into the settings that are in force then.
+Result<void> Commands::check(const TxCommand& command) const {
+    const auto* change = std::get_if<line::SettingsChange>(&command.action);
+    const line::Settings& settings = port_.settings;
+    const auto valid = line::with_change(settings, change != nullptr ? *change : line::SettingsChange{});
+    if (change != nullptr && !valid) return valid.error();
+    if (auto online = port_.require_online(); !online) return online;
     const auto lacks = [this](const char* capability) {
         return port_.unsupported(capability, std::string("lacks the capability ") + capability);
     };
-    const auto* change = std::get_if<line::SettingsChange>(&command.action);
     if (change == nullptr) return port_.capabilities->send_break ? Result<void>{} : lacks("send_break");
-    const line::Settings& settings = port_.settings;
-    const auto wanted = line::with_change(settings, *change);
-    if (!wanted) return wanted.error();
-    auto same_frame = wanted->format;
+    const line::Settings& wanted = *valid;
+    auto same_frame = wanted.format;
     same_frame.flow_control = settings.format.flow_control;
-    if (wanted->baud != settings.baud && !port_.capabilities->baud) return lacks("baud");
+    if (wanted.baud != settings.baud && !port_.capabilities->baud) return lacks("baud");
     if (same_frame != settings.format && !port_.capabilities->format) return lacks("format");
-    if (wanted->format.flow_control != settings.format.flow_control && !port_.capabilities->flow_control)
+    if (wanted.format.flow_control != settings.format.flow_control && !port_.capabilities->flow_control)
         return lacks("flow_control");
     return {};
 }
 
 void Commands::submit(TxCommand command) {
-    if (const auto online = port_.require_online(); !online) return command.reply(online.error());
-    if (const auto supported = check_supported(command); !supported) return command.reply(supported.error());
+    if (const auto possible = check(command); !possible) return command.reply(possible.error());
     if (queue_.commands() + (running_ ? 1 : 0) + calls_.waiting() >= line_requests_max) {
         return command.reply(
             Error{Failure::exhausted, 0, "line_requests_max",
@@ -205,7 +207,7 @@ void Commands::overtake_held_output() {
         line::Settings with_part = port_.settings;
         with_part.format.flow_control = *part.flow_control;
         const auto whole = line::with_change(port_.settings, std::get<line::SettingsChange>(command->action));
-        if (!whole || *whole == with_part) return run(queue_.take_command(lets_go), true);
+        if (!whole || whole->get() == with_part) return run(queue_.take_command(lets_go), true);
         const auto ignored = [](const Result<line::Settings>&) {};  // the whole change, later, has the answer
         return run(std::make_shared<TxCommand>(TxCommand{part, Clock::time_point::max(), ignored}), true);
     }

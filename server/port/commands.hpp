@@ -37,7 +37,7 @@ public:
     void stop(const Error& away);
 
 private:
-    Result<void> check_supported(const TxCommand& command) const;
+    Result<void> check(const TxCommand& command) const;
     void arm();
     void step();
     std::string late_message() const;

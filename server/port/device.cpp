@@ -44,10 +44,9 @@ line::Kind kind_of(std::string_view device) {
     return found && is_of_vser_class(node.st_rdev) ? line::Kind::vser : line::Kind::tty;
 }
 
-Result<std::unique_ptr<line::Line>> open_line(std::string_view device, const line::Settings& settings,
+Result<std::unique_ptr<line::Line>> open_line(std::string_view device, const line::ValidSettings& settings,
                                               const line::LineOptions& options) {
     if (const auto valid = check_device(device); !valid) return valid.error();
-    if (const auto valid = line::with_change(settings, {}); !valid) return valid.error();
     switch (kind_of(device)) {
         case line::Kind::simulated: return sim::SimLine::open(device, settings);
         case line::Kind::vser: return line::VserLine::open(std::string(device), settings);
@@ -56,10 +55,9 @@ Result<std::unique_ptr<line::Line>> open_line(std::string_view device, const lin
     return line::TtyLine::open(std::string(device), settings, options);
 }
 
-Result<std::unique_ptr<line::Line>> adopt_line(std::string_view device, base::Fd held, const line::Settings& settings,
-                                               const line::LineOptions& options) {
+Result<std::unique_ptr<line::Line>> adopt_line(std::string_view device, base::Fd held,
+                                               const line::ValidSettings& settings, const line::LineOptions& options) {
     if (const auto valid = check_device(device); !valid) return valid.error();
-    if (const auto valid = line::with_change(settings, {}); !valid) return valid.error();
     const auto kind = kind_of(device);
     if (kind == line::Kind::simulated) {
         return Error{Failure::io, ENODEV, "device", std::string(device) + " does not outlive its process"};

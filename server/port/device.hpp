@@ -18,13 +18,14 @@ line::Kind kind_of(std::string_view device);
 /// Fails if the device rejects `settings`, but not if it has no settings at all (see line::Capabilities).
 /// The messages say what to do: they name the process that holds a busy device (pid and command), the group that may open it,
 /// or say that the path is a directory or no serial device.
-Result<std::unique_ptr<line::Line>> open_line(std::string_view device, const line::Settings& settings,
+Result<std::unique_ptr<line::Line>> open_line(std::string_view device, const line::ValidSettings& settings,
                                               const line::LineOptions& options = {});
 
 /// Resumes a device that an earlier process left open, by its descriptor. The device is neither opened nor closed, so no modem
 /// line changes. `settings` are applied only where they differ. Fails if the descriptor is no longer that device, and closes it
 /// then: open the device instead.
-Result<std::unique_ptr<line::Line>> adopt_line(std::string_view device, base::Fd held, const line::Settings& settings,
+Result<std::unique_ptr<line::Line>> adopt_line(std::string_view device, base::Fd held,
+                                               const line::ValidSettings& settings,
                                                const line::LineOptions& options = {});
 
 /// Checks the syntax of a device string: an absolute path, or a known simulator. The subject of a failure is "device".

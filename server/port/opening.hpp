@@ -15,7 +15,7 @@ namespace vserd::port {
 struct OpenRequest {
     std::string device;
     base::Fd held;  ///< the device as a process before this one had it; none: it is opened
-    line::Settings settings;
+    line::ValidSettings settings;
     line::LineOptions options;
     std::optional<line::Terminal> closed;  ///< a terminal that was closed: no other that gets its number is opened
     bool any_terminal = false;             ///< or it is
@@ -25,8 +25,8 @@ struct OpenedLine {
     std::shared_ptr<line::Line> line;
     line::Settings settings;  ///< in force
     line::LineStatus status;
-    line::Settings asked;     ///< for `settings`
-    bool taken_over = false;  ///< it was not opened: `held` was resumed
+    line::ValidSettings asked;  ///< for `settings`
+    bool taken_over = false;    ///< it was not opened: `held` was resumed
     std::optional<line::Terminal> terminal = std::nullopt;
 };
 

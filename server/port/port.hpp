@@ -35,7 +35,7 @@ struct PortConfig {
     std::string name;
     std::string description;
     std::string device;  ///< as port::open_line takes it
-    line::Settings settings;
+    line::ValidSettings settings;
     std::size_t tx_queue_bytes_max = tx_queue_bytes_default;
     line::LineOptions line = {};
     /// Open whatever terminal gets the number of a closed /dev/pts/N. It may be anybody's, so the default is not to.
@@ -55,10 +55,10 @@ struct PortEnvironment {
 
 /// What a port goes on with after another process; as it is, for a port that begins.
 struct PortResume {
-    base::Fd device;                         ///< open since then; none: it is opened
-    std::optional<line::Settings> settings;  ///< to be used instead of the configured ones
-    std::optional<line::Settings> in_force;  ///< when that process ended
-    std::optional<line::LineStatus> status;  ///< that process had told of
+    base::Fd device;                              ///< open since then; none: it is opened
+    std::optional<line::ValidSettings> settings;  ///< to be used instead of the configured ones
+    std::optional<line::Settings> in_force;       ///< when that process ended
+    std::optional<line::LineStatus> status;       ///< that process had told of
     std::uint64_t tx_offset = 0;
     bool terminal_closed = false;  ///< the device was a pseudo terminal that was closed for good
 };

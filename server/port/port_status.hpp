@@ -21,8 +21,8 @@ struct PortStatus {
     PortState state = PortState::offline;
     bool stopping = false;  ///< the port reports nothing any more
     std::string offline_reason = "not opened yet";
-    line::Settings settings;  ///< in force; while offline, to be applied
-    line::Settings wanted;    ///< as last asked for; applied at the next open
+    line::Settings settings;     ///< in force; while offline, to be applied
+    line::ValidSettings wanted;  ///< as last asked for; applied at the next open
     std::optional<line::Signals> signals;
     std::optional<line::Capabilities> capabilities;
     line::Kind kind;

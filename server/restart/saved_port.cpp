@@ -43,13 +43,15 @@ port::PortResume SavedPort::resume(const line::Settings& configured_now, bool re
     resume.in_force = settings();
     resume.status = status();
     // What was set at run time stays, as it does over an unplug, unless the configuration has changed.
-    if (is_configured(configured_now)) resume.settings = resume.in_force;
+    if (!resume.in_force || !is_configured(configured_now)) return resume;
+    if (const auto valid = line::ValidSettings::of(*resume.in_force)) resume.settings = *valid;
     return resume;
 }
 
-void SavedPort::begin(const line::Settings& configured_now, const std::optional<line::Settings>& resumed) noexcept {
+void SavedPort::begin(const line::Settings& configured_now,
+                      const std::optional<line::ValidSettings>& resumed) noexcept {
     save_configured(configured_now);
-    save_settings(resumed.value_or(configured_now));
+    save_settings(resumed ? resumed->get() : configured_now);
 }
 
 void SavedPort::save_configured(const line::Settings& configured_now) noexcept {

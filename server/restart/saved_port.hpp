@@ -21,7 +21,7 @@ public:
     /// What a port with these configured settings resumes. `recovered`: a process before this one left the log.
     port::PortResume resume(const line::Settings& configured, bool recovered) const;
     /// The port begins with the settings of the configuration, or with those set at run time.
-    void begin(const line::Settings& configured, const std::optional<line::Settings>& resumed) noexcept;
+    void begin(const line::Settings& configured, const std::optional<line::ValidSettings>& resumed) noexcept;
 
     void save_configured(const line::Settings& configured) noexcept;
     bool is_configured(const line::Settings& configured) const noexcept;

@@ -8,7 +8,7 @@
 
 namespace vserd::sim {
 
-Result<std::unique_ptr<line::Line>> SimLine::open(std::string_view device, const line::Settings& settings) {
+Result<std::unique_ptr<line::Line>> SimLine::open(std::string_view device, const line::ValidSettings& settings) {
     const auto spec = parse_sim_spec(device);
     if (!spec) return spec.error();
     auto simulated = Simulator::instance().device_for(*spec);
@@ -43,10 +43,8 @@ line::Capabilities SimLine::capabilities() const noexcept {
                               .error_counters = true};
 }
 
-Result<line::Settings> SimLine::apply(const line::Settings& wanted) {
-    const auto valid = line::with_change(wanted, {});
-    if (!valid) return valid.error();
-    auto applied = device_->apply(*valid);
+Result<line::Settings> SimLine::apply(const line::ValidSettings& wanted) {
+    auto applied = device_->apply(wanted);
     Simulator::instance().poke(*device_);
     return applied;
 }

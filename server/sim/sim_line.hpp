@@ -13,14 +13,14 @@ class SimDevice;
 /// The host's end of a simulated device: one descriptor of a socket pair. README.md describes the devices.
 class SimLine final : public line::Line {
 public:
-    static Result<std::unique_ptr<line::Line>> open(std::string_view device, const line::Settings& settings);
+    static Result<std::unique_ptr<line::Line>> open(std::string_view device, const line::ValidSettings& settings);
 
     ~SimLine() override;
 
     line::Kind kind() const noexcept override { return line::Kind::simulated; }
     line::Capabilities capabilities() const noexcept override;
     int fd() const noexcept override { return fd_.get(); }
-    Result<line::Settings> apply(const line::Settings& wanted) override;
+    Result<line::Settings> apply(const line::ValidSettings& wanted) override;
     Result<line::Settings> read_back() override;
     Result<line::LineStatus> status() override;
     Result<line::Signals> set_signals(const line::SignalChange& change) override;

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "contract/port_fixture.hpp"
+#include "support/settings.hpp"
 
 namespace vserd {
 namespace {
@@ -227,7 +228,7 @@ TEST_P(ChannelTest, AReloadChangesALivePortInPlace) {
     channel.submit(writer, before.pending);
     ASSERT_FALSE(before.result);
 
-    hub_->apply(with_port({"p", "the new text", node(), {.baud = 9600, .format = {}}, 65536}));
+    hub_->apply(with_port({"p", "the new text", node(), test::valid({.baud = 9600, .format = {}}), 65536}));
 
     ASSERT_EQ(hub_->find("p"), &channel);
     EXPECT_EQ(watcher.description, "the new text");
@@ -251,7 +252,7 @@ TEST_P(ChannelTest, AReloadWhileTheDeviceIsAwayIsInForceWhenItIsBack) {
     unplug();
     ASSERT_TRUE(until([&] { return channel.port().state() == port::PortState::offline; }));
 
-    hub_->apply(with_port({"p", "", node(), {.baud = 9600, .format = {}}, 4096}));
+    hub_->apply(with_port({"p", "", node(), test::valid({.baud = 9600, .format = {}}), 4096}));
 
     EXPECT_EQ(channel.port().settings().baud, 9600u);
     plug();
@@ -269,7 +270,7 @@ TEST_P(ChannelTest, ALineThatDoesNotTakeTheSettingsOfAReloadGoesOnAndSaysSo) {
                                   [](const Result<void>&) {});
     }
 
-    hub_->apply(with_port({"p", "", "sim:echo", {.baud = 9600, .format = {}}, 4096}));
+    hub_->apply(with_port({"p", "", "sim:echo", test::valid({.baud = 9600, .format = {}}), 4096}));
 
     EXPECT_NE(watcher.refusal.find("too many requests"), std::string::npos) << watcher.refusal;
     EXPECT_EQ(channel.port().state(), port::PortState::online);

@@ -14,6 +14,7 @@
 #include "line/line.hpp"
 #include "port/device.hpp"
 #include "support/engines.hpp"
+#include "support/settings.hpp"
 
 namespace vserd::test {
 namespace {
@@ -34,7 +35,7 @@ public:
         } else if (kind == "vser") {
             device = "/dev/vser" + std::to_string(number);
         }
-        auto opened = port::open_line(device, fast);
+        auto opened = port::open_line(device, test::valid(fast));
         if (!opened) throw std::runtime_error(opened.error().message);
         line_ = std::move(*opened);
         EXPECT_TRUE(line_->flush(line::FlushDirection::both));

@@ -13,6 +13,7 @@
 #include "port/device.hpp"
 #include "sim/sim_control.hpp"
 #include "support/pty.hpp"
+#include "support/settings.hpp"
 
 namespace vserd::sim {
 namespace {
@@ -21,7 +22,7 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 std::unique_ptr<line::Line> open_sim(std::string_view device, const line::Settings& settings = {}) {
-    auto opened = port::open_line(device, settings);
+    auto opened = port::open_line(device, test::valid(settings));
     if (!opened) throw std::runtime_error(opened.error().message);
     return *std::move(opened);
 }
@@ -80,7 +81,7 @@ TEST(SimPacing, TakesTheTimeThatTheFormatImplies) {
 
 TEST(SimPacing, FollowsAChangeOfBaud) {
     const auto line = open_sim("sim:echo", {300, {}});
-    ASSERT_TRUE(line->apply({1'000'000, {}}));
+    ASSERT_TRUE(line->apply(test::valid({1'000'000, {}})));
 
     EXPECT_LE(fastest_echo_ms(*line, 1000, 500), 500);  // 33 s at the old speed
 }
@@ -296,7 +297,7 @@ TEST(SimDevice, SurvivesOpenAndCloseFromManyThreads) {
             for (int turn = 0; turn < 50; ++turn) {
                 const auto line = open_sim(i % 2 == 0 ? "sim:console?unpaced=1" : "sim:echo");
                 test::write_all(line->fd(), "uname\r");
-                (void)line->apply({turn % 2 == 0 ? 9600U : 1'000'000U, {}});
+                (void)line->apply(test::valid({turn % 2 == 0 ? 9600U : 1'000'000U, {}}));
                 (void)line->flush(line::FlushDirection::both);
             }
         });

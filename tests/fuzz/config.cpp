@@ -40,7 +40,6 @@ void require_ports(const config::Config& config) {
         require(names.insert(port.name).second, "and nobody else has it");
         require(!port.device.empty() && !has_control_characters(port.device), "a device is a path");
         require(!has_control_characters(port.description), "a description is a line");
-        require(line::with_change(port.settings, {}).has_value(), "its settings are some that a line takes");
         require(port.tx_queue_bytes > 0, "its queue holds something");
     }
 }

@@ -59,10 +59,10 @@ void settings(const line::SettingsChange& change, std::string_view field) {
     const auto settings = line::with_change(line::Settings{}, change);
     if (!settings) return require_told(settings.error(), field);
     rpc::v1::Format format;
-    rpc::to_proto(settings->format, format);
+    rpc::to_proto(settings->get().format, format);
     const auto back = rpc::settings_change(format);
     require(back.has_value(), "a format in force can be asked for");
-    const auto again = line::with_change(line::Settings{settings->baud, {5, line::Parity::mark}}, *back);
+    const auto again = line::with_change(line::Settings{settings->get().baud, {5, line::Parity::mark}}, *back);
     require(again && *again == *settings, "and is then in force");
 }
 

@@ -90,13 +90,12 @@ format = "5N1.5/xonxoff"
     want.tls_client_ca_file = "/a";
     want.history_bytes_per_port = 64 << 10;
     want.ports.resize(2);
-    want.ports[0] = {"vser0",      "first",
-                     "/dev/vser0", {9600, {7, line::Parity::even, line::StopBits::two, line::FlowControl::rts_cts}},
-                     4096,         true,
-                     true};
+    want.ports[0] = {
+        "vser0", "first", "/dev/vser0", line::ValidSettings::of({9600, *line::parse_format("7E2/rtscts")}).value(),
+        4096,    true,    true};
     want.ports[1].name = "b";
     want.ports[1].device = "sim:console";
-    want.ports[1].settings.format = {5, line::Parity::none, line::StopBits::one_and_half, line::FlowControl::xon_xoff};
+    want.ports[1].settings = line::ValidSettings::of({115200, *line::parse_format("5N1.5/xonxoff")}).value();
     EXPECT_EQ(*result, want);
 }
 

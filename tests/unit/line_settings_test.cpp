@@ -73,10 +73,10 @@ TEST(ParseFormat, RefusesAnythingElseAndShowsTheGrammar) {
 TEST(WithChange, KeepsWhatIsUnset) {
     const Settings current{9600, {7, Parity::even, StopBits::two, FlowControl::rts_cts}};
 
-    EXPECT_EQ(*with_change(current, {}), current);
-    EXPECT_EQ(*with_change(current, {.baud = 300}), (Settings{300, current.format}));
-    EXPECT_EQ(with_change(current, {.parity = Parity::mark})->format.parity, Parity::mark);
-    EXPECT_EQ(with_change(current, {.stop_bits = StopBits::one})->format.data_bits, 7);
+    EXPECT_EQ(with_change(current, {})->get(), current);
+    EXPECT_EQ(with_change(current, {.baud = 300})->get(), (Settings{300, current.format}));
+    EXPECT_EQ(with_change(current, {.parity = Parity::mark})->get().format.parity, Parity::mark);
+    EXPECT_EQ(with_change(current, {.stop_bits = StopBits::one})->get().format.data_bits, 7);
 }
 
 TEST(WithChange, NamesTheFieldThatIsWrong) {

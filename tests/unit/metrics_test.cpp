@@ -19,6 +19,7 @@
 #include "io/loop.hpp"
 #include "metrics/exporter.hpp"
 #include "metrics/process_stats.hpp"
+#include "support/settings.hpp"
 
 namespace vserd::metrics {
 namespace {
@@ -77,7 +78,7 @@ protected:
         loop_ = std::make_unique<io::Loop>(std::move(choice->engine));
         hub_ = std::make_unique<hub::Hub>(*loop_);
         hub::HubConfig config;
-        config.ports.push_back({"echo", "", "sim:echo", {9600, {}}, port::tx_queue_bytes_default});
+        config.ports.push_back({"echo", "", "sim:echo", test::valid({9600, {}}), port::tx_queue_bytes_default});
         config.ports.push_back({"gone", "", "/dev/vserd-no-such-device", {}, port::tx_queue_bytes_default});
         hub_->apply(config);
     }
@@ -168,7 +169,7 @@ TEST_F(Metrics, PortsThatAReloadRemovedAreNotToldAnyMore) {
     start();
     ASSERT_THAT(scrape(), HasSubstr("port=\"gone\""));
     hub::HubConfig config;
-    config.ports.push_back({"echo", "", "sim:echo", {9600, {}}, port::tx_queue_bytes_default});
+    config.ports.push_back({"echo", "", "sim:echo", test::valid({9600, {}}), port::tx_queue_bytes_default});
 
     hub_->apply(config);
     ASSERT_TRUE(wait_until([&] { return hub_->stats()->size() == 1; }));

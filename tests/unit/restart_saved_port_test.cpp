@@ -28,10 +28,18 @@ TEST_F(SavedPortTest, SettingsOfRunTimeAreResumedUnlessTheConfigurationChanged) 
     saved_.begin(configured_, std::nullopt);
     saved_.save_settings({300, {}});
 
-    EXPECT_EQ(saved_.resume(configured_, true).settings, (line::Settings{300, {}}));
+    EXPECT_EQ(saved_.resume(configured_, true).settings.value().get(), (line::Settings{300, {}}));
     EXPECT_FALSE(saved_.resume({19200, {}}, true).settings);
     EXPECT_EQ(saved_.resume({19200, {}}, true).in_force, (line::Settings{300, {}}));
     EXPECT_FALSE(saved_.resume(configured_, false).settings);
+}
+
+TEST_F(SavedPortTest, SettingsThatNoLineTakesAreNotResumed) {
+    saved_.begin(configured_, std::nullopt);
+    saved_.save_settings({0, {}});
+
+    EXPECT_FALSE(saved_.resume(configured_, true).settings);
+    EXPECT_EQ(saved_.resume(configured_, true).in_force->baud, 0U);
 }
 
 TEST_F(SavedPortTest, EachThingThatHoldsIsKeptByItself) {
