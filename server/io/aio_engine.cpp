@@ -1,6 +1,7 @@
 #include "io/aio_engine.hpp"
 
 #include <aio.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -21,16 +22,16 @@
 namespace vserd::io {
 namespace {
 
-/// They only copy, so more than there are processors would only queue for the C library's one lock.
+/// The threads only copy bytes. More of them would wait for the C library's single lock.
 constexpr int threads_max = 4;
-/// They stay: where one ends, another may not be granted.
+/// Threads never end, because the system may refuse to create new ones later.
 constexpr int thread_idle_seconds = std::numeric_limits<int>::max();
 /// Operation::state of an operation that was started and has not completed.
 constexpr std::uint32_t outstanding = 1;
-/// One lio_listio takes at most so many.
+/// Requests in one lio_listio.
 constexpr std::size_t batch_max = 64;
 
-/// The library takes this before the first request of the process.
+/// Must run before the first request of the process.
 void size_the_library() {
     static std::once_flag once;
     std::call_once(once, [] {
@@ -43,14 +44,14 @@ void size_the_library() {
 }
 
 Error aio_refusal(const std::string& what, int errno_value) {
-    return Error{Failure::unsupported, errno_value, "aio", "aio: " + what + ": " + errno_name(errno_value)};
+    return Error{Failure::unsupported, errno_value, "aio", fmt::format("aio: {}: {}", what, errno_name(errno_value))};
 }
 
-/// The number of a thread that could be given the signal and would swallow it; empty where there is none.
+/// Returns the id of a thread that does not block the signal and could receive it, or an empty string.
 std::string thread_that_takes_the_signal() {
     for (const int thread : base::numbers_in("/proc/self/task")) {
         std::string number = std::to_string(thread);
-        std::ifstream status("/proc/self/task/" + number + "/status");
+        std::ifstream status(fmt::format("/proc/self/task/{}/status", number));
         for (std::string line; std::getline(status, line);) {
             if (!line.starts_with("SigBlk:")) continue;
             const auto blocked = std::stoull(line.substr(sizeof "SigBlk:"), nullptr, 16);
@@ -69,14 +70,14 @@ struct AioEngine::Request {
         waiting,    // for its descriptor
         queued,     // for submit()
         moving,     // a thread has it
-        canceling,  // the same, and it is canceled
+        canceling,  // a thread has it, and aio_cancel() was called
         done,       // drain() completes it
     };
 
     Slot slot = 0;
     OperationKind kind = OperationKind::read;
     State state = State::idle;
-    bool may_work = true;  // it has not been exhausted since it was last ready
+    bool may_work = true;  // the descriptor is not exhausted since it was last ready
     Operation* op = nullptr;
     aiocb block{};
 };
@@ -88,8 +89,9 @@ Result<std::unique_ptr<Engine>> AioEngine::create() {
 #endif
     block_engine_signals();
     if (const std::string thread = thread_that_takes_the_signal(); !thread.empty()) {
-        return Error{Failure::unsupported, 0, "aio",
-                     "aio: thread " + thread + " does not block SIGURG; block it before the first thread starts"};
+        return Error{
+            Failure::unsupported, 0, "aio",
+            fmt::format("aio: thread {} does not block SIGURG; block it before the first thread starts", thread)};
     }
     size_the_library();
     auto set = EpollSet::create();
@@ -161,7 +163,7 @@ void AioEngine::start(Operation& op) noexcept {
 void AioEngine::cancel(Operation& op) noexcept {
     if (op.state != outstanding) return;
     Request& request = request_of(op);
-    // The attempt that found nothing may have taken the last report of what comes: the next operation looks for itself.
+    // An edge-triggered report may already be used up, so the next operation must start with an attempt.
     request.may_work = true;
     switch (request.state) {
         case Request::State::queued:
@@ -210,7 +212,7 @@ std::size_t AioEngine::drain() noexcept {
         op.state = 0;
         if (op.result > 0) bytes += static_cast<std::size_t>(op.result);
         ++completions;
-        op.complete(op, op.result);  // the operation may be gone when this returns
+        op.complete(op, op.result);  // this may free the operation
     }
     submit();
     return completions;
@@ -218,8 +220,9 @@ std::size_t AioEngine::drain() noexcept {
 
 void AioEngine::collect() noexcept {
     set_.collect([this](EpollSet::Key key, unsigned events) { became_ready(key, events); });
+    // Consume the signal before aio_error() is called, or a completion in between would be missed.
     signalfd_siginfo signal{};
-    const ssize_t ignored = ::read(signals_.get(), &signal, sizeof signal);  // before the look, or one would be missed
+    const ssize_t ignored = ::read(signals_.get(), &signal, sizeof signal);
     static_cast<void>(ignored);
     moving_.erase(
         std::remove_if(moving_.begin(), moving_.end(), [this](Request* request) { return take_result(*request); }),
@@ -229,16 +232,16 @@ void AioEngine::collect() noexcept {
 void AioEngine::became_ready(EpollSet::Key key, unsigned poll_events) noexcept {
     const auto slot = static_cast<Slot>(key);
     Entry& entry = entries_[slot];
-    if (entry.fd < 0 || key != key_of(slot)) return;  // of an earlier user of the slot
+    if (entry.fd < 0 || key != key_of(slot)) return;  // the report is about an earlier user of the slot
     constexpr unsigned ended = POLLHUP | POLLERR;
-    // The end may follow the last bytes, and this may be the only report of it: read until it shows.
+    // The kernel may report the end only once, before its last bytes are read: from now on, read until the end shows.
     if ((poll_events & (POLLRDHUP | ended)) != 0) entry.stream = false;
     entry.hung_up = (poll_events & POLLHUP) != 0;
     if ((poll_events & (POLLIN | POLLPRI | POLLRDHUP | ended)) != 0) wake(*entry.requests[0]);
     if ((poll_events & (POLLOUT | ended)) != 0) wake(*entry.requests[1]);
 }
 
-/// Returns whether the threads have completed it.
+/// Returns whether a thread has completed the request.
 bool AioEngine::take_result(Request& request) noexcept {
     const int errno_value = ::aio_error(&request.block);
     if (errno_value == EINPROGRESS) return false;
@@ -260,7 +263,7 @@ void AioEngine::complete_or_wait(Request& request, Transfer moved) noexcept {
     if (moved.result != -EAGAIN) return set_done(request, moved.result);
     if (request.state == Request::State::canceling) return set_done(request, -ECANCELED);
     if (entry.unwatchable_errno != 0) return set_done(request, -entry.unwatchable_errno);
-    // A full pty master whose other end has closed reports EAGAIN and POLLHUP for ever.
+    // A full pty master whose other end is closed returns EAGAIN and POLLHUP forever.
     if (entry.hung_up && request.kind == OperationKind::write) return set_done(request, -EIO);
     request.may_work ? queue(request) : wait_for_device(request);
 }
@@ -275,7 +278,7 @@ void AioEngine::wait_for_device(Request& request) noexcept {
 
 void AioEngine::prepare(Request& request) noexcept {
     request.state = Request::State::moving;
-    request.may_work = false;  // a report that comes from here on may be of what the transfer leaves
+    request.may_work = false;  // before the transfer, so that a report during it sets it again
     const bool reads = request.kind == OperationKind::read;
     aiocb& block = request.block;
     block = {};

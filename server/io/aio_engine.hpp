@@ -13,15 +13,15 @@
 
 namespace vserd::io {
 
-/// POSIX AIO: helper threads of the C library read and write, and a signal reports that some request has completed.
+/// POSIX AIO: helper threads of the C library read and write, and a signal reports that a request has completed.
 ///
-/// The descriptors are non-blocking, so aio_read fails with EAGAIN instead of waiting, and an epoll set reports when to
-/// submit. Requests of one drain() leave in one lio_listio. No request waits for its device: cancel is prompt, a read does
-/// not delay a write on the same descriptor, and four threads serve any number of ports.
+/// The descriptors are non-blocking, so aio_read fails with EAGAIN instead of waiting; an epoll set reports when to submit.
+/// One lio_listio submits the requests of one drain(). No request waits for its device, so cancel is prompt, a read does not
+/// delay a write on the same descriptor, and four threads serve any number of ports.
 class AioEngine final : public Engine {
 public:
     static Result<std::unique_ptr<Engine>> create();
-    ~AioEngine() override;  ///< waits for the threads, which work in the callers' memory
+    ~AioEngine() override;  ///< waits for the threads, which use the callers' buffers
 
     std::string_view name() const noexcept override { return "aio"; }
     int wait_fd() const noexcept override { return set_.fd(); }
@@ -33,7 +33,7 @@ public:
     std::size_t drain() noexcept override;
     bool pending() const noexcept override { return !done_.empty() || !queued_.empty() || set_.has_more(); }
 
-    /// Requests that the threads have not completed yet, or that drain() has not seen.
+    /// Requests that the threads have not completed, or whose completion drain() has not seen.
     std::size_t requests_under_way() const noexcept { return moving_.size(); }
 
 private:
@@ -41,9 +41,9 @@ private:
     struct Entry {
         int fd = -1;
         std::uint32_t generation = 0;
-        std::array<std::unique_ptr<Request>, 2> requests;  // by OperationKind; they stay put while a thread works
-        bool stream = false;                               // a short read leaves nothing behind
-        bool hung_up = false;                              // as the last report had it
+        std::array<std::unique_ptr<Request>, 2> requests;  // by OperationKind; threads keep pointers to them
+        bool stream = false;                               // a short read means that no bytes are left
+        bool hung_up = false;                              // POLLHUP was in the last report
         int unwatchable_errno = 0;                         // the set cannot watch it for writing
     };
 
@@ -67,7 +67,7 @@ private:
     SlotTable<Entry> entries_;
     std::deque<Request*> queued_;  // for the next submit()
     std::vector<Request*> moving_;
-    std::deque<Request*> done_;  // to be completed by drain()
+    std::deque<Request*> done_;  // for the next drain() to complete
 };
 
 }  // namespace vserd::io

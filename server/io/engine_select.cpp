@@ -1,5 +1,7 @@
 #include "io/engine_select.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -19,7 +21,7 @@ struct Candidate {
     Result<std::unique_ptr<Engine>> (*create)();
 };
 
-/// In order of preference; README.md has the figures behind it.
+/// In order of preference. README.md has the measurements.
 constexpr std::array candidates{
     Candidate{"io_uring", [] { return UringEngine::create(); }},
     Candidate{"sigio", [] { return SigioEngine::create(); }},
@@ -27,32 +29,31 @@ constexpr std::array candidates{
     Candidate{"aio", [] { return AioEngine::create(); }},
 };
 
-/// The engine that is proven is thrown away: some mechanisms bind to the thread that used them first.
+/// Probes one engine and returns a new one, because some mechanisms are bound to the thread that first used them.
 Result<std::unique_ptr<Engine>> create_proven(const Candidate& candidate) {
     auto tried = candidate.create();
     if (!tried) return tried;
     if (auto proof = probe_engine(**tried); !proof) return proof.error();
-    tried->reset();  // of some there can be only one
+    tried->reset();  // a thread can have only one sigio engine
     return candidate.create();
 }
 
 Error unknown_engine(std::string_view wanted) {
-    std::string message = "engine \"" + std::string{wanted} + "\" is unknown; use auto";
-    for (const std::string_view name : engine_names()) message += ", " + std::string{name};
-    return Error{Failure::invalid_argument, 0, "engine", std::move(message)};
+    return Error{Failure::invalid_argument, 0, "engine",
+                 fmt::format("engine \"{}\" is unknown; use auto, {}", wanted, fmt::join(engine_names(), ", "))};
 }
 
 Result<EngineChoice> select_named(const Candidate& candidate) {
     auto engine = create_proven(candidate);
     if (engine) return EngineChoice{std::move(*engine), {}};
     Error error = engine.error();
-    error.message = "engine \"" + std::string{candidate.name} + "\" cannot serve here: " + error.message;
+    error.message = fmt::format("engine \"{}\" does not work on this system: {}", candidate.name, error.message);
     error.subject = "engine";
     error.failure = Failure::unsupported;
     return error;
 }
 
-/// The best of them that can serve.
+/// Returns the first engine of `among` that works.
 Result<EngineChoice> select_best(std::span<const Candidate> among) {
     EngineChoice choice;
     std::string reasons;
@@ -65,7 +66,7 @@ Result<EngineChoice> select_best(std::span<const Candidate> among) {
         reasons += (reasons.empty() ? "" : "; ") + engine.error().message;
         choice.refusals.push_back({std::string{candidate.name}, engine.error().message});
     }
-    return Error{Failure::unsupported, 0, "engine", "no engine can serve here: " + reasons};
+    return Error{Failure::unsupported, 0, "engine", "no engine works on this system: " + reasons};
 }
 
 }  // namespace

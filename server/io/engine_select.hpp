@@ -9,10 +9,10 @@
 
 namespace vserd::io {
 
-/// Why an engine that would have been preferred is not in use.
+/// A preferred engine that was rejected.
 struct EngineRefusal {
     std::string engine;
-    std::string reason;  ///< a sentence with the errno name and what to do about it
+    std::string reason;  ///< what failed, the errno name, and the fix
 };
 
 struct EngineChoice {
@@ -23,13 +23,12 @@ struct EngineChoice {
 /// The engine names in order of preference, for help texts and validation.
 const std::vector<std::string_view>& engine_names();
 
-/// Chooses by doing: each candidate is built and moves real bytes over a real pty (read, write, cancel, hang-up) before
-/// it is taken. `wanted` is "auto" or one of engine_names(); a named engine that cannot serve is an error with the
-/// reason. Unknown names are Failure::invalid_argument with subject "engine".
+/// Returns the first engine that passes probe_engine(). `wanted` is "auto" or one of engine_names(). A named engine has no
+/// fallback: if it fails, the error says why. An unknown name is Failure::invalid_argument with subject "engine".
 Result<EngineChoice> select_engine(std::string_view wanted);
 
-/// For a device that the engine of that name cannot serve: the best one behind it in the order of preference that proves
-/// itself here.
+/// Returns the first engine after `than`, in order of preference, that passes probe_engine(). For a device that `than`
+/// cannot serve.
 Result<std::unique_ptr<Engine>> next_engine(std::string_view than);
 
 }  // namespace vserd::io

@@ -8,12 +8,12 @@ Result<std::unique_ptr<Engine>> EpollEngine::create() {
     return std::unique_ptr<Engine>{new EpollEngine{std::move(*set)}};
 }
 
-void EpollEngine::await(Key key, int /*fd*/, OperationKind kind) noexcept {
-    if (kind == OperationKind::read) return;  // watched since admit()
+void EpollEngine::arm(Key key, int /*fd*/, OperationKind kind) noexcept {
+    if (kind == OperationKind::read) return;  // watched since add()
     if (const int errno_value = set_.wait_for_room(key); errno_value != 0) became_unwatchable(key, errno_value);
 }
 
-void EpollEngine::collect() noexcept {
+void EpollEngine::poll() noexcept {
     set_.collect([this](Key key, unsigned events) { became_ready(key, events); });
 }
 

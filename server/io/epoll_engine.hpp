@@ -19,11 +19,11 @@ public:
 private:
     explicit EpollEngine(EpollSet set) noexcept : set_(std::move(set)) {}
 
-    Result<void> admit(Key key, int fd) override { return set_.add(key, fd); }
-    void dismiss(Key /*key*/, int fd) noexcept override { set_.remove(fd); }
-    void await(Key key, int fd, OperationKind kind) noexcept override;
-    void collect() noexcept override;
-    bool can_collect() const noexcept override { return set_.has_more(); }
+    Result<void> add(Key key, int fd) override { return set_.add(key, fd); }
+    void remove(Key /*key*/, int fd) noexcept override { set_.remove(fd); }
+    void arm(Key key, int fd, OperationKind kind) noexcept override;
+    void poll() noexcept override;
+    bool has_more() const noexcept override { return set_.has_more(); }
 
     EpollSet set_;
 };

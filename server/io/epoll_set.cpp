@@ -1,5 +1,7 @@
 #include "io/epoll_set.hpp"
 
+#include <fmt/core.h>
+
 #include <cerrno>
 #include <utility>
 
@@ -14,7 +16,7 @@ static_assert(EPOLLIN == 0x001 && EPOLLOUT == 0x004 && EPOLLERR == 0x008 && EPOL
 Error add_error(int errno_value) {
     Error error = errno_error("epoll_ctl", errno_value);
     error.failure = Failure::unsupported;
-    if (errno_value == EPERM) error.message = "epoll_ctl: EPERM; the descriptor is not one that can be waited for";
+    if (errno_value == EPERM) error.message = "epoll_ctl: EPERM; the device does not support poll";
     if (errno_value == ENOSPC) error.message = "epoll_ctl: ENOSPC; raise fs.epoll.max_user_watches";
     return error;
 }
@@ -26,8 +28,9 @@ Result<EpollSet> EpollSet::create() {
     if (!epoll) {
         const int errno_value = errno;
         Error error = errno_error("epoll_create1", errno_value);
-        error.message = "epoll_create1: " + errno_name(errno_value);
-        if (errno_value == EMFILE) error.message += "; raise RLIMIT_NOFILE (LimitNOFILE= in the systemd unit)";
+        error.message =
+            fmt::format("epoll_create1: {}{}", errno_name(errno_value),
+                        errno_value == EMFILE ? "; raise RLIMIT_NOFILE (LimitNOFILE= in the systemd unit)" : "");
         return error;
     }
     return EpollSet{std::move(epoll)};
@@ -49,7 +52,7 @@ Result<void> EpollSet::add(Key key, int fd) {
 }
 
 void EpollSet::remove(int fd) noexcept {
-    // It fails only if the owner closed the descriptor too early; the kernel has then removed it already.
+    // This fails only if the owner has already closed the descriptor; then the kernel has removed it.
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
@@ -64,7 +67,7 @@ int EpollSet::fetch() noexcept {
     return count;
 }
 
-/// EPOLLOUT stays watched while writes keep waiting; the first report that no write waited for ends it.
+/// Stops watching for EPOLLOUT when it is reported and no write has waited since the last report.
 void EpollSet::stop_unused_watch(const epoll_event& event) noexcept {
     Watch& watch = watch_of(event.data.u64);
     if ((event.events & EPOLLOUT) != 0 && !std::exchange(watch.write_waiting, false))

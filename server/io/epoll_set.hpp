@@ -12,8 +12,8 @@
 
 namespace vserd::io {
 
-/// One edge-triggered epoll set for an engine. Readability is always watched. Writability is watched only while a write
-/// waits: otherwise every byte that the other end of a pty reads would wake the loop.
+/// One edge-triggered epoll set for an engine. It always watches for readability. It watches for writability only while a
+/// write waits, because otherwise every byte that the other end of a pty reads would wake the loop.
 class EpollSet {
 public:
     /// Names one watched descriptor; the low 32 bits are its slot.
@@ -26,10 +26,10 @@ public:
     Result<void> add_silent(int fd) noexcept;
     Result<void> add(Key key, int fd);
     void remove(int fd) noexcept;
-    /// A write waits for the descriptor. Returns 0, or the errno if the kernel does not watch it.
+    /// Watches for writability once. Returns 0, or the errno if the kernel cannot watch the descriptor.
     int wait_for_room(Key key) noexcept;
 
-    /// Calls `ready(key, poll events)` for what the kernel reports, without blocking.
+    /// Calls `ready(key, poll events)` for each report of the kernel, without blocking.
     template <class Ready>
     void collect(const Ready& ready) noexcept {
         const int count = fetch();
@@ -40,7 +40,7 @@ public:
             ready(event.data.u64, event.events);
         }
     }
-    /// Whether the last collect() may have left reports behind.
+    /// Whether the kernel may have reports that the last collect() did not fetch.
     bool has_more() const noexcept { return more_; }
 
 private:

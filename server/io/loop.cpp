@@ -1,5 +1,7 @@
 #include "io/loop.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
@@ -13,17 +15,17 @@
 namespace vserd::io {
 namespace {
 
-/// Handlers run before the engine gets its turn again, however many are waiting.
+/// Handlers that run before the loop drains the engine again.
 constexpr int handlers_per_turn_max = 64;
-/// Calls that run before other handlers have their turn.
+/// Calls that run before other handlers run again.
 constexpr int calls_per_handler_max = 16;
-/// Handlers and calls that take long have an end before their number is reached.
+/// Slow handlers or calls stop after this time, even if fewer than the maximum have run.
 constexpr std::chrono::microseconds handlers_time_max{500};
 
 }  // namespace
 
 struct Loop::Private {
-    /// Wakes the loop when an engine has something.
+    /// Wakes the loop when an engine has work.
     class Doorbell {
     public:
         Doorbell(boost::asio::io_context& context, const Engine& engine) : ready_(context, engine.wait_fd()) {}
@@ -31,23 +33,23 @@ struct Loop::Private {
         ~Doorbell() { ready_.release(); }
         Doorbell(const Doorbell&) = delete;
 
-        void await() {
-            if (awaited_) return;
-            // Asio asks the kernel anew at each wait, so readiness from before this line is not missed.
-            awaited_ = true;
+        void arm() {
+            if (armed_) return;
+            // Asio registers the descriptor again for each wait, so it also sees earlier readiness.
+            armed_ = true;
             ready_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                               [this](const boost::system::error_code& error) {
-                                  if (!error) awaited_ = false;
+                                  if (!error) armed_ = false;
                               });
         }
-        bool awaited() const noexcept { return awaited_; }
+        bool armed() const noexcept { return armed_; }
 
     private:
         boost::asio::posix::stream_descriptor ready_;
-        bool awaited_ = false;
+        bool armed_ = false;
     };
 
-    /// An engine for what the first cannot serve.
+    /// An engine for descriptors that the first engine cannot serve.
     struct Other {
         std::unique_ptr<Engine> engine;
         Doorbell doorbell;
@@ -87,7 +89,7 @@ Result<Attachment> Loop::attach(int fd) {
             return attachment;
         }
         if (slot.error().failure != Failure::unsupported) return slot.error();
-        attachment.refusals += (i == 0 ? "" : "; ") + slot.error().message;
+        attachment.refusals += fmt::format("{}{}", i == 0 ? "" : "; ", slot.error().message);
         if (i < others.size()) continue;
         auto next = next_ ? next_(attachment.engine->name()) : Result<std::unique_ptr<Engine>>{slot.error()};
         if (!next)
@@ -99,7 +101,7 @@ Result<Attachment> Loop::attach(int fd) {
 
 void Loop::run() {
     while (!context_.stopped()) turn(true);
-    context_.restart();  // so that whoever tears down can still poll_once()
+    context_.restart();  // so that poll_once() still works during shutdown
 }
 
 void Loop::stop() { context_.stop(); }
@@ -130,7 +132,7 @@ void Loop::run_calls() {
         }
         call();
     }
-    post([this] { run_calls(); });  // behind what others posted meanwhile
+    post([this] { run_calls(); });  // after the handlers that were posted meanwhile
 }
 
 bool Loop::in_loop_thread() const noexcept {
@@ -144,12 +146,12 @@ bool Loop::turn(bool may_sleep) {
     std::size_t ran = 0;
     bool woken_by_engine = false;
     if (may_sleep && !engine_->pending() && private_->works.empty() && !private_->others_pending()) {
-        private_->doorbell.await();
-        for (const auto& other : private_->others) other->doorbell.await();
+        private_->doorbell.arm();
+        for (const auto& other : private_->others) other->doorbell.arm();
         ran += context_.run_one();
-        woken_by_engine = !private_->doorbell.awaited();
+        woken_by_engine = !private_->doorbell.armed();
     }
-    // Bytes that wait go first; other handlers are looked for, at the price of a system call, when they woke the loop.
+    // Waiting bytes go first. Polling for other handlers costs a system call, so it is skipped if the engine woke the loop.
     const auto end = std::chrono::steady_clock::now() + handlers_time_max;
     for (int handlers = 0; !woken_by_engine && handlers < handlers_per_turn_max; ++handlers) {
         if (context_.poll_one() == 0) break;

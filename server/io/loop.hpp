@@ -13,21 +13,21 @@
 
 namespace vserd::io {
 
-/// Gives an engine for descriptors that the named one cannot serve; an error where there is none.
+/// Returns an engine for descriptors that `than` cannot serve, or an error if there is none.
 using NextEngine = std::function<Result<std::unique_ptr<Engine>>(std::string_view than)>;
 
 /// A descriptor with the engine that serves it.
 struct Attachment {
     Engine* engine = nullptr;  ///< the loop's
     Slot slot = 0;
-    std::string refusals;  ///< why no engine that is preferred over it does; empty for the first
+    std::string refusals;  ///< why the engines before this one rejected the descriptor; empty for the first engine
 };
 
-/// The io thread's event loop: a Boost.Asio io_context (timers, posts, inotify) that also hosts an Engine, and
-/// more of them where there are descriptors that the first cannot serve.
+/// The io thread's event loop: a Boost.Asio io_context (timers, posts, inotify) that also drives an Engine. Descriptors that
+/// the first engine cannot serve get further engines.
 ///
-/// Everything under port/ and hub/ runs on the thread that calls run(). Only post() and stop() may be called from
-/// others.
+/// The io thread is the thread that calls run(). All code in port/ and hub/ runs on it. Other threads may call only post(),
+/// post_call() and stop().
 class Loop {
 public:
     explicit Loop(std::unique_ptr<Engine> engine, NextEngine next = nullptr);
@@ -35,14 +35,14 @@ public:
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 
-    /// The first, which serves whatever it can.
+    /// The first engine. It serves every descriptor that it can.
     Engine& engine() noexcept { return *engine_; }
-    /// Attaches to the first engine that does not say Failure::unsupported. The others are made when they are needed.
+    /// Attaches to the first engine that does not return Failure::unsupported. Further engines are created on demand.
     Result<Attachment> attach(int fd);
     boost::asio::io_context& context() noexcept { return context_; }
 
-    /// Runs until stop(): handlers, then engine completions, then end-of-turn work, then sleep. A stop() from before makes it
-    /// return at once. It may be called again, and so may poll_once(), once it has returned.
+    /// Repeats until stop(): run handlers, run engine completions, run end-of-turn work, sleep. Returns at once if stop() was
+    /// called before. Afterwards, run() and poll_once() may be called again.
     void run();
     void stop();  // any thread
 
@@ -52,12 +52,12 @@ public:
         boost::asio::post(context_, std::forward<Work>(work));
     }
 
-    /// Runs `work` on the io thread, in order with the other calls, and a few calls at a time: between them everything else
-    /// has its turn. For what clients ask for, of which there may be any number. Whoever posts bounds how many.
+    /// Runs `work` on the io thread, in the order of the calls. Only a few calls run at a time, so that a flood of client
+    /// requests does not delay bytes. The caller must bound the number of calls that wait.
     void post_call(std::function<void()> work);  // any thread
 
-    /// Runs `work` once at the end of the current turn, after all completions that are ready now: the place to gather
-    /// what several ports received at once into one message. Io thread only.
+    /// Runs `work` once at the end of the current turn, after all completions that are ready now. Used to put the bytes that
+    /// several ports received in one turn into one message. Io thread only.
     void at_end_of_turn(std::function<void()> work);
 
     /// Whether the caller is the io thread (the thread inside run()).

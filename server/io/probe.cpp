@@ -1,5 +1,6 @@
 #include "io/probe.hpp"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -54,12 +55,14 @@ struct Attempt {
 
 Error failed(const Engine& engine, std::string_view step, std::optional<ssize_t> result) {
     const int errno_value = result && *result < 0 ? static_cast<int>(-*result) : 0;
-    std::string how = "did not complete";
-    if (result)
-        how = errno_value != 0 ? "gave " + errno_name(errno_value) : "moved " + std::to_string(*result) + " bytes";
-    return Error{Failure::unsupported, errno_value, std::string{engine.name()},
-                 std::string{engine.name()} + ": " + std::string{step} + " on a pty " + how +
-                     "; use another engine, or a kernel where this works"};
+    std::string outcome = "timed out";
+    if (result) {
+        outcome = errno_value != 0 ? fmt::format("failed with {}", errno_name(errno_value))
+                                   : fmt::format("moved {} bytes", *result);
+    }
+    return Error{
+        Failure::unsupported, errno_value, std::string{engine.name()},
+        fmt::format("{}: probe on a pty: {} {}; use another engine or another kernel", engine.name(), step, outcome)};
 }
 
 void run_until_done(Engine& engine, const Attempt& attempt) {
@@ -74,25 +77,25 @@ void run_until_done(Engine& engine, const Attempt& attempt) {
 Result<void> probe_read(Engine& engine, Attempt& read, int peer) {
     engine.start(read.op);
     engine.drain();
-    if (read.result) return failed(engine, "a read with nothing to read", read.result);
+    if (read.result) return failed(engine, "read without input", read.result);
     const bool sent = ::write(peer, greeting.data(), greeting.size()) == static_cast<ssize_t>(greeting.size());
     if (!sent) return errno_error("write to a pty");
     run_until_done(engine, read);
     const bool arrived = read.result == static_cast<ssize_t>(greeting.size()) &&
                          std::memcmp(read.buffer.data(), greeting.data(), greeting.size()) == 0;
-    if (!arrived) return failed(engine, "a read", read.result);
+    if (!arrived) return failed(engine, "read", read.result);
     return {};
 }
 
 Result<void> probe_write(Engine& engine, Attempt& write, int peer) {
     engine.start(write.op);
     run_until_done(engine, write);
-    if (write.result != static_cast<ssize_t>(greeting.size())) return failed(engine, "a write", write.result);
+    if (write.result != static_cast<ssize_t>(greeting.size())) return failed(engine, "write", write.result);
     pollfd arrival{.fd = peer, .events = POLLIN, .revents = 0};
     ::poll(&arrival, 1, static_cast<int>(step_duration_max.count()));
     std::array<char, greeting.size()> echo{};
     const ssize_t got = ::read(peer, echo.data(), echo.size());
-    if (got != static_cast<ssize_t>(echo.size())) return failed(engine, "what was written", got);
+    if (got != static_cast<ssize_t>(echo.size())) return failed(engine, "reading back the written bytes", got);
     return {};
 }
 
@@ -101,7 +104,7 @@ Result<void> probe_cancel(Engine& engine, Attempt& read) {
     engine.drain();
     engine.cancel(read.op);
     run_until_done(engine, read);
-    if (read.result != -ECANCELED) return failed(engine, "a canceled read", read.result);
+    if (read.result != -ECANCELED) return failed(engine, "canceled read", read.result);
     return {};
 }
 
@@ -110,7 +113,7 @@ Result<void> probe_hang_up(Engine& engine, Attempt& read, base::Fd& peer) {
     engine.drain();
     peer.reset();
     run_until_done(engine, read);
-    if (read.result != 0) return failed(engine, "a read at hang-up", read.result);
+    if (read.result != 0) return failed(engine, "read after hang-up", read.result);
     return {};
 }
 
@@ -122,7 +125,7 @@ Result<void> probe_engine(Engine& engine) {
     const auto slot = engine.attach(ends->served.get());
     if (!slot) return slot.error();
 
-    // They outlive every step, because an operation that fails to complete stays with the engine.
+    // They outlive all steps, because the engine keeps an operation that does not complete.
     Attempt read{OperationKind::read, *slot};
     Attempt write{OperationKind::write, *slot};
     Attempt canceled{OperationKind::read, *slot};

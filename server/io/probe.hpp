@@ -4,9 +4,9 @@
 
 namespace vserd::io {
 
-/// Moves real bytes through the engine on a real pty (a socket pair where there are no ptys): a read that waits, a
-/// write, a cancel, a hang-up. Takes milliseconds; gives up after a second. The error's message says which of them
-/// failed. The engine may still hold what failed and belongs to this thread now: throw it away afterwards.
+/// Tests the engine on a pty, or on a socket pair if the system has no ptys: a read that waits, a write, a cancel and a
+/// hang-up. Takes milliseconds; each step fails after a second. The error's message names the step that failed.
+/// Destroy the engine afterwards: it may still refer to the failed operation, and it may be bound to this thread.
 Result<void> probe_engine(Engine& engine);
 
 }  // namespace vserd::io

@@ -1,6 +1,7 @@
 #include "io/pty.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): the pty calls are POSIX, not in <cstdlib>
 #include <termios.h>
 
@@ -19,12 +20,12 @@ Result<Pty> open_pty() {
     }
     pty.path = path.data();
     pty.slave.reset(::open(pty.path.c_str(), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
-    if (!pty.slave) return errno_error("open " + pty.path);
+    if (!pty.slave) return errno_error(fmt::format("open {}", pty.path));
 
     termios raw{};
-    if (::tcgetattr(pty.slave.get(), &raw) != 0) return errno_error("tcgetattr " + pty.path);
+    if (::tcgetattr(pty.slave.get(), &raw) != 0) return errno_error(fmt::format("tcgetattr {}", pty.path));
     ::cfmakeraw(&raw);
-    if (::tcsetattr(pty.slave.get(), TCSANOW, &raw) != 0) return errno_error("tcsetattr " + pty.path);
+    if (::tcsetattr(pty.slave.get(), TCSANOW, &raw) != 0) return errno_error(fmt::format("tcsetattr {}", pty.path));
     return pty;
 }
 

@@ -7,12 +7,12 @@
 
 namespace vserd::io {
 
-/// A pseudo terminal: what is written to one end is read from the other. Both ends are raw (no echo, no translation),
+/// A pseudo terminal: bytes written to one end are read from the other. Both ends are raw (no echo, no translation),
 /// non-blocking and closed on exec.
 struct Pty {
     base::Fd master;
     base::Fd slave;    ///< the end that looks like a serial device
-    std::string path;  ///< of the slave, for whoever opens it by name
+    std::string path;  ///< of the slave
 };
 
 /// Any thread.

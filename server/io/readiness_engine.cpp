@@ -8,11 +8,11 @@
 namespace vserd::io {
 namespace {
 
-// Operation::state, while the operation is ours.
+// Values of Operation::state.
 constexpr std::uint32_t idle = 0;
 constexpr std::uint32_t waiting = 1;   // for its descriptor
 constexpr std::uint32_t queued = 2;    // for an attempt in drain()
-constexpr std::uint32_t canceled = 3;  // queued, to be completed without an attempt
+constexpr std::uint32_t canceled = 3;  // queued; completes without an attempt
 
 constexpr std::uint32_t generation_mask = (1U << 24) - 1;
 
@@ -23,7 +23,7 @@ Result<Slot> ReadinessEngine::attach(int fd) {
     const auto free = entries_.next();
     if (!free) return free.error();
     const Slot slot = *free;
-    if (auto admitted = admit(key_of(slot), fd); !admitted) return admitted.error();
+    if (auto added = add(key_of(slot), fd); !added) return added.error();
     Entry& entry = entries_.take();
     entry.fd = fd;
     entry.outstanding = {};
@@ -37,7 +37,7 @@ Result<Slot> ReadinessEngine::attach(int fd) {
 void ReadinessEngine::detach(Slot slot) noexcept {
     Entry& entry = entries_[slot];
     assert(entry.fd >= 0 && entry.outstanding[0] == nullptr && entry.outstanding[1] == nullptr);
-    dismiss(key_of(slot), std::exchange(entry.fd, -1));
+    remove(key_of(slot), std::exchange(entry.fd, -1));
     entry.generation = (entry.generation + 1) & generation_mask;
     entries_.give_back(slot);
 }
@@ -58,7 +58,7 @@ void ReadinessEngine::retry(Slot slot) noexcept {
 
 void ReadinessEngine::cancel(Operation& op) noexcept {
     if (op.state == idle) return;
-    // The attempt that found nothing may have taken the last report of what comes: the next operation looks for itself.
+    // An edge-triggered report may already be used up, so the next operation must start with an attempt.
     entries_[op.slot].may_work[index(op.kind)] = true;
     if (op.state == waiting) enqueue(op, canceled);
     if (op.state == queued) op.state = canceled;
@@ -67,7 +67,7 @@ void ReadinessEngine::cancel(Operation& op) noexcept {
 std::size_t ReadinessEngine::drain() noexcept {
     assert(!draining_);
     draining_ = true;
-    collect();
+    poll();
     std::size_t completions = 0;
     std::size_t bytes = 0;
     for (std::size_t turns = 0; first_ != nullptr && turns < drain_operations_max && bytes < drain_bytes_max; ++turns) {
@@ -86,7 +86,7 @@ void ReadinessEngine::became_ready(Key key, unsigned poll_events) noexcept {
     if (!is_current(key)) return;
     Entry& entry = entries_[slot_of(key)];
     constexpr unsigned ended = POLLHUP | POLLERR;
-    // What is behind the last bytes may be the end, and this report of it the only one: read until it shows.
+    // The kernel may report the end only once, before its last bytes are read: from now on, read until the end shows.
     if ((poll_events & (POLLRDHUP | ended)) != 0) entry.stream = false;
     entry.hung_up = (poll_events & POLLHUP) != 0;
     if ((poll_events & (POLLIN | POLLPRI | POLLRDHUP | ended)) != 0) wake(entry, OperationKind::read);
@@ -133,20 +133,20 @@ bool ReadinessEngine::attempt(Operation& op) noexcept {
         return true;
     }
     Entry& entry = entries_[op.slot];
-    entry.may_work[index(op.kind)] = false;  // a report that comes from here on may be of what the transfer leaves
+    entry.may_work[index(op.kind)] = false;  // before the transfer, so that a report during it sets it again
     return complete_or_wait(op, op.kind == OperationKind::read ? read_gather(entry.fd, op.data, op.size, entry.stream)
                                                                : write_once(entry.fd, op.data, op.size));
 }
 
-/// The same, of an operation that has been tried.
+/// Returns whether the operation is done after an attempt that moved `moved`.
 bool ReadinessEngine::complete_or_wait(Operation& op, Transfer moved) noexcept {
     Entry& entry = entries_[op.slot];
     bool& may_work = entry.may_work[index(op.kind)];
     if (!moved.exhausted) may_work = true;
     op.result = moved.result;
     if (moved.result != -EAGAIN) {
-        // Whoever reads on is told of the next byte only if the mechanism watches from here.
-        if (!may_work) await(key_of(op.slot), entry.fd, op.kind);
+        // The descriptor is exhausted: without arm(), the next operation would wait for a report that never comes.
+        if (!may_work) arm(key_of(op.slot), entry.fd, op.kind);
         return true;
     }
     if (entry.unwatchable_errno != 0) {
@@ -154,7 +154,7 @@ bool ReadinessEngine::complete_or_wait(Operation& op, Transfer moved) noexcept {
         return true;
     }
     if (entry.hung_up && op.kind == OperationKind::write) {
-        op.result = -EIO;  // a full pty master whose other end has closed says EAGAIN and POLLHUP for ever
+        op.result = -EIO;  // a full pty master whose other end is closed returns EAGAIN and POLLHUP forever
         return true;
     }
     if (may_work) {
@@ -162,7 +162,7 @@ bool ReadinessEngine::complete_or_wait(Operation& op, Transfer moved) noexcept {
         return false;
     }
     op.state = waiting;
-    await(key_of(op.slot), entry.fd, op.kind);
+    arm(key_of(op.slot), entry.fd, op.kind);
     return false;
 }
 
@@ -170,7 +170,7 @@ void ReadinessEngine::finish(Operation& op) noexcept {
     entries_[op.slot].outstanding[index(op.kind)] = nullptr;
     op.state = idle;
     op.next = nullptr;
-    op.complete(op, op.result);  // it may be gone when this returns
+    op.complete(op, op.result);  // this may free the operation
 }
 
 }  // namespace vserd::io

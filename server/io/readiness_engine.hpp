@@ -10,11 +10,11 @@
 
 namespace vserd::io {
 
-/// What the engines share that learn from the kernel when a descriptor is ready and then read and write it themselves.
+/// The common part of engines that wait until a descriptor is ready, and then read or write it themselves.
 ///
-/// An operation is tried in drain(), and only where it has to wait does the mechanism hear of it (await). What the
-/// mechanism reports (became_ready) may be late or false: that costs one attempt. It must not be missing: whatever
-/// arrives after an attempt that found the descriptor exhausted is reported, also when it was reported as ready before.
+/// drain() tries each operation. If the operation has to wait, drain() calls arm(), and the mechanism of the derived class
+/// calls became_ready() later. A late or false report costs one attempt. A missing report is a bug: the mechanism must
+/// report every change after an attempt that found the descriptor exhausted, even if it reported the same readiness before.
 class ReadinessEngine : public Engine {
 public:
     Result<Slot> attach(int fd) final;
@@ -23,35 +23,34 @@ public:
     void cancel(Operation& op) noexcept final;
     void retry(Slot slot) noexcept final;
     std::size_t drain() noexcept final;
-    bool pending() const noexcept final { return first_ != nullptr || can_collect(); }
+    bool pending() const noexcept final { return first_ != nullptr || has_more(); }
 
 protected:
-    /// Names one attachment. Slots are reused, and a report about an earlier user of one must not reach the next:
-    /// the low 32 bits are the slot, the next 24 count its users, the top 8 are free for the mechanism.
+    /// Identifies one attachment, so that a late report about an earlier user of a slot is ignored. The low 32 bits are the
+    /// slot, the next 24 a generation, and the top 8 are free for the mechanism.
     using Key = std::uint64_t;
     static constexpr unsigned key_bits = 56;
     static constexpr Key key_mask = (Key{1} << key_bits) - 1;
     static constexpr Slot slot_of(Key key) noexcept { return static_cast<Slot>(key); }
 
-    /// A descriptor comes: refuse it here if the mechanism cannot serve it.
-    virtual Result<void> admit(Key key, int fd) = 0;
-    /// The descriptor leaves and is closed right after: let go of it now, and report no more.
-    virtual void dismiss(Key key, int fd) noexcept = 0;
-    /// Operations of this kind have to wait: report when it may be worth another attempt. Reporting more often is
-    /// allowed.
-    virtual void await(Key key, int fd, OperationKind kind) noexcept = 0;
-    /// Fetches what the kernel has to report, without blocking.
-    virtual void collect() noexcept = 0;
-    /// Hands to the kernel what await() has gathered.
+    /// Adds a descriptor. Fails with Failure::unsupported if the mechanism cannot serve it.
+    virtual Result<void> add(Key key, int fd) = 0;
+    /// Removes a descriptor, which is closed next. No reports about it may follow.
+    virtual void remove(Key key, int fd) noexcept = 0;
+    /// An operation of this kind has to wait: call became_ready() when it may succeed. Earlier calls are allowed.
+    virtual void arm(Key key, int fd, OperationKind kind) noexcept = 0;
+    /// Fetches the kernel's reports without blocking.
+    virtual void poll() noexcept = 0;
+    /// Passes to the kernel what arm() has queued.
     virtual void submit() noexcept {}
-    /// Whether collect() or submit() has work that wait_fd() will not announce, or already has.
-    virtual bool can_collect() const noexcept { return false; }
+    /// Whether poll() or submit() has work, whether or not wait_fd() is readable.
+    virtual bool has_more() const noexcept { return false; }
 
-    /// Whether the attachment that `key` names is still there.
+    /// Whether `key` names a present attachment.
     bool is_current(Key key) const noexcept;
-    /// For collect(). `poll_events` as poll(2) has them.
+    /// For poll(). `poll_events` are those of poll(2).
     void became_ready(Key key, unsigned poll_events) noexcept;
-    /// The mechanism cannot watch this descriptor: operations that would have to wait fail with this errno.
+    /// The mechanism cannot watch this descriptor: operations that have to wait fail with this errno.
     void became_unwatchable(Key key, int errno_value) noexcept;
 
 private:
@@ -59,9 +58,9 @@ private:
         int fd = -1;
         std::uint32_t generation = 0;
         std::array<Operation*, 2> outstanding{};  // by OperationKind
-        std::array<bool, 2> may_work{};           // by OperationKind: it has not been exhausted since it was last ready
-        bool stream = false;                      // a short read leaves nothing behind
-        bool hung_up = false;                     // as the last report had it
+        std::array<bool, 2> may_work{};           // by OperationKind: not exhausted since it was last ready
+        bool stream = false;                      // a short read means that no bytes are left
+        bool hung_up = false;                     // POLLHUP was in the last report
         int unwatchable_errno = 0;
     };
 
@@ -75,7 +74,7 @@ private:
     void finish(Operation& op) noexcept;
 
     SlotTable<Entry> entries_;
-    Operation* first_ = nullptr;  // to be tried or completed by the next drain(), linked by Operation::next
+    Operation* first_ = nullptr;  // the queue that the next drain() tries or completes, linked by Operation::next
     Operation* last_ = nullptr;
     bool draining_ = false;
 };

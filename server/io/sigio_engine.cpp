@@ -1,6 +1,7 @@
 #include "io/sigio_engine.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -15,25 +16,25 @@
 namespace vserd::io {
 namespace {
 
-/// Batches of signals that one collect() reads, and collects that may pass without a look for hang-ups while signals come.
+/// Batches of signals that one poll() reads, and polls in a row that may skip the hang-ups while signals arrive.
 constexpr int batches_max = 4;
 constexpr unsigned collects_without_hang_ups_max = 16;
 
-/// Of the signalfd in the epoll set; no slot has this number.
+/// The signalfd's key in the epoll set. No slot has it.
 constexpr std::uint64_t signals_key = ~std::uint64_t{0};
 
-/// The engine that settled in this thread last, by a number that it drew then. Compared in each drain(), so it must cost
-/// nothing, and the kernel's and pthreads' numbers of threads are used again.
-thread_local std::uint64_t tenant = 0;
-/// Whether it is still there.
-thread_local std::weak_ptr<void> tenant_life;
-std::atomic<std::uint64_t> tenancies{0};
+/// The engine that this thread drains. Each drain() compares it, so it must be cheap; thread ids would not do, because the
+/// kernel and pthreads use them again.
+thread_local std::uint64_t thread_engine_id = 0;
+/// Expired when that engine is destroyed.
+thread_local std::weak_ptr<void> thread_engine_life;
+std::atomic<std::uint64_t> last_engine_id{0};
 
 Error sigio_refusal(std::string what, int errno_value) {
     Error error{Failure::unsupported, errno_value, "sigio",
-                "sigio: " + std::move(what) + ": " + errno_name(errno_value)};
-    if (errno_value == ENOTTY) error.message += "; the device has no asynchronous notification";
-    if (errno_value == EPERM) error.message += "; the device cannot be waited for";
+                fmt::format("sigio: {}: {}", what, errno_name(errno_value))};
+    if (errno_value == ENOTTY) error.message += "; the device does not support asynchronous notification";
+    if (errno_value == EPERM) error.message += "; the device does not support poll";
     if (errno_value == EMFILE) error.message += "; raise RLIMIT_NOFILE (LimitNOFILE= in the systemd unit)";
     if (errno_value == ENOSPC) error.message += "; raise fs.epoll.max_user_watches";
     return error;
@@ -44,14 +45,14 @@ bool set_owner(int fd, pid_t thread) noexcept {
     return ::fcntl(fd, F_SETOWN_EX, &owner) == 0;
 }
 
-/// O_ASYNC alone, unlike F_SETFL, which would write O_NONBLOCK too and is silent about a driver without the operation.
+/// Changes O_ASYNC only. F_SETFL would also write O_NONBLOCK, and it does not fail if the driver lacks the operation.
 bool set_async(int fd, int on) noexcept { return ::ioctl(fd, FIOASYNC, &on) == 0; }
 
 }  // namespace
 
 Result<std::unique_ptr<Engine>> SigioEngine::create() {
-    if (!tenant_life.expired()) {
-        return Error{Failure::exhausted, 0, "sigio", "sigio: another engine of this kind serves this thread already"};
+    if (!thread_engine_life.expired()) {
+        return Error{Failure::exhausted, 0, "sigio", "sigio: this thread already has a sigio engine"};
     }
     block_engine_signals();
     sigset_t set;
@@ -79,14 +80,14 @@ SigioEngine::~SigioEngine() {
     }
 }
 
-bool SigioEngine::is_elsewhere() const noexcept { return tenant != tenancy_; }
+bool SigioEngine::is_elsewhere() const noexcept { return thread_engine_id != engine_id_; }
 
-/// What was signaled to the thread before is lost with it.
+/// Signals that are queued for the former thread are lost, so every descriptor is tried.
 void SigioEngine::settle_in_this_thread() noexcept {
     block_engine_signals();
-    tenant = tenancy_ = ++tenancies;
+    thread_engine_id = engine_id_ = ++last_engine_id;
     life_ = std::make_shared<char>();
-    tenant_life = life_;
+    thread_engine_life = life_;
     thread_ = ::gettid();
     for (const Watch& watch : watches_) {
         if (watch.fd >= 0) set_owner(watch.fd, thread_);
@@ -94,7 +95,7 @@ void SigioEngine::settle_in_this_thread() noexcept {
     try_everything();
 }
 
-Result<void> SigioEngine::admit(Key key, int fd) {
+Result<void> SigioEngine::add(Key key, int fd) {
     if (is_elsewhere()) settle_in_this_thread();
     const Slot slot = slot_of(key);
     const auto number = static_cast<std::size_t>(fd);
@@ -103,42 +104,42 @@ Result<void> SigioEngine::admit(Key key, int fd) {
 
     epoll_event event{.events = EPOLLRDHUP | EPOLLET, .data = {.u64 = key}};
     if (::epoll_ctl(hang_ups_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return sigio_refusal("epoll_ctl", errno);
-    const bool told = set_owner(fd, thread_) && ::fcntl(fd, F_SETSIG, sigio_signal()) == 0;
-    if (!told || !set_async(fd, 1)) {
+    const bool directed = set_owner(fd, thread_) && ::fcntl(fd, F_SETSIG, sigio_signal()) == 0;
+    if (!directed || !set_async(fd, 1)) {
         const int errno_value = errno;
         ::epoll_ctl(hang_ups_.get(), EPOLL_CTL_DEL, fd, nullptr);
-        return sigio_refusal(told ? "FIOASYNC" : "F_SETSIG", errno_value);
+        return sigio_refusal(directed ? "FIOASYNC" : "F_SETSIG", errno_value);
     }
     watches_[slot] = Watch{.key = key, .fd = fd};
     slots_[number] = slot;
     return {};
 }
 
-void SigioEngine::dismiss(Key key, int fd) noexcept {
+void SigioEngine::remove(Key key, int fd) noexcept {
     set_async(fd, 0);
     ::fcntl(fd, F_SETSIG, 0);
     ::epoll_ctl(hang_ups_.get(), EPOLL_CTL_DEL, fd, nullptr);
     watches_[slot_of(key)].fd = -1;
 }
 
-/// A tty signals that there is room only where it knew of the waiting write before the room came, and it learns of it
-/// from the attempt that failed: room that came meanwhile must be looked for. Once: from then on it knows.
-void SigioEngine::await(Key key, int fd, OperationKind kind) noexcept {
+/// A tty signals room only to a write that it knows of, and it learns of the write from the failed attempt. The tty may have
+/// made room before that, so the first wait polls once.
+void SigioEngine::arm(Key key, int fd, OperationKind kind) noexcept {
     Watch& watch = watches_[slot_of(key)];
-    if (kind == OperationKind::read || std::exchange(watch.looked, true)) return;
+    if (kind == OperationKind::read || std::exchange(watch.polled, true)) return;
     pollfd room{.fd = fd, .events = POLLOUT, .revents = 0};
     if (::poll(&room, 1, 0) == 1) became_ready(key, static_cast<unsigned>(room.revents));
 }
 
-void SigioEngine::collect() noexcept {
+void SigioEngine::poll() noexcept {
     if (is_elsewhere()) settle_in_this_thread();
-    // A hang-up that waits keeps wait_fd() readable, so it has its turn soon.
+    // A waiting hang-up keeps wait_fd() readable, so it is handled soon.
     if (take_signals() && ++collects_without_hang_ups_ < collects_without_hang_ups_max) return;
     collects_without_hang_ups_ = 0;
     take_hang_ups();
 }
 
-/// Returns whether there were any.
+/// Returns whether any were queued.
 bool SigioEngine::take_signals() noexcept {
     constexpr std::size_t size = sizeof(signalfd_siginfo);
     bool any = false;
@@ -158,10 +159,10 @@ void SigioEngine::signaled(const signalfd_siginfo& signal) noexcept {
     const auto number = static_cast<std::size_t>(signal.ssi_fd);
     if (signal.ssi_fd < 0 || number >= slots_.size()) return;
     Watch& watch = watches_[slots_[number]];
-    if (watch.fd != signal.ssi_fd) return;  // it was closed meanwhile
-    watch.looked = false;
+    if (watch.fd != signal.ssi_fd) return;  // closed meanwhile
+    watch.polled = false;
     if (!watch.hung_up) return became_ready(watch.key, signal.ssi_band & (POLLIN | POLLPRI | POLLOUT | POLLRDHUP));
-    // A pty's other end may be opened again; the signal does not tell.
+    // The other end of a pty may be open again; the signal does not say so.
     pollfd state{.fd = watch.fd, .events = POLLIN | POLLOUT, .revents = 0};
     ::poll(&state, 1, 0);
     watch.hung_up = (state.revents & POLLHUP) != 0;
@@ -171,7 +172,7 @@ void SigioEngine::signaled(const signalfd_siginfo& signal) noexcept {
 void SigioEngine::try_everything() noexcept {
     for (Watch& watch : watches_) {
         if (watch.fd < 0) continue;
-        watch.looked = false;
+        watch.polled = false;
         became_ready(watch.key, POLLIN | POLLOUT | (watch.hung_up ? POLLHUP : 0U));
     }
 }

@@ -13,11 +13,11 @@
 
 namespace vserd::io {
 
-/// Readiness from signals: each descriptor has O_ASYNC, and F_SETSIG queues one real-time signal with its number for all
-/// that arrives. They go to one thread, the one that drains, and are read from a signalfd.
+/// Readiness from signals. Each descriptor has O_ASYNC and F_SETSIG, so the kernel queues a real-time signal with the
+/// descriptor's number at each change. The signals go to the thread that drains, which reads them from a signalfd.
 ///
-/// A tty tells of no hang-up this way, so an epoll set watches for that alone and holds the signalfd too. One engine of this
-/// kind serves a thread, and it serves an open file by one descriptor only: the kernel keeps one number for each.
+/// A tty sends no signal at a hang-up, so an epoll set watches for hang-ups; it also contains the signalfd. A thread can have
+/// one engine of this kind. Two descriptors of one open file are not supported, because the kernel keeps one number for both.
 class SigioEngine final : public ReadinessEngine {
 public:
     static Result<std::unique_ptr<Engine>> create();
@@ -29,19 +29,19 @@ public:
 private:
     struct Watch {
         Key key = 0;
-        int fd = -1;  // none: the slot is free
+        int fd = -1;  // -1: the slot is free
         bool hung_up = false;
-        bool looked = false;  // whether a waiting write has been looked after since the last signal
+        bool polled = false;  // for a waiting write, since the last signal
     };
 
     SigioEngine(base::Fd signals, base::Fd hang_ups) noexcept;
     SigioEngine(const SigioEngine&) = delete;
 
-    Result<void> admit(Key key, int fd) override;
-    void dismiss(Key key, int fd) noexcept override;
-    void await(Key key, int fd, OperationKind kind) noexcept override;
-    void collect() noexcept override;
-    bool can_collect() const noexcept override { return more_; }
+    Result<void> add(Key key, int fd) override;
+    void remove(Key key, int fd) noexcept override;
+    void arm(Key key, int fd, OperationKind kind) noexcept override;
+    void poll() noexcept override;
+    bool has_more() const noexcept override { return more_; }
 
     bool is_elsewhere() const noexcept;
     void settle_in_this_thread() noexcept;
@@ -52,11 +52,11 @@ private:
 
     base::Fd signals_;
     base::Fd hang_ups_;
-    pid_t thread_ = 0;            // the kernel's name of the thread that is signaled
-    std::uint64_t tenancy_ = 0;   // and ours, see sigio_engine.cpp
-    std::shared_ptr<void> life_;  // of that tenancy, watched by the thread
-    std::vector<Watch> watches_;  // by slot
-    std::vector<Slot> slots_;     // by descriptor; stale where the watch says another
+    pid_t thread_ = 0;             // kernel thread that receives the signals
+    std::uint64_t engine_id_ = 0;  // a new one for each thread; see thread_engine_id
+    std::shared_ptr<void> life_;   // shows that thread whether its engine still exists
+    std::vector<Watch> watches_;   // by slot
+    std::vector<Slot> slots_;      // by descriptor; outdated if the watch has another descriptor
     std::array<signalfd_siginfo, 64> batch_;
     bool more_ = false;  // the last collect() filled batch_
     unsigned collects_without_hang_ups_ = 0;

@@ -8,12 +8,11 @@
 
 namespace vserd::io {
 
-/// Gives an engine's descriptors their slots, and keeps an Entry for each. A slot that is given back is used again, with
-/// its Entry as it was left.
+/// Assigns slots to an engine's descriptors, and keeps an Entry for each slot. A reused slot still has its last Entry.
 template <class Entry>
 class SlotTable {
 public:
-    /// A free slot. It stays free until take(), which the next call must be, unless the descriptor is refused.
+    /// Returns a free slot, which stays free until take(). Call take() next, unless the descriptor is rejected.
     Result<Slot> next() {
         if (free_.empty()) {
             if (entries_.size() == slots_max) return too_many_descriptors();
@@ -33,7 +32,7 @@ public:
 
     Entry& operator[](Slot slot) noexcept { return entries_[slot]; }
     const Entry& operator[](Slot slot) const noexcept { return entries_[slot]; }
-    std::size_t size() const noexcept { return entries_.size(); }  ///< slots ever used
+    std::size_t size() const noexcept { return entries_.size(); }  ///< includes free slots
 
 private:
     std::vector<Entry> entries_;

@@ -1,6 +1,7 @@
 #include "io/transfer.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -30,7 +31,7 @@ bool means_later(ssize_t result) noexcept { return result == -EAGAIN || result =
 
 Result<void> check_nonblocking(int fd) {
     const int flags = ::fcntl(fd, F_GETFL);
-    if (flags < 0) return errno_error("attach descriptor " + std::to_string(fd));
+    if (flags < 0) return errno_error(fmt::format("attach descriptor {}", fd));
     if ((flags & O_NONBLOCK) == 0) {
         return Error{Failure::invalid_argument, EINVAL, "fd", "attach: open the descriptor with O_NONBLOCK"};
     }
@@ -39,7 +40,7 @@ Result<void> check_nonblocking(int fd) {
 
 Error too_many_descriptors() {
     return {Failure::exhausted, 0, "slots_max",
-            "an engine serves at most " + std::to_string(slots_max) + " descriptors"};
+            fmt::format("attach: the engine already serves the maximum of {} descriptors", slots_max)};
 }
 
 bool reads_as_stream(int fd) noexcept {
@@ -71,7 +72,7 @@ Transfer read_gather(int fd, std::byte* data, std::size_t size, bool stream) noe
     auto total = static_cast<std::size_t>(first.result);
     while (total < wanted) {
         const ssize_t more = read_once(fd, data + total, wanted - total);
-        // An error or the end is found again by the next read; the bytes go first.
+        // Return the bytes first; the next read finds the error or the end again.
         if (more <= 0) return {static_cast<ssize_t>(total), means_later(more)};
         total += static_cast<std::size_t>(more);
     }

@@ -8,30 +8,29 @@
 
 namespace vserd::io {
 
-/// What one attempt to read or write moved.
+/// The outcome of one attempt to read or write.
 struct Transfer {
-    ssize_t result =
-        0;  ///< bytes moved, 0 for the end of the input, or a negative errno; -EAGAIN: nothing can move now
-    bool exhausted = false;  ///< there is no more for now: wait for the descriptor before trying again
+    ssize_t result = 0;  ///< bytes moved, 0 at the end of input, or a negative errno (-EAGAIN: nothing can move now)
+    bool exhausted = false;  ///< wait until the descriptor is ready before the next attempt
 };
 
-/// Engines serve non-blocking descriptors only.
+/// Fails if the descriptor is blocking: engines serve only non-blocking ones.
 Result<void> check_nonblocking(int fd);
-/// The refusal of a descriptor beyond slots_max.
+/// The error for a descriptor beyond slots_max.
 Error too_many_descriptors();
 
-/// Whether a short read means that the descriptor has no more for now: a stream socket, a pipe, or a tty in raw mode. A
-/// tty in canonical mode ends a read at each line, and of other devices nothing is known.
+/// Whether a short read means that the descriptor is empty. True for a stream socket, a pipe and a tty in raw mode. A tty in
+/// canonical mode ends a read after each line; other devices are unknown.
 bool reads_as_stream(int fd) noexcept;
 
-/// What a read of at most `wanted` bytes, or a write, has moved that returned `result`: bytes or a negative errno. A read of
-/// less than read_gather_threshold_bytes from a stream has left nothing behind. EIO means hang-up (a pty master whose
-/// other end is closed says so) and is the end; a driver that takes nothing without saying why has no room.
+/// Interprets `result`, bytes or a negative errno, of a read of at most `wanted` bytes or of a write. After a read of less
+/// than read_gather_threshold_bytes a stream is empty. EIO from a read counts as the end of input: a pty master returns it
+/// when its other end is closed. A write that returns 0 counts as EAGAIN.
 Transfer read_outcome(ssize_t result, std::size_t wanted, bool stream) noexcept;
 Transfer write_outcome(ssize_t result) noexcept;
 
-/// Reads what is there, up to min(size, read_gather_bytes_max). A first read of less than read_gather_threshold_bytes
-/// is returned at once; with `stream`, the attempt that would only bring EAGAIN is spared.
+/// Reads the available bytes, up to min(size, read_gather_bytes_max). A first read of less than read_gather_threshold_bytes
+/// returns at once. `stream` saves the read that would only return EAGAIN.
 Transfer read_gather(int fd, std::byte* data, std::size_t size, bool stream) noexcept;
 
 /// Writes once.

@@ -1,5 +1,6 @@
 #include "io/uring_engine.hpp"
 
+#include <fmt/core.h>
 #include <liburing.h>
 #include <poll.h>
 
@@ -12,8 +13,8 @@ namespace {
 
 constexpr unsigned kernel_has_work = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
 
-/// IORING_SETUP_DEFER_TASKRUN is not among them: with it, whoever polls the ring's descriptor is not woken (seen on 6.18),
-/// and the ring could not move to another thread.
+/// Without IORING_SETUP_DEFER_TASKRUN: with it, poll on the ring's descriptor is not woken (seen on Linux 6.18), and the ring
+/// cannot move to another thread.
 constexpr std::array<unsigned, 2> setup_flags_by_preference{
     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,  // Linux 5.19
     0U,
@@ -45,7 +46,7 @@ Result<std::unique_ptr<Engine>> UringEngine::create(Entries entries) {
     }
     if (error != 0) {
         return Error{Failure::unsupported, error, "io_uring",
-                     "io_uring_setup: " + errno_name(error) + what_to_do(error)};
+                     fmt::format("io_uring_setup: {}{}", errno_name(error), what_to_do(error))};
     }
     return std::unique_ptr<Engine>{new UringEngine{std::move(ring)}};
 }
@@ -56,7 +57,7 @@ UringEngine::~UringEngine() { ::io_uring_queue_exit(ring_.get()); }
 
 int UringEngine::wait_fd() const noexcept { return ring_->ring_fd; }
 
-Result<void> UringEngine::admit(Key key, int /*fd*/) {
+Result<void> UringEngine::add(Key key, int /*fd*/) {
     const Slot slot = slot_of(key);
     if (slot >= armed_.size()) {
         armed_.resize(slot + 1);
@@ -66,8 +67,8 @@ Result<void> UringEngine::admit(Key key, int /*fd*/) {
     return {};
 }
 
-/// The kernel's poll holds a reference on the open file: until it is gone, close() does not close the device.
-void UringEngine::dismiss(Key key, int /*fd*/) noexcept {
+/// Cancels the polls now: each holds a reference to the open file, so close() would not close the device.
+void UringEngine::remove(Key key, int /*fd*/) noexcept {
     const auto unsent = std::remove_if(wanted_.begin(), wanted_.end(), [&](const Wanted& wanted) {
         if (wanted.key != key) return false;
         armed_[slot_of(key)] &= static_cast<std::uint8_t>(~(1U << static_cast<unsigned>(wanted.request)));
@@ -83,7 +84,7 @@ void UringEngine::dismiss(Key key, int /*fd*/) noexcept {
     ::io_uring_get_events(ring_.get());
 }
 
-void UringEngine::await(Key key, int fd, OperationKind kind) noexcept {
+void UringEngine::arm(Key key, int fd, OperationKind kind) noexcept {
     const Request request = kind == OperationKind::read ? Request::poll_read : Request::poll_write;
     const auto bit = static_cast<std::uint8_t>(1U << static_cast<unsigned>(request));
     if ((armed_[slot_of(key)] & bit) != 0) return;
@@ -91,7 +92,7 @@ void UringEngine::await(Key key, int fd, OperationKind kind) noexcept {
     wanted_.push_back({key, fd, request});
 }
 
-void UringEngine::collect() noexcept {
+void UringEngine::poll() noexcept {
     if ((kernel_flags(*ring_) & kernel_has_work) != 0) ::io_uring_get_events(ring_.get());
     unsigned head = 0;
     unsigned count = 0;
@@ -113,9 +114,9 @@ void UringEngine::completed(std::uint64_t user_data, int result, bool more) noex
     if (result >= 0) {
         became_ready(key, static_cast<unsigned>(result) | events);
     } else if (result == -ECANCELED || (result == -EINVAL && request == Request::poll_write)) {
-        // Try, and ask again. ECANCELED: the thread that asked is gone. EINVAL: a tty wakes its pollers when its settings
-        // change; the kernel then arms a one-shot poll anew and fails because a tty has two wait queues. Whether the device can
-        // be watched at all is what the poll for reading shows.
+        // Try again and submit a new poll. ECANCELED: the thread that submitted the poll has ended. EINVAL: a tty wakes its
+        // pollers when its settings change; the kernel then re-arms a one-shot poll and fails, because a tty has two wait
+        // queues. If the device cannot be polled at all, the poll for reading fails too.
         became_ready(key, events);
     } else {
         became_unwatchable(key, -result);
@@ -129,7 +130,7 @@ void UringEngine::submit() noexcept {
     if (::io_uring_sq_ready(ring_.get()) > 0) ::io_uring_submit(ring_.get());
 }
 
-bool UringEngine::can_collect() const noexcept {
+bool UringEngine::has_more() const noexcept {
     return !wanted_.empty() || ::io_uring_sq_ready(ring_.get()) > 0 || ::io_uring_cq_ready(ring_.get()) > 0 ||
            (kernel_flags(*ring_) & kernel_has_work) != 0;
 }
@@ -141,7 +142,7 @@ bool UringEngine::prepare(const Wanted& wanted) noexcept {
         ::io_uring_submit(ring_.get());
         sqe = ::io_uring_get_sqe(ring_.get());
     }
-    if (sqe == nullptr) return false;  // the kernel takes no more for now; the next drain() tries again
+    if (sqe == nullptr) return false;  // the ring is full; the next drain() tries again
     switch (wanted.request) {
         case Request::poll_read: ::io_uring_prep_poll_multishot(sqe, wanted.fd, POLLIN | POLLRDHUP); break;
         case Request::poll_write: ::io_uring_prep_poll_add(sqe, wanted.fd, POLLOUT); break;

@@ -128,7 +128,7 @@ TEST(EngineSelect, ForcedEngineThatIsDeniedIsAnErrorWithTheReason) {
         return choose("io_uring");
     });
 
-    EXPECT_THAT(said, AllOf(HasSubstr("error on engine: engine \"io_uring\" cannot serve here"), HasSubstr("EPERM")));
+    EXPECT_THAT(said, AllOf(HasSubstr("error on engine: engine \"io_uring\" does not work on this system"), HasSubstr("EPERM")));
 }
 
 TEST(EngineSelect, SaysWhichLimitToRaiseWhereDescriptorsRunOut) {
@@ -138,7 +138,7 @@ TEST(EngineSelect, SaysWhichLimitToRaiseWhereDescriptorsRunOut) {
         return choose("auto");
     });
 
-    EXPECT_THAT(said, AllOf(HasSubstr("no engine can serve here"), HasSubstr("EMFILE; raise RLIMIT_NOFILE")));
+    EXPECT_THAT(said, AllOf(HasSubstr("no engine works on this system"), HasSubstr("EMFILE; raise RLIMIT_NOFILE")));
 }
 
 TEST(EngineSelect, LeavesNoDescriptorsBehind) {

@@ -49,7 +49,7 @@ TEST_F(EngineSigio, RefusesADeviceThatCannotNotifyAndLetsGoOfIt) {
 
         ASSERT_FALSE(slot);
         EXPECT_EQ(slot.error().failure, Failure::unsupported);
-        EXPECT_EQ(slot.error().message, "sigio: FIOASYNC: ENOTTY; the device has no asynchronous notification");
+        EXPECT_EQ(slot.error().message, "sigio: FIOASYNC: ENOTTY; the device does not support asynchronous notification");
     }
 }
 
@@ -59,7 +59,7 @@ TEST_F(EngineSigio, OneServesAThreadAndAnotherThreadMayHaveItsOwn) {
     std::thread{[&] { elsewhere = io::SigioEngine::create().has_value(); }}.join();
 
     ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().message, "sigio: another engine of this kind serves this thread already");
+    EXPECT_EQ(second.error().message, "sigio: this thread already has a sigio engine");
     EXPECT_TRUE(elsewhere);
 }
 

@@ -110,7 +110,7 @@ TEST_F(RpcEngine, OneThatIsNamedAndDeniedEndsTheStartWithTheReason) {
     Process process(sandboxed({"--deny-io-uring=" + std::to_string(EPERM)}, {vserd_program(), "--config", file}));
 
     EXPECT_EQ(process.wait(), 1);
-    EXPECT_THAT(process.errors(), HasSubstr("engine \"io_uring\" cannot serve here: io_uring_setup: EPERM"));
+    EXPECT_THAT(process.errors(), HasSubstr("engine \"io_uring\" does not work on this system: io_uring_setup: EPERM"));
 }
 
 /// The probe's descriptors have low numbers, the ports' come after those of the listeners.
@@ -126,8 +126,8 @@ TEST_F(RpcEngine, ADeviceThatItCannotServeMovesThatPortAlone) {
     daemon->process().signal(SIGTERM);
     EXPECT_EQ(daemon->process().wait(), 0);
     EXPECT_THAT(daemon->process().errors(),
-                HasSubstr("port tty: served by engine epoll: sigio: FIOASYNC: ENOTTY; the device has no asynchronous "
-                          "notification"));
+                HasSubstr("port tty: served by engine epoll: sigio: FIOASYNC: ENOTTY; the device does not support "
+                          "asynchronous notification"));
 }
 
 TEST_F(RpcEngine, OneThatIsNamedIsNotReplacedForADeviceThatItCannotServe) {
@@ -135,7 +135,8 @@ TEST_F(RpcEngine, OneThatIsNamedIsNotReplacedForADeviceThatItCannotServe) {
     client = std::make_unique<Client>(daemon->address());
 
     EXPECT_TRUE(eventually([&] {
-        return port_of(*client, "tty").offline_reason().find("no asynchronous notification") != std::string::npos;
+        return port_of(*client, "tty").offline_reason().find("does not support asynchronous notification") !=
+               std::string::npos;
     }));
 }
 

@@ -321,7 +321,7 @@ TEST(LoopEngines, ADescriptorThatTheFirstCannotServeGoesToTheNextAndBothAreServe
     peer.join();
 
     EXPECT_EQ(odd->engine->name(), "epoll");
-    EXPECT_EQ(odd->refusals, "sigio: FIOASYNC: ENOTTY; the device has no asynchronous notification");
+    EXPECT_EQ(odd->refusals, "sigio: FIOASYNC: ENOTTY; the device does not support asynchronous notification");
     EXPECT_EQ(even->engine, &loop.engine());
     EXPECT_EQ(even->refusals, "");
     EXPECT_EQ(of_event.result, 8);
@@ -336,7 +336,7 @@ TEST(LoopEngines, WithoutASuccessorTheReasonIsTheError) {
 
     ASSERT_FALSE(attached);
     EXPECT_EQ(attached.error().failure, Failure::unsupported);
-    EXPECT_EQ(attached.error().message, "sigio: FIOASYNC: ENOTTY; the device has no asynchronous notification");
+    EXPECT_EQ(attached.error().message, "sigio: FIOASYNC: ENOTTY; the device does not support asynchronous notification");
 }
 
 TEST(LoopEngines, ADescriptorThatNoneCanServeIsRefusedWithEveryReason) {
