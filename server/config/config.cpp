@@ -86,10 +86,11 @@ void check_exposure(Table& server, const std::vector<Listen>& listen, const Conf
     if (config.allow_insecure_remote || !config.tls_certificate_file.empty()) return;
     for (const Listen& entry : listen) {
         if (entry.address.local) continue;
-        server.problem(entry.at,
-                       fmt::format("'{}' can be reached from other machines without TLS: give 'certificate' and 'key' "
-                                   "in [server.tls], or set allow_insecure_remote = true in [server] if that is meant",
-                                   entry.text));
+        server.problem(
+            entry.at,
+            fmt::format("'{}' is reachable from other machines without TLS; configure 'certificate' and 'key' "
+                        "in [server.tls], or set allow_insecure_remote = true in [server]",
+                        entry.text));
     }
 }
 

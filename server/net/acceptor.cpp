@@ -1,5 +1,6 @@
 #include "net/acceptor.hpp"
 
+#include <fmt/core.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -15,16 +16,16 @@ namespace vserd::net {
 namespace {
 
 constexpr int accepted_per_turn_max = 64;
-/// After descriptors or memory were short: others close theirs meanwhile, and new clients wait in the backlog.
+/// Pause after descriptors or memory ran short. New clients wait in the backlog while others close their connections.
 constexpr int backoff_ms = 50;
-/// Between two looks at the connections, while there are any, and while one of them sends much.
+/// Time between two checks of the connections: the usual, and while one of them sends much.
 constexpr int interval_ms = 100;
 constexpr int busy_interval_ms = 20;
 
 std::uint64_t descriptors_for_connections() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return 1024;
-    // Numbers are handed out from the lowest free one, so a number tells how many there are.
+    // The kernel assigns the lowest free number, so a descriptor's number shows how many are in use.
     return descriptors_usable(limit.rlim_cur);
 }
 
@@ -88,8 +89,9 @@ void Acceptor::sweep(Probation::Clock::time_point now) {
         probation_.punish(each.address, now);
     }
     if (closed.empty() || !warn_) return;
-    warn_("closed the connection of " + closed.front().peer + ": " + describe(closed.front().abuse) +
-          (closed.size() > 1 ? "; and " + std::to_string(closed.size() - 1) + " more" : ""));
+    const std::string others = closed.size() > 1 ? fmt::format("; and {} more", closed.size() - 1) : std::string();
+    warn_(
+        fmt::format("closed the connection of {}: {}{}", closed.front().peer, describe(closed.front().abuse), others));
 }
 
 void Acceptor::admit(std::size_t listener, base::Fd connection) {
@@ -97,14 +99,14 @@ void Acceptor::admit(std::size_t listener, base::Fd connection) {
     listeners_[listener].accepted(listeners_[listener].socket.fd(), std::move(connection));
 }
 
-/// Whether there are descriptors for more.
+/// Returns whether more connections can be accepted.
 bool Acceptor::accept_some(std::size_t listener) {
     for (int accepted = 0; accepted < accepted_per_turn_max; ++accepted) {
         const int socket = listeners_[listener].socket.fd();
         base::Fd connection(::accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!connection) {
             const bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-            return !is_short;  // else there is none waiting, or it went away while it waited
+            return !is_short;  // otherwise no connection waits, or it was closed while it waited
         }
         if (static_cast<std::uint64_t>(connection.get()) >= descriptors_max_) {
             refused_.fetch_add(1, std::memory_order_relaxed);

@@ -1,5 +1,7 @@
 #include "net/admission.hpp"
 
+#include <fmt/core.h>
+
 namespace vserd::net {
 namespace {
 
@@ -8,9 +10,9 @@ constexpr std::array<std::string_view, refusals_count> reasons{"memory_max",    
                                                                "connection_bytes",  "connection_resets",
                                                                "connection_memory", "waiting_write_bytes_max"};
 
-/// What the head of a call may have taken on the connection: gRPC's limit for it, and frames.
+/// Bytes on the connection for the headers of a call: gRPC's limit, and the frames.
 constexpr std::size_t call_head_bytes = std::size_t{16} << 10;
-/// The same for a message: its frame and those that go with it, and TLS.
+/// Bytes on the connection for a message apart from its content: frames and TLS.
 constexpr std::size_t message_head_bytes = 128;
 
 std::size_t beyond_prepaid(std::size_t bytes) { return bytes > prepaid_bytes ? bytes - prepaid_bytes : 0; }
@@ -68,8 +70,9 @@ bool Admission::take(std::size_t bytes) noexcept {
 Error Admission::memory_refusal() {
     count(Refusal::memory);
     return {Failure::exhausted, 0, "memory_max",
-            "the server holds as much for its clients as it may ([server] memory_max = " + std::to_string(memory_max_) +
-                " bytes); close streams, or try again later"};
+            fmt::format("the server has reached its memory limit for clients ([server] memory_max = {} bytes); close "
+                        "streams, or try again later",
+                        memory_max_)};
 }
 
 Result<Ticket> Admission::admit(const std::string& peer, std::size_t fixed_bytes, std::size_t bytes) {
@@ -80,9 +83,9 @@ Result<Ticket> Admission::admit(const std::string& peer, std::size_t fixed_bytes
     Connection& from = *ticket.connection_;
     if (calls > calls_per_connection_max && !from.stands_for_many) {
         count(Refusal::calls);
-        return Error{Failure::exhausted, 0, "calls_per_connection_max",
-                     "this connection has " + std::to_string(calls) + " calls in flight; the most is " +
-                         std::to_string(calls_per_connection_max)};
+        return Error{
+            Failure::exhausted, 0, "calls_per_connection_max",
+            fmt::format("this connection has {} calls in flight; the maximum is {}", calls, calls_per_connection_max)};
     }
     if (!ticket.charge(fixed_bytes + bytes)) return memory_refusal();
     return ticket;

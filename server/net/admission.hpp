@@ -16,10 +16,10 @@
 
 namespace vserd::net {
 
-/// What a call costs besides its messages: the objects of gRPC and ours. Measured with gRPC 1.51, rounded up.
+/// Memory of a call apart from its messages: gRPC's objects and ours. Measured with gRPC 1.51, rounded up.
 inline constexpr std::size_t call_bytes = std::size_t{16} << 10;
 inline constexpr std::size_t stream_bytes = std::size_t{32} << 10;
-/// Of a call's messages, paid with the call itself: a console that was let in can be typed on, however full the server is.
+/// Message bytes that every call may use, so that an open console still accepts keys when the server is full.
 inline constexpr std::size_t prepaid_bytes = std::size_t{4} << 10;
 
 enum class Refusal : std::uint8_t {
@@ -34,8 +34,7 @@ inline constexpr std::size_t refusals_count = 6;
 
 class Admission;
 
-/// One call's share of the memory that clients may make the process hold. Released when it is destroyed. Any thread, one at a
-/// time.
+/// One call's share of the memory that calls may use. The destructor releases it. Any thread, one at a time.
 class Ticket {
 public:
     Ticket() = default;
@@ -53,10 +52,10 @@ public:
     }
     ~Ticket();
 
-    /// Takes more for messages, of which prepaid_bytes are free; false: the limit does not allow it.
+    /// Reserves memory for messages; the first prepaid_bytes are part of the call. Returns false at the limit.
     [[nodiscard]] bool grow(std::size_t bytes);
     void shrink(std::size_t bytes);
-    /// A message of the call arrived: these bytes of the connection are accounted for.
+    /// A message of the call has arrived: its bytes are accounted for.
     void received(std::size_t bytes);
 
 private:
@@ -68,21 +67,21 @@ private:
         : admission_(&admission), connection_(std::move(connection)), bytes_(bytes) {}
 
     Admission* admission_ = nullptr;
-    std::shared_ptr<Connection> connection_;  // shared with Connections, which may forget it first
-    std::size_t bytes_ = 0;                   ///< that the admission counts
-    std::size_t messages_bytes_ = 0;          ///< that grow() was asked for, the prepaid ones included
+    std::shared_ptr<Connection> connection_;  // shared, because Connections may remove it first
+    std::size_t bytes_ = 0;                   ///< counted by the admission
+    std::size_t messages_bytes_ = 0;          ///< requested from grow(), including the prepaid bytes
 };
 
-/// Counts the calls in flight of every kind and the bytes that they hold, and refuses what is too much before anything is
-/// posted to the io thread. Any thread. Outlives the tickets.
+/// Counts the calls in flight and the bytes that they hold. Rejects a call beyond the limits before it is posted to the io
+/// thread. Any thread. Outlives the tickets.
 class Admission {
 public:
-    /// `memory_max`: [server] memory_max. Calls may hold half. Of the rest, a quarter is for what gRPC holds before a
-    /// call reaches us; where that does not do, connections are closed (MemoryGuard).
+    /// `memory_max`: [server] memory_max. Calls may hold half of it. A quarter is for bytes that gRPC holds before a call
+    /// reaches vserd. If memory still runs out, connections are closed (MemoryGuard).
     explicit Admission(std::uint64_t memory_max);
 
-    /// A call of `peer` begins, with `bytes` of request; `fixed_bytes` is call_bytes or stream_bytes. Failure::exhausted names
-    /// the limit (subject "memory_max" or "calls_per_connection_max").
+    /// A call of `peer` begins with `bytes` of request. `fixed_bytes` is call_bytes or stream_bytes. Fails with
+    /// Failure::exhausted and the limit as subject ("memory_max" or "calls_per_connection_max").
     Result<Ticket> admit(const std::string& peer, std::size_t fixed_bytes, std::size_t bytes);
 
     Error memory_refusal();

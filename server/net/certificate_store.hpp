@@ -10,19 +10,19 @@
 
 namespace vserd::net {
 
-/// The certificate in force for every front end that uses TLS. A reload replaces it; handshakes from then on use the new one.
+/// The certificate in force for every front end that uses TLS. A reload replaces it, and later handshakes use the new one.
 /// Any thread.
 class CertificateStore {
 public:
     explicit CertificateStore(TlsPems pems) { replace(std::move(pems)); }
 
     void replace(TlsPems pems);
-    /// As it was in the first one, whatever came later.
+    /// Decided by the first certificate; a reload does not change it.
     bool wants_client_certificates() const noexcept { return wants_client_certificates_; }
     std::chrono::system_clock::time_point expires() const noexcept {
         return std::chrono::system_clock::time_point(std::chrono::seconds(expires_.load()));
     }
-    /// Nothing when `generation` is the present one; otherwise it becomes that.
+    /// Returns the certificate if it is newer than `generation`, and sets `generation` to the present one.
     std::optional<TlsPems> newer_than(std::uint64_t& generation) const;
 
 private:

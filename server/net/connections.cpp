@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -17,36 +18,36 @@
 namespace vserd::net {
 namespace {
 
-/// Of bytes that no call accounts for. It bounds what headers without end cost, which grows with its square.
+/// Limit for bytes that belong to no call. It bounds endless headers, whose cost grows with the square of their size.
 constexpr double unexplained_bytes_max = 256.0 * 1024;
-/// For each open call besides, whose message may have come in part; and for all of them.
+/// Added to that limit for each open call, whose message may have arrived in part; and for all of them together.
 constexpr double partial_message_bytes = 1.0 * 1024 * 1024;
 constexpr double partial_messages_bytes_max = 4.0 * 1024 * 1024;
-/// What a well-behaved connection may send besides calls: window updates, pings, settings.
+/// Rate of other bytes that a well-behaved connection may send: window updates, pings, settings.
 constexpr double unexplained_bytes_per_second = 64.0 * 1024;
-/// Window updates answer what the client was sent; this many bytes sent explain one received.
+/// The client answers the bytes that it is sent with window updates: this many bytes sent explain one received.
 constexpr double sent_per_received = 2;
-/// Calls that a client may give up: so many at once, and so many because their deadlines are short.
+/// Calls that a client may reset: in a burst, and per second, for example because of short deadlines.
 constexpr double resets_max = 512;
 constexpr double resets_per_second = 128;
-/// Received from one connection between two sweeps: it has to be looked at more often.
+/// A connection that received more between two sweeps makes the next sweep come sooner.
 constexpr std::uint64_t busy_bytes = std::uint64_t{16} << 10;
 constexpr std::size_t discarded_at_once_bytes = std::size_t{16} << 20;
 constexpr std::size_t shed_at_once_max = 64;
-/// A connection that holds less frees nothing worth it.
+/// Closing a connection that holds less does not help.
 constexpr double shed_bytes_min = 64.0 * 1024;
 
 double held_by(const Connection& connection) {
     return connection.unexplained_bytes + static_cast<double>(connection.held_bytes.load(std::memory_order_relaxed));
 }
 
-/// What may have arrived without a call to account for it yet.
+/// Bytes that may have arrived for calls that vserd does not know yet.
 double explainable_bytes(const StreamCounts& streams) {
     const double partial_messages_bytes = static_cast<double>(streams.open()) * partial_message_bytes;
     return unexplained_bytes_max + std::min(partial_messages_bytes, partial_messages_bytes_max);
 }
 
-/// Whoever reads from it sees its end at once: what waits to be read is thrown away.
+/// Also discards the unread bytes, so that gRPC sees the end at once.
 Connections::Closed close(Connection& connection, Abuse abuse) {
     const int fd = connection.descriptor.get();
     Connections::Closed closed{connection.peer, peer_address(fd), abuse};
@@ -61,9 +62,9 @@ Connections::Closed close(Connection& connection, Abuse abuse) {
 const char* describe(Abuse abuse) noexcept {
     switch (abuse) {
         case Abuse::none: return "nothing";
-        case Abuse::unexplained_bytes: return "it sent many bytes that belong to no call";
-        case Abuse::resets: return "it begins calls and resets them";
-        case Abuse::memory: return "it holds the most memory, and the server is at [server] memory_max";
+        case Abuse::unexplained_bytes: return "it sent too many bytes that belong to no call";
+        case Abuse::resets: return "it started and reset too many calls";
+        case Abuse::memory: return "it holds the most memory, and the server has reached [server] memory_max";
     }
     return "";
 }
@@ -76,16 +77,16 @@ std::string peer_name(int fd) {
     if (name.ss_family == AF_INET) {
         const auto& v4 = reinterpret_cast<const sockaddr_in&>(name);
         ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-        return "ipv4:" + std::string(text.data()) + ":" + std::to_string(ntohs(v4.sin_port));
+        return fmt::format("ipv4:{}:{}", text.data(), ntohs(v4.sin_port));
     }
     if (name.ss_family != AF_INET6) return {};
     const auto& v6 = reinterpret_cast<const sockaddr_in6&>(name);
     if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
         ::inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], text.data(), text.size());
-        return "ipv4:" + std::string(text.data()) + ":" + std::to_string(ntohs(v6.sin6_port));
+        return fmt::format("ipv4:{}:{}", text.data(), ntohs(v6.sin6_port));
     }
     ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-    return "ipv6:%5B" + std::string(text.data()) + "%5D:" + std::to_string(ntohs(v6.sin6_port));
+    return fmt::format("ipv6:%5B{}%5D:{}", text.data(), ntohs(v6.sin6_port));
 }
 
 void Connections::add(int fd) {
@@ -110,7 +111,7 @@ std::size_t Connections::size() const {
     return connections_.size();
 }
 
-/// A bucket that drains as well. How long the connection was not busy counts, for the resets may be from then.
+/// recent_resets is a leaky bucket too. It drains for the whole time since the last count, in which the resets happened.
 void Connections::count(Connection& connection, std::chrono::steady_clock::time_point now,
                         const CountStreams& count_streams) {
     const StreamCounts before = std::exchange(connection.streams, count_streams(connection.peer));
@@ -119,7 +120,7 @@ void Connections::count(Connection& connection, std::chrono::steady_clock::time_
     connection.recent_resets = std::max(0.0, connection.recent_resets + resets - resets_per_second * seconds);
 }
 
-Abuse Connections::judge(Connection& connection, double seconds, const CountStreams& count_streams) {
+Abuse Connections::check(Connection& connection, double seconds, const CountStreams& count_streams) {
     const TcpTraffic traffic = tcp_traffic(connection.descriptor.get());
     if (!traffic.open) {
         connection.descriptor = {};
@@ -129,14 +130,14 @@ Abuse Connections::judge(Connection& connection, double seconds, const CountStre
     busy_ |= is_busy;
     const double known = static_cast<double>(connection.known_bytes.load(std::memory_order_relaxed)) +
                          static_cast<double>(traffic.sent) / sent_per_received;
-    // A bucket that drains: what was explained, and what time allows, is taken off for good.
+    // A leaky bucket: explained bytes, and what the allowed rate drains, are subtracted for good.
     const double level = static_cast<double>(traffic.received) - known - connection.drained_bytes;
     const double drained = std::min(level, unexplained_bytes_per_second * seconds);
     connection.drained_bytes += drained;
     connection.unexplained_bytes = std::max(0.0, level - drained);
-    // One that sends slowly is asked about when it matters.
+    // Counting costs time, so a slow connection is counted only when it may be closed.
     if (is_busy || connection.unexplained_bytes > unexplained_bytes_max) count(connection, swept_, count_streams);
-    // More calls than HTTP/2 allows: those that are too many were reset, and gRPC has not come to their end yet.
+    // gRPC resets calls beyond the limit of HTTP/2. More open calls than that mean that it cannot keep up with them.
     if (connection.recent_resets > resets_max || connection.streams.open() > calls_per_connection_max)
         return Abuse::resets;
     return connection.unexplained_bytes > explainable_bytes(connection.streams) ? Abuse::unexplained_bytes
@@ -150,7 +151,7 @@ std::vector<Connections::Closed> Connections::sweep(std::chrono::steady_clock::t
     busy_ = false;
     const std::lock_guard lock(mutex_);
     for (auto& [peer, connection] : connections_) {
-        const Abuse abuse = judge(*connection, seconds, count_streams);
+        const Abuse abuse = check(*connection, seconds, count_streams);
         if (abuse == Abuse::none) continue;
         closed.push_back(close(*connection, abuse));
     }

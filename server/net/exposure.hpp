@@ -7,8 +7,8 @@
 
 namespace vserd::net {
 
-/// Listeners without TLS that other machines can reach: fails with the first of `addresses` that is not local.
-/// The caller skips the check if TLS is configured or the operator set allow_insecure_remote.
+/// Fails if another machine can reach one of `addresses`. The caller skips the check if TLS is configured or the operator
+/// has set allow_insecure_remote.
 Result<void> check_exposure(const std::vector<std::string>& addresses);
 
 }  // namespace vserd::net

@@ -33,7 +33,7 @@ void MemoryGuard::set_baseline() {
     baseline_ = in_use();
 }
 
-/// Without what is shared (proc(5): statm counts pages; resident and shared are the second and third).
+/// Without shared memory. In statm (proc(5)), resident and shared are the second and third number, in pages.
 std::int64_t MemoryGuard::resident_bytes() const {
     std::array<char, 128> text{};
     if (::pread(statm_.get(), text.data(), text.size() - 1, 0) <= 0) return 0;
@@ -47,7 +47,7 @@ std::int64_t MemoryGuard::resident_bytes() const {
 std::int64_t MemoryGuard::excess(std::chrono::steady_clock::time_point now) {
     if (now - looked_ < look_interval) return 0;
     looked_ = now;
-    // Asking the heap takes its locks, so that is done only near the limit.
+    // Asking the heap takes its locks, so do that only near the limit.
     const std::int64_t resident = resident_bytes();
     if (resident < memory_max_ / 2) return 0;
     const std::int64_t used = in_use();

@@ -7,17 +7,17 @@
 
 namespace vserd::net {
 
-/// How much memory the process holds beyond what it needs without clients. The byte logs do not count: they are shared
-/// memory, and bounded by the configuration. One thread.
+/// Measures the memory that the process uses for clients. Byte logs do not count: they are shared memory, and the
+/// configuration bounds them. One thread.
 class MemoryGuard {
 public:
     explicit MemoryGuard(std::uint64_t memory_max);
 
-    /// There are no clients now: what is in use is the server's own.
+    /// Call when there are no clients: the memory in use now is the server's own.
     void set_baseline();
-    /// Bytes in use above the baseline and three quarters of memory_max; 0 or less: none. The last quarter is for what arrives
-    /// until the next look, and for what the heap cannot give back. Gives memory back to the system that is free but
-    /// counts as the process's. Looks ten times a second at most, and in between there is none.
+    /// Bytes in use beyond the baseline plus three quarters of memory_max; 0 or less if there is no excess. The last quarter is
+    /// for bytes that arrive before the next measurement and for heap fragmentation. Also returns free heap memory to the
+    /// system. Measures at most ten times a second, and returns 0 in between.
     std::int64_t excess(std::chrono::steady_clock::time_point now);
 
 private:

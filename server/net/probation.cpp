@@ -13,11 +13,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Between two connections of an address.
+/// Time between two admitted connections of an address.
 constexpr Probation::Clock::duration interval = 150ms;
 constexpr Probation::Clock::duration forgotten_after = 10s;
 constexpr std::size_t offenders_max = 4096;
-/// Few, so that nobody who shares the address waits longer than some seconds.
+/// Low, so that other clients at the same address wait only some seconds.
 constexpr std::size_t waiting_of_address_max = 16;
 constexpr std::size_t waiting_max = 256;
 
@@ -47,7 +47,7 @@ void Probation::punish(const std::string& address, Clock::time_point now) {
     offender.forgotten = now + forgotten_after;
 }
 
-/// One of those that wait.
+/// Removes and returns a random waiting connection.
 Probation::Waiting Probation::draw(Offender& offender) {
     std::swap(offender.waiting[random_() % offender.waiting.size()], offender.waiting.back());
     Waiting drawn = std::move(offender.waiting.back());

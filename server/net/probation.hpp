@@ -13,26 +13,26 @@
 
 namespace vserd::net {
 
-/// Makes new connections wait whose address abused the server a moment ago: a client that is closed for abuse would come back
-/// at once and go on. A few of them are let in each second, drawn by lot, so that an innocent client that shares the address
-/// gets in soon, and one from elsewhere notices nothing. One thread.
+/// Delays new connections from an address that has just abused the server, because a client that was closed for abuse
+/// reconnects at once. A few random ones are admitted each second, so that other clients at the same address soon get in.
+/// Clients from other addresses are not affected. One thread.
 class Probation {
 public:
     using Clock = std::chrono::steady_clock;
 
     struct Waiting {
         base::Fd connection;
-        std::size_t listener = 0;  ///< that it came from
+        std::size_t listener = 0;  ///< that accepted it
     };
 
-    /// The address had a connection closed.
+    /// A connection from this address was closed for abuse.
     void punish(const std::string& address, Clock::time_point now);
-    /// Keeps a connection that has to wait; where too many of its address do, one of them is closed. Returns the others.
+    /// Returns the connection, or keeps it if it has to wait. If too many from its address wait, closes one of them.
     std::optional<base::Fd> admit(base::Fd connection, std::size_t listener, Clock::time_point now);
-    /// One whose time has come; to be called until there is none.
+    /// Returns a connection that has waited long enough. Call until it returns none.
     std::optional<Waiting> next(Clock::time_point now);
 
-    /// Closes those whose client gave up.
+    /// Closes waiting connections whose client has closed its end.
     void forget_closed();
 
     bool empty() const noexcept { return waiting_ == 0; }
@@ -40,8 +40,8 @@ public:
 
 private:
     struct Offender {
-        Clock::time_point next{};       ///< when one may come in
-        Clock::time_point forgotten{};  ///< when it counts as any other again
+        Clock::time_point next{};       ///< when the next connection is admitted
+        Clock::time_point forgotten{};  ///< when the probation ends
         std::vector<Waiting> waiting;
     };
     Waiting draw(Offender& offender);
@@ -52,8 +52,8 @@ private:
     std::minstd_rand random_{std::random_device{}()};
 };
 
-/// The address of a TCP peer without its port; of IPv6 the 64 bits that name a network, within which a host may take any
-/// address. Empty for what is not TCP.
+/// The address of a TCP peer without its port, in binary. Of an IPv6 address only the first 64 bits, because a host may use any
+/// address in its network. Empty if the descriptor is not TCP.
 std::string peer_address(int fd);
 
 }  // namespace vserd::net

@@ -1,6 +1,6 @@
 #include "net/tcp_traffic.hpp"
 
-// The C library's <netinet/tcp.h> lacks the byte counts, and the two exclude each other: this file stands alone.
+// This file is separate because <linux/tcp.h> cannot be included with <netinet/tcp.h>, which lacks the byte counts.
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -11,7 +11,7 @@
 namespace vserd::net {
 namespace {
 
-// Of the kernel's include/net/tcp_states.h.
+// From the kernel's include/net/tcp_states.h.
 constexpr int state_established = 1;
 constexpr int state_close_wait = 8;
 

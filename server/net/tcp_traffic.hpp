@@ -4,14 +4,14 @@
 
 namespace vserd::net {
 
-/// What the kernel has moved on a TCP connection.
+/// The kernel's counters for a TCP connection.
 struct TcpTraffic {
-    bool open = false;           ///< neither shut down here nor reset
-    bool peer_open = false;      ///< and the peer may still send
-    std::uint64_t received = 0;  ///< and read by the process
-    std::uint64_t sent = 0;      ///< and acknowledged by the peer
+    bool open = false;           ///< neither shut down on this side nor reset
+    bool peer_open = false;      ///< `open`, and the peer has not closed its side
+    std::uint64_t received = 0;  ///< bytes that this process has read
+    std::uint64_t sent = 0;      ///< bytes that the peer has acknowledged
 };
-/// Not open for what is not TCP.
+/// `open` is false if the descriptor is not TCP.
 TcpTraffic tcp_traffic(int fd) noexcept;
 
 }  // namespace vserd::net

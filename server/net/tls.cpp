@@ -1,5 +1,6 @@
 #include "net/tls.hpp"
 
+#include <fmt/core.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <memory>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 namespace vserd::net {
@@ -26,8 +28,9 @@ Result<std::string> read_file(const std::string& path, const char* what) {
     content << file.rdbuf();
     if (!file || content.str().empty()) {
         return Error{Failure::io, errno, what,
-                     std::string("cannot read the ") + what + " file " + path +
-                         "; check that it exists, is not empty and that this user may read it"};
+                     fmt::format("cannot read the {} file {}; check that it exists, is not empty and is readable by "
+                                 "vserd's user",
+                                 what, path)};
     }
     return content.str();
 }
@@ -40,21 +43,21 @@ Certificate first_certificate(const std::string& pem) {
     return {::PEM_read_bio_X509(bio_of(pem).get(), nullptr, nullptr, nullptr), &::X509_free};
 }
 
-/// Without its own question for a passphrase on the terminal.
+/// Prevents OpenSSL from asking for a passphrase on the terminal.
 Key key_of(const std::string& pem) {
     const auto no_passphrase = [](char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) { return 0; };
     return {::PEM_read_bio_PrivateKey(bio_of(pem).get(), nullptr, no_passphrase, nullptr), &::EVP_PKEY_free};
 }
 
-/// notAfter, in UTC; the epoch where it cannot be read.
+/// notAfter, in UTC; the epoch if it cannot be read.
 std::chrono::system_clock::time_point expiry_of(const X509& certificate) {
     std::tm time{};
     if (::ASN1_TIME_to_tm(::X509_get0_notAfter(&certificate), &time) != 1) return {};
     return std::chrono::system_clock::from_time_t(::timegm(&time));
 }
 
-Error unusable(const char* what, const std::string& path, const char* why) {
-    return {Failure::invalid_argument, 0, what, std::string("the ") + what + " file " + path + " " + why};
+Error unusable(const char* what, const std::string& path, std::string_view why) {
+    return {Failure::invalid_argument, 0, what, fmt::format("the {} file {} {}", what, path, why)};
 }
 
 }  // namespace
@@ -68,20 +71,20 @@ Result<TlsPems> load_tls(const TlsFiles& files) {
     const auto parsed = first_certificate(*certificate);
     const auto parsed_key = key_of(*key);
     const bool same = parsed && parsed_key && ::X509_check_private_key(parsed.get(), parsed_key.get()) == 1;
-    ::ERR_clear_error();  // of this thread, for gRPC, which uses it too
+    ::ERR_clear_error();  // gRPC uses this thread's error queue too
     if (!parsed) {
         return unusable("tls certificate", files.certificate,
-                        "holds no certificate in PEM (-----BEGIN CERTIFICATE-----); is it the key, or DER?");
+                        "does not contain a PEM certificate (-----BEGIN CERTIFICATE-----); is it the key, or DER?");
     }
     if (!parsed_key) {
         return unusable("tls key", files.key,
-                        "holds no private key in PEM that needs no passphrase (-----BEGIN PRIVATE KEY-----)");
+                        "does not contain a PEM private key without passphrase (-----BEGIN PRIVATE KEY-----)");
     }
     if (!same) {
         return unusable("tls key", files.key,
-                        ("does not belong to the certificate in " + files.certificate +
-                         "; the server's own certificate must come first in that file")
-                            .c_str());
+                        fmt::format("does not match the certificate in {}; the server's own certificate must come "
+                                    "first in that file",
+                                    files.certificate));
     }
     if (!files.client_ca.empty()) {
         auto client_ca = read_file(files.client_ca, "tls client CA");
@@ -90,7 +93,7 @@ Result<TlsPems> load_tls(const TlsFiles& files) {
         ::ERR_clear_error();
         if (!usable) {
             return unusable("tls client CA", files.client_ca,
-                            "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)");
+                            "does not contain a PEM certificate (-----BEGIN CERTIFICATE-----)");
         }
         pems.client_ca = std::move(*client_ca);
     }
@@ -108,8 +111,8 @@ std::optional<std::string> expiry_warning(std::chrono::system_clock::time_point 
     ::gmtime_r(&seconds, &time);
     std::array<char, 32> text{};
     std::strftime(text.data(), text.size(), "%F %T UTC", &time);
-    return std::string("the TLS certificate ") + (expires <= now ? "expired" : "expires") + " on " + text.data() +
-           "; renew it and reload vserd";
+    return fmt::format("the TLS certificate {} on {}; renew it and reload vserd",
+                       expires <= now ? "expired" : "expires", text.data());
 }
 
 }  // namespace vserd::net

@@ -15,7 +15,7 @@ struct TlsFiles {
     std::string client_ca;
 };
 
-/// What the files of [server.tls] hold, in PEM.
+/// The contents of the files in [server.tls], in PEM.
 struct TlsPems {
     std::string certificate;
     std::string key;
@@ -23,13 +23,13 @@ struct TlsPems {
     std::chrono::system_clock::time_point expires;  ///< of the server's own certificate
 };
 
-/// A certificate that can be used no longer than this is worth a warning.
+/// Warn when the certificate expires within this time.
 inline constexpr std::chrono::hours certificate_expiry_warning{14 * 24};
 
-/// Reads them and sees that they fit each other: gRPC would only fail each handshake, without a word.
+/// Reads the files and checks that they match. Otherwise gRPC would fail each handshake without saying why.
 Result<TlsPems> load_tls(const TlsFiles& files);
 
-/// What is worth saying at this time about a certificate that expires then: that it has expired, or will within certificate_expiry_warning.
+/// Returns a warning if the certificate has expired at `now`, or expires within certificate_expiry_warning.
 std::optional<std::string> expiry_warning(std::chrono::system_clock::time_point expires,
                                           std::chrono::system_clock::time_point now);
 

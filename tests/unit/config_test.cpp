@@ -154,9 +154,8 @@ const std::vector<Case> server_cases{
      {"f:2:10: 'listen' in [server]: 'localhost' has no port; write \"HOST:PORT\", \"[IPV6]:PORT\" or \"unix:/PATH\""}},
     {"listen_remote_without_tls",
      server("listen = [\"127.0.0.1:1\", \"0.0.0.0:50051\"]"),
-     {"f:2:26: '0.0.0.0:50051' can be reached from other machines without TLS: give 'certificate' and 'key' in "
-      "[server.tls], or set "
-      "allow_insecure_remote = true in [server] if that is meant"}},
+     {"f:2:26: '0.0.0.0:50051' is reachable from other machines without TLS; configure 'certificate' and 'key' in "
+      "[server.tls], or set allow_insecure_remote = true in [server]"}},
     {"metrics_on_unix_socket",
      server("metrics = \"unix:/x\""),
      {"f:2:11: 'metrics' in [server] must be \"HOST:PORT\", or \"\" for none: it is scraped over TCP"}},
