@@ -1,6 +1,7 @@
 #include "line/lock_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,12 +25,12 @@ struct Content {
     uid_t owner = 0;
 };
 
-/// Opened only if it is a regular file, since opening can have effects on other kinds and wait for a FIFO's other end.
+/// Opens only regular files, because opening a device can have side effects and opening a FIFO can block.
 std::optional<Content> read_lock_file(const std::string& path) {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
     const base::Fd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC));
-    // Again: somebody may have replaced it in between.
+    // Check again, because the file may have been replaced in between.
     if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
     std::array<char, lock_bytes_max + 1> bytes{};
     const ssize_t size = ::read(file.get(), bytes.data(), bytes.size());
@@ -37,7 +38,7 @@ std::optional<Content> read_lock_file(const std::string& path) {
     return Content{std::string(bytes.data(), static_cast<std::size_t>(size)), status.st_uid};
 }
 
-/// "       812\n", which names may follow, or an int as it lies in memory. 0: neither.
+/// Parses "       812\n", which names may follow, or an int in the machine's byte order. Returns 0 for anything else.
 pid_t pid_in(std::string_view text) {
     const std::string_view blanks = " \t";
     const auto digits = text.substr(std::min(text.find_first_not_of(blanks), text.size()));
@@ -51,15 +52,15 @@ pid_t pid_in(std::string_view text) {
     return pid;
 }
 
-/// What /proc says of a process; nothing where it is not visible.
+/// The state of a process according to /proc; empty if it is not visible.
 struct Process {
-    bool zombie = false;  ///< ended, and holds nothing any more
+    bool zombie = false;  ///< ended, so it no longer uses the device
     uid_t real_user = 0;
     uid_t effective_user = 0;
 };
 
 std::optional<Process> process_of(pid_t pid) {
-    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+    std::ifstream status(fmt::format("/proc/{}/status", pid));
     Process process;
     bool has_users = false;
     for (std::string line; std::getline(status, line);) {
@@ -88,7 +89,7 @@ std::optional<LockFile> find_lock_file(const std::string& path, std::span<const 
     for (const auto& name : {std::filesystem::path(path).filename(), real.filename()}) {
         if (name.empty()) continue;
         for (const char* directory : directories) {
-            const std::string file = std::string(directory) + "/LCK.." + name.string();
+            const std::string file = fmt::format("{}/LCK..{}", directory, name.string());
             const auto content = read_lock_file(file);
             const pid_t pid = content ? pid_in(content->text) : 0;
             if (content && counts(pid, content->owner)) return LockFile{file, base::describe_process(pid)};

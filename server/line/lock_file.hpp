@@ -6,20 +6,20 @@
 
 namespace vserd::line {
 
-/// A lock file of the UUCP tradition that counts.
+/// A valid lock file in the UUCP format.
 struct LockFile {
     std::string path;
-    std::string holder;  ///< as base::describe_process()
+    std::string holder;  ///< see base::describe_process()
 };
 
 inline constexpr const char* lock_directories[] = {"/run/lock", "/var/lock"};
 
-/// The lock file by which another program (minicom, cu, pppd) says that it uses the device at `path`: LCK..NAME, where NAME
-/// is the last component of the path or of what its links lead to. It holds a pid, in decimal or as the four bytes of an int.
+/// Finds the lock file of another program (minicom, cu, pppd) that uses the device at `path`: LCK..NAME, where NAME is the last
+/// component of the path or of the target of its links. It contains a pid, in decimal or as the four bytes of an int.
 ///
-/// Anybody may create files in these directories, so a file counts only if it is a regular one of at most lock_bytes_max, its
-/// pid is that of a living process other than this, and it belongs to root or to the user of that process. It is opened
-/// without waiting and without following a link. Everything else is ignored.
+/// Any user may create files in these directories. So a file is valid only if it is a regular file of at most lock_bytes_max,
+/// its pid is that of another running process, and it belongs to root or to that process's user. It is opened without
+/// blocking and without following links. Other files are ignored.
 std::optional<LockFile> find_lock_file(const std::string& path,
                                        std::span<const char* const> directories = lock_directories);
 

@@ -1,5 +1,6 @@
 #include "line/node_identity.hpp"
 
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -13,7 +14,7 @@
 namespace vserd::line {
 namespace {
 
-constexpr int links_max = 40;  // as the kernel's
+constexpr int links_max = 40;  // the kernel's limit
 constexpr std::string_view devpts_prefix = "/dev/pts/";
 
 bool is_terminal_node(const struct stat& node) {
@@ -22,21 +23,20 @@ bool is_terminal_node(const struct stat& node) {
     return S_ISCHR(node.st_mode) && number >= unix98_first && number <= unix98_last;
 }
 
-/// The kernel removes a terminal's node when its master is closed. The time alone would not do: it is that of a clock tick.
+/// The kernel creates a new node for each terminal. The time alone is not enough, because it has the resolution of a clock tick.
 std::string identity_of(const struct stat& node) {
     if (node.st_nlink == 0) return {};
-    return std::to_string(node.st_dev) + ":" + std::to_string(node.st_ino) + ":" + std::to_string(node.st_ctim.tv_sec) +
-           "." + std::to_string(node.st_ctim.tv_nsec);
+    return fmt::format("{}:{}:{}.{}", node.st_dev, node.st_ino, node.st_ctim.tv_sec, node.st_ctim.tv_nsec);
 }
 
 bool is_older(const timespec& a, const timespec& b) {
     return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
 }
 
-/// The links from `path` to what it means.
+/// The links from `path` to its target.
 struct Links {
     std::string identity;
-    std::string end;  ///< the path that is no link, whether it exists or not
+    std::string end;  ///< the target, which may not exist
     timespec newest{};
 };
 
@@ -83,19 +83,20 @@ bool may_reopen(const std::string& path, const Terminal& closed) {
     const Links links = follow(path);
     const bool exists = ::stat(links.end.c_str(), &node) == 0;
     if (exists && (!is_terminal_node(node) || identity_of(node) == closed.node))
-        return true;  // an existing one has a name
+        return true;  // not a terminal, or still the same one
     if (links.identity.empty()) return !is_terminal_number(links.end);
     if (closed.link) return links.identity != *closed.link;
-    // A program makes the link after the terminal. An older link was made for an earlier one.
+    // A program creates the link after the terminal. An older link belongs to an earlier terminal.
     return exists && !is_older(links.newest, node.st_ctim);
 }
 
 Error terminal_error(const std::string& path) {
-    return {Failure::io, ENODEV, terminal_subject,
-            "the terminal " + path +
-                " is closed or was not made yet, and vserd does not open another one that gets its number: it may be "
-                "somebody's login. To resume, give the port a link that its program makes anew each time (socat "
-                "pty,link=PATH), or set reopen_pts = true, and reload"};
+    return {
+        Failure::io, ENODEV, terminal_subject,
+        fmt::format("the terminal {} is closed or does not exist yet, and vserd does not open another one that gets "
+                    "its number, because it may be a user's login. To resume, give the port a link that its program "
+                    "creates each time (socat pty,link=PATH), or set reopen_pts = true, and reload",
+                    path)};
 }
 
 std::optional<std::string> other_node_at(const std::string& path, int fd) {

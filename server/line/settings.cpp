@@ -1,5 +1,7 @@
 #include "line/settings.hpp"
 
+#include <fmt/core.h>
+
 #include <cctype>
 
 namespace vserd::line {
@@ -14,7 +16,7 @@ Error invalid(std::string subject, std::string message) {
 }
 
 Error bad_format(std::string_view text) {
-    return invalid("format", "'" + std::string(text) + "' is no format: " + std::string(format_grammar));
+    return invalid("format", fmt::format("'{}' is not a format; write {}", text, format_grammar));
 }
 
 std::optional<Parity> parity_of(char letter) {
@@ -55,7 +57,7 @@ Result<ValidSettings> ValidSettings::of(const Settings& settings) {
     const Format& format = settings.format;
     if (settings.baud == 0) return invalid("baud", "baud must be at least 1; speed 0 would hang up the line");
     if (format.data_bits < 5 || format.data_bits > 8) {
-        return invalid("format.data_bits", "data bits must be 5 to 8, not " + std::to_string(format.data_bits));
+        return invalid("format.data_bits", fmt::format("data bits must be 5 to 8, not {}", format.data_bits));
     }
     if (format.parity > Parity::space) return invalid("format.parity", "parity must be none, odd, even, mark or space");
     if (format.stop_bits > StopBits::two) return invalid("format.stop_bits", "stop bits must be 1, 1.5 or 2");

@@ -13,7 +13,7 @@ enum class Parity : std::uint8_t { none, odd, even, mark, space };
 enum class StopBits : std::uint8_t { one, one_and_half, two };
 enum class FlowControl : std::uint8_t { none, rts_cts, xon_xoff };
 
-/// The frame of a character on the wire.
+/// The frame of a character.
 struct Format {
     std::uint8_t data_bits = 8;  ///< 5 to 8
     Parity parity = Parity::none;
@@ -30,7 +30,7 @@ struct Settings {
     friend bool operator==(const Settings&, const Settings&) = default;
 };
 
-/// The modem wires: two outputs and four inputs.
+/// The modem lines: two outputs and four inputs.
 struct Signals {
     bool dtr = false;
     bool rts = false;
@@ -42,13 +42,13 @@ struct Signals {
     friend bool operator==(const Signals&, const Signals&) = default;
 };
 
-/// What to do with the outputs; unset keeps a wire as it is.
+/// A change of the outputs; unset keeps a modem line as it is.
 struct SignalChange {
     std::optional<bool> dtr = std::nullopt;
     std::optional<bool> rts = std::nullopt;
 };
 
-/// Counted by the driver; since when is its own affair, so that only differences say something.
+/// Counted by the driver. The driver decides when counting starts, so only differences are meaningful.
 struct LineErrors {
     std::uint64_t frame = 0;
     std::uint64_t parity = 0;
@@ -60,7 +60,7 @@ struct LineErrors {
 
 enum class FlushDirection : std::uint8_t { input, output, both };
 
-/// A change of settings; unset members keep what is in force.
+/// A change of settings; unset members keep the present value.
 struct SettingsChange {
     std::optional<std::uint32_t> baud = std::nullopt;
     std::optional<std::uint8_t> data_bits = std::nullopt;
@@ -69,8 +69,8 @@ struct SettingsChange {
     std::optional<FlowControl> flow_control = std::nullopt;
 };
 
-/// Settings that a line can be asked for: each part is in its range. Made once, where the values enter; whether a device
-/// supports them is another question. (What a driver reports is plain Settings: another program may set speed 0.)
+/// Settings whose values are all in range. Made once, where the values enter vserd. A device may still not support them.
+/// (A driver reports plain Settings, because another program may set speed 0.)
 class ValidSettings {
 public:
     ValidSettings() = default;
@@ -88,7 +88,7 @@ private:
     Settings settings_;
 };
 
-/// `current` with `change` applied; fails as ValidSettings::of().
+/// Applies `change` to `current`. Errors: see ValidSettings::of().
 Result<ValidSettings> with_change(const Settings& current, const SettingsChange& change);
 
 /// Parses "8N1", "7E2", "5N1.5", optionally followed by "/rtscts" or "/xonxoff"; case does not matter.
@@ -97,7 +97,7 @@ Result<Format> parse_format(std::string_view text);
 /// The inverse of parse_format: "8N1", "7E2/rtscts".
 std::string to_string(const Format& format);
 
-/// Bits that one character takes on the wire, in halves (start bit included): 8N1 is 20.
+/// The length of a character in half bits, including the start bit: 8N1 is 20.
 std::uint32_t half_bits_per_character(const Format& format) noexcept;
 
 }  // namespace vserd::line

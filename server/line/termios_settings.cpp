@@ -26,8 +26,8 @@ constexpr std::array speeds = {
     Speed{3500000, B3500000}, Speed{4000000, B4000000},
 };
 
-/// The rate's own constant where it has one: with BOTHER, `stty` and glibc's tcgetattr show 0 baud on drivers that do not
-/// normalise it, and cannot restore what they saved.
+/// Uses the constant of a standard rate. With BOTHER, `stty` and glibc's tcgetattr show 0 baud on drivers that do not
+/// normalise it, and cannot restore the settings.
 tcflag_t speed_flag(std::uint32_t baud) noexcept {
     const auto* const known = std::ranges::find(speeds, baud, &Speed::baud);
     return known != speeds.end() ? known->flag : tcflag_t{BOTHER};
@@ -59,8 +59,8 @@ Result<void> put_settings(const Settings& settings, const LineOptions& options, 
         return Error{Failure::invalid_argument, EINVAL, "format.stop_bits",
                      "a tty has 1.5 stop bits only with 5 data bits; use 1 or 2"};
     }
-    // Not set on purpose: INPCK and PARMRK, so that a byte with a bad parity bit arrives as it is and only counts as an
-    // error, and IGNPAR, which would drop it.
+    // Off on purpose: INPCK and PARMRK, so that a byte with a parity error arrives unchanged and is only counted, and IGNPAR,
+    // which would drop it.
     raw.c_iflag = IGNBRK;
     raw.c_oflag = 0;
     raw.c_lflag = 0;
@@ -72,7 +72,7 @@ Result<void> put_settings(const Settings& settings, const LineOptions& options, 
     if (format.flow_control == FlowControl::xon_xoff) raw.c_iflag |= IXON | IXOFF;
     raw.c_ispeed = settings.baud;
     raw.c_ospeed = settings.baud;
-    raw.c_cc[VMIN] = 1;  // with 0, a non-blocking read of nothing would give 0, which means hang-up
+    raw.c_cc[VMIN] = 1;  // with 0, a non-blocking read without input would return 0, which means hang-up
     raw.c_cc[VTIME] = 0;
     raw.c_cc[VSTART] = 0x11;
     raw.c_cc[VSTOP] = 0x13;

@@ -1,6 +1,7 @@
 #include "line/tty_line.hpp"
 
 #include <asm/termbits.h>
+#include <fmt/core.h>
 #include <linux/serial.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -16,10 +17,10 @@ namespace vserd::line {
 namespace {
 
 Error unsupported(const std::string& path, std::string capability, std::string_view what) {
-    return Error{Failure::unsupported, ENOTTY, std::move(capability), path + " " + std::string(what)};
+    return Error{Failure::unsupported, ENOTTY, std::move(capability), fmt::format("{} {}", path, what)};
 }
 
-/// A pseudo terminal takes a break or any speed with a success, and does nothing. Its majors are fixed (devices.txt).
+/// A pseudo terminal accepts a break and any speed, without effect. Its major numbers are fixed (devices.txt).
 bool is_pseudo_terminal(dev_t device) noexcept {
     constexpr unsigned unix98_first = 136, unix98_last = 143, legacy = 3;
     const unsigned number = major(device);
@@ -42,7 +43,7 @@ Result<std::unique_ptr<Line>> TtyLine::open(const std::string& path, const Valid
         const int error = errno;
         if (error == ENOTTY || error == EINVAL)
             return not_a_serial_device(path, "a character device without line settings");
-        if (error == EIO) return errno_error(path + ": no hardware answers behind this node", error);
+        if (error == EIO) return errno_error(fmt::format("{}: the hardware does not respond", path), error);
         return errno_error(path, error);
     }
     std::unique_ptr<TtyLine> line(new TtyLine(path, *std::move(fd), options));
@@ -57,36 +58,36 @@ Result<std::unique_ptr<Line>> TtyLine::adopt(const std::string& path, base::Fd f
     std::unique_ptr<TtyLine> line(new TtyLine(path, std::move(fd), options));
     if (const auto marked = line->mark_exclusive(); !marked) return marked.error();
     line->probe_capabilities();
-    // A break that was being sent ends here: the device was not closed, which would have ended it.
+    // End a break of the previous process. The device was not closed, which would have ended it.
     if (line->capabilities_.send_break) ::ioctl(line->fd_.get(), TIOCCBRK);
     if (const auto applied = line->apply_if_other(settings); !applied) return applied.error();
     return std::unique_ptr<Line>(std::move(line));
 }
 
 TtyLine::~TtyLine() {
-    // Somebody else may still have it open, the fd store for instance: the mark would keep us out at the next open.
+    // Another process, or the fd store, may still have the device open. Then TIOCEXCL would make the next open fail.
     if (fd_) ::ioctl(fd_.get(), TIOCNXCL);
 }
 
 Result<void> TtyLine::take_exclusively() {
-    // Root opens an exclusive tty all the same, so ask. The mark outlives a killed holder of a pseudo terminal: it
-    // counts only while somebody else has the device open.
+    // Root can open an exclusive tty, so check the flag. On a pseudo terminal it survives a killed process, so it counts only
+    // if another process has the device open.
     int exclusive = 0;
     const dev_t device = device_number(fd_.get());
     if (::ioctl(fd_.get(), TIOCGEXCL, &exclusive) == 0 && exclusive != 0 &&
         !base::device_holder(device, fd_.get()).empty()) {
         auto error = busy_error(path_, device, fd_.get());
-        fd_.reset();  // without clearing the other's mark
+        fd_.reset();  // without clearing the other process's TIOCEXCL
         return error;
     }
     return mark_exclusive();
 }
 
-/// A pseudo terminal would stay exclusive for as long as its master lives: after a kill nobody but root could open it. There
-/// the lock has to do.
+/// Not for a pseudo terminal, which would stay exclusive as long as its master is open: after a kill only root could open it.
+/// flock is enough there.
 Result<void> TtyLine::mark_exclusive() {
     if (is_pseudo_terminal(device_number(fd_.get()))) return {};
-    if (::ioctl(fd_.get(), TIOCEXCL) != 0) return errno_error(path_ + ": exclusive use");
+    if (::ioctl(fd_.get(), TIOCEXCL) != 0) return errno_error(fmt::format("{}: exclusive use", path_));
     return {};
 }
 
@@ -103,7 +104,7 @@ void TtyLine::probe_capabilities() {
 }
 
 Result<Settings> TtyLine::apply(const ValidSettings& wanted) {
-    // Not before the characters in the UART's FIFO are out: output_pending_bytes() does not see those.
+    // Waits for the characters in the UART's FIFO, which output_pending_bytes() does not include.
     return apply_by(TCSETSW2, wanted);
 }
 
@@ -111,17 +112,17 @@ Result<Settings> TtyLine::apply_at_once(const ValidSettings& wanted) { return ap
 
 Result<Settings> TtyLine::apply_by(unsigned long request, const ValidSettings& wanted) {
     termios2 raw{};
-    if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
+    if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(fmt::format("{}: reading the settings", path_));
     if (const auto put = put_settings(wanted, options_, raw); !put) return put.error();
-    if (::ioctl(fd_.get(), request, &raw) != 0) return errno_error(path_ + ": setting the line");
+    if (::ioctl(fd_.get(), request, &raw) != 0) return errno_error(fmt::format("{}: changing the settings", path_));
     ours_ = wanted;
-    return read_back();  // drivers round the speed and may ignore a part of the format
+    return read_back();  // drivers round the speed and may ignore parts of the format
 }
 
-/// Setting what is set already would wait for the output all the same.
+/// Does nothing if the settings are in force already, because applying them would wait for the output.
 Result<void> TtyLine::apply_if_other(const ValidSettings& wanted) {
     termios2 now{};
-    if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return errno_error(path_ + ": reading the settings");
+    if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return errno_error(fmt::format("{}: reading the settings", path_));
     termios2 raw = now;
     if (const auto put = put_settings(wanted, options_, raw); !put) return put.error();
     ours_ = wanted;
@@ -132,7 +133,7 @@ Result<void> TtyLine::apply_if_other(const ValidSettings& wanted) {
 
 Result<Settings> TtyLine::read_back() {
     termios2 raw{};
-    if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
+    if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(fmt::format("{}: reading the settings", path_));
     const auto* bytes = reinterpret_cast<const std::byte*>(&raw);
     seen_.assign(bytes, bytes + sizeof raw);
     return settings_of(raw);
@@ -140,7 +141,7 @@ Result<Settings> TtyLine::read_back() {
 
 Result<std::optional<OutsideChange>> TtyLine::check_settings(bool restore) {
     termios2 now{};
-    if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return errno_error(path_ + ": reading the settings");
+    if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return errno_error(fmt::format("{}: reading the settings", path_));
     if (seen_.size() == sizeof now && std::memcmp(seen_.data(), &now, sizeof now) == 0) {
         return std::optional<OutsideChange>{};
     }
@@ -150,9 +151,9 @@ Result<std::optional<OutsideChange>> TtyLine::check_settings(bool restore) {
     if (!keep || !put_settings(change.found, options_, raw)) {
         if (const auto put = put_settings(ours_, options_, raw); !put) return put.error();
     }
-    // Nothing waits here for output, which the other program may have stopped.
+    // Does not wait for output, which the other program may have stopped.
     if (std::memcmp(&raw, &now, sizeof now) != 0 && ::ioctl(fd_.get(), TCSETS2, &raw) != 0) {
-        return errno_error(path_ + ": setting the line");
+        return errno_error(fmt::format("{}: changing the settings", path_));
     }
     const auto in_force = read_back();
     if (!in_force) return in_force.error();
@@ -162,7 +163,8 @@ Result<std::optional<OutsideChange>> TtyLine::check_settings(bool restore) {
 
 Result<Signals> TtyLine::signals() const {
     int wires = 0;
-    if (::ioctl(fd_.get(), TIOCMGET, &wires) != 0) return errno_error(path_ + ": reading the modem signals");
+    if (::ioctl(fd_.get(), TIOCMGET, &wires) != 0)
+        return errno_error(fmt::format("{}: reading the modem lines", path_));
     const auto on = [wires](int wire) { return (wires & wire) != 0; };
     return Signals{on(TIOCM_DTR), on(TIOCM_RTS), on(TIOCM_CTS), on(TIOCM_DSR), on(TIOCM_CAR), on(TIOCM_RNG)};
 }
@@ -191,13 +193,15 @@ Result<LineStatus> TtyLine::status() {
 Result<Signals> TtyLine::set_signals(const SignalChange& change) {
     if (!capabilities_.modem_signals) return unsupported(path_, "modem_signals", "has no modem lines");
     int wires = 0;
-    if (::ioctl(fd_.get(), TIOCMGET, &wires) != 0) return errno_error(path_ + ": reading the modem signals");
+    if (::ioctl(fd_.get(), TIOCMGET, &wires) != 0)
+        return errno_error(fmt::format("{}: reading the modem lines", path_));
     const auto put = [&wires](std::optional<bool> on, int wire) {
         if (on) wires = *on ? wires | wire : wires & ~wire;
     };
     put(change.dtr, TIOCM_DTR);
     put(change.rts, TIOCM_RTS);
-    if (::ioctl(fd_.get(), TIOCMSET, &wires) != 0) return errno_error(path_ + ": setting the modem signals");
+    if (::ioctl(fd_.get(), TIOCMSET, &wires) != 0)
+        return errno_error(fmt::format("{}: setting the modem lines", path_));
     return signals();
 }
 
@@ -206,11 +210,10 @@ Result<void> TtyLine::begin_break(std::chrono::milliseconds /*duration*/) { retu
 Result<void> TtyLine::end_break() { return hold_break(false); }
 
 Result<void> TtyLine::hold_break(bool on) {
-    if (!capabilities_.send_break)
-        return unsupported(path_, "send_break", "is a pseudo terminal, which carries no break");
+    if (!capabilities_.send_break) return unsupported(path_, "send_break", "is a pseudo terminal, which has no breaks");
     if (::ioctl(fd_.get(), on ? TIOCSBRK : TIOCCBRK) != 0) {
         if (errno == ENOTTY || errno == EINVAL) return unsupported(path_, "send_break", "cannot send a break");
-        return errno_error(path_ + ": break");
+        return errno_error(fmt::format("{}: break", path_));
     }
     return {};
 }
@@ -219,15 +222,15 @@ Result<void> TtyLine::flush(FlushDirection direction) {
     const int queue = direction == FlushDirection::input    ? TCIFLUSH
                       : direction == FlushDirection::output ? TCOFLUSH
                                                             : TCIOFLUSH;
-    if (::ioctl(fd_.get(), TCFLSH, queue) != 0) return errno_error(path_ + ": flush");
+    if (::ioctl(fd_.get(), TCFLSH, queue) != 0) return errno_error(fmt::format("{}: flush", path_));
     return {};
 }
 
 Result<void> TtyLine::set_options(const LineOptions& options) {
     termios2 raw{};
-    if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(path_ + ": reading the settings");
+    if (::ioctl(fd_.get(), TCGETS2, &raw) != 0) return errno_error(fmt::format("{}: reading the settings", path_));
     put_options(options, raw);
-    if (::ioctl(fd_.get(), TCSETS2, &raw) != 0) return errno_error(path_ + ": setting the line");
+    if (::ioctl(fd_.get(), TCSETS2, &raw) != 0) return errno_error(fmt::format("{}: changing the settings", path_));
     options_ = options;
     const auto in_force = read_back();
     return in_force ? Result<void>{} : in_force.error();
@@ -237,7 +240,7 @@ Result<std::uint64_t> TtyLine::output_pending_bytes() {
     int pending_bytes = 0;
     if (::ioctl(fd_.get(), TIOCOUTQ, &pending_bytes) != 0) {
         if (errno == ENOTTY || errno == EINVAL) return std::uint64_t{0};
-        return errno_error(path_ + ": bytes not yet sent");
+        return errno_error(fmt::format("{}: bytes not yet sent", path_));
     }
     return static_cast<std::uint64_t>(pending_bytes);
 }

@@ -11,14 +11,14 @@
 
 namespace vserd::line {
 
-/// A tty: UART, USB adapter or pseudo terminal, driven by termios2 and the modem ioctls.
+/// A tty (UART, USB adapter or pseudo terminal), controlled with termios2 and the modem ioctls.
 class TtyLine final : public Line {
 public:
-    /// Opens the node for this process alone, makes it raw and applies `settings`.
+    /// Opens the node exclusively, sets raw mode and applies `settings`.
     static Result<std::unique_ptr<Line>> open(const std::string& path, const ValidSettings& settings,
                                               const LineOptions& options);
 
-    /// Goes on with a descriptor that is known to be of the node.
+    /// Resumes a descriptor that check_held_node() has accepted.
     static Result<std::unique_ptr<Line>> adopt(const std::string& path, base::Fd fd, const ValidSettings& settings,
                                                const LineOptions& options);
 
@@ -56,8 +56,8 @@ private:
     base::Fd fd_;
     LineOptions options_;
     Capabilities capabilities_;
-    ValidSettings ours_;           ///< as last applied
-    std::vector<std::byte> seen_;  ///< the termios2 as last read: another one now was set by another program
+    ValidSettings ours_;           ///< last applied
+    std::vector<std::byte> seen_;  ///< the last termios2 that was read; if it differs, another program changed it
 };
 
 }  // namespace vserd::line

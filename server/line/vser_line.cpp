@@ -1,5 +1,6 @@
 #include "line/vser_line.hpp"
 
+#include <fmt/core.h>
 #include <sys/ioctl.h>
 
 #include "line/device_node.hpp"
@@ -8,7 +9,7 @@
 namespace vserd::line {
 namespace {
 
-// The two sides number parity and stop bits alike, so that a cast translates.
+// Both sides number parity and stop bits in the same way, so a cast converts them.
 static_assert(static_cast<int>(Parity::none) == VS_PARITY_NONE && static_cast<int>(Parity::odd) == VS_PARITY_ODD &&
               static_cast<int>(Parity::even) == VS_PARITY_EVEN && static_cast<int>(Parity::mark) == VS_PARITY_MARK &&
               static_cast<int>(Parity::space) == VS_PARITY_SPACE);
@@ -19,8 +20,7 @@ static_assert(static_cast<int>(StopBits::one) == VS_STOP_BITS_1 &&
 Result<void> check_baud(std::uint32_t baud) {
     if (baud >= VS_BAUD_MIN && baud <= VS_BAUD_MAX) return {};
     return Error{Failure::invalid_argument, EINVAL, "baud",
-                 "vser takes " + std::to_string(VS_BAUD_MIN) + " to " + std::to_string(VS_BAUD_MAX) + " baud, not " +
-                     std::to_string(baud)};
+                 fmt::format("vser supports {} to {} baud, not {}", VS_BAUD_MIN, VS_BAUD_MAX, baud)};
 }
 
 }  // namespace
@@ -45,13 +45,15 @@ Result<std::unique_ptr<Line>> VserLine::adopt(const std::string& path, base::Fd 
 Result<void> VserLine::check_version() const {
     __u32 version = 0;
     if (::ioctl(fd_.get(), VS_GET_VERSION, &version) != 0) {
-        if (errno == ENOTTY) return not_a_serial_device(path_, "no vser port (it does not know VS_GET_VERSION)");
-        return errno_error(path_ + ": VS_GET_VERSION");
+        if (errno == ENOTTY) return not_a_serial_device(path_, "not a vser port (it rejects VS_GET_VERSION)");
+        return errno_error(fmt::format("{}: VS_GET_VERSION", path_));
     }
     if (version >> 16U != VS_ABI_VERSION >> 16U) {
-        return Error{Failure::io, EPROTO, "device",
-                     path_ + ": the loaded vser driver speaks interface " + std::to_string(version >> 16U) +
-                         ", this server " + std::to_string(VS_ABI_VERSION >> 16U) + "; install matching packages"};
+        return Error{
+            Failure::io, EPROTO, "device",
+            fmt::format("{}: the loaded vser driver has interface version {}, and this server needs {}; install "
+                        "matching packages",
+                        path_, version >> 16U, VS_ABI_VERSION >> 16U)};
     }
     return {};
 }
@@ -70,30 +72,31 @@ Result<Settings> VserLine::apply(const ValidSettings& valid) {
     const Settings& wanted = valid;
     if (const auto in_range = check_baud(wanted.baud); !in_range) return in_range.error();
     if (wanted.format.flow_control != FlowControl::none) {
-        return Error{Failure::unsupported, ENOTTY, "flow_control", path_ + " has no flow control; use none"};
+        return Error{Failure::unsupported, ENOTTY, "flow_control",
+                     fmt::format("{} does not support flow control; use none", path_)};
     }
     vs_ffmt format{};
     format.data_bits = wanted.format.data_bits;
     format.parity = static_cast<__u8>(wanted.format.parity);
     format.stop_bits = static_cast<__u8>(wanted.format.stop_bits);
-    if (::ioctl(fd_.get(), VS_SET_FFMT, &format) != 0) return errno_error(path_ + ": VS_SET_FFMT");
+    if (::ioctl(fd_.get(), VS_SET_FFMT, &format) != 0) return errno_error(fmt::format("{}: VS_SET_FFMT", path_));
     __u32 baud = wanted.baud;
-    if (::ioctl(fd_.get(), VS_SET_BAUD, &baud) != 0) return errno_error(path_ + ": VS_SET_BAUD");
+    if (::ioctl(fd_.get(), VS_SET_BAUD, &baud) != 0) return errno_error(fmt::format("{}: VS_SET_BAUD", path_));
     return read_back();
 }
 
 Result<Settings> VserLine::read_back() {
     __u32 baud = 0;
     vs_ffmt format{};
-    if (::ioctl(fd_.get(), VS_GET_BAUD, &baud) != 0) return errno_error(path_ + ": VS_GET_BAUD");
-    if (::ioctl(fd_.get(), VS_GET_FFMT, &format) != 0) return errno_error(path_ + ": VS_GET_FFMT");
+    if (::ioctl(fd_.get(), VS_GET_BAUD, &baud) != 0) return errno_error(fmt::format("{}: VS_GET_BAUD", path_));
+    if (::ioctl(fd_.get(), VS_GET_FFMT, &format) != 0) return errno_error(fmt::format("{}: VS_GET_FFMT", path_));
     return Settings{baud, Format{format.data_bits, static_cast<Parity>(format.parity),
                                  static_cast<StopBits>(format.stop_bits), FlowControl::none}};
 }
 
 Result<Signals> VserLine::signals() const {
     __u32 wires = 0;
-    if (::ioctl(fd_.get(), VS_GET_SIGNALS, &wires) != 0) return errno_error(path_ + ": VS_GET_SIGNALS");
+    if (::ioctl(fd_.get(), VS_GET_SIGNALS, &wires) != 0) return errno_error(fmt::format("{}: VS_GET_SIGNALS", path_));
     const auto on = [wires](__u32 wire) { return (wires & wire) != 0; };
     return Signals{on(VS_SIGNAL_DTR), on(VS_SIGNAL_RTS), on(VS_SIGNAL_CTS),
                    on(VS_SIGNAL_DSR), on(VS_SIGNAL_DCD), on(VS_SIGNAL_RI)};
@@ -101,7 +104,7 @@ Result<Signals> VserLine::signals() const {
 
 Result<LineErrors> VserLine::errors_since_bind() const {
     vs_stats stats{};
-    if (::ioctl(fd_.get(), VS_GET_STATS, &stats) != 0) return errno_error(path_ + ": VS_GET_STATS");
+    if (::ioctl(fd_.get(), VS_GET_STATS, &stats) != 0) return errno_error(fmt::format("{}: VS_GET_STATS", path_));
     return LineErrors{stats.frame_errors, stats.parity_errors, stats.overrun_errors, stats.break_errors};
 }
 
@@ -122,31 +125,31 @@ Result<Signals> VserLine::set_signals(const SignalChange& change) {
     };
     put(change.dtr, VS_SIGNAL_DTR);
     put(change.rts, VS_SIGNAL_RTS);
-    if (::ioctl(fd_.get(), VS_SET_SIGNALS, &wanted) != 0) return errno_error(path_ + ": VS_SET_SIGNALS");
+    if (::ioctl(fd_.get(), VS_SET_SIGNALS, &wanted) != 0) return errno_error(fmt::format("{}: VS_SET_SIGNALS", path_));
     return signals();
 }
 
 Result<void> VserLine::begin_break(std::chrono::milliseconds duration) {
     auto length_ms = static_cast<__u32>(duration.count());
-    if (::ioctl(fd_.get(), VS_SEND_BREAK, &length_ms) != 0) return errno_error(path_ + ": VS_SEND_BREAK");
+    if (::ioctl(fd_.get(), VS_SEND_BREAK, &length_ms) != 0) return errno_error(fmt::format("{}: VS_SEND_BREAK", path_));
     return {};
 }
 
 Result<void> VserLine::end_break() {
-    return {};  // the driver timed it
+    return {};  // the driver ends the break
 }
 
 Result<void> VserLine::flush(FlushDirection direction) {
     __u32 queues = VS_FLUSH_BOTH;
     if (direction == FlushDirection::input) queues = VS_FLUSH_INPUT;
     if (direction == FlushDirection::output) queues = VS_FLUSH_OUTPUT;
-    if (::ioctl(fd_.get(), VS_FLUSH, &queues) != 0) return errno_error(path_ + ": VS_FLUSH");
+    if (::ioctl(fd_.get(), VS_FLUSH, &queues) != 0) return errno_error(fmt::format("{}: VS_FLUSH", path_));
     return {};
 }
 
 Result<std::uint64_t> VserLine::output_pending_bytes() {
     vs_queued queued{};
-    if (::ioctl(fd_.get(), VS_GET_QUEUED, &queued) != 0) return errno_error(path_ + ": VS_GET_QUEUED");
+    if (::ioctl(fd_.get(), VS_GET_QUEUED, &queued) != 0) return errno_error(fmt::format("{}: VS_GET_QUEUED", path_));
     return std::uint64_t{queued.output};
 }
 

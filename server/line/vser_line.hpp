@@ -7,13 +7,13 @@
 
 namespace vserd::line {
 
-/// A port of the vser kernel driver, driven by the requests of kmod/vser_uapi.h.
+/// A port of the vser kernel driver, controlled with the ioctls of kmod/vser_uapi.h.
 class VserLine final : public Line {
 public:
-    /// Opens the node for this server alone, checks the driver's interface version and applies `settings`.
+    /// Opens the node exclusively, checks the driver's interface version and applies `settings`.
     static Result<std::unique_ptr<Line>> open(const std::string& path, const ValidSettings& settings);
 
-    /// Goes on with a descriptor that is known to be of the node.
+    /// Resumes a descriptor that check_held_node() has accepted.
     static Result<std::unique_ptr<Line>> adopt(const std::string& path, base::Fd fd, const ValidSettings& settings);
 
     Kind kind() const noexcept override { return Kind::vser; }

@@ -1,5 +1,7 @@
 #include "port/commands.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -13,10 +15,10 @@ using State = TxCommand::State;
 
 constexpr std::chrono::microseconds wire_wait_min{500};
 constexpr std::chrono::microseconds wire_wait_max{50'000};
-/// Output that is held for so long delays no command any more.
+/// After output has been held this long, commands no longer wait for it.
 constexpr milliseconds overtake_limit{2000};
 
-/// The flow control that a command changes `current` to; nothing: it does not.
+/// Returns the new flow control if the command changes `current`.
 std::optional<line::FlowControl> changed_flow_control(const TxCommand& command, line::FlowControl current) {
     const auto* change = std::get_if<line::SettingsChange>(&command.action);
     if (change == nullptr || change->flow_control == current) return std::nullopt;
@@ -35,7 +37,7 @@ Commands::Commands(io::Loop& loop, PortStatus& port, TxQueue& queue, LineCalls& 
       hooks_(std::move(hooks)),
       timer_(loop, life) {}
 
-/// The only check of a change; when its turn comes it is merged into the settings that are in force then.
+/// Checks a change before it is queued. It is merged with the settings in force when it is applied.
 Result<void> Commands::check(const TxCommand& command) const {
     const auto* change = std::get_if<line::SettingsChange>(&command.action);
     const line::Settings& settings = port_.settings;
@@ -43,7 +45,7 @@ Result<void> Commands::check(const TxCommand& command) const {
     if (change != nullptr && !valid) return valid.error();
     if (auto online = port_.require_online(); !online) return online;
     const auto lacks = [this](const char* capability) {
-        return port_.unsupported(capability, std::string("lacks the capability ") + capability);
+        return port_.unsupported(capability, fmt::format("lacks the capability {}", capability));
     };
     if (change == nullptr) return port_.capabilities->send_break ? Result<void>{} : lacks("send_break");
     const line::Settings& wanted = *valid;
@@ -61,7 +63,7 @@ void Commands::submit(TxCommand command) {
     if (queue_.commands() + (running_ ? 1 : 0) + calls_.waiting() >= line_requests_max) {
         return command.reply(
             Error{Failure::exhausted, 0, "line_requests_max",
-                  "too many requests wait for the line of port \"" + port_.config.name + "\"; try again later"});
+                  fmt::format("port \"{}\": too many requests are waiting; try again later", port_.config.name)});
     }
     command.deadline.when_canceled(life_.guarded([this] { arm(); }));
     queue_.push(std::make_shared<TxCommand>(std::move(command)));
@@ -70,7 +72,7 @@ void Commands::submit(TxCommand command) {
     arm();
 }
 
-/// Sets the timer to the earliest time at which step() has something to do.
+/// Sets the timer to the earliest time at which step() has work.
 void Commands::arm() {
     auto next = queue_.earliest_deadline();
     const auto front = queue_.front_command();
@@ -96,10 +98,10 @@ void Commands::step() {
 }
 
 std::string Commands::late_message() const {
-    return "the bytes accepted before this had not left when the deadline came (" + std::to_string(queue_.bytes()) +
-           " wait here, " + std::to_string(device_pending_) + " in the device" +
-           (output_.is_held() ? "; flow control holds them" : "") +
-           "); nothing was changed; flushing the output drops them";
+    return fmt::format(
+        "the deadline passed before earlier bytes were sent ({} queued in vserd, {} in the device{}); nothing was "
+        "changed; flush the output to discard them",
+        queue_.bytes(), device_pending_, output_.is_held() ? ", held by flow control" : "");
 }
 
 void Commands::begin_front() {
@@ -111,10 +113,10 @@ void Commands::begin_front() {
         [this, command](const Result<std::uint64_t>& pending) { take_pending(command, pending); });
 }
 
-/// Until the wire is free the deadline may still take the command.
+/// Waits until the device has sent `pending` bytes. The command can still time out meanwhile.
 void Commands::take_pending(const TxCommandRef& command, const Result<std::uint64_t>& pending) {
     if (!port_.is_online()) return;
-    if (command->state != State::asking) return hooks_.proceed();  // it was answered, or overtook the bytes
+    if (command->state != State::asking) return hooks_.proceed();  // already answered, or it overtook the bytes
     command->state = State::queued;
     device_pending_ = pending ? *pending : 0;
     if (running_) return;
@@ -130,7 +132,7 @@ void Commands::take_pending(const TxCommandRef& command, const Result<std::uint6
     arm();
 }
 
-/// `at_once`: the bytes before it have not left.
+/// `at_once`: do not wait for the bytes before it.
 void Commands::run(TxCommandRef command, bool at_once) {
     running_ = std::move(command);
     running_->state = State::running;
@@ -196,8 +198,8 @@ void Commands::output_changed() {
     arm();
 }
 
-/// A change of the flow control that holds the output takes effect at once: behind the bytes that it lets go it would wait
-/// for ever. The rest of that change, and other commands, keep their place, but not for longer than overtake_limit.
+/// Applies a change of flow control at once: otherwise it would wait forever behind the bytes that it releases. The rest of
+/// that change, and other commands, keep their place for at most overtake_limit.
 void Commands::overtake_held_output() {
     if (!output_.is_held() || running_ || !port_.is_online()) return;
     const line::FlowControl current = port_.settings.format.flow_control;
@@ -208,20 +210,20 @@ void Commands::overtake_held_output() {
         with_part.format.flow_control = *part.flow_control;
         const auto whole = line::with_change(port_.settings, std::get<line::SettingsChange>(command->action));
         if (!whole || whole->get() == with_part) return run(queue_.take_command(lets_go), true);
-        const auto ignored = [](const Result<line::Settings>&) {};  // the whole change, later, has the answer
+        const auto ignored = [](const Result<line::Settings>&) {};  // the reply follows with the whole change
         return run(std::make_shared<TxCommand>(TxCommand{part, Clock::time_point::max(), ignored}), true);
     }
     if (Clock::now() - output_.held_since() < overtake_limit) return;
     if (auto command = queue_.take_command([](const TxCommand&) { return true; })) run(std::move(command), true);
 }
 
-void Commands::stop(const Error& away) {
+void Commands::stop(const Error& disconnected) {
     timer_.cancel();
     auto commands = queue_.take_commands();
     if (running_) commands.insert(commands.begin(), std::exchange(running_, nullptr));
     for (const auto& command : commands) {
         command->state = State::ended;
-        command->reply(away);
+        command->reply(disconnected);
     }
 }
 

@@ -12,13 +12,13 @@
 
 namespace vserd::port {
 
-/// Settings changes and breaks, in order with the bytes: each waits in the tx queue at its place until the bytes before it
-/// have left the device. One timer, at the earliest time at which a command has something to do. Io thread only.
+/// Settings changes and breaks, in order with the bytes. Each waits at its place in the tx queue until the device has sent
+/// the bytes before it. One timer serves all commands. Io thread only.
 class Commands {
 public:
     struct Hooks {
-        std::function<void()> proceed;                                     ///< bytes or the next command may follow
-        std::function<void(const line::Settings& in_force)> settings_set;  ///< by a command
+        std::function<void()> proceed;                                     ///< send the next bytes or command
+        std::function<void(const line::Settings& in_force)> settings_set;  ///< a command changed the settings
     };
 
     /// All references outlive this.
@@ -29,12 +29,12 @@ public:
     void submit(TxCommand command);
     /// A command is at the front of the queue.
     void begin_front();
-    /// A command has left the queue and has not ended: nothing is written meanwhile.
+    /// A command has left the queue and is in progress. Nothing is written meanwhile.
     bool is_running() const noexcept { return running_ != nullptr; }
-    /// The output is held, or no longer: a command may overtake it.
+    /// Flow control has stopped or released the output. A command may overtake bytes that are held.
     void output_changed();
-    /// The device is gone: answers every command.
-    void stop(const Error& away);
+    /// The device is disconnected: answers every command with this error.
+    void stop(const Error& disconnected);
 
 private:
     Result<void> check(const TxCommand& command) const;
@@ -57,7 +57,7 @@ private:
     Hooks hooks_;
     Timer timer_;
     TxCommandRef running_;
-    std::uint64_t device_pending_ = 0;  ///< bytes in the device when it was last asked
+    std::uint64_t device_pending_ = 0;  ///< bytes in the device at the last query
 };
 
 }  // namespace vserd::port

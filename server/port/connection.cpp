@@ -1,5 +1,7 @@
 #include "port/connection.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -38,7 +40,7 @@ LineCalls::Hooks Connection::line_hooks() {
     return {
         .hung =
             [this](const std::string& what) {
-                if (state_ == State::online) lose(what + "; the port comes back when it does");
+                if (state_ == State::online) lose(fmt::format("{}; the port reopens when it does", what));
             },
         .closing =
             [this](int fd) {
@@ -48,9 +50,10 @@ LineCalls::Hooks Connection::line_hooks() {
         .close_overdue =
             [this] {
                 if (port_.stopping) return;
-                report_stuck("closing " + port_.config.device +
-                             " has not returned for 5 s: its driver waits for output to leave, or hangs; the port "
-                             "comes back when it returns");
+                report_stuck(
+                    fmt::format("closing {} has not returned for 5 s: the driver waits for its output to be "
+                                "sent, or hangs; the port reopens when the call returns",
+                                port_.config.device));
             },
         .close_refused =
             [this](const Error& error) {
@@ -82,7 +85,7 @@ void Connection::go_online(OpenedLine opened) {
     if (opened.taken_over && in_force_before && *in_force_before != port_.settings)
         listener.on_event(SettingsChanged{port_.settings});
     watch_.publish_status();
-    watch_.take_status(opened.status);  // what happened while nobody had it
+    watch_.take_status(opened.status);  // reports changes while the device was closed
     start_read();
     watch_.watch_foreign_readers();
     if (opened.asked != port_.wanted) outdated_();
@@ -117,7 +120,7 @@ void Connection::lose(std::string reason) {
     port_.offline_reason = std::move(reason);
     port_.signals.reset();
     port_.stats->up.store(false, std::memory_order_relaxed);
-    // A device that hangs up right after each open is not worth opening fifty times a second.
+    // Keep the backoff if the device hangs up right after each open.
     if (was_up && std::chrono::steady_clock::now() - *online_since_ > backoff_max) backoff_ = backoff_min;
     if (!port_.stopping) {
         port_.listener.on_descriptor(-1);
@@ -130,19 +133,20 @@ void Connection::lose(std::string reason) {
 void Connection::begin_close() {
     state_ = State::closing;
     if (terminal_) {
-        terminal_->node = line::node_identity(calls_.line().fd());  // the last one: a change of its rights changes it
+        terminal_->node = line::node_identity(calls_.line().fd());  // again, because chmod changes it
         closed_terminal_ = std::exchange(terminal_, std::nullopt);
     }
-    const Error away{Failure::unavailable, 0, "",
-                     "the device of port \"" + port_.config.name + "\" went away: " + port_.offline_reason};
-    transmitter_.stop(away);
+    const Error disconnected{
+        Failure::unavailable, 0, "",
+        fmt::format("port \"{}\": the device disconnected: {}", port_.config.name, port_.offline_reason)};
+    transmitter_.stop(disconnected);
     watch_.stop();
-    calls_.abandon(away);
+    calls_.abandon(disconnected);
     if (reading_) attached_->engine->cancel(read_);
     continue_close();
 }
 
-/// When the engine has let go of the descriptor.
+/// Continues when the engine no longer uses the descriptor.
 void Connection::continue_close() {
     if (state_ != State::closing || reading_ || transmitter_.is_writing()) return;
     if (attached_) {
@@ -164,7 +168,7 @@ void Connection::stop(std::function<void()> done) {
     reopen_timer_.cancel();
     if (state_ == State::closed) return finish_stop();
     stop_timer_.after(stop_limit, [this] { finish_stop(); });
-    if (state_ == State::closing) return continue_close();  // it may have been refused a worker
+    if (state_ == State::closing) return continue_close();  // no worker may have been free before
     if (state_ == State::online) lose("the port was closed");
 }
 
@@ -173,7 +177,7 @@ void Connection::finish_stop() {
     if (auto done = std::exchange(stop_done_, nullptr)) done();
 }
 
-/// A device that is not open now gets them when it is opened.
+/// A closed device gets them when it is opened.
 void Connection::options_changed() {
     if (state_ == State::closed && port_.config.reopen_pts) try_open();
     if (state_ != State::online) return;
@@ -200,19 +204,19 @@ void Connection::on_read(ssize_t result) {
     }
     if (state_ != State::online) return continue_close();
     if (result == -EFAULT) {
-        // The memory was taken away meanwhile: the file of the log was cut short. Asking for space puts other memory there.
+        // The log's file was truncated, so its memory is gone. receive_space() provides new memory.
         add(port_.stats->read_errors, 1);
         return start_read();
     }
     if (result == 0) return watch_.check_empty_read([this](bool reads_on) { reads_on ? start_read() : hung_up(); });
     add(port_.stats->read_errors, 1);
-    lose(errno_error("reading " + port_.config.device, static_cast<int>(-result)).message);
+    lose(errno_error(fmt::format("reading {}", port_.config.device), static_cast<int>(-result)).message);
 }
 
 void Connection::hung_up() {
     const bool only_a_number = terminal_ && terminal_->link && terminal_->link->empty() && !port_.config.reopen_pts;
     if (!only_a_number) return lose("the device hung up (unplugged, or its other end was closed)");
-    set_terminal_refused(true);  // from now on the number may be another terminal's
+    set_terminal_refused(true);  // another terminal may get the number from now on
     lose(line::terminal_error(port_.config.device).message);
 }
 

@@ -17,17 +17,17 @@
 
 namespace vserd::port {
 
-/// Opens the device, receives from it, notices when it disconnects, and opens it again when it returns. Io thread only.
+/// Opens the device, receives its bytes, detects a disconnect, and reopens the device when it returns. Io thread only.
 class Connection {
 public:
-    /// All references outlive this. `outdated`: the device was opened with other settings than are wanted now.
+    /// All references outlive this. Calls `outdated` if the wanted settings changed while the device was being opened.
     Connection(PortEnvironment environment, PortStatus& port, LineCalls& calls, Transmitter& transmitter,
                LineWatch& watch, const Life& life, std::function<void()> outdated);
 
     void start(PortResume resume);
     /// Closes the device, then calls `done`; after stop_limit in any case.
     void stop(std::function<void()> done);
-    /// The configuration allows more terminals now, perhaps.
+    /// `reopen_pts` may have changed.
     void options_changed();
     std::string_view engine() const noexcept;
     bool terminal_closed() const noexcept { return terminal_refused_; }
@@ -39,7 +39,7 @@ public:
 private:
     enum class State : std::uint8_t { closed, opening, online, closing };
 
-    static constexpr std::chrono::milliseconds backoff_min{20};  ///< between two tries to open the device
+    static constexpr std::chrono::milliseconds backoff_min{20};  ///< between two attempts to open the device
     static constexpr std::chrono::milliseconds backoff_max{1000};
 
     LineCalls::Hooks line_hooks();
@@ -74,13 +74,13 @@ private:
     State state_ = State::closed;
     std::function<void()> stop_done_;
     DeviceWatch::Registration node_watch_;
-    PortResume resume_;                                                  ///< what the first open has not used yet
-    std::optional<std::chrono::steady_clock::time_point> online_since_;  ///< the last time; none: never
-    std::optional<line::Terminal> terminal_;                             ///< that is open
-    std::optional<line::Terminal> closed_terminal_;                      ///< that was
-    bool terminal_refused_ = false;                                      ///< what has its number now is not opened
-    bool checking_node_ = false;                                         ///< a call on the line checks it
-    std::string open_failure_;                                           ///< the last one announced
+    PortResume resume_;                                                  ///< not yet used by an open
+    std::optional<std::chrono::steady_clock::time_point> online_since_;  ///< last time; empty: never online
+    std::optional<line::Terminal> terminal_;                             ///< the open pseudo terminal
+    std::optional<line::Terminal> closed_terminal_;                      ///< the last one that was closed
+    bool terminal_refused_ = false;                                      ///< another terminal has its number now
+    bool checking_node_ = false;                                         ///< check_node() is in progress
+    std::string open_failure_;                                           ///< the last one reported
     std::chrono::milliseconds backoff_ = backoff_min;
     std::optional<io::Attachment> attached_;
     io::Operation read_;

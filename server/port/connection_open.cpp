@@ -1,4 +1,6 @@
-// Opening the device, and what its path means meanwhile.
+// Opens the device, and follows its path to another node.
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -14,7 +16,7 @@ void Connection::node_changed() {
     try_open();
 }
 
-/// udev gives a link under /dev/serial to another node when the device behind it changes.
+/// udev changes a link under /dev/serial to another node when another device takes its place.
 void Connection::check_node() {
     if (std::exchange(checking_node_, true)) return;
     using Node = std::optional<std::string>;
@@ -23,8 +25,8 @@ void Connection::check_node() {
                       [this](const Result<Node>& other) {
                           checking_node_ = false;
                           if (state_ != State::online || !port_.is_online() || !other || !*other) return;
-                          lose(port_.config.device + " means another device now (" + **other +
-                               "); vserd closes the one that it meant before and opens that");
+                          lose(fmt::format("{} now points to another device ({}); vserd switches to it",
+                                           port_.config.device, **other));
                           backoff_ = backoff_min;
                       });
 }
@@ -46,9 +48,10 @@ void Connection::try_open() {
             opened(std::move(outcome));
         }),
         .overdue = life_.guarded([this] {
-            report_stuck("opening " + port_.config.device +
-                         " has not returned for 5 s: its driver hangs; the port comes online when it returns, or "
-                         "unplug the device");
+            report_stuck(
+                fmt::format("opening {} has not returned for 5 s: the driver hangs; the port comes online when "
+                            "the call returns, or unplug the device",
+                            port_.config.device));
         }),
         .refused = life_.guarded([this, request](const Error& error) {
             resume_.device = std::move(request->held);
@@ -70,7 +73,7 @@ void Connection::opened(Result<OpenedLine> result) {
     if (port_.stopping) return begin_close();
     auto attached = environment_.loop.attach(result->line->fd());
     if (!attached) {
-        if (result->taken_over) port_.listener.on_descriptor(-1);  // or who keeps it would keep its lock too
+        if (result->taken_over) port_.listener.on_descriptor(-1);  // otherwise the fd store would keep its lock
         note_open_failure(attached.error());
         return begin_close();
     }
@@ -89,7 +92,7 @@ void Connection::note_open_failure(const Error& error) {
     const bool refused = error.subject == line::terminal_subject;
     if (refused && !closed_terminal_) closed_terminal_ = line::Terminal{{}, std::nullopt};
     if (refused != terminal_refused_) set_terminal_refused(refused);
-    // Right after an unplug "no such device" is no news; a different failure later is.
+    // "No such device" after an unplug is expected, so report only the first failure and different ones later.
     const bool first = !online_since_;
     const bool news = open_failure_.empty() ? first || (refused && port_.offline_reason != error.message)
                                             : open_failure_ != error.message;
@@ -98,7 +101,7 @@ void Connection::note_open_failure(const Error& error) {
     if (news && !port_.stopping) port_.listener.on_event(WentOffline{error.message});
 }
 
-/// The next process must know it, too.
+/// Also saved for the next process.
 void Connection::set_terminal_refused(bool refused) {
     terminal_refused_ = refused;
     port_.listener.on_terminal_closed(refused);

@@ -7,8 +7,8 @@
 
 namespace vserd::port {
 
-/// When a request that waits is given up. Copies are of one deadline. Whoever made the request withdraws it by cancel(); a
-/// request that has begun does not notice. Io thread only.
+/// The time when a waiting request fails. Copies share one deadline. The requester withdraws a request with cancel(), which
+/// has no effect once the request has begun. Io thread only.
 class Deadline {
 public:
     using Clock = std::chrono::steady_clock;
@@ -18,12 +18,12 @@ public:
 
     Clock::time_point at() const noexcept { return shared_->at; }
     bool passed(Clock::time_point now) const noexcept { return shared_->at <= now; }
-    /// The deadline passes now. The request is answered later, not from within this call.
+    /// Makes the deadline pass now. The request is answered later, not from within this call.
     void cancel() const {
         shared_->at = Clock::now();
         if (shared_->canceled) shared_->canceled();
     }
-    /// For whoever waits until at(): called by cancel().
+    /// cancel() calls this, to wake up code that waits until at().
     void when_canceled(std::function<void()> canceled) const { shared_->canceled = std::move(canceled); }
 
 private:

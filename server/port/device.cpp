@@ -1,5 +1,6 @@
 #include "port/device.hpp"
 
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -24,12 +25,12 @@ bool is_vser_name(std::string_view path) {
     return std::ranges::all_of(path.substr(vser_prefix.size()), [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
-/// Whether the node belongs to the vser driver's device class, whatever it is called. One link to read: /proc/devices would
-/// cost a start with a thousand ports more than opening them.
+/// Whether the node belongs to the vser driver's device class, whatever its name. Reads one link, because reading /proc/devices
+/// for a thousand ports would take longer than opening them.
 bool is_of_vser_class(dev_t node) {
     std::error_code ignored;
-    const auto number = std::to_string(major(node)) + ":" + std::to_string(minor(node));
-    return std::filesystem::read_symlink("/sys/dev/char/" + number + "/subsystem", ignored).filename() == "vser";
+    const auto link = fmt::format("/sys/dev/char/{}:{}/subsystem", major(node), minor(node));
+    return std::filesystem::read_symlink(link, ignored).filename() == "vser";
 }
 
 }  // namespace
@@ -60,7 +61,7 @@ Result<std::unique_ptr<line::Line>> adopt_line(std::string_view device, base::Fd
     if (const auto valid = check_device(device); !valid) return valid.error();
     const auto kind = kind_of(device);
     if (kind == line::Kind::simulated) {
-        return Error{Failure::io, ENODEV, "device", std::string(device) + " does not outlive its process"};
+        return Error{Failure::io, ENODEV, "device", fmt::format("{}: a simulated device cannot be resumed", device)};
     }
     const std::string path(device);
     if (const auto same = line::check_held_node(path, held.get()); !same) {
@@ -77,11 +78,10 @@ Result<void> check_device(std::string_view device) {
         return {};
     }
     const auto invalid = [device](std::string_view why) {
-        return Error{Failure::invalid_argument, 0, "device",
-                     "device '" + std::string(device) + "' " + std::string(why)};
+        return Error{Failure::invalid_argument, 0, "device", fmt::format("device '{}' {}", device, why)};
     };
     if (device.empty()) return invalid("is empty; give a path such as /dev/ttyUSB0, or sim:echo");
-    if (device.find('\0') != std::string_view::npos) return invalid("has a NUL byte in it");
+    if (device.find('\0') != std::string_view::npos) return invalid("contains a NUL byte");
     if (device.front() != '/')
         return invalid("is neither an absolute path such as /dev/ttyUSB0 nor sim:echo or sim:console");
     return {};

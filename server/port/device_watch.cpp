@@ -1,5 +1,6 @@
 #include "port/device_watch.hpp"
 
+#include <fmt/core.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::uint32_t watched_changes = IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 
-/// The nearest directory above `path` that exists.
+/// The nearest existing directory above `path`.
 std::string existing_directory_above(const std::string& path) {
     std::error_code ignored;
     auto directory = std::filesystem::path(path).parent_path();
@@ -25,7 +26,7 @@ std::string existing_directory_above(const std::string& path) {
     return directory.string();
 }
 
-/// Whether a change of `changed` may matter to `path`: it is that node or a directory above it.
+/// Whether `changed` is `path` or a directory above it.
 bool concerns(const std::string& path, const std::string& changed) {
     return path.starts_with(changed) && (path.size() == changed.size() || path[changed.size()] == '/');
 }
@@ -36,7 +37,7 @@ class DeviceWatch::Impl {
 public:
     explicit Impl(io::Loop& loop) : inotify_(loop.context()) {
         const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-        if (fd < 0) return;  // out of inotify instances: the ports' backoff has to do
+        if (fd < 0) return;  // no inotify instances left: ports still retry
         inotify_.assign(fd);
         wait();
     }
@@ -89,7 +90,7 @@ private:
         const auto directory = directories_.find(event.wd);
         if (directory == directories_.end()) return;
         const std::string base = directory->second == "/" ? "" : directory->second;
-        const std::string changed = event.len > 0 ? base + "/" + event.name : base;
+        const std::string changed = event.len > 0 ? fmt::format("{}/{}", base, event.name) : base;
         if ((event.mask & IN_IGNORED) != 0) directories_.erase(directory);
         notify(changed);
     }
@@ -102,7 +103,7 @@ private:
         for (const std::size_t id : concerned) {
             const auto entry = entries_.find(id);
             if (entry == entries_.end()) continue;
-            watch_above(entry->second.path);  // a directory on the way may have come or gone
+            watch_above(entry->second.path);  // a directory above may have been created or removed
             const auto callback = entry->second.changed;
             callback();
         }

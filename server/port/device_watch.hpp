@@ -8,9 +8,9 @@
 
 namespace vserd::port {
 
-/// Tells when a device node may have appeared or changed (created, moved in, attributes), by one inotify descriptor for
-/// all ports. Watches the nearest directory that exists. Io thread only. Where inotify cannot be had, it never calls:
-/// the ports' backoff is the safety net.
+/// Reports that a device node may have appeared or changed (created, moved, attributes). One inotify descriptor serves all
+/// ports and watches the nearest existing directory of each. If inotify is not available, nothing is reported, and ports
+/// notice the device when they retry. Io thread only.
 class DeviceWatch {
 public:
     explicit DeviceWatch(io::Loop& loop);
@@ -18,7 +18,7 @@ public:
     DeviceWatch(const DeviceWatch&) = delete;
     DeviceWatch& operator=(const DeviceWatch&) = delete;
 
-    /// Keeps a callback for a path until it is destroyed.
+    /// A callback for a path. The destructor removes it.
     class Registration {
     public:
         Registration() = default;

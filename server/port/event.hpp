@@ -10,7 +10,7 @@
 
 namespace vserd::port {
 
-/// What can happen on a port besides bytes. The log keeps each at the offset where it happened.
+// Events of a port. The log stores each at the offset at which it happened.
 struct SettingsChanged {
     line::Settings settings;
     bool changed_outside = false;  ///< by another program, not by a request to vserd
@@ -19,33 +19,33 @@ struct SignalsChanged {
     line::Signals signals;
 };
 struct LineErrorsCounted {
-    line::LineErrors errors;  ///< since the event before
+    line::LineErrors errors;  ///< since the previous event
 };
 struct WentOffline {
     std::string reason;
 };
 struct CameOnline {
     std::string device;
-    std::string engine_refusals = {};  ///< why the device is served by another engine than the first; empty: it is not
-    bool taken_over = false;           ///< it was never closed: a process before this one had it open
+    std::string engine_refusals = {};  ///< why the first engine does not serve the device; empty if it does
+    bool taken_over = false;           ///< resumed from the previous process without closing the device
 };
 struct BreakSent {
     std::chrono::milliseconds duration;
 };
 struct WriterChanged {
-    std::string client;  ///< who writes exclusively; empty: everybody may
+    std::string client;  ///< has exclusive access; empty: all clients may write
 };
 /// A flush discarded accepted bytes before they reached the device.
 struct Flushed {
     line::FlushDirection direction;
     std::uint64_t bytes;
-    std::string client;  ///< who asked for it
+    std::string client;  ///< requested the flush
 };
-/// The processes besides vserd that have the device open and may read its bytes: "agetty (pid 123)". Empty: none any more.
+/// Other processes that have the device open and may read its bytes: "agetty (pid 123)". Empty if there are none any more.
 struct ForeignReadersFound {
     std::vector<std::string> processes;
 };
-/// Flow control stopped the output, or let it continue.
+/// Flow control stopped or released the output.
 struct OutputHeld {
     bool held;
 };

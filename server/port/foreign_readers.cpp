@@ -18,9 +18,9 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 using Found = std::map<dev_t, std::vector<std::string>>;
 
-constexpr milliseconds first_scan_delay{20};  // the devices of a start come in one burst
+constexpr milliseconds first_scan_delay{20};  // at start, all devices are added within this time
 constexpr milliseconds scan_interval{10'000};
-/// A scan that takes long is followed by a longer pause.
+/// The pause after a scan, as a multiple of its duration.
 constexpr int pause_per_scan_time = 100;
 constexpr int pause_before_added = 10;
 
@@ -55,10 +55,10 @@ private:
     struct Entry {
         dev_t device;
         Changed changed;
-        std::optional<std::vector<std::string>> known;  ///< none before the first scan that included it
+        std::optional<std::vector<std::string>> known;  ///< empty before the first scan of this device
     };
 
-    /// No later than that; a scan under way does not know devices added since.
+    /// Scans no later than that. A running scan does not include devices added after it started.
     void schedule(milliseconds delay) {
         const auto at = Clock::now() + delay;
         if (next_scan_ && *next_scan_ <= at) return;
@@ -77,7 +77,7 @@ private:
         scanning_ = true;
         std::set<dev_t> devices;
         for (const auto& [id, entry] : entries_) devices.insert(entry.device);
-        const auto result = std::make_shared<Found>();  // with the worker
+        const auto result = std::make_shared<Found>();  // shared with the worker
         const auto began = Clock::now();
         workers_.run({
             .work = [result, devices] { *result = base::device_readers(devices, foreign_readers_max); },
@@ -93,7 +93,7 @@ private:
         });
     }
 
-    /// No thread was free.
+    /// No worker was free.
     void not_scanned() {
         scanning_ = false;
         schedule(with_jitter(scan_interval));
@@ -109,7 +109,7 @@ private:
         }
         for (const std::size_t id : ids) {
             const auto entry = entries_.find(id);
-            if (entry == entries_.end()) continue;  // a callback took it away
+            if (entry == entries_.end()) continue;  // removed by a callback
             const auto& now = found[entry->second.device];
             const bool changed = now != entry->second.known.value_or(std::vector<std::string>{});
             entry->second.known = now;

@@ -13,15 +13,15 @@ namespace vserd::port {
 
 class WorkerPool;
 
-/// Named of one device; the kernel's list may be longer.
+/// Processes named for one device, at most.
 inline constexpr std::size_t foreign_readers_max = 8;
 
-/// Finds the processes besides this one that have a device open for reading: bytes of the device may go to them. One scan
-/// of /proc on a worker serves all devices. It runs soon after a device was added and then about every 10 s, less often
-/// where it takes long (at most one part in a hundred of a core). Io thread only.
+/// Finds other processes that have a device open for reading and may receive its bytes. One scan of /proc on a worker serves
+/// all devices. It runs soon after a device is added and then about every 10 s, or less often if it would use more than
+/// 1 % of a core. Io thread only.
 class ForeignReaders {
 public:
-    /// Called when the processes of the device changed: "agetty (pid 123)", at most foreign_readers_max.
+    /// Called when the list of processes has changed: "agetty (pid 123)", at most foreign_readers_max of them.
     using Changed = std::function<void(const std::vector<std::string>&)>;
 
     /// `workers` outlives this.
@@ -30,7 +30,7 @@ public:
     ForeignReaders(const ForeignReaders&) = delete;
     ForeignReaders& operator=(const ForeignReaders&) = delete;
 
-    /// Keeps a callback for a device until it is destroyed.
+    /// A callback for a device. The destructor removes it.
     class Registration {
     public:
         Registration() = default;
@@ -48,7 +48,7 @@ public:
 
 private:
     class Impl;
-    std::shared_ptr<Impl> impl_;  // with the scan under way, which may outlive this
+    std::shared_ptr<Impl> impl_;  // shared with the running scan, which may outlive this
 };
 
 }  // namespace vserd::port

@@ -10,7 +10,7 @@
 
 namespace vserd::port {
 
-/// Makes callbacks for timers and workers: they do nothing once the port is gone, and keep it while they run.
+/// Wraps callbacks for timers and workers: they do nothing after the port is destroyed, and keep it alive while they run.
 class Life {
 public:
     void bind(std::weak_ptr<void> port) { port_ = std::move(port); }
@@ -26,7 +26,7 @@ private:
     std::weak_ptr<void> port_;
 };
 
-/// One timer of a port. A canceled or restarted timer never makes the earlier call, even if it had expired already.
+/// One timer of a port. After cancel() or a restart the earlier call never runs, even if the timer had already expired.
 class Timer {
 public:
     using Clock = std::chrono::steady_clock;
@@ -53,7 +53,7 @@ public:
 private:
     boost::asio::steady_timer timer_;
     const Life& life_;
-    std::uint64_t number_ = 0;  ///< of the call that counts
+    std::uint64_t number_ = 0;  ///< of the latest call
 };
 
 }  // namespace vserd::port

@@ -1,5 +1,7 @@
 #include "port/line_calls.hpp"
 
+#include <fmt/core.h>
+
 #include <cassert>
 
 namespace vserd::port {
@@ -32,12 +34,12 @@ void LineCalls::returned() {
 }
 
 void LineCalls::overdue() {
-    const std::string hangs = "the driver of " + device_ + " has not answered for 5 s";
+    const std::string hangs = fmt::format("the driver of {} has not answered for 5 s", device_);
     if (auto call = std::exchange(running_, std::nullopt)) call->abandon({Failure::timed_out, 0, "", hangs});
     if (state_ == State::running) hooks_.hung(hangs);
 }
 
-/// No thread was free to make it. The device may be well, so the port stays as it is.
+/// No worker was free. The device may work, so the port stays online.
 void LineCalls::refused(const Error& error) {
     if (state_ == State::ending) return start_close();
     state_ = State::idle;
@@ -55,7 +57,7 @@ void LineCalls::close() {
     if (state_ == State::running) state_ = State::ending;
 }
 
-/// Closing a tty waits for its output: not on this thread.
+/// On a worker, because closing a tty waits for its output.
 void LineCalls::start_close() {
     state_ = State::closing;
     hooks_.closing(line_->fd());

@@ -15,20 +15,21 @@
 
 namespace vserd::port {
 
-/// How long a call to a driver may take, from when a worker begins it.
+/// Time limit of a call to a driver, from when a worker starts it.
 inline constexpr std::chrono::milliseconds driver_limit{5000};
 
-/// The open line, and the calls on it: ioctls that may be slow, made on the worker pool in order, one at a time. A call that
-/// hangs is answered after driver_limit; until it returns the line gets no other call and is not closed. Io thread only.
+/// The open line and the calls on it, which are ioctls that may be slow. They run on the worker pool in order, one at a time.
+/// A call that hangs gets an error after driver_limit. Until it returns, no other call runs, and the line is not closed. Io
+/// thread only.
 class LineCalls {
 public:
-    using SharedLine = std::shared_ptr<line::Line>;  ///< with the worker that uses it
+    using SharedLine = std::shared_ptr<line::Line>;  ///< shared with the worker that uses it
 
     struct Hooks {
-        std::function<void(const std::string& what)> hung;  ///< a call does not return; its caller was answered
+        std::function<void(const std::string& what)> hung;  ///< a call hangs; its caller got an error
         std::function<void(int fd)> closing;                ///< the descriptor is about to be closed
         std::function<void()> closed;                       ///< the line is closed
-        std::function<void()> close_overdue;                ///< closing does not return
+        std::function<void()> close_overdue;                ///< close has not returned for driver_limit
         std::function<void(const Error&)> close_refused;    ///< no worker was free; the line is still open
     };
 
@@ -43,30 +44,30 @@ public:
     /// Requires an open line. `work` runs on a worker and owns what it uses; `reply` runs on the io thread.
     template <class T>
     void call(std::function<Result<T>(line::Line&)> work, std::function<void(Result<T>)> reply) {
-        const auto result = std::make_shared<std::optional<Result<T>>>();  // with the worker, which may be stuck
+        const auto result = std::make_shared<std::optional<Result<T>>>();  // shared with the worker, which may hang
         calls_.push_back({[result, work = std::move(work)](line::Line& line) { *result = work(line); },
                           [result, reply] { reply(std::move(**result)); },
                           [reply](const Error& error) { reply(error); }});
         start_next();
     }
 
-    /// Whether a worker has a call.
+    /// Whether a call is running.
     bool is_busy() const noexcept { return state_ == State::running || state_ == State::ending; }
-    /// Calls that have not begun.
+    /// Calls that have not started.
     std::size_t waiting() const noexcept { return calls_.size(); }
 
-    /// Answers every call with `error`, the one with the worker included.
+    /// Answers every call with `error`, including the one that is running.
     void abandon(const Error& error);
-    /// Closes the line as soon as no worker uses it. Again: no effect, unless closing was refused.
+    /// Closes the line as soon as no worker uses it. May be called again, which retries a refused close.
     void close();
 
 private:
     enum class State : std::uint8_t {
         closed,
-        idle,     // no worker has a call
-        running,  // a worker has one
-        ending,   // the same, and the line is closed when it returns
-        closing,  // a worker closes it
+        idle,     // open, no call is running
+        running,  // a call is running
+        ending,   // a call is running; the line is closed when it returns
+        closing,  // a worker closes the line
     };
     struct Call {
         std::function<void(line::Line&)> work;
@@ -87,7 +88,7 @@ private:
     State state_ = State::closed;
     SharedLine line_;
     std::deque<Call> calls_;
-    std::optional<Call> running_;  ///< none once it has been answered early
+    std::optional<Call> running_;  ///< empty if it was answered before it returned
 };
 
 }  // namespace vserd::port

@@ -12,7 +12,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds status_interval{200};
-/// For devices of which nothing can change but the settings, by another program.
+/// For devices without modem lines and counters: only another program can change their settings.
 using SettingsTick = std::chrono::duration<std::int64_t, std::ratio<1, 2>>;
 
 bool is_hung_up(int fd) {
@@ -79,13 +79,13 @@ void LineWatch::poll_later() {
     const bool has_status = port_.capabilities->modem_signals || port_.capabilities->error_counters;
     if (has_status) return timer_.after(status_interval, [this] { poll(); });
     if (!calls_.line().shares_settings()) return;
-    // On common ticks, so that many ports share a wake-up.
+    // All ports use the same ticks, so that one wake-up serves many of them.
     timer_.at(std::chrono::ceil<SettingsTick>(std::chrono::steady_clock::now() + SettingsTick{1} / 2),
               [this] { poll(); });
 }
 
 void LineWatch::poll() {
-    if (calls_.is_busy()) return poll_later();  // one caller at a time; the next poll sees it
+    if (calls_.is_busy()) return poll_later();  // do not queue behind another call
     if (calls_.line().status_is_quick()) {
         take_status(calls_.line().status());
         return poll_later();
@@ -116,7 +116,7 @@ void LineWatch::look_at_line(std::function<void()> done) {
 }
 
 void LineWatch::take_look(const Result<Look>& look) {
-    if (!look || !port_.is_online()) return;  // the read notices a device that goes away
+    if (!look || !port_.is_online()) return;  // the read reports a disconnect
     take_status(look->status);
     if (look->outside && port_.is_online()) take_outside_change(*look->outside);
 }
@@ -124,11 +124,11 @@ void LineWatch::take_look(const Result<Look>& look) {
 void LineWatch::take_outside_change(const line::OutsideChange& change) {
     transmitter_.take_settings(change.found, true);
     transmitter_.take_settings(change.in_force, false);
-    transmitter_.retry();  // what line editing kept back can be read now
+    transmitter_.retry();  // bytes that line editing held back can be read now
 }
 
 void LineWatch::take_status(const Result<line::LineStatus>& status) {
-    if (!status || !port_.is_online()) return;  // the read notices a device that goes away
+    if (!status || !port_.is_online()) return;  // the read reports a disconnect
     if (status->errors != errors_seen_) {
         const auto errors = since(status->errors, errors_seen_);
         errors_seen_ = status->errors;
@@ -150,13 +150,13 @@ void LineWatch::publish_status() { port_.listener.on_status({port_.signals.value
 
 Result<void> LineWatch::require_modem_lines() const {
     if (const auto online = port_.require_online(); !online) return online.error();
-    if (!port_.capabilities->modem_signals) return port_.unsupported("modem_signals", "has no modem wires");
+    if (!port_.capabilities->modem_signals) return port_.unsupported("modem_signals", "has no modem lines");
     return {};
 }
 
 void LineWatch::set_signals(const line::SignalChange& change, Reply<line::Signals> reply) {
     if (!change.dtr && !change.rts) {
-        return reply(Error{Failure::invalid_argument, 0, "dtr", "neither dtr nor rts is given; set at least one"});
+        return reply(Error{Failure::invalid_argument, 0, "dtr", "neither dtr nor rts is set; set at least one"});
     }
     if (const auto usable = require_modem_lines(); !usable) return reply(usable.error());
     calls_.call<line::Signals>([change](line::Line& line) { return line.set_signals(change); },

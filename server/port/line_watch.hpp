@@ -13,16 +13,16 @@
 
 namespace vserd::port {
 
-/// Watches an open line: modem lines, error counters, and what other programs do to the device. Io thread only.
+/// Watches an open line: modem lines, error counters, and changes by other programs. Io thread only.
 class LineWatch {
 public:
     /// All references outlive this.
     LineWatch(const PortEnvironment& environment, PortStatus& port, LineCalls& calls, Transmitter& transmitter,
               const Life& life);
 
-    /// The line is open. `reported`: what events have told of until now.
+    /// The line is open. `reported`: the status according to the events so far.
     void begin(const line::LineStatus& reported);
-    /// Reports what changed since then, and polls from now on.
+    /// Reports the differences to the last status as events.
     void take_status(const Result<line::LineStatus>& status);
     void watch_foreign_readers();
     void poll_later();
@@ -31,7 +31,8 @@ public:
 
     /// See Port::look().
     void look(std::function<void()> done);
-    /// A read gave nothing. `reads_on`: another program had set a mode in which that happens; else the device hung up.
+    /// A read returned 0. Calls `checked` with true if another program had set a mode in which that happens, and with false
+    /// if the device hung up.
     void check_empty_read(std::function<void(bool reads_on)> checked);
     void set_signals(const line::SignalChange& change, Reply<line::Signals> reply);
     void read_signals(Reply<line::Signals> reply);

@@ -9,12 +9,12 @@
 
 namespace vserd::port {
 
-/// Where a port puts what it receives. Exists to keep the arrow pointing down: hub::Channel in production, a recorder
-/// in tests. Called on the io thread.
+/// Receives a port's bytes and events. An interface, because port/ must not include hub/: hub::Channel implements it in the
+/// daemon, a recorder in tests. Called on the io thread.
 class Listener {
 public:
     virtual ~Listener() = default;
-    /// Where the next bytes go: never empty, and in place until the next on_received() or the port's end.
+    /// Memory for the next bytes. Never empty; valid until the next on_received() or the end of the port.
     virtual std::span<std::byte> receive_space() = 0;
     /// The first `size` bytes of receive_space() were filled.
     virtual void on_received(std::size_t size) = 0;
@@ -22,16 +22,17 @@ public:
     /// The tx queue has room again after it was full, or the port went online or offline.
     virtual void on_transmit_change() = 0;
 
-    // For who keeps the port's state over the end of the process; nothing follows from them here.
-    /// The wires and counters that events have told of until now.
+    // The following serve to save the port's state for the next process.
+
+    /// The modem lines and counters according to the events so far.
     virtual void on_status(const line::LineStatus& /*status*/) {}
-    /// The bytes before this tx offset have been written, or were discarded.
+    /// All bytes before this tx offset were written or discarded.
     virtual void on_transmitted(std::uint64_t /*tx_offset*/) {}
-    /// The device was opened and has this descriptor; -1: it is closed, or is about to be.
+    /// The descriptor of the open device; -1: the device is closed or about to be closed.
     virtual void on_descriptor(int /*fd*/) {}
-    /// Whether the next process is to get the open device, so that its lock must outlive the close here.
+    /// Whether the next process gets the open device. Then closing it here must not release its lock.
     virtual bool keeps_descriptor() const { return false; }
-    /// As Port::terminal_closed().
+    /// See Port::terminal_closed().
     virtual void on_terminal_closed(bool /*closed*/) {}
 };
 

@@ -20,10 +20,10 @@ Result<SharedLine> open_anew(const OpenRequest& request) {
     return line.error();
 }
 
-/// Null: the device has to be opened.
+/// Returns null if the device has to be opened.
 SharedLine adopt(OpenRequest& request) {
     if (!request.held) return nullptr;
-    // As it is before it is adopted, for what gets its number if it was closed meanwhile.
+    // Remember the terminal before adopting it: if it was closed, another one may have its number.
     auto held = line::terminal_at(request.device, request.held.get());
     if (held) request.closed = line::Terminal{std::move(held->node), std::nullopt};
     auto line = adopt_line(request.device, std::move(request.held), request.settings, request.options);

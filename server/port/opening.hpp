@@ -11,26 +11,26 @@
 
 namespace vserd::port {
 
-/// What a worker needs to open a port's device. It owns all of it, because it may be stuck in the driver.
+/// A request to open a port's device on a worker. The worker owns it, because the driver may hang.
 struct OpenRequest {
     std::string device;
-    base::Fd held;  ///< the device as a process before this one had it; none: it is opened
+    base::Fd held;  ///< from the previous process, to resume; empty: open the device
     line::ValidSettings settings;
     line::LineOptions options;
-    std::optional<line::Terminal> closed;  ///< a terminal that was closed: no other that gets its number is opened
-    bool any_terminal = false;             ///< or it is
+    std::optional<line::Terminal> closed;  ///< a pseudo terminal that was closed: do not open another with its number
+    bool any_terminal = false;             ///< ignore `closed`
 };
 
 struct OpenedLine {
     std::shared_ptr<line::Line> line;
     line::Settings settings;  ///< in force
     line::LineStatus status;
-    line::ValidSettings asked;  ///< for `settings`
-    bool taken_over = false;    ///< it was not opened: `held` was resumed
+    line::ValidSettings asked;  ///< the requested settings
+    bool taken_over = false;    ///< `held` was resumed
     std::optional<line::Terminal> terminal = std::nullopt;
 };
 
-/// Blocks for as long as the driver does.
+/// Blocks as long as the driver does.
 Result<OpenedLine> open_device(OpenRequest request);
 
 }  // namespace vserd::port

@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds check_interval{100};
-/// Output that did not move for so long, and for several characters, stands still.
+/// Output that has not moved for this long, and for the time of several characters, is held.
 constexpr milliseconds standstill_min{200};
 constexpr std::uint64_t standstill_characters = 4;
 
@@ -65,7 +65,7 @@ void OutputWatch::take(const Result<Output>& output) {
     if (sent_ && *sent_ != sent) moved();
     sent_ = sent;
     const auto standstill = std::max<Clock::duration>(standstill_min, port_.wire_time(standstill_characters));
-    // The line discipline swallows a received XOFF without reporting it: that nothing moves has to do.
+    // The line discipline does not report a received XOFF, so output that does not move counts as held.
     const bool stopped =
         flow_control == line::FlowControl::xon_xoff || (port_.capabilities->modem_signals && !output->cts);
     check_later();

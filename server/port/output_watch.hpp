@@ -12,17 +12,17 @@
 
 namespace vserd::port {
 
-/// Finds out whether flow control holds the output: asks the device from time to time while bytes wait and flow control may
-/// stop them. Io thread only.
+/// Detects that flow control holds the output. Queries the device periodically while bytes wait and flow control is on. Io
+/// thread only.
 class OutputWatch {
 public:
-    /// `changed`: the output is held, or no longer. All references outlive this.
+    /// Calls `changed` when flow control stops or releases the output. All references outlive this.
     OutputWatch(io::Loop& loop, PortStatus& port, const TxQueue& queue, LineCalls& calls, const Life& life,
                 std::function<void()> changed);
 
-    void watch();  ///< bytes wait; no effect without flow control, or if it watches already
-    void moved();  ///< the device took bytes
-    void stop();   ///< the device is gone
+    void watch();  ///< bytes are waiting; no effect without flow control or if already watching
+    void moved();  ///< the device accepted bytes
+    void stop();   ///< the device is disconnected
     bool is_held() const noexcept { return state_ == State::held; }
     std::chrono::steady_clock::time_point held_since() const noexcept { return held_since_; }
 
@@ -46,7 +46,7 @@ private:
     State state_ = State::off;
     std::chrono::steady_clock::time_point held_since_;
     std::chrono::steady_clock::time_point moved_at_;
-    std::optional<std::uint64_t> sent_;  ///< bytes that had left the device at the last check
+    std::optional<std::uint64_t> sent_;  ///< bytes that the device had sent at the last check
 };
 
 }  // namespace vserd::port

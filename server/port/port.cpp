@@ -1,5 +1,7 @@
 #include "port/port.hpp"
 
+#include <fmt/core.h>
+
 #include <utility>
 
 #include "port/port_impl.hpp"
@@ -42,7 +44,7 @@ void Port::Impl::apply_configured() {
     const line::SettingsChange all{configured.baud, format.data_bits, format.parity, format.stop_bits,
                                    format.flow_control};
     transmitter.submit({all, Deadline::Clock::time_point::max(), [this](Result<line::Settings> result) {
-                            // Not before the next open: the device went away, perhaps after it took an earlier request.
+                            // The device disconnected, so the settings apply at the next open, whatever was requested before.
                             if (!status.is_online()) status.settings = status.wanted = status.config.settings;
                             reconfigured_(std::move(result));
                         }});
@@ -93,7 +95,7 @@ void Port::read_signals(Reply<line::Signals> reply) { impl_->watch.read_signals(
 void Port::send_break(std::chrono::milliseconds duration, Deadline deadline, Reply<void> reply) {
     if (duration < break_duration_min || duration > break_duration_max) {
         return reply(Error{Failure::invalid_argument, 0, "duration",
-                           "duration is " + std::to_string(duration.count()) + " ms; give 1 ms to 5000 ms"});
+                           fmt::format("duration is {} ms; it must be 1 ms to 5000 ms", duration.count())});
     }
     impl_->transmitter.submit(
         {duration, std::move(deadline), [reply = std::move(reply)](const Result<line::Settings>& result) {

@@ -24,7 +24,7 @@ class ForeignReaders;
 class WorkerPool;
 
 inline constexpr std::size_t tx_queue_bytes_default = std::size_t{256} << 10;
-/// Settings changes, breaks and the like that may wait on one port; more are Failure::exhausted.
+/// Settings changes, breaks and other calls that may wait on one port; more fail with Failure::exhausted.
 inline constexpr std::size_t line_requests_max = 64;
 inline constexpr std::chrono::milliseconds break_duration_min{1};
 inline constexpr std::chrono::milliseconds break_duration_max{5000};
@@ -34,31 +34,31 @@ enum class PortState : std::uint8_t { offline, online };
 struct PortConfig {
     std::string name;
     std::string description;
-    std::string device;  ///< as port::open_line takes it
+    std::string device;  ///< see port::open_line
     line::ValidSettings settings;
     std::size_t tx_queue_bytes_max = tx_queue_bytes_default;
     line::LineOptions line = {};
-    /// Open whatever terminal gets the number of a closed /dev/pts/N. It may be anybody's, so the default is not to.
+    /// Open any terminal that gets the number of a closed /dev/pts/N. Off by default, because it may belong to another user.
     bool reopen_pts = false;
-    bool restore_settings = false;  ///< what another program changes is changed back; otherwise only reported
+    bool restore_settings = false;  ///< undo changes by other programs; otherwise only report them
 
     friend bool operator==(const PortConfig&, const PortConfig&) = default;
 };
 
-/// What a port runs on. All outlive it.
+/// Services that a port uses. They outlive it.
 struct PortEnvironment {
     io::Loop& loop;
     WorkerPool& workers;
     DeviceWatch& device_watch;
-    ForeignReaders* foreign_readers = nullptr;  ///< null: nobody looks for them
+    ForeignReaders* foreign_readers = nullptr;  ///< null: do not look for them
 };
 
-/// What a port goes on with after another process; as it is, for a port that begins.
+/// The state of a port that the previous process saved. Default values for a new port.
 struct PortResume {
-    base::Fd device;                              ///< open since then; none: it is opened
-    std::optional<line::ValidSettings> settings;  ///< to be used instead of the configured ones
+    base::Fd device;                              ///< still open; empty: open the device
+    std::optional<line::ValidSettings> settings;  ///< use them instead of the configured ones
     std::optional<line::Settings> in_force;       ///< when that process ended
-    std::optional<line::LineStatus> status;       ///< that process had told of
+    std::optional<line::LineStatus> status;       ///< according to its events
     std::uint64_t tx_offset = 0;
     bool terminal_closed = false;  ///< the device was a pseudo terminal that was closed for good
 };
@@ -66,8 +66,8 @@ struct PortResume {
 template <class T>
 using Reply = std::function<void(Result<T>)>;  ///< called once, on the io thread
 
-/// A configured name and the device behind it while there is one: opens it, moves its bytes, notices that it went away
-/// and opens it again when it is back. Io thread only.
+/// A configured name and the device behind it. A port opens the device, moves its bytes, detects a disconnect, and reopens
+/// the device when it returns. Io thread only.
 class Port {
 public:
     Port(PortEnvironment environment, PortConfig config, Listener& listener);
@@ -76,54 +76,53 @@ public:
     Port& operator=(const Port&) = delete;
 
     void start(PortResume resume = {});
-    /// Cancels, closes, then calls `done`. What is still queued for sending is dropped: drain first (see
-    /// tx_queue_bytes()).
+    /// Closes the device, then calls `done`. Discards the tx queue: wait until tx_queue_bytes() is 0 first to send it.
     void stop(std::function<void()> done);
 
-    /// Goes on as `config` says, which has the same name and device. Other settings take effect as by change_settings, without
-    /// a deadline; while the device is away, when it is opened next. `reply` tells how that went where there was a device.
+    /// Applies a new configuration with the same name and device. Settings change as by change_settings, without a deadline,
+    /// or at the next open if the device is disconnected. `reply` gets the result if the device is connected.
     void reconfigure(const PortConfig& config, Reply<line::Settings> reply);
 
     const PortConfig& config() const noexcept;
     PortState state() const noexcept;
     const std::string& offline_reason() const noexcept;               ///< a sentence; empty while online
-    const line::Settings& settings() const noexcept;                  ///< in force; while offline, to be applied
-    std::optional<line::Signals> signals() const noexcept;            ///< as last seen; none without the capability
-    std::optional<line::Capabilities> capabilities() const noexcept;  ///< none before it was first opened
+    const line::Settings& settings() const noexcept;                  ///< in force; while offline, for the next open
+    std::optional<line::Signals> signals() const noexcept;            ///< last seen; empty without the capability
+    std::optional<line::Capabilities> capabilities() const noexcept;  ///< empty before the first open
     line::Kind kind() const noexcept;
-    /// The device is a pseudo terminal that was closed, and another one that gets its number is not opened.
+    /// The device was a pseudo terminal that is closed now. The port does not open another one that gets its number.
     bool terminal_closed() const noexcept;
-    std::string_view engine() const noexcept;  ///< that serves the device, or while offline the one to be tried first
-    std::uint64_t tx_offset() const noexcept;  ///< bytes accepted since the port was made, of this log
+    std::string_view engine() const noexcept;  ///< serves the device; while offline, the first to try
+    std::uint64_t tx_offset() const noexcept;  ///< bytes accepted since this log was created
     std::size_t tx_queue_bytes() const noexcept;
-    /// Processes besides this one that have the device open for reading, as ForeignReaders names them.
+    /// Other processes that have the device open for reading, as ForeignReaders names them.
     const std::vector<std::string>& foreign_readers() const noexcept;
-    bool held_by_flow_control() const noexcept;  ///< bytes wait, and flow control keeps them from the device
+    bool held_by_flow_control() const noexcept;  ///< bytes wait because flow control holds the output
     const std::shared_ptr<PortStats>& stats() const noexcept;
 
-    /// Looks at the device now instead of at the next poll, so that settings() is what is in force, and then calls `done`: at
-    /// once where nothing can have changed or the driver is busy, on the io thread in any case.
+    /// Reads the settings in force from the device now, not at the next poll, then calls `done` on the io thread. Calls it at
+    /// once if nothing can have changed or the driver is busy.
     void look(std::function<void()> done);
 
-    /// Takes as many bytes as there is room for and returns how many. They are kept while the device is away.
+    /// Queues as many bytes as there is room for and returns how many. They are kept while the device is disconnected.
     std::size_t transmit(std::span<const std::byte> bytes);
 
-    /// Takes effect behind the bytes already accepted; while flow control holds those, a change of the flow control takes
-    /// effect at once, and anything else after 2 s. Failures: invalid_argument, unavailable (device away),
-    /// unsupported, timed_out (the bytes before it had not left by `deadline`; nothing was changed), exhausted.
+    /// Changes the settings after the bytes already accepted. While flow control holds those bytes, a change of flow control
+    /// takes effect at once, and any other change after 2 s. Failures: invalid_argument, unavailable (device disconnected),
+    /// unsupported, timed_out (earlier bytes were not sent by `deadline`; nothing was changed), exhausted.
     void change_settings(const line::SettingsChange& change, Deadline deadline, Reply<line::Settings> reply);
-    /// At once, both wires in one step.
+    /// Sets DTR and RTS at once, both in one step.
     void set_signals(const line::SignalChange& change, Reply<line::Signals> reply);
     void read_signals(Reply<line::Signals> reply);
-    /// Behind the bytes already accepted; replies when the break is over. Failures as change_settings.
+    /// Sends a break after the bytes already accepted, and replies when it is over. Failures: see change_settings.
     void send_break(std::chrono::milliseconds duration, Deadline deadline, Reply<void> reply);
-    /// At once, for that client. Replies with how many accepted bytes were discarded before they reached the device; if there
-    /// were any, that is an event too.
+    /// Flushes at once, for that client. Replies with the number of accepted bytes that were discarded before they reached
+    /// the device. If it is not 0, an event reports it too.
     void flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client = {});
 
 private:
     class Impl;
-    std::shared_ptr<Impl> impl_;  // shared with the worker job in flight, which may outlive the port's last use
+    std::shared_ptr<Impl> impl_;  // shared with callbacks of running worker jobs
 };
 
 }  // namespace vserd::port

@@ -1,5 +1,7 @@
 #include "port/port_status.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -18,12 +20,13 @@ PortStatus::PortStatus(PortConfig port_config, Listener& port_listener)
 
 Result<void> PortStatus::require_online() const {
     if (is_online()) return {};
-    return Error{Failure::unavailable, 0, "", "the device of port \"" + config.name + "\" is away: " + offline_reason};
+    return Error{Failure::unavailable, 0, "",
+                 fmt::format("port \"{}\": the device is disconnected: {}", config.name, offline_reason)};
 }
 
 Error PortStatus::unsupported(const char* capability, const std::string& what) const {
     return {Failure::unsupported, 0, capability,
-            "the device of port \"" + config.name + "\" (" + config.device + ") " + what};
+            fmt::format("port \"{}\" ({}): the device {}", config.name, config.device, what)};
 }
 
 void PortStatus::show_settings(const line::Settings& shown) {

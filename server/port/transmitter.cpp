@@ -1,5 +1,7 @@
 #include "port/transmitter.hpp"
 
+#include <fmt/core.h>
+
 #include <cerrno>
 #include <utility>
 
@@ -15,7 +17,7 @@ Transmitter::Transmitter(io::Loop& loop, PortStatus& port, LineCalls& calls, con
                  .settings_set =
                      [this](const line::Settings& in_force) {
                          take_settings(in_force, false);
-                         retry();  // flow control may have let the output go
+                         retry();  // the change may have released the output
                      }}) {
     write_.kind = io::OperationKind::write;
     write_.owner = this;
@@ -32,16 +34,16 @@ void Transmitter::set_queue_bytes_max(std::size_t bytes_max) {
 void Transmitter::store_queue_bytes() { port_.stats->tx_queue_bytes.store(queue_.bytes(), std::memory_order_relaxed); }
 
 void Transmitter::resume() {
-    output_.watch();  // a process before this one may have left some
+    output_.watch();  // the device may still have output of the previous process
     pump();
     announce_room();
 }
 
-void Transmitter::stop(const Error& away) {
+void Transmitter::stop(const Error& disconnected) {
     const io::Attachment* const attachment = std::exchange(attachment_, nullptr);
     output_.stop();
-    commands_.stop(away);
-    for (const auto& flush : std::exchange(flushes_, {})) end(flush, away);
+    commands_.stop(disconnected);
+    for (const auto& flush : std::exchange(flushes_, {})) end(flush, disconnected);
     if (is_writing()) attachment->engine->cancel(write_);
 }
 
@@ -81,7 +83,7 @@ void Transmitter::on_written(ssize_t result) {
     if (attachment_ == nullptr) return hooks_.released();
     if (result <= 0 && result != -ECANCELED) {
         add(port_.stats->write_errors, 1);
-        return hooks_.failed(errno_error("writing " + port_.config.device, static_cast<int>(-result)));
+        return hooks_.failed(errno_error(fmt::format("writing {}", port_.config.device), static_cast<int>(-result)));
     }
     pump();
     announce_room();
@@ -93,11 +95,11 @@ void Transmitter::announce_room() {
     port_.listener.on_transmit_change();
 }
 
-/// The device is flushed behind the last byte that it took of the canceled write.
+/// Flushes the device after the canceled write has completed, so that the bytes it still accepted are flushed too.
 void Transmitter::discard_rest(bool unfinished) {
     const std::size_t rest = unfinished ? queue_.front_bytes().size() : 0;
     if (rest > 0) queue_.consume(rest);
-    const auto flushes = flushes_;  // a call may be answered at once
+    const auto flushes = flushes_;  // a copy, because a reply may change the list
     for (const auto& flush : flushes) {
         if (flush->state != Flush::State::waiting) continue;
         if (flush == flushes.front()) flush->discarded += rest;
@@ -107,10 +109,10 @@ void Transmitter::discard_rest(bool unfinished) {
 
 void Transmitter::flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client) {
     if (const auto online = port_.require_online(); !online) return reply(online.error());
-    if (!port_.capabilities->flush) return reply(port_.unsupported("flush", "cannot discard"));
+    if (!port_.capabilities->flush) return reply(port_.unsupported("flush", "does not support flush"));
     const auto flush = std::make_shared<Flush>(Flush{direction, std::move(reply), std::move(client)});
     if (direction == line::FlushDirection::input) return begin(flush);
-    flushes_.push_back(flush);  // what is written before the device has flushed would be gone too
+    flushes_.push_back(flush);  // holds back writes, which the flush would discard as well
     flush->discarded = queue_.discard_bytes(is_writing());
     store_queue_bytes();
     if (state_ == State::writing) {

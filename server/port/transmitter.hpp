@@ -17,13 +17,13 @@
 
 namespace vserd::port {
 
-/// Sends the accepted bytes, with the commands at their places, and flushes. Accepted bytes stay while the device is
+/// Sends the accepted bytes and the commands between them, in order, and flushes. Accepted bytes are kept while the device is
 /// disconnected. Io thread only.
 class Transmitter {
 public:
     struct Hooks {
         std::function<void(const Error&)> failed;  ///< a write failed
-        std::function<void()> released;            ///< after stop(): the engine has the write no longer
+        std::function<void()> released;            ///< after stop(): the engine has completed the write
     };
 
     /// All references outlive this.
@@ -36,30 +36,31 @@ public:
     void set_queue_bytes_max(std::size_t bytes_max);
     bool is_held() const noexcept { return output_.is_held(); }
 
-    /// The device is open; bytes leave from resume() on. The attachment outlives stop().
+    /// The device is open; resume() starts sending. The attachment is valid until stop() returns.
     void start(const io::Attachment& attachment) noexcept { attachment_ = &attachment; }
     void resume();
-    /// The device is gone: answers commands and flushes, and cancels the write, which may end later (see Hooks::released).
-    void stop(const Error& away);
-    /// Whether the engine has a write.
+    /// The device is disconnected: answers commands and flushes with this error, and cancels the write, which may complete
+    /// later (see Hooks::released).
+    void stop(const Error& disconnected);
+    /// Whether a write is in progress.
     bool is_writing() const noexcept { return state_ != State::idle; }
 
     std::size_t transmit(std::span<const std::byte> bytes);
     void submit(TxCommand command) { commands_.submit(std::move(command)); }
     void flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client);
-    /// The device has these settings now. `changed_outside`: by another program, which is an event even where only modes
-    /// changed that are no settings of ours.
+    /// The device has these settings now. `changed_outside`: another program changed them; then an event is reported even if
+    /// only modes changed that line::Settings does not have.
     void take_settings(const line::Settings& in_force, bool changed_outside);
-    void retry() noexcept;  ///< something happened to the device that wakes nobody
+    void retry() noexcept;  ///< see io::Engine::retry()
 
 private:
     enum class State : std::uint8_t {
         idle,
         writing,
-        discarding,  // a flush canceled the write, and drops what it leaves
+        discarding,  // a flush canceled the write and discards the rest
     };
     struct Flush {
-        enum class State : std::uint8_t { waiting, running, ended };  // waiting: for the canceled write
+        enum class State : std::uint8_t { waiting, running, ended };  // waiting: the canceled write has not completed
 
         line::FlushDirection direction;
         Reply<std::uint64_t> reply;
@@ -67,7 +68,7 @@ private:
         State state = State::waiting;
         std::uint64_t discarded = 0;
     };
-    using FlushRef = std::shared_ptr<Flush>;  // with the call on the line
+    using FlushRef = std::shared_ptr<Flush>;  // shared with its call on the line
 
     void pump();
     void on_written(ssize_t result);
@@ -86,7 +87,7 @@ private:
     const io::Attachment* attachment_ = nullptr;  ///< null: the device is closed
     io::Operation write_;
     State state_ = State::idle;
-    std::vector<FlushRef> flushes_;  ///< of the output; nothing is written while there are any
+    std::vector<FlushRef> flushes_;  ///< of the output; nothing is written until they end
     std::uint64_t tx_offset_ = 0;    ///< bytes accepted
     bool was_full_ = false;
 };

@@ -7,7 +7,7 @@
 namespace vserd::port {
 namespace {
 
-/// Small writes gather into chunks of this size: one write to the device each.
+/// Small writes are merged into chunks of this size. Each chunk is one write to the device.
 constexpr std::size_t chunk_bytes_max = std::size_t{64} << 10;
 
 }  // namespace

@@ -16,13 +16,13 @@
 
 namespace vserd::port {
 
-/// Something that takes effect between two bytes: a change of settings or a break.
+/// A settings change or a break, which takes effect between two bytes.
 struct TxCommand {
     enum class State : std::uint8_t {
         queued,
-        asking,    ///< at the front: the device is asked how much it still has to send
-        waiting,   ///< at the front, until `until` for that to leave
-        running,   ///< taken out of the queue; a call on the line is under way
+        asking,    ///< at the front: a call asks the device how many bytes it still has to send
+        waiting,   ///< at the front: waits until `until` for the device to send them
+        running,   ///< out of the queue: a call on the line is in progress
         breaking,  ///< the break lasts until `until`
         ended,     ///< answered
     };
@@ -33,17 +33,18 @@ struct TxCommand {
     State state = State::queued;
     std::chrono::steady_clock::time_point until = {};
 };
-using TxCommandRef = std::shared_ptr<TxCommand>;  // with the call on the line that it waits for
+using TxCommandRef = std::shared_ptr<TxCommand>;  // shared with its call on the line
 
-/// Accepted bytes in order, with the commands at their places. Bounded by the port's limits.
+/// Accepted bytes in order, with the commands between them. Bounded by the port's limits.
 class TxQueue {
 public:
     explicit TxQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-    /// What is in it already stays.
+    /// Keeps the bytes that are already queued.
     void set_bytes_max(std::size_t bytes_max) noexcept { bytes_max_ = bytes_max; }
 
-    /// Takes as many bytes as there is room for. `front_busy`: the front bytes are being written and stay in place.
+    /// Appends as many bytes as there is room for and returns how many. `front_busy`: the front bytes are being written and
+    /// must not move.
     std::size_t append(std::span<const std::byte> bytes, bool front_busy);
     void push(TxCommandRef command);
 
@@ -51,23 +52,23 @@ public:
     std::size_t commands() const noexcept { return commands_; }
     bool full() const noexcept { return bytes_ >= bytes_max_; }
 
-    /// The bytes to write next; empty when a command is next, or nothing.
+    /// The bytes to write next; empty if a command is next or the queue is empty.
     std::span<const std::byte> front_bytes() const noexcept;
     TxCommandRef front_command() const noexcept;
     void consume(std::size_t size);
     TxCommandRef pop_command();
-    /// The first command that `wanted` likes, wherever it is; null: none.
+    /// Returns the first command for which `wanted` returns true, or null.
     using Wanted = std::function<bool(const TxCommand&)>;
     const TxCommand* find_command(const Wanted& wanted) const;
-    /// Takes it out. The bytes around it stay where they are.
+    /// Removes and returns that command. The bytes around it keep their order.
     TxCommandRef take_command(const Wanted& wanted);
 
-    /// Drops all bytes but the front ones when those are busy; returns how many. Commands stay in order.
+    /// Discards all bytes, except the front ones if they are busy, and returns how many. Commands keep their order.
     std::size_t discard_bytes(bool front_busy);
-    /// Takes out the commands whose deadline has passed.
+    /// Removes and returns the commands whose deadline has passed.
     std::vector<TxCommandRef> take_expired(std::chrono::steady_clock::time_point now);
     std::vector<TxCommandRef> take_commands();
-    /// Of all commands; time_point::max() without one.
+    /// Of all commands; time_point::max() if there are none.
     std::chrono::steady_clock::time_point earliest_deadline() const noexcept;
 
 private:

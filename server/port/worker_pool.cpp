@@ -1,5 +1,7 @@
 #include "port/worker_pool.hpp"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
@@ -22,13 +24,13 @@ constexpr std::chrono::milliseconds end_wait{500};
 
 }  // namespace
 
-/// Everything here is protected by `mutex`. Shared with the threads, which outlive the pool when a driver hangs them.
+/// Shared with the threads, which outlive the pool if a driver hangs. All members are protected by `mutex`.
 struct WorkerPool::Shared : std::enable_shared_from_this<Shared> {
     Shared(io::Loop& host, WorkerLimits wanted) : limits(wanted), loop(&host) {}
 
     struct Entry {
         Job job;
-        Clock::time_point since;  ///< queued; once it runs, begun
+        Clock::time_point since;  ///< when it was queued; once it runs, when it started
         bool slow = false;
         bool overdue = false;
     };
@@ -38,14 +40,14 @@ struct WorkerPool::Shared : std::enable_shared_from_this<Shared> {
     std::condition_variable changed;
     std::deque<Entry> queue;
     std::list<Entry> running;
-    io::Loop* loop;  // null once the pool ended: nothing comes back then
+    io::Loop* loop;  // null after the pool is destroyed: no callbacks then
     std::size_t threads = 0;
     std::size_t idle = 0;
-    std::size_t slow = 0;  // threads in a call that takes long
+    std::size_t slow = 0;  // threads in a slow call
     std::optional<Error> thread_failure;
     std::shared_ptr<WorkerStats> stats = std::make_shared<WorkerStats>();
 
-    /// Whether check() may yet have something to do.
+    /// Whether check() may have work later.
     bool needs_watch() const {
         return !queue.empty() || std::ranges::any_of(running, [](const Entry& entry) { return !entry.overdue; });
     }
@@ -56,16 +58,16 @@ struct WorkerPool::Shared : std::enable_shared_from_this<Shared> {
     Error refusal() const;
 };
 
-/// As many as there is work for and the limits allow.
+/// Starts as many threads as there is work for, within the limits.
 void WorkerPool::Shared::start_threads() {
     while (idle < queue.size() && threads - slow < limits.threads_max) {
-        // Detached because a hung driver call cannot be joined; the thread shares what it needs.
+        // Detached, because a thread that hangs in a driver cannot be joined.
         auto thread = base::start_thread([shared = shared_from_this()] { shared->serve(); });
         thread_failure = thread ? std::nullopt : std::optional(thread.error());
         if (!thread) break;
         thread->detach();
         ++threads;
-        ++idle;  // until it takes the mutex it is as good as idle
+        ++idle;  // it counts as idle until it takes the mutex
         stats->threads.store(static_cast<std::uint32_t>(threads), std::memory_order_relaxed);
     }
 }
@@ -82,13 +84,13 @@ void WorkerPool::Shared::serve() {
         entry->since = Clock::now();
         lock.unlock();
         entry->job.work();
-        entry->job.work = nullptr;  // what it owns ends here, not on the io thread
+        entry->job.work = nullptr;  // destroys its data here, not on the io thread
         lock.lock();
         if (loop != nullptr) loop->post(std::move(entry->job.done));
         if (entry->overdue) stats->hung.fetch_sub(1, std::memory_order_relaxed);
         if (entry->slow) --slow;
         running.erase(entry);
-        if (threads - slow > limits.threads_max) break;  // it was replaced meanwhile
+        if (threads - slow > limits.threads_max) break;  // another thread has replaced this one
         ++idle;
     }
     --threads;
@@ -96,7 +98,7 @@ void WorkerPool::Shared::serve() {
     changed.notify_all();
 }
 
-/// A call that takes long gives its place among the threads to the next one.
+/// Marks slow calls, so that other threads can start, and collects the `overdue` callbacks.
 void WorkerPool::Shared::note_slow(Clock::time_point now, std::vector<std::function<void()>>& calls) {
     for (Entry& entry : running) {
         const auto taken = now - entry.since;
@@ -119,7 +121,7 @@ void WorkerPool::Shared::refuse_late(Clock::time_point now, std::vector<std::fun
             continue;
         }
         stats->refused.fetch_add(1, std::memory_order_relaxed);
-        // The whole job, so that what its work owns ends after `refused` could take it back.
+        // Keep the whole job, because `refused` may take back data that `work` owns.
         calls.push_back(
             [job = std::make_shared<Job>(std::move(entry.job)), error = refusal()] { job->refused(error); });
     }
@@ -129,8 +131,9 @@ void WorkerPool::Shared::refuse_late(Clock::time_point now, std::vector<std::fun
 Error WorkerPool::Shared::refusal() const {
     if (thread_failure) return *thread_failure;
     return {Failure::exhausted, 0, "workers",
-            "no thread is free for this call to a driver: " + std::to_string(slow) +
-                " others have not returned from theirs; see vserd_workers_hung"};
+            fmt::format("no thread is free for this call to a driver: {} other calls have not returned; see "
+                        "vserd_workers_hung",
+                        slow)};
 }
 
 WorkerPool::WorkerPool(io::Loop& loop, WorkerLimits limits)
@@ -155,7 +158,7 @@ void WorkerPool::run(Job job) {
     if (!watching_) watch();
 }
 
-/// Looks after the jobs for as long as there are any.
+/// Checks the jobs periodically until none are left.
 void WorkerPool::watch() {
     watching_ = true;
     timer_.expires_after(shared_->limits.slow_after);
@@ -163,7 +166,7 @@ void WorkerPool::watch() {
         if (error) return;
         {
             const std::scoped_lock lock{shared->mutex};
-            if (shared->loop == nullptr) return;  // and the pool is gone
+            if (shared->loop == nullptr) return;  // the pool is destroyed
         }
         check();
     });
