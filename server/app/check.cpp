@@ -7,7 +7,7 @@
 #include "io/engine_select.hpp"
 #include "net/listen_socket.hpp"
 #include "net/tls.hpp"
-#include "restart/state_folder.hpp"
+#include "restart/state_directory.hpp"
 
 namespace vserd {
 namespace {
@@ -43,7 +43,7 @@ Result<void> check_engine(const config::Config& config) {
 }
 
 Result<void> check_state(const config::Config& config) {
-    const auto safe = restart::StateFolder::check(config.state_dir);
+    const auto safe = restart::StateDirectory::check(config.state_dir);
     if (safe) return {};
     return Error{safe.error().failure, 0, "state_dir", "state_dir: " + safe.error().message};
 }

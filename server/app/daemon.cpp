@@ -169,7 +169,7 @@ int Daemon::Impl::run() {
     while (loop_->poll_once()) continue;
     reload_.reset();  // stop() has stopped it, but it may have been called again
     hub_.reset();
-    if (const auto left = keeper_->folder().leave(); !left) spdlog::warn("state_dir: {}", left.error().message);
+    if (const auto left = keeper_->directory().leave(); !left) spdlog::warn("state_dir: {}", left.error().message);
     keeper_.reset();
     loop_.reset();
     spdlog::info("stopped");
@@ -178,8 +178,9 @@ int Daemon::Impl::run() {
 }
 
 Result<void> Daemon::Impl::start() {
-    restart::StateFolder folder(options_.config.state_dir, absolute(options_.config_file));
-    if (folder.is_refused()) return Error{Failure::refused, 0, "state_dir", "state_dir: " + folder.problem()};
+    restart::StateDirectory directory(options_.config.state_dir, absolute(options_.config_file));
+    if (directory.is_refused())
+        return Error{Failure::refused, 0, "state_dir", fmt::format("state_dir: {}", directory.problem())};
     auto choice = io::select_engine(options_.config.engine);
     if (!choice) return choice.error();
     rpc::ServerInfo info{VSERD_VERSION, std::string(choice->engine->name()), {}};
@@ -197,7 +198,7 @@ Result<void> Daemon::Impl::start() {
             sockets.push_back(inherited.fd.release());
         }
     }
-    keeper_ = std::make_unique<restart::Keeper>(std::move(folder), fd_store(), std::move(stored));
+    keeper_ = std::make_unique<restart::Keeper>(std::move(directory), fd_store(), std::move(stored));
     hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get(),
                                       hub::SessionLimits{.streams_max = options_.config.streams_max});
     hub_->add_watcher(logger_.emplace(*hub_));
@@ -383,9 +384,9 @@ void Daemon::Impl::end_if_it_hangs() {
 
 /// Writes pending data to the disk while the devices are still being read, so that little is left for the end.
 void Daemon::Impl::save(const std::function<void()>& done) {
-    if (!keeper_->folder()) return done();
+    if (!keeper_->directory()) return done();
     auto saver = base::start_thread([this, done] {
-        static_cast<void>(keeper_->folder().sync());  // only the result of the last sync matters
+        static_cast<void>(keeper_->directory().sync());  // only the result of the last sync matters
         loop_->post(done);
     });
     if (!saver) return done();

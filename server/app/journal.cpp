@@ -66,8 +66,8 @@ JournalField::~JournalField() { journal_fields().pop_back(); }
 void PortJournal::on_port_added(const hub::Channel& channel) {
     const JournalField port("PORT", channel.name());
     spdlog::debug("port {}: added, device {}", channel.name(), channel.port().config().device);
-    if (!channel.complaint().empty()) spdlog::warn("port {}: {}", channel.name(), channel.complaint());
-    if (channel.goes_on()) {
+    if (!channel.warning().empty()) spdlog::warn("port {}: {}", channel.name(), channel.warning());
+    if (channel.is_resumed()) {
         spdlog::info("port {}: the log resumes at offset {}", channel.name(), channel.log().next_offset());
     }
 }

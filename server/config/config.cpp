@@ -134,7 +134,7 @@ void read_server(Table& root, Problems& problems, Config& config) {
     if (const auto folder = server.string("state_dir")) {
         if ((!folder->value.empty() && !folder->value.starts_with('/')) || folder->value.size() > path_bytes_max) {
             server.problem(folder->at,
-                           "'state_dir' in [server] must be the absolute path of a folder, or \"\" for none");
+                           "'state_dir' in [server] must be the absolute path of a directory, or \"\" for none");
         } else {
             config.state_dir = folder->value;
         }

@@ -75,15 +75,15 @@ Channel::~Channel() = default;
 
 void Channel::start() {
     const line::Settings& configured = port_.config().settings;
-    port::PortResume resume = saved_.resume(configured, kept_.goes_on);
+    port::PortResume resume = saved_.resume(configured, kept_.resumed);
     resume.device = std::move(kept_.device);
-    if (kept_.goes_on) end_what_was_left();
+    if (kept_.resumed) close_previous_session();
     saved_.begin(configured, resume.settings);
     port_.start(std::move(resume));
 }
 
 /// The clients of the previous process are gone, and perhaps its device too.
-void Channel::end_what_was_left() {
+void Channel::close_previous_session() {
     left_online_ = saved_.is(restart::SavedPort::online);
     if (saved_.is(restart::SavedPort::exclusive)) record_event(port::WriterChanged{});
 }
@@ -263,7 +263,7 @@ void Channel::on_received(std::size_t size) {
 void Channel::on_event(const port::Event& event) {
     if (const auto* online = std::get_if<port::CameOnline>(&event)) {
         // A resumed log contains no Offline event for the restart, but watchers of ports must know that the port is online.
-        if (online->taken_over && kept_.goes_on) return announce({log_.next_offset(), log::Moment::now(), event, 0});
+        if (online->taken_over && kept_.resumed) return announce({log_.next_offset(), log::Moment::now(), event, 0});
         if (left_online_)
             record_event(port::WentOffline{"vserd was not running; what the device sent meanwhile is lost"});
     }

@@ -138,8 +138,8 @@ public:
     const log::ByteLog& log() const noexcept { return log_; }
     std::uint32_t readers() const noexcept { return readers_count_; }
     /// Whether the log and the device of the previous process were resumed.
-    bool goes_on() const noexcept { return kept_.goes_on; }
-    const std::string& complaint() const noexcept { return kept_.complaint; }
+    bool is_resumed() const noexcept { return kept_.resumed; }
+    const std::string& warning() const noexcept { return kept_.warning; }
 
     /// Failures: out_of_range (an offset not yet reached), exhausted (readers_max).
     Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink);
@@ -176,7 +176,7 @@ private:
     void remember(const port::Event& event);
     void announce(const log::EventItem& item);
     void note_cut();
-    void end_what_was_left();
+    void close_previous_session();
     void wake_readers();
     void pump_writes();
     Result<void> check_room(const PendingWrite& write) const;

@@ -140,7 +140,7 @@ void Hub::apply(const HubConfig& config, std::map<std::string, restart::FiledLog
 restart::KeptPort Hub::kept_for(const port::PortConfig& config) {
     restart::KeptPort kept;
     kept.store = removed_.take(identity_of(config));
-    kept.goes_on = static_cast<bool>(kept.store);
+    kept.resumed = static_cast<bool>(kept.store);
     if (kept.store) return kept;
     if (removed_.drop(config.name)) drop_logs({config.name});
     return keeper_ != nullptr ? keeper_->open(config, limits_.history_bytes) : restart::KeptPort{};

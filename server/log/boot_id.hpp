@@ -5,11 +5,11 @@
 
 namespace vserd::log {
 
-/// Which boot of the machine this is, as systemd writes it; empty where that cannot be found out. A service that does not
-/// see all of /proc is told by its unit (VSERD_BOOT_ID).
+/// The id of this boot of the machine, in systemd's format; empty if it is unknown. A service that cannot read it from /proc
+/// gets it from its unit (VSERD_BOOT_ID).
 std::string boot_id();
 
-/// The same as a number that is never 0. Where the boot is not known, each process counts as one.
+/// The same as a number, which is never 0. If the boot id is unknown, each process counts as a boot.
 std::uint64_t boot_number();
 
 }  // namespace vserd::log

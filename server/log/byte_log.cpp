@@ -10,10 +10,10 @@
 namespace vserd::log {
 namespace {
 
-/// Longer ago than any log can be; so that no clock overflows.
+/// Longer than any log lasts, and short enough that no clock overflows.
 constexpr std::chrono::hours age_max{24 * 365 * 100};
 
-/// Of a file that was cut short the kernel says so only to who looks: before a system call meets it.
+/// Reads each page, so that a truncated file raises SIGBUS here and not an error in a system call.
 void touch(const std::byte* data, std::size_t size) noexcept {
     constexpr std::size_t page_bytes = 4096;
     for (std::size_t at = 0; at < size; at += page_bytes)
@@ -29,7 +29,7 @@ ByteLog::ByteLog(LogStoreRef store)
       next_offset_(store_->found_head()),
       clock_(store_->header()),
       marks_(store_->header(), store_->marks(), clock_) {
-    if (!store_->was_left()) return;
+    if (!store_->recovered()) return;
     for (BlockRef& block : store_->take_found()) blocks_.push_back(std::move(block));
     begin_offset_ = blocks_.empty() ? next_offset_ : blocks_.front()->first_offset;
     marks_.take_over(next_offset_, Moment::now());
@@ -43,7 +43,7 @@ ByteLog::ByteLog(LogStoreRef store)
     trim();
 }
 
-/// The process before was killed between reading bytes and counting them. The device has given them away.
+/// Adds bytes that the previous process read from the device but did not count before it was killed.
 void ByteLog::count_uncounted() {
     const Uncounted found = store_->take_uncounted();
     if (found.bytes == 0) return;
@@ -131,8 +131,8 @@ bool ByteLog::lose_cut_bytes() {
     if (cuts_ == store_->cuts()) return false;
     cuts_ = store_->cuts();
     begin_offset_ = next_offset_;
-    while (blocks_.size() > 1) blocks_.pop_front();  // the last one stays: a device may be read into it now
-    marks_.begin_again();
+    while (blocks_.size() > 1) blocks_.pop_front();  // keep the last one, because a read into it may be in progress
+    marks_.clear();
     trim();
     return true;
 }

@@ -11,7 +11,7 @@
 
 namespace vserd::log {
 
-/// Bytes of one port from `offset` on. The slices may lie in several blocks; together they hold `size` bytes.
+/// Bytes of one port from `offset` on. The slices may be in several blocks; together they have `size` bytes.
 struct DataItem {
     std::uint64_t offset = 0;
     std::size_t size = 0;
@@ -19,7 +19,7 @@ struct DataItem {
     Moment received;  ///< of the last byte
 };
 
-/// [from, to) is not held any more, and `events_lost` events with it.
+/// The bytes [from, to) and `events_lost` events are no longer available.
 struct GapItem {
     std::uint64_t from = 0;
     std::uint64_t to = 0;
@@ -31,7 +31,7 @@ struct EventItem {
     std::uint64_t offset = 0;
     Moment at;
     port::Event event;
-    std::uint64_t number = 0;  ///< in its log, from 1; 0: an announcement that no log has
+    std::uint64_t number = 0;  ///< in its log, from 1; 0: only announced, not in a log
 };
 
 using Item = std::variant<DataItem, GapItem, EventItem>;

@@ -8,7 +8,7 @@
 namespace vserd::log {
 namespace {
 
-/// What two readings of the clocks may differ by although nobody set one.
+/// Two readings of the clocks may differ by this much although no clock was set.
 constexpr std::int64_t jitter_ns = 50'000;
 
 template <class Time>
@@ -16,7 +16,7 @@ std::int64_t count_of(Time time) noexcept {
     return std::chrono::nanoseconds(time.time_since_epoch()).count();
 }
 
-/// Clients name any time.
+/// a - b, saturated, because clients may send any time.
 std::int64_t less(std::int64_t a, std::int64_t b) noexcept {
     std::int64_t result = 0;
     if (!__builtin_sub_overflow(a, b, &result)) return result;
@@ -31,7 +31,7 @@ LogClock::LogClock(LogHeader& header) : header_(header), boot_(boot_number()) {
     note(Moment::now());
 }
 
-/// The newest boot is the first. A kill in between costs what a boot knew of the system's clock.
+/// The newest boot comes first. If the process is killed here, the offset of one boot is lost.
 void LogClock::begin_boot() noexcept {
     auto& clocks = header_.clocks;
     const auto put = [](BootOffset& entry, std::uint64_t boot, std::uint64_t offset_ns) {

@@ -1,5 +1,7 @@
 #include "log/log_events.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -17,7 +19,7 @@ std::uint64_t check_of(const EventRecord& record) noexcept {
     return hash_of(from, static_cast<std::size_t>(to - from), log_version) | 1U;
 }
 
-/// The longest beginning that fits and splits no UTF-8 character.
+/// The longest prefix that fits and does not split a UTF-8 character.
 std::string_view cut(std::string_view text) noexcept {
     if (text.size() <= event_text_bytes_max) return text;
     std::size_t size = event_text_bytes_max;
@@ -58,9 +60,7 @@ struct RecordWriter {
         put(event.client);
     }
     void operator()(const port::ForeignReadersFound& event) const {
-        std::string lines;
-        for (const std::string& process : event.processes) lines += (lines.empty() ? "" : "\n") + process;
-        put(lines);
+        put(fmt::format("{}", fmt::join(event.processes, "\n")));
     }
     void operator()(const port::OutputHeld& event) const { record.values[0] = event.held ? 1 : 0; }
 };
@@ -78,7 +78,7 @@ std::vector<std::string> printable_lines(std::string_view text) {
 port::Event event_of(const EventRecord& record) {
     const auto& values = record.values;
     const auto on = [&values](unsigned bit) { return ((values[0] >> bit) & 1U) != 0; };
-    // Whatever wrote the file, an event goes to clients, and protobuf rejects what is not UTF-8.
+    // The file may have any content, and protobuf rejects text that is not UTF-8.
     std::string text = base::printable_text({record.text.data(), record.text_bytes});
     switch (record.kind) {
         case 0: return port::SettingsChanged{unpacked(values[0]).value_or(line::Settings{}), values[1] != 0};
@@ -125,9 +125,9 @@ SavedEvents saved_events(std::span<const EventRecord> ring, const LogClock& cloc
     std::sort(records.begin(), records.end(), [](auto* a, auto* b) { return a->number < b->number; });
     SavedEvents saved;
     for (const EventRecord* record : records) {
-        const bool goes_on = !saved.events.empty() && record->number == saved.first + saved.events.size() &&
+        const bool is_next = !saved.events.empty() && record->number == saved.first + saved.events.size() &&
                              record->offset >= saved.events.back().offset;
-        if (!goes_on) {
+        if (!is_next) {
             saved.first = record->number;
             saved.events.clear();
         }

@@ -9,12 +9,12 @@
 
 namespace vserd::log {
 
-/// Remembers an event in the place of the ring that its number has. Long texts are cut.
+/// Stores an event in the ring at the place given by its number. Truncates long texts.
 void save_event(std::span<EventRecord> ring, const EventItem& event, const SavedTime& time) noexcept;
 
-/// The events that the ring holds up to the newest.
+/// The events in the ring, up to the newest.
 struct SavedEvents {
-    std::uint64_t first = 0;  ///< how many were before them
+    std::uint64_t first = 0;  ///< number of events before them
     std::vector<EventItem> events;
 };
 SavedEvents saved_events(std::span<const EventRecord> ring, const LogClock& clock);

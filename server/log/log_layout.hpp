@@ -7,12 +7,12 @@
 
 #include "log/block.hpp"
 
-/// What a port's log is in memory that another process may take over: one mapped file, in the byte order of the machine.
+/// The layout of a port's log in memory, which another process can resume: one mapped file, in the machine's byte order.
 ///
 ///   LogHeader | LogSlot[slots] | EventRecord[log_events_max] | TimeMark[log_time_marks_max] | slots of block_bytes
 ///
-/// One thread writes, and a kill at any instant leaves what was told before it: bytes first, then the word that counts
-/// them. Any other layout is another `log_version`.
+/// One thread writes. It stores bytes first and then the word that counts them, so that a kill at any time preserves
+/// everything that was reported. A change of the layout needs another `log_version`.
 namespace vserd::log {
 
 inline constexpr std::uint64_t log_magic = 0x676F'6C64'7265'7376;  // "vserdlog"
@@ -20,7 +20,7 @@ inline constexpr std::uint32_t log_version = 3;
 
 inline constexpr std::size_t log_events_max = 1024;
 inline constexpr std::size_t log_time_marks_max = 4096;
-/// Blocks besides those of the log itself, for what stopped readers still hold. Beyond them blocks are on the heap.
+/// Extra slots for blocks that slow readers still hold. Further blocks are on the heap.
 inline constexpr std::size_t log_spare_slots = 32;
 
 using Word = std::atomic<std::uint64_t>;
@@ -28,71 +28,71 @@ static_assert(Word::is_always_lock_free && sizeof(Word) == sizeof(std::uint64_t)
 
 struct LogSlot {
     Word first_offset;
-    Word filled;  ///< bytes used in the lower half, their check in the upper; 0: free
+    Word filled;  ///< bytes used in the lower half, checksum in the upper; 0: free
 };
 
-/// What the system's clock and the time since boot differed by, in one boot of the machine.
+/// The system's clock minus the time since boot, in one boot of the machine.
 struct BootOffset {
     Word boot;
     Word offset_ns;
 };
 
 struct LogHeader {
-    // Written once. The magic comes last: a file without it was never finished.
+    // Written once. The magic is written last: a file without it is incomplete.
     Word magic;
     std::uint32_t version;
-    std::uint32_t check;  ///< over the rest of this part
+    std::uint32_t check;  ///< checksum of the rest of this part
     std::uint64_t capacity_bytes;
     std::uint64_t file_bytes;
-    std::uint64_t salt;  ///< what an earlier log left in the same memory does not add up with it
+    std::uint64_t salt;  ///< part of all checksums, so that data of an earlier log in the same memory is not valid
     std::uint64_t device_hash;
     std::uint32_t slots;
     std::uint32_t events;
     std::uint32_t marks;
     std::uint32_t slot_bytes;
-    std::uint32_t reserved_slots;  ///< whose room is sure; the others are asked for at need
+    std::uint32_t reserved_slots;  ///< their disk space is reserved
     std::uint32_t unused;
     std::array<char, 40> id;    ///< Port.log_id, ended by a NUL
     std::array<char, 72> port;  ///< its name, ended by a NUL
 
-    // What changes.
-    alignas(64) std::array<LogSlot, 2> unsaved;  ///< the head after bytes that found no slot; by turns, one stays whole
+    // Changes while the log is in use.
+    alignas(64) std::array<LogSlot, 2> unsaved;  ///< head offset after heap blocks; written in turn, so one is valid
     std::array<Word, 3> kept_first;              ///< see LogStore::kept()
-    Word marks_place;                            ///< of the ring: the first in the upper half, how many in the lower
+    Word marks_place;                            ///< the ring's first mark in the upper half, the number in the lower
     Word marks_changing;                         ///< not 0: the ring is being rewritten
     std::array<Word, 5> kept_middle;
-    Word owner;  ///< a hash of the configuration whose port it is
+    Word owner;  ///< hash of the configuration that the port belongs to
     std::array<Word, 1> kept_last;
-    /// Where the next bytes go: the slot in the upper half; in the lower the end of what holds fill_byte_at() or, where it
-    /// does not, bytes that were read and that no slot counts yet.
+    /// Where the next bytes go: the slot in the upper half, and in the lower half the end of its fill pattern
+    /// (fill_byte_at()). Bytes that differ from the pattern were read but not counted.
     Word prepared;
     std::array<BootOffset, 4> clocks;  ///< of the latest boots, the newest first
 };
 
-// The next version reads what this one leaves: what moves a member changes log_version.
+// Later versions read this layout: moving a member requires a new log_version.
 static_assert(offsetof(LogHeader, unsaved) == 192 && offsetof(LogHeader, kept_first) == 224 &&
               offsetof(LogHeader, marks_place) == 248 && offsetof(LogHeader, kept_middle) == 264 &&
               offsetof(LogHeader, owner) == 304 && offsetof(LogHeader, kept_last) == 312 &&
               offsetof(LogHeader, prepared) == 320 && offsetof(LogHeader, clocks) == 328 && sizeof(LogHeader) == 448);
 
-/// Words that whoever owns the log keeps in its memory; the log does not read them.
+/// Words for the owner of the log, which the log does not read.
 inline constexpr std::size_t log_kept_words = 9;
 
 struct SavedTime {
-    std::int64_t wall_ns;  ///< of the system's clock as it was then; good only where nothing is known of that boot
+    std::int64_t wall_ns;  ///< the system's clock at that time; used only if LogHeader::clocks has no entry for `boot`
     std::int64_t boot_ns;  ///< since boot
-    std::uint64_t boot;    ///< which: LogHeader::clocks knows what the system's clock was found to differ by
+    std::uint64_t boot;    ///< see boot_number()
 };
 
 struct TimeMark {
-    std::uint64_t end_offset;  ///< bytes before it were received by
+    std::uint64_t end_offset;  ///< all bytes before it had been received at `time`
     SavedTime time;
 };
 
 inline constexpr std::size_t event_text_bytes_max = 168;
 
 struct EventRecord {
-    Word check;  ///< over the rest; 0: none
+    Word check;  ///< checksum of the rest; 0: no event
     std::uint64_t number;
     std::uint64_t offset;
     SavedTime time;

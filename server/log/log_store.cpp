@@ -1,6 +1,7 @@
 #include "log/log_store.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,10 +18,10 @@ namespace vserd::log {
 namespace {
 
 constexpr std::size_t page_bytes = 4096;
-/// A block with less room than this is left as it is (see ByteLog::space()).
+/// A block with less free space than this counts as full (see ByteLog::space()).
 constexpr std::size_t block_rest_max = 4096;
 
-/// Enough for the whole capacity, with the first block and the last filled in part, and one on its way out.
+/// Enough for the whole capacity, with the first and the last block partly filled, and one block being released.
 std::size_t own_slots_for(std::size_t capacity_bytes) noexcept {
     return capacity_bytes / (block_bytes - block_rest_max) + 3;
 }
@@ -50,16 +51,15 @@ Error unfit(std::string why) { return {Failure::io, 0, "log", std::move(why)}; }
 std::uint64_t device_hash(const std::string& device) noexcept { return hash_of(device.data(), device.size(), 0); }
 
 Error of_another_version(std::uint32_t version) {
-    return unfit("was left by another version of vserd (layout " + std::to_string(version) + ", not " +
-                 std::to_string(log_version) + ")");
+    return unfit(fmt::format("was written by another version of vserd (layout {}, not {})", version, log_version));
 }
 
-/// What is written once, which other layouts have as well so long as it adds up.
+/// Checks the part that is written once. Layouts of other versions have it too.
 Result<void> check_label(const LogHeader& header) {
-    if (header.magic.load(std::memory_order_acquire) != log_magic) return unfit("is damaged, or was never finished");
+    if (header.magic.load(std::memory_order_acquire) != log_magic) return unfit("is damaged or incomplete");
     if (header.check == check_of(header)) return {};
     if (header.version != log_version) return of_another_version(header.version);
-    return unfit("is damaged: its header does not add up");
+    return unfit("is damaged: the checksum of its header is wrong");
 }
 
 Result<void> check_header(const LogHeader& header) {
@@ -67,15 +67,15 @@ Result<void> check_header(const LogHeader& header) {
     return adds_up && header.version != log_version ? of_another_version(header.version) : adds_up;
 }
 
-/// All zeros. `reserve`: on the disk is room for the slots of its own.
+/// Fills the file with zeros. `reserve`: allocate disk space for all but the extra slots.
 Result<void> make_empty(int file, std::size_t capacity_bytes, bool reserve) {
     const Layout layout(slots_for(capacity_bytes));
     const auto size = static_cast<off_t>(layout.bytes);
-    if (::ftruncate(file, 0) < 0 || ::ftruncate(file, size) < 0) return errno_error("cannot be made");
+    if (::ftruncate(file, 0) < 0 || ::ftruncate(file, size) < 0) return errno_error("cannot be created");
     if (!reserve) return {};
     const auto own = layout.data + own_slots_for(capacity_bytes) * block_bytes;
     const int error = ::posix_fallocate(file, 0, static_cast<off_t>(own));
-    if (error != 0) return errno_error("finds no room", error);
+    if (error != 0) return errno_error("cannot be allocated", error);
     return {};
 }
 
@@ -92,10 +92,10 @@ Result<void> write_at(int file, const void* data, std::size_t size, std::size_t 
     return {};
 }
 
-/// Until the slot is filled, it is free to whoever finds it.
+/// The slot counts as free until it is filled.
 void begin_slot(LogSlot& slot, std::uint64_t first_offset) noexcept {
     slot.filled.store(0, std::memory_order_release);
-    // Nothing of what follows may be seen before that.
+    // No later store may become visible before this one.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     slot.first_offset.store(first_offset, std::memory_order_relaxed);
 }
@@ -153,7 +153,8 @@ void LogStore::begin(const LogIdentity& identity, std::size_t reserved_slots) {
     LogHeader& header = *header_;
     std::array<unsigned char, 16> random{};
     if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-        const auto address = reinterpret_cast<std::uintptr_t>(header_);  // never on Linux once it has booted
+        const auto address =
+            reinterpret_cast<std::uintptr_t>(header_);  // getrandom() does not fail on Linux after boot
         std::memcpy(random.data(), &address, sizeof address);
     }
     constexpr std::string_view digits = "0123456789abcdef";
@@ -174,14 +175,14 @@ void LogStore::begin(const LogIdentity& identity, std::size_t reserved_slots) {
     identity.port.copy(header.port.data(), header.port.size() - 1);
     header.check = check_of(header);
     header.magic.store(log_magic, std::memory_order_release);
-    know_header();
+    cache_header();
 }
 
-/// What is needed again does not depend on what others do to the file.
-void LogStore::know_header() {
+/// Copies the values that are needed later, because other processes could change the file.
+void LogStore::cache_header() {
     id_ = header_->id.data();
     salt_ = header_->salt;
-    // Beyond those of its own a file on a disk has no room, and to make some could take long.
+    // The disk space of other slots is not reserved, and allocating it could take long.
     usable_slots_ = std::min<std::size_t>(header_->reserved_slots, slots_count_);
 }
 
@@ -190,7 +191,7 @@ bool LogLabel::is_of(const std::string& device) const noexcept { return hash == 
 Result<LogLabel> LogStore::label_of(int file) {
     alignas(LogHeader) std::array<std::byte, sizeof(LogHeader)> bytes{};
     if (::pread(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-        return unfit("is damaged: it is too short");
+        return unfit("is damaged: the file is too short");
     }
     const auto& header = *reinterpret_cast<const LogHeader*>(bytes.data());
     if (const auto fits = check_label(header); !fits) return fits.error();
@@ -206,38 +207,39 @@ Result<LogStoreRef> LogStore::open(base::Fd file, const LogIdentity& identity) {
     const Layout layout(slots_for(identity.capacity_bytes));
     struct stat status {};
     if (::fstat(file.get(), &status) < 0) return errno_error("cannot be read");
-    if (static_cast<std::size_t>(status.st_size) != layout.bytes) return unfit("is of another bytes_per_port");
+    if (static_cast<std::size_t>(status.st_size) != layout.bytes)
+        return unfit("has another size (bytes_per_port has changed)");
     auto memory = MappedFile::map(file.get(), layout.bytes);
     if (!memory) return memory.error();
     LogStoreRef store(new LogStore(std::move(file), std::move(*memory), identity.capacity_bytes));
     if (const auto fits = store->check(identity); !fits) return fits.error();
-    store->know_header();
+    store->cache_header();
     if (const auto found = store->find_blocks(); !found) return found.error();
-    store->was_left_ = true;
+    store->recovered_ = true;
     return store;
 }
 
-Result<void> LogStore::take_up_again() {
+Result<void> LogStore::reopen() {
     found_.clear();
-    was_left_ = true;
+    recovered_ = true;
     return find_blocks();
 }
 
 Result<void> LogStore::check(const LogIdentity& identity) const {
     if (auto fits = check_header(*header_); !fits) return fits;
     if (header_->port.data() != identity.port)
-        return unfit("is that of port \"" + std::string(header_->port.data()) + "\"");
-    if (header_->device_hash != device_hash(identity.device)) return unfit("is that of another device");
+        return unfit(fmt::format("belongs to port \"{}\"", header_->port.data()));
+    if (header_->device_hash != device_hash(identity.device)) return unfit("belongs to another device");
     const bool same = header_->capacity_bytes == identity.capacity_bytes && header_->file_bytes == bytes_ &&
                       header_->slots == slots_count_ && header_->events == log_events_max &&
                       header_->marks == log_time_marks_max && header_->slot_bytes == block_bytes;
-    if (!same) return unfit("is of another bytes_per_port");
+    if (!same) return unfit("has another size (bytes_per_port has changed)");
     return {};
 }
 
 Result<LogStoreRef> LogStore::copied_to(base::Fd file, const LogIdentity& identity) const {
     if (auto empty = make_empty(file.get(), identity.capacity_bytes, /*reserve=*/true); !empty) return empty.error();
-    // Not the holes, of which a memory file is full.
+    // Skip the holes, because most of a memory file may be unused.
     off_t begin = sizeof(LogHeader);
     while ((begin = ::lseek(file_.get(), begin, SEEK_DATA)) >= 0) {
         const off_t end = ::lseek(file_.get(), begin, SEEK_HOLE);
@@ -247,13 +249,13 @@ Result<LogStoreRef> LogStore::copied_to(base::Fd file, const LogIdentity& identi
         if (auto done = write_at(file.get(), memory_ + at, size, at); !done) return done.error();
         begin = end;
     }
-    if (errno != ENXIO) return errno_error("cannot be read");  // else: no data after that
+    if (errno != ENXIO) return errno_error("cannot be read");  // ENXIO: no more data
     alignas(LogHeader) std::array<std::byte, sizeof(LogHeader)> bytes{};
     std::memcpy(bytes.data(), memory_, bytes.size());
     auto& header = *reinterpret_cast<LogHeader*>(bytes.data());
     header.reserved_slots = static_cast<std::uint32_t>(own_slots_);
     header.check = check_of(header);
-    // The magic comes last.
+    // Write the magic last.
     constexpr std::size_t magic_bytes = sizeof header.magic;
     auto done = write_at(file.get(), bytes.data() + magic_bytes, bytes.size() - magic_bytes, magic_bytes);
     if (done) done = write_at(file.get(), bytes.data(), magic_bytes, 0);
@@ -282,12 +284,12 @@ Result<void> LogStore::find_blocks() {
         block.first_offset = slots_[i].first_offset.load(std::memory_order_relaxed);
         block.used = word & 0xFFFF'FFFFU;
         if (block.used > block_bytes || word != filled_word(block.first_offset, block.used)) {
-            return unfit("is damaged: block " + std::to_string(i) + " does not add up");
+            return unfit(fmt::format("is damaged: the checksum of block {} is wrong", i));
         }
         if (block.used > 0) filled.push_back(&block);
     }
     std::sort(filled.begin(), filled.end(), [](Block* a, Block* b) { return a->first_offset < b->first_offset; });
-    // Those before a hole are left from what was trimmed, or lie before bytes that found no slot.
+    // Blocks before a hole were already trimmed, or heap blocks that are lost followed them.
     auto first = filled.end();
     while (first != filled.begin() &&
            (first == filled.end() || (*(first - 1))->first_offset + (*(first - 1))->used == (*first)->first_offset)) {
@@ -309,7 +311,8 @@ Result<std::uint64_t> LogStore::unsaved_head() const {
     for (const LogSlot& turn : header_->unsaved) {
         const std::uint64_t word = turn.filled.load(std::memory_order_acquire);
         const std::uint64_t offset = turn.first_offset.load(std::memory_order_relaxed);
-        if (word != 0 && word != filled_word(offset, 0)) return unfit("is damaged: its head does not add up");
+        if (word != 0 && word != filled_word(offset, 0))
+            return unfit("is damaged: the checksum of its head offset is wrong");
         if (word != 0) head = std::max(head, offset);
     }
     return head;
@@ -324,7 +327,7 @@ std::vector<BlockRef> LogStore::take_found() {
     return blocks;
 }
 
-/// Eight bytes that no device knows, again and again, of which a text has none.
+/// Repeats eight bytes that a device cannot guess and that never occur in text.
 std::byte LogStore::fill_byte_at(const Block& block, std::size_t at) const noexcept {
     return static_cast<std::byte>((mixed(salt_ ^ block.first_offset) | no_text) >> at % 8 * 8);
 }
@@ -346,9 +349,9 @@ Uncounted LogStore::take_uncounted() {
     const std::uint64_t word = header_->prepared.load(std::memory_order_acquire);
     const std::size_t slot = word >> 32U;
     const std::size_t end = std::min<std::size_t>(word & 0xFFFF'FFFFU, block_bytes);
-    if (!was_left_ || slot >= slots_count_ || end == 0) return {};
+    if (!recovered_ || slot >= slots_count_ || end == 0) return {};
     Block& block = blocks_[slot];
-    const bool begun = block.used > 0;  // then it was found, and is the last unless the head is elsewhere
+    const bool begun = block.used > 0;  // find_blocks() has found it
     if (!begun) block.first_offset = block.slot->first_offset.load(std::memory_order_relaxed);
     if (block.first_offset + block.used != found_head_) return {};
     std::size_t read = end;

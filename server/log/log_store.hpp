@@ -18,7 +18,7 @@
 
 namespace vserd::log {
 
-/// Whose log a store is. One of another port, device or size is not taken over.
+/// The port, device and size of a log. All three must match to resume it.
 struct LogIdentity {
     std::string port;
     std::string device;
@@ -27,71 +27,70 @@ struct LogIdentity {
     friend bool operator==(const LogIdentity&, const LogIdentity&) = default;
 };
 
-/// What a log says of itself.
+/// The description in a log's header.
 struct LogLabel {
     std::string port;
-    std::uint64_t owner = 0;  ///< 0 where the layout is not ours
+    std::uint64_t owner = 0;  ///< 0 if the layout has another version
     std::uint32_t version = 0;
     std::uint64_t hash = 0;  ///< of the device
 
     bool is_of(const std::string& device) const noexcept;
 };
 
-/// Bytes that a process before read from the device and was killed before it counted them: behind the last of those found,
-/// or in a block of their own.
+/// Bytes that the previous process read from the device, but did not count before it was killed.
 struct Uncounted {
-    BlockRef block;  ///< null: the last one found
+    BlockRef block;  ///< a new block with the bytes; null: they follow the last byte that was found
     std::size_t bytes = 0;
 };
 
 class LogStore;
 using LogStoreRef = boost::intrusive_ptr<LogStore>;
 
-/// The memory of one port's log (log_layout.hpp): of this process alone, or a mapped file that the next process goes on
-/// with. Io thread; blocks may be released on any, and keep the mapping.
+/// The memory of one port's log (log_layout.hpp): private to this process, or a mapped file that the next process resumes.
+/// Io thread only, but blocks may be released on any thread. They keep the mapping alive.
 class LogStore {
 public:
-    /// A log that begins, in the memory of this process; throws std::bad_alloc.
+    /// A new log in private memory. Throws std::bad_alloc.
     static LogStoreRef in_memory(std::size_t capacity_bytes);
-    /// A log that begins, in a file whose content is lost. `reserve`: take the room from the disk now, because memory that
-    /// finds none later is a SIGBUS.
+    /// A new log in a file, whose content is lost. `reserve`: allocate the disk space now, because a full disk would raise
+    /// SIGBUS later.
     static Result<LogStoreRef> create(base::Fd file, const LogIdentity& identity, bool reserve);
-    /// The log that a process before left in the file. The message of a failure goes on after "the stored log ".
+    /// Resumes the log of the previous process. Error messages complete a sentence that begins with "the stored log ".
     static Result<LogStoreRef> open(base::Fd file, const LogIdentity& identity);
-    /// The same log in another file, which is reserved as by create(); for a store that open() gave and nobody used yet.
+    /// Copies a log that open() returned and nothing has used yet to another file, whose space is reserved as by create().
     Result<LogStoreRef> copied_to(base::Fd file, const LogIdentity& identity) const;
-    /// As if open() had given it: for another log in the same process. What was on the heap is lost.
-    Result<void> take_up_again();
-    /// Whose log is in there, as far as its header can be read; else as open().
+    /// Resets the store to its state after open(), for another ByteLog in the same process. Heap blocks are lost.
+    Result<void> reopen();
+    /// Reads the label of the log in a file, even if the layout has another version. Errors: see open().
     static Result<LogLabel> label_of(int file);
 
     ~LogStore() = default;
     LogStore(const LogStore&) = delete;
     LogStore& operator=(const LogStore&) = delete;
 
-    /// How often somebody cut the file short, as far as anyone has met it: what was in it is lost, and nothing is kept.
+    /// How often an access found the file truncated. Its content is lost, and the log is no longer kept.
     std::uint32_t cuts() const noexcept { return mapped_.cuts(); }
 
     std::string_view id() const noexcept { return id_; }
     std::size_t capacity_bytes() const noexcept { return capacity_bytes_; }
     int file() const noexcept { return file_.get(); }
-    /// The mapping stays; whoever else has the file keeps it.
+    /// The mapping remains.
     void close_file() noexcept { file_.reset(); }
 
-    /// What was found by open(): blocks one after the other up to the head.
+    /// The contiguous blocks up to the head that open() found.
     std::vector<BlockRef> take_found();
     Uncounted take_uncounted();
     std::uint64_t found_head() const noexcept { return found_head_; }
-    /// Whether it was left by a process before. Of one that begins nothing need be looked at, which would take memory.
-    bool was_left() const noexcept { return was_left_; }
+    /// Whether the previous process left it. A new log is not searched, because touching its pages would use memory.
+    bool recovered() const noexcept { return recovered_; }
 
     /// An empty block for the bytes from `first_offset` on.
     BlockRef new_block(std::uint64_t first_offset);
-    /// `block` has `used` bytes now, the last of the log.
+    /// Counts the bytes of `block` up to `used` as part of the log.
     void fill(Block& block, std::size_t used) noexcept;
 
-    /// Before the bytes of `block` up to `end` are read into: what a kill leaves there is found by take_uncounted(). Bytes
-    /// that end as the fill does are taken for a few less, once in 128 times; never where they are ASCII.
+    /// Writes the fill pattern to `block` up to `end`, before a device is read into it. After a kill, take_uncounted() finds
+    /// bytes that differ from the pattern. It may miss last bytes that equal the pattern (1 in 128), but never ASCII.
     void prepare(Block& block, std::size_t end) noexcept;
 
     std::span<EventRecord> events() const noexcept { return {events_, log_events_max}; }
@@ -99,7 +98,7 @@ public:
         return std::span<TimeMark, log_time_marks_max>{marks_, log_time_marks_max};
     }
     LogHeader& header() const noexcept { return *header_; }
-    /// One of log_kept_words words that survive with the log, zero in a new one.
+    /// One of log_kept_words words that are kept with the log; 0 in a new log.
     Word& kept(std::size_t place) const noexcept;
     void set_owner(std::uint64_t owner) noexcept { header_->owner.store(owner, std::memory_order_relaxed); }
 
@@ -118,14 +117,14 @@ private:
     Result<void> find_blocks();
     Result<std::uint64_t> unsaved_head() const;
     std::uint64_t filled_word(std::uint64_t first_offset, std::size_t used) const noexcept;
-    void know_header();
+    void cache_header();
     std::byte fill_byte_at(const Block& block, std::size_t at) const noexcept;
 
-    std::atomic<std::uint32_t> references_{0};  // the log's, and one for each block in use
+    std::atomic<std::uint32_t> references_{0};  // one for the log, and one for each block in use
     base::Fd file_;
     const MappedFile mapped_;
     std::byte* const memory_;
-    const bool survives_;  // the process, in a file
+    const bool survives_;  // it is in a file, which the next process can open
     const std::size_t bytes_;
     const std::size_t capacity_bytes_;
     const std::size_t own_slots_;
@@ -139,11 +138,11 @@ private:
     std::string id_;
     std::uint64_t salt_ = 0;
     std::size_t usable_slots_ = 0;
-    std::size_t next_slot_ = 0;  // where to look first
+    std::size_t next_slot_ = 0;  // where the search for a free slot starts
     std::size_t unsaved_turn_ = 0;
     std::vector<Block*> found_;
     std::uint64_t found_head_ = 0;
-    bool was_left_ = false;
+    bool recovered_ = false;
 };
 
 }  // namespace vserd::log

@@ -15,11 +15,11 @@ namespace {
 
 struct Guarded {
     std::atomic<std::uintptr_t> begin{0};  ///< 0: free
-    std::atomic<std::uintptr_t> end{0};    ///< 0: not to be looked at
+    std::atomic<std::uintptr_t> end{0};    ///< 0: the handler ignores the entry
     std::atomic<std::uint32_t> cuts{0};
 };
 
-// A handler may use nothing but what lies still.
+// Global, because a signal handler can use nothing else.
 std::array<Guarded, MappedFile::guarded_max> table;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 std::atomic<std::size_t> table_used{0};              // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
@@ -38,7 +38,7 @@ std::size_t guard(std::uintptr_t begin, std::size_t bytes) noexcept {
     return MappedFile::guarded_max;
 }
 
-/// Whether memory is there now.
+/// Maps memory from that page on. Returns whether it succeeded.
 bool replace(std::uintptr_t address) noexcept {
     const std::size_t used = table_used.load();
     for (std::size_t place = 0; place < used; ++place) {
@@ -58,7 +58,7 @@ extern "C" void vserd_take_bus_error(int /*signal*/, siginfo_t* info, void* /*co
     const int error = errno;
     const bool replaced = replace(reinterpret_cast<std::uintptr_t>(info->si_addr));
     errno = error;
-    if (!replaced) std::signal(SIGBUS, SIG_DFL);  // the access is tried again, and ends the process
+    if (!replaced) std::signal(SIGBUS, SIG_DFL);  // the kernel repeats the access, which ends the process
 }
 
 }  // namespace
@@ -70,7 +70,7 @@ void MappedFile::install_handler() {
     ::sigaction(SIGBUS, &action, nullptr);
 }
 
-/// Shared in both cases: a page that nobody wrote takes no memory either way.
+/// MAP_SHARED in both cases, so that pages use no memory until they are written.
 Result<MappedFile> MappedFile::map(int file, std::size_t bytes) {
     const int flags = MAP_SHARED | MAP_NORESERVE | (file < 0 ? MAP_ANONYMOUS : 0);
     void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, file, 0);

@@ -8,17 +8,17 @@
 
 namespace vserd::log {
 
-/// Memory shared with a file, or of this process alone. Where somebody shortens the file, or its disk has no room for a
-/// page, the kernel sends SIGBUS: memory of this process then takes the place of the file from that page on, and cuts()
-/// counts it. Any thread may meet that.
+/// Memory that is mapped from a file, or private memory. If the file is truncated or its disk is full, an access raises
+/// SIGBUS. The handler then maps private memory in place of the file from that page on, and cuts() counts it. Any thread may
+/// trigger that.
 class MappedFile {
 public:
-    /// More are mapped all the same, and end the process when they are cut.
+    /// Further files are mapped too, but their truncation ends the process.
     static constexpr std::size_t guarded_max = 16384;
 
-    /// `file` below 0: memory of this process.
+    /// `file` below 0: private memory.
     static Result<MappedFile> map(int file, std::size_t bytes);
-    /// For the process: once, before there are files. Other accesses to no memory end it as ever.
+    /// Call once, before any file is mapped. A SIGBUS at any other address still ends the process.
     static void install_handler();
 
     MappedFile(MappedFile&& other) noexcept;
@@ -34,7 +34,7 @@ private:
 
     std::byte* data_;
     std::size_t bytes_;
-    std::size_t place_;  // in the table that the handler reads
+    std::size_t place_;  // index in the signal handler's table
 };
 
 }  // namespace vserd::log

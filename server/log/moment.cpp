@@ -5,7 +5,7 @@
 namespace vserd::log {
 namespace {
 
-/// Longer than that between two readings, something else ran in between.
+/// If two readings are further apart, the thread was interrupted between them.
 constexpr std::chrono::microseconds reading_limit{20};
 constexpr int readings_max = 3;
 

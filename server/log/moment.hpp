@@ -6,8 +6,7 @@ namespace vserd::log {
 
 using WallTime = std::chrono::system_clock::time_point;
 
-/// The time since the machine booted, time asleep included: nobody sets this clock, so everything is measured and ordered
-/// by it.
+/// The time since the machine booted, including suspend. This clock cannot be set, so everything is ordered by it.
 struct BootClock {
     // NOLINTBEGIN(readability-identifier-naming): the names that <chrono> requires of a clock
     using duration = std::chrono::nanoseconds;
@@ -21,15 +20,15 @@ struct BootClock {
 };
 using BootTime = BootClock::time_point;
 
-/// Of everything that happened before this boot. Its wall time is all that is known.
+/// The boot time of everything before this boot, of which only the wall time is known.
 inline constexpr BootTime before_this_boot = BootTime::min();
 
-/// A moment by both clocks: one for people, one for the program.
+/// A moment by both clocks: the wall clock to show, the boot clock to order.
 struct Moment {
     WallTime wall;
     BootTime boot;
 
-    /// Reads both clocks at once, as nearly as a busy machine allows.
+    /// Reads both clocks, as closely together as a busy machine allows.
     static Moment now() noexcept;
 };
 

@@ -7,9 +7,9 @@
 
 namespace vserd::log {
 
-/// Settings in one word, with a check.
+/// Settings in one word, with a checksum.
 std::uint64_t packed(const line::Settings& settings) noexcept;
-/// Nothing if the word is damaged.
+/// Empty if the checksum is wrong.
 std::optional<line::Settings> unpacked(std::uint64_t word) noexcept;
 
 }  // namespace vserd::log

@@ -6,9 +6,9 @@
 namespace vserd::log {
 namespace {
 
-/// Bytes that came within that are told apart by nobody.
+/// Bytes received within this time share a mark.
 constexpr std::chrono::milliseconds resolution{1};
-/// After room was made; so that it is not made again soon.
+/// Marks that remain after merging, so that the next merge is not needed soon.
 constexpr std::size_t marks_kept_max = log_time_marks_max / 4 * 3;
 
 }  // namespace
@@ -40,7 +40,7 @@ void TimeMarks::take_over(std::uint64_t head, Moment now) {
     place();
 }
 
-void TimeMarks::begin_again() noexcept {
+void TimeMarks::clear() noexcept {
     first_ = size_ = 0;
     place();
 }
@@ -57,7 +57,7 @@ void TimeMarks::add(std::uint64_t end_offset, Moment received) {
     place();
 }
 
-/// A quiet console's history is weeks old: what came a minute ago must not be told apart as coarsely as all of it.
+/// Merges old marks. The resolution is relative to the age, because the history of a quiet console may be weeks old.
 void TimeMarks::make_room(Moment now) noexcept {
     header_.marks_changing.store(1, std::memory_order_release);
     std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -65,15 +65,15 @@ void TimeMarks::make_room(Moment now) noexcept {
     first_ = 0;
     part_of_age_ = std::min<std::int64_t>(part_of_age_ * 4, std::int64_t{1} << 14U);
     while (size_ > marks_kept_max && part_of_age_ > 1) merge_closer_than(part_of_age_ /= 2, clock_.wall_of(now));
-    size_ = std::min(size_, marks_kept_max);  // times that make no sense
+    size_ = std::min(size_, marks_kept_max);  // in case the stored times are wrong
     std::rotate(ring_.begin(), ring_.end() - static_cast<std::ptrdiff_t>(size_), ring_.end());
     first_ = 0;
     place();
     header_.marks_changing.store(0, std::memory_order_release);
 }
 
-/// Keeps, from the newest mark on, only marks that are that part of their age apart: the later one covers both. The marks
-/// lie at the end of the ring after it.
+/// Goes from the newest mark to the oldest, and keeps only marks that are at least that part of their age apart. A kept mark
+/// also covers the bytes of the ones removed before it. Afterwards the marks are at the end of the ring.
 void TimeMarks::merge_closer_than(std::int64_t part_of_age, WallTime now) noexcept {
     const std::size_t end = first_ + size_;
     std::size_t kept = ring_.size();
@@ -103,7 +103,7 @@ Moment TimeMarks::received_at(std::uint64_t byte) const {
     assert(size_ > 0);
     std::size_t low = 0;
     std::size_t high = size_ - 1;                                 // the last mark ends at the head
-    if (high > 0 && at(high - 1).end_offset <= byte) low = high;  // the usual place
+    if (high > 0 && at(high - 1).end_offset <= byte) low = high;  // the usual case
     while (low < high) {
         const std::size_t middle = (low + high) / 2;
         if (byte < at(middle).end_offset) {

@@ -9,22 +9,22 @@
 
 namespace vserd::log {
 
-/// When the bytes of a log were received: a ring of marks in the log's store, of which each covers the bytes up to its
-/// end. New bytes are told apart to the millisecond; when the ring is full, old ones less finely, by a part of their age.
-/// Io thread only.
+/// The receive times of a log's bytes: a ring of marks in the log's store. Each mark covers the bytes up to its end. New marks
+/// have a resolution of a millisecond. When the ring is full, old marks are merged to a resolution relative to their age. Io
+/// thread only.
 class TimeMarks {
 public:
     TimeMarks(LogHeader& header, std::span<TimeMark, log_time_marks_max> ring, const LogClock& clock) noexcept
         : header_(header), ring_(ring), clock_(clock) {}
 
-    /// After another process: makes the marks end at the log's head, whatever a kill left.
+    /// Resumes the marks of the previous process, and makes them consistent with the log's head after a kill.
     void take_over(std::uint64_t head, Moment now);
-    /// The bytes before `end_offset` are there now.
+    /// The bytes before `end_offset` have been received.
     void add(std::uint64_t end_offset, Moment received);
     void trim(std::uint64_t oldest_offset);
-    /// Forgets all.
-    void begin_again() noexcept;
-    /// Requires that there is a byte.
+    /// Removes all marks.
+    void clear() noexcept;
+    /// Requires a log that is not empty.
     Moment received_at(std::uint64_t byte) const;
     /// The first byte received at or after `time`, from `oldest` on; `head` if there is none.
     std::uint64_t offset_at(const Moment& time, std::uint64_t oldest, std::uint64_t head) const;
@@ -41,7 +41,7 @@ private:
     const LogClock& clock_;
     std::size_t first_ = 0;
     std::size_t size_ = 0;
-    BootTime started_;  ///< when the first byte of the last mark came
+    BootTime started_;  ///< time of the first byte of the last mark
     std::int64_t part_of_age_ = std::int64_t{1} << 14U;
 };
 

@@ -7,7 +7,8 @@
 
 namespace vserd::restart {
 
-/// A service manager's file descriptor store: it holds descriptors while no vserd runs. systemd's is FileDescriptorStoreMax=.
+/// The service manager's file descriptor store, which holds descriptors while vserd is not running (systemd:
+/// FileDescriptorStoreMax=).
 struct FdStore {
     std::function<void(const std::string& name, int fd)> put;  ///< duplicates the descriptor
     std::function<void(const std::string& name)> remove;

@@ -24,7 +24,7 @@ bool RemovedLogs::has(const log::LogIdentity& identity) const {
 log::LogStoreRef RemovedLogs::take(const log::LogIdentity& identity) {
     if (!has(identity)) return nullptr;
     log::LogStoreRef store = std::move(logs_.extract(identity.port).mapped().store);
-    return store->take_up_again() ? store : nullptr;
+    return store->reopen() ? store : nullptr;
 }
 
 std::vector<std::string> RemovedLogs::expire(Time now) {

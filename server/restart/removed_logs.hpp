@@ -10,22 +10,22 @@
 
 namespace vserd::restart {
 
-/// The logs of ports that a reload removed, for a while: the next reload may bring the ports back. Io thread only.
+/// Keeps the logs of removed ports for some time, because a later reload may add the ports again. Io thread only.
 class RemovedLogs {
 public:
     using Time = std::chrono::steady_clock::time_point;
-    /// Each takes the memory of a port's history.
+    /// Each uses the memory of a port's history.
     static constexpr std::size_t logs_max = 1024;
 
-    /// Returns the ports whose logs had to go to make room.
+    /// Returns the ports whose logs were discarded to make room.
     std::vector<std::string> add(const log::LogIdentity& identity, log::LogStoreRef store, Time until);
-    /// Whether the log of just that port is here.
+    /// Whether it has a log with exactly that identity.
     bool has(const log::LogIdentity& identity) const;
-    /// Null where it is not, or cannot be taken up.
+    /// Returns null if there is none, or it cannot be resumed.
     log::LogStoreRef take(const log::LogIdentity& identity);
-    /// Drops the log of a port whatever its device; whether there was one.
+    /// Discards the log of a port, whatever its device. Returns whether there was one.
     bool drop(const std::string& port) { return logs_.erase(port) > 0; }
-    /// Drops what is over; returns the ports.
+    /// Discards the logs whose time has passed, and returns their ports.
     std::vector<std::string> expire(Time now);
     std::optional<Time> next_end() const;
     void clear() noexcept { logs_.clear(); }

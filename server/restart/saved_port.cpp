@@ -5,7 +5,7 @@
 namespace vserd::restart {
 namespace {
 
-/// Places among LogStore::kept(). They are part of the layout: log_version changes with them.
+/// Indices for LogStore::kept(). They are part of the layout: changing them requires a new log_version.
 enum Place : std::size_t {
     transmitted,
     configured,
@@ -42,7 +42,7 @@ port::PortResume SavedPort::resume(const line::Settings& configured_now, bool re
     if (!recovered) return resume;
     resume.in_force = settings();
     resume.status = status();
-    // What was set at run time stays, as it does over an unplug, unless the configuration has changed.
+    // Settings from run time survive, as they survive an unplug, unless the configuration has changed.
     if (!resume.in_force || !is_configured(configured_now)) return resume;
     if (const auto valid = line::ValidSettings::of(*resume.in_force)) resume.settings = *valid;
     return resume;

@@ -9,18 +9,18 @@
 
 namespace vserd::restart {
 
-/// The state of a port that the next process resumes, in the words that the memory of its log keeps. A kill at any instant
-/// leaves each value as it was last saved. Io thread only; the store outlives this.
+/// The state of a port that the next process resumes. It is stored in words in the memory of the port's log (LogStore::kept).
+/// If the process is killed, each word has the value that was last saved. Io thread only; the store outlives this.
 class SavedPort {
 public:
     explicit SavedPort(log::LogStore& store) : store_(store) {}
 
-    /// What holds since an event reported it; the log may have lost the event since.
+    /// Conditions that events reported and that still hold. The log may have lost those events.
     enum Standing : std::uint64_t { online = 1, exclusive = 2, terminal_closed = 4 };
 
-    /// What a port with these configured settings resumes. `recovered`: a process before this one left the log.
+    /// Returns the saved state for a port with these configured settings. `recovered`: the log is from the previous process.
     port::PortResume resume(const line::Settings& configured, bool recovered) const;
-    /// The port begins with the settings of the configuration, or with those set at run time.
+    /// The port starts with the configured settings, or with those set at run time.
     void begin(const line::Settings& configured, const std::optional<line::ValidSettings>& resumed) noexcept;
 
     void save_configured(const line::Settings& configured) noexcept;

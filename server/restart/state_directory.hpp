@@ -8,33 +8,35 @@
 
 namespace vserd::restart {
 
-/// The folder of `state_dir`, of one process at a time: a file in it says who has it and whether all that was written there
-/// has reached the disk. After a crash of the machine pages of any age may be there, which no check of a log would find.
-class StateFolder {
+/// The directory of `state_dir`. One process at a time uses it: a file in it names the owner and says whether everything that
+/// was written has reached the disk. After a crash of the machine some pages may be old, and the checks of a log cannot detect
+/// that.
+class StateDirectory {
 public:
-    StateFolder() = default;  ///< none
-    /// Makes the folder where there is none, and takes it. `owner`: the configuration, by which one's own logs are known.
-    StateFolder(std::string path, std::string owner);
+    StateDirectory() = default;  ///< none
+    /// Creates the directory if it is missing, and locks it. `owner`: the path of the configuration, which identifies its logs.
+    StateDirectory(std::string path, std::string owner);
 
-    /// Whether a folder, where there is one, is safe to use.
+    /// Fails if the directory exists and is not safe to use.
     static Result<void> check(const std::string& path);
 
-    /// Whether one is wanted.
+    /// Whether a directory is configured.
     explicit operator bool() const noexcept { return !path_.empty(); }
     const std::string& path() const noexcept { return path_; }
-    /// Why nothing can be kept there; empty: nothing is wrong.
+    /// Why the directory cannot be used; empty if it can.
     const std::string& problem() const noexcept { return problem_; }
-    /// The problem is one that no start is to overlook: another vserd, or a folder that everybody may write.
+    /// The problem must prevent the start: another vserd uses the directory, or it is world-writable.
     bool is_refused() const noexcept { return taken_ || unsafe_; }
-    /// Whether what lies in it is what was written: it was left in order, or the machine has run since.
-    bool is_whole() const noexcept { return whole_; }
-    /// What was not whole is gone.
-    Result<void> set_whole();
+    /// Whether the files have the content that was written: the last vserd stopped cleanly, or the machine has not rebooted
+    /// since.
+    bool is_clean() const noexcept { return clean_; }
+    /// Incomplete files have been removed.
+    Result<void> set_clean();
     std::uint64_t owner() const noexcept;
 
-    /// Brings all of it to the disk, which may take long. Any thread.
+    /// Writes everything to the disk, which may take long. Any thread.
     Result<void> sync() const;
-    /// Nothing is written there any more: says so on the disk.
+    /// Syncs, and marks the directory as clean. Nothing may be written afterwards.
     Result<void> leave();
 
 private:
@@ -44,11 +46,11 @@ private:
     std::string path_;
     std::string owner_;
     std::string problem_;
-    base::Fd folder_;
+    base::Fd directory_;
     base::Fd lock_;  // held for life
     bool taken_ = false;
     bool unsafe_ = false;
-    bool whole_ = false;
+    bool clean_ = false;
 };
 
 }  // namespace vserd::restart

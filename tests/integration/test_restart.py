@@ -102,8 +102,8 @@ def test_a_removed_port_and_a_changed_path_are_let_go(start, wire):
     after = online(daemon)
     assert after.log_id != before.log_id
     daemon.store.wait_for(NAMES)
-    assert "port line: the stored log is that of another device; a new one begins" in daemon.errors()
-    assert "the stored log of port gone, which is not configured any more, was dropped" in daemon.errors()
+    assert "port line: the stored log belongs to another device; starting a new log" in daemon.errors()
+    assert "discarded the stored log of port gone, which is no longer configured" in daemon.errors()
     other.close()
 
 

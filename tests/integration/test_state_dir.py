@@ -42,7 +42,7 @@ def test_a_folder_is_of_one_vserd_and_a_reboot_after_a_stop_keeps_its_logs(tmp_p
     (tmp_path / "two.toml").write_text(f'[server]\nlisten = ["127.0.0.1:0"]\nmetrics = ""\n{state}\n')
     second = subprocess.run([BIN / "vserd", "--config", tmp_path / "two.toml"], capture_output=True, text=True)
     assert second.returncode == 1
-    assert f"state is in use by another vserd, that of {daemon.config}; give each" in second.stderr
+    assert f"state is in use by another vserd (configuration {daemon.config}); give each" in second.stderr
 
     for boot, how in (("two", signal.SIGKILL), ("three", None)):
         daemon.stop()
@@ -58,7 +58,7 @@ def test_a_folder_is_of_one_vserd_and_a_reboot_after_a_stop_keeps_its_logs(tmp_p
         assert after.log_id != before.log_id
         before = after
     daemon.stop()
-    assert (tmp_path / "errors").read_text().count("by a machine that went down without a stop") == 1
+    assert (tmp_path / "errors").read_text().count("was not closed before the machine went down") == 1
 
 
 def test_what_was_lost_meanwhile_is_said_of_a_busy_port_too(tmp_path, wire):
@@ -119,7 +119,7 @@ def test_a_folder_that_is_named_later_takes_the_logs_over(start, wire, tmp_path)
     for _ in range(2):
         daemon.again(signal.SIGTERM)
         online(daemon)
-    assert daemon.errors().count("the stored log is of another bytes_per_port; a new one begins") == 1
+    assert daemon.errors().count("the stored log has another size (bytes_per_port has changed); starting a new log") == 1
     assert "is in use" not in daemon.errors()
     daemon.rewrite(port_table("another", wire.path))
     daemon.again(signal.SIGTERM)
@@ -165,4 +165,4 @@ def test_a_folder_that_every_user_may_write_is_rejected(tmp_path, wire):
     for command in (["--config", config], ["check", config]):
         ended = subprocess.run([BIN / "vserd", *command], capture_output=True, text=True)
         assert ended.returncode == 1
-        assert "state can be written by every user" in ended.stderr
+        assert "state is world-writable" in ended.stderr

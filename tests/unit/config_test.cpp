@@ -192,7 +192,7 @@ const std::vector<Case> server_cases{
      {"f:2:15: 'drain_limit' in [server] must be a string, not an integer"}},
     {"state_dir_relative",
      server("state_dir = \"state\""),
-     {"f:2:13: 'state_dir' in [server] must be the absolute path of a folder, or \"\" for none"}},
+     {"f:2:13: 'state_dir' in [server] must be the absolute path of a directory, or \"\" for none"}},
     {"tls_relative_path",
      "[server.tls]\ncertificate = \"c.pem\"\nkey = \"/k\"\n",
      {"f:2:15: 'certificate' in [server.tls] must be the absolute path of a PEM file"}},

@@ -366,7 +366,7 @@ TEST(LogStore, WhatIsNoLogOrAnothersIsRefused) {
     created(file);
     const auto refusal = [&](const LogIdentity& other) { return LogStore::open(again(file), other).error().message; };
 
-    EXPECT_THAT(refusal({"other", identity.device, identity.capacity_bytes}), HasSubstr("is that of port \"board\""));
+    EXPECT_THAT(refusal({"other", identity.device, identity.capacity_bytes}), HasSubstr("belongs to port \"board\""));
     EXPECT_THAT(refusal({"board", "/dev/ttyUSB1", identity.capacity_bytes}), HasSubstr("another device"));
     EXPECT_THAT(refusal({"board", identity.device, 1 << 20}), HasSubstr("bytes_per_port"));
     EXPECT_THAT(LogStore::open(memory_file(), identity).error().message, HasSubstr("too short"));

@@ -81,11 +81,11 @@ protected:
 
         Life(const std::string& state_dir, std::optional<FdStore> manager, std::vector<StoredFd> stored,
              const std::string& port, std::size_t bytes, const std::string& owner = "vserd.toml")
-            : keeper(StateFolder(state_dir, owner), std::move(manager), std::move(stored)),
+            : keeper(StateDirectory(state_dir, owner), std::move(manager), std::move(stored)),
               kept(keeper.open({port, {}, "/dev/ttyUSB0", {}}, bytes)),
               dropped(keeper.drop_unclaimed()),
               log(kept.store ? kept.store : log::LogStore::in_memory(bytes)) {}
-        void stop() { EXPECT_TRUE(keeper.folder().leave()); }
+        void stop() { EXPECT_TRUE(keeper.directory().leave()); }
         void append(std::string_view text) { log.append(std::as_bytes(std::span{text})); }
         std::string text() const {
             std::string text;
@@ -122,8 +122,8 @@ TEST_F(KeeperTest, AFolderThatIsNewTakesTheLogThatTheManagerHeld) {
     }
     {
         Life moved = supervised(state_dir());
-        EXPECT_EQ(moved.kept.complaint, "");
-        EXPECT_TRUE(moved.kept.goes_on);
+        EXPECT_EQ(moved.kept.warning, "");
+        EXPECT_TRUE(moved.kept.resumed);
         EXPECT_EQ(moved.log.id(), id);
         EXPECT_EQ(moved.text(), "from before");
         EXPECT_THAT(manager_.names(), ElementsAre("log-0"));
@@ -154,18 +154,19 @@ TEST_F(KeeperTest, ALogThatCannotGoOnLeavesTheDeviceOpen) {
 
     {
         const Life resized = supervised("", "board", 2 * capacity);
-        EXPECT_THAT(resized.kept.complaint, HasSubstr("is of another bytes_per_port; a new one begins"));
-        EXPECT_FALSE(resized.kept.goes_on);
+        EXPECT_THAT(resized.kept.warning,
+                    HasSubstr("has another size (bytes_per_port has changed); starting a new log"));
+        EXPECT_FALSE(resized.kept.resumed);
         EXPECT_TRUE(resized.kept.device);
     }
     EXPECT_THAT(manager_.names(), ElementsAre("device-0", "log-0"));
     make_another_version(manager_.fd("log-0"));
     const Life updated = supervised("", "board", 2 * capacity);
 
-    EXPECT_THAT(updated.kept.complaint, HasSubstr("was left by another version of vserd"));
+    EXPECT_THAT(updated.kept.warning, HasSubstr("was written by another version of vserd"));
     EXPECT_TRUE(updated.kept.device);
     EXPECT_THAT(manager_.names(), ElementsAre("device-0", "log-0"));
-    EXPECT_TRUE(supervised("", "board", 2 * capacity).kept.goes_on);
+    EXPECT_TRUE(supervised("", "board", 2 * capacity).kept.resumed);
 }
 
 TEST_F(KeeperTest, AFileThatWasDeletedComesBack) {
@@ -185,7 +186,7 @@ TEST_F(KeeperTest, AFolderThatCannotHaveTheLogLeavesItWithTheManagerAndSaysSo) {
     const Life next = supervised(state_dir());
 
     EXPECT_EQ(next.text(), "bytes");
-    EXPECT_THAT(next.kept.complaint, HasSubstr("the log is kept by the service manager alone: state_dir: "));
+    EXPECT_THAT(next.kept.warning, HasSubstr("only the service manager keeps the log: state_dir: "));
     EXPECT_THAT(manager_.names(), ElementsAre("log-0"));
 }
 
@@ -194,8 +195,8 @@ TEST_F(KeeperTest, ALogInTheFolderThatDoesNotFitMakesRoomForANewOne) {
 
     for (int start = 0; start < 2; ++start) {
         const Life next = supervised(state_dir(), "board", 2 * capacity);
-        EXPECT_EQ(next.kept.complaint,
-                  start == 0 ? "the stored log is of another bytes_per_port; a new one begins" : "");
+        EXPECT_EQ(next.kept.warning,
+                  start == 0 ? "the stored log has another size (bytes_per_port has changed); starting a new log" : "");
         EXPECT_THAT(manager_.names(), ElementsAre("log-0"));
         EXPECT_TRUE(manager_.has("log-0", file_of("board")));
     }
@@ -207,7 +208,7 @@ TEST_F(KeeperTest, ADamagedLogInTheFolderMakesRoomForANewOne) {
 
     const Life next = supervised(state_dir());
 
-    EXPECT_THAT(next.kept.complaint, HasSubstr("is damaged, or was never finished; a new one begins"));
+    EXPECT_THAT(next.kept.warning, HasSubstr("is damaged or incomplete; starting a new log"));
     EXPECT_THAT(manager_.names(), ElementsAre("log-0"));
     EXPECT_TRUE(manager_.has("log-0", file_of("board")));
 }
@@ -236,8 +237,7 @@ TEST_F(KeeperTest, AfterACrashOfTheMachineANewLogBegins) {
         Life crashed = alone();
         EXPECT_NE(crashed.log.id(), id);
         EXPECT_EQ(crashed.text(), "");
-        EXPECT_THAT(crashed.kept.complaint, HasSubstr("the stored log was left by a machine that went down without a "
-                                                      "stop"));
+        EXPECT_THAT(crashed.kept.warning, HasSubstr("the stored log was not closed before the machine went down"));
         crashed.append("new");
         id = crashed.log.id();
         crashed.stop();
@@ -269,8 +269,8 @@ TEST_F(KeeperTest, AStartThatFailsMakesNothingWhole) {
     const std::string id(alone().log.id());
     boot("two");
     {
-        Keeper failed(StateFolder(state_dir(), "vserd.toml"), std::nullopt, {});
-        EXPECT_TRUE(failed.folder().leave());
+        Keeper failed(StateDirectory(state_dir(), "vserd.toml"), std::nullopt, {});
+        EXPECT_TRUE(failed.directory().leave());
     }
 
     EXPECT_NE(alone().log.id(), id);
@@ -286,11 +286,11 @@ TEST_F(KeeperTest, WhatTheManagerHeldIsWholeWhateverTheFolderSays) {
 TEST_F(KeeperTest, AFolderIsOfOneProcess) {
     const Life first = alone();
 
-    const StateFolder second(state_dir(), "other.toml");
+    const StateDirectory second(state_dir(), "other.toml");
 
     EXPECT_TRUE(second.is_refused());
     EXPECT_EQ(second.problem(),
-              state_dir() + " is in use by another vserd, that of vserd.toml; give each a folder of its own");
+              state_dir() + " is in use by another vserd (configuration vserd.toml); give each its own directory");
 }
 
 TEST_F(KeeperTest, FilesOfAnotherConfigurationStay) {
