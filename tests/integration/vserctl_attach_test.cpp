@@ -131,7 +131,7 @@ TEST_F(VserctlAttach, ReadOnlySendsNothing) {
     terminal.expect("read-only");
 
     terminal.type("not sent");
-    terminal.expect("what you type is not sent");
+    terminal.expect("read-only: input is not sent");
     vserctl(daemon_.address(), {"write", "fast", "from another"});
 
     EXPECT_THAT(terminal.expect("from another"), Not(HasSubstr("not sent\r\nnot sent")));

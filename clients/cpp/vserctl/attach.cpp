@@ -39,7 +39,7 @@ client::Result<Connected> connect_and_open(const client::ConnectOptions& connect
     return Connected{*std::move(client), *std::move(console)};
 }
 
-/// Threads started meanwhile have the signals blocked; here, where nothing needs tidying up yet, they work as usual.
+/// Threads that are started meanwhile have the signals blocked. In this thread they still work as usual.
 client::Result<Connected> connect_without_signals(const client::ConnectOptions& connect, const AttachCommand& command,
                                                   const Options& options) {
     std::optional<client::Result<Connected>> result;

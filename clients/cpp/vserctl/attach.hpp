@@ -5,9 +5,9 @@
 
 namespace vserctl {
 
-/// The console: a raw terminal where stdin is one, a pipe otherwise. Connects itself, because its signals must be set
-/// up before gRPC starts its threads; so it comes first in a program. Returns the exit code; a signal that ends the
-/// program is raised again once the terminal is as it was.
+/// The console: in raw mode if stdin is a terminal, otherwise a pipe. It opens its own connection, because it must block
+/// signals before gRPC starts threads, so nothing may use gRPC before it. Returns the exit code. After a signal that ends the
+/// program, it restores the terminal and raises the signal again.
 int run_attach(const vser::client::ConnectOptions& connect, const AttachCommand& command, const Options& options);
 
 }  // namespace vserctl

@@ -19,8 +19,8 @@ namespace vserctl {
 namespace client = vser::client;
 namespace {
 
-// Typed or pasted and not yet taken by the console. Reading on this far keeps the escape key alive behind a large
-// paste.
+// Typed or pasted bytes that the console has not accepted. vserctl reads this many so that the escape key still works behind a
+// large paste.
 constexpr std::size_t typed_bytes_max = std::size_t{16} << 20;
 constexpr std::chrono::milliseconds drain_on_quit{500};
 constexpr std::chrono::milliseconds drain_slice{20};
@@ -29,10 +29,10 @@ constexpr std::chrono::milliseconds discard_slice{50};
 constexpr std::chrono::milliseconds last_flush{500};
 constexpr std::chrono::milliseconds last_question{500};
 constexpr std::chrono::seconds answer_timeout{5};
-// A lone ESC is a key; the rest of a key report comes with it, or as soon as the network lets it.
+// After this time a lone ESC is a key. The rest of a key report arrives with it, or shortly after.
 constexpr std::chrono::milliseconds report_timeout{50};
-// What the device takes within this time is not worth a word.
-constexpr std::chrono::seconds queue_worth_telling{1};
+// Queued bytes are reported only if the device needs longer than this to send them.
+constexpr std::chrono::seconds queue_report_min{1};
 constexpr std::string_view default_server = "127.0.0.1:50051";
 
 std::chrono::seconds time_on_line(std::uint64_t bytes, std::uint32_t baud) {
@@ -55,7 +55,7 @@ AttachSession::AttachSession(const client::Client& client, client::Console conso
       escape_(interactive_ ? command.escape_key : -1) {}
 
 int AttachSession::run() {
-    // Without a terminal, a reader has no use for stdin and stays until it is interrupted.
+    // Without a terminal, --read-only ignores stdin and continues until it is interrupted.
     if (!interactive_ && command_.read_only) stdin_open_ = false;
     if (interactive_) terminal_.enter();
     greet();
@@ -92,7 +92,7 @@ int AttachSession::poll_timeout_ms() const {
     if (done_) return static_cast<int>(discard_slice.count());
     if (escape_.holds()) return static_cast<int>(report_timeout.count());
     if (stdin_open_ || command_.read_only || !command_.wait) return -1;
-    if (!drained_) return 0;  // check_pipe_end() waits meanwhile
+    if (!drained_) return 0;  // check_pipe_end() waits instead
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(last_activity_ + *command_.wait - Clock::now());
     return static_cast<int>(std::clamp<std::int64_t>(left.count() + 1, 0, 3600 * 1000));
@@ -142,7 +142,7 @@ void AttachSession::read_stdin() {
         if (count < 0 && !interactive_) stdin_error_ = errno;
         stdin_open_ = false;
         last_activity_ = Clock::now();
-        done_ = done_ || interactive_ || stdin_error_ != 0;  // the terminal is gone
+        done_ = done_ || interactive_ || stdin_error_ != 0;  // interactive: the terminal was closed
         return;
     }
     last_typed_ = Clock::now();
@@ -155,7 +155,7 @@ void AttachSession::on_typed(std::vector<EscapeParser::Piece> pieces) {
         if (key != nullptr && *key != Key::send_break) {
             on_key(*key);
         } else if (command_.read_only) {
-            if (!std::exchange(told_read_only_, true)) answer("read-only: what you type is not sent");
+            if (!std::exchange(reported_read_only_, true)) answer("read-only: input is not sent");
         } else {
             if (const auto* bytes = std::get_if<std::string>(&piece)) typed_bytes_ += bytes->size();
             typed_.push_back(std::move(piece));
@@ -202,7 +202,7 @@ void AttachSession::show_port() {
     if (!now.foreign_readers.empty()) answer(describe_readers(now.foreign_readers));
 }
 
-/// Three places hold bytes for the device: this program, the connection, and the server's queue.
+/// Discards bytes in all three places: this program, the connection, and the server's queue.
 void AttachSession::discard() {
     if (command_.read_only) return answer("read-only: nothing is sent");
     if (discarding_ || flush_) return answer("the server has not answered yet");
@@ -215,7 +215,7 @@ void AttachSession::discard() {
 }
 
 void AttachSession::flush_output() {
-    if (command_.exclusive) {  // a call of its own would be refused, and an event counts what the server discards
+    if (command_.exclusive) {  // the server rejects a separate call; the stream's event reports the bytes it discards
         answer(std::to_string(discarded_bytes_) + " bytes discarded before they were sent");
         if (!console_.flush(client::FlushDirection::output))
             answer("the server's queue was not emptied: too many requests are waiting");
@@ -233,7 +233,7 @@ void AttachSession::show_discarded() {
     if (!flushed->ok()) answer("the server's queue was not emptied: " + printable(flushed->error().message));
 }
 
-/// What was asked for before the key that leaves is still done.
+/// Completes a discard that was requested before leaving.
 void AttachSession::finish_discarding() {
     const auto deadline = Clock::now() + discard_on_quit;
     while ((discarding_ || flush_) && !console_.ended() && screen_.error() == 0 && Clock::now() < deadline) {
@@ -243,14 +243,14 @@ void AttachSession::finish_discarding() {
 }
 
 void AttachSession::send_typed() {
-    if (discarding_ || flush_) return;  // a flush would take what is typed after it, too
+    if (discarding_ || flush_) return;  // the flush would also discard bytes typed after it
     while (!typed_.empty()) {
         auto& front = typed_.front();
         if (auto* bytes = std::get_if<std::string>(&front)) {
             const auto taken = console_.try_write(*bytes);
             typed_bytes_ -= taken;
             bytes->erase(0, taken);
-            if (!bytes->empty()) return;  // ready_fd() tells when there is room
+            if (!bytes->empty()) return;  // ready_fd() reports when there is room
         } else if (!console_.send_break()) {
             answer("the break was not sent: too many requests are waiting");
         }
@@ -266,7 +266,7 @@ void AttachSession::show_items() {
         show(*item);
     }
     if (console_.ended()) done_ = true;
-    // At once, without another turn through poll(): a lone echoed byte is what a person waits for.
+    // Flush at once, without another poll(), so that echoed keys appear without delay.
     if (!screen_.empty() && !screen_.flush()) done_ = true;
 }
 
@@ -295,7 +295,7 @@ void AttachSession::count_refused(const client::ConsoleItem& item) {
 void AttachSession::check_pipe_end() {
     if (done_ || stdin_open_ || command_.read_only || !command_.wait) return;
     if (!drained_) {
-        // In slices, so that signals and output are looked after meanwhile.
+        // In slices, so that signals and output are handled meanwhile.
         drained_ = typed_.empty() && console_.drain(drain_slice).ok();
         last_activity_ = Clock::now();
     } else if (Clock::now() - last_activity_ >= *command_.wait && screen_.empty()) {
@@ -310,11 +310,11 @@ int AttachSession::leave() {
     screen_.undo_modes();
     if (!console_.error() && !command_.read_only) {
         if (!fatal_signal_) send_the_rest();
-        if (fatal_signal_ != SIGHUP) tell_what_is_queued();
+        if (fatal_signal_ != SIGHUP) report_queued_bytes();
     }
     if (interactive_) say(fmt::format("left {} at offset {}", printable(command_.port), console_.next_offset()));
     screen_.flush_for(last_flush);
-    // Who left by a key may have typed ahead for the shell.
+    // After the quit key, later input is for the shell.
     if (console_.error() || fatal_signal_) terminal_.discard_typed();
     terminal_.restore();
     const int status = exit_status();
@@ -323,7 +323,7 @@ int AttachSession::leave() {
     return status;
 }
 
-/// What undoes the modes must reach the terminal, even when the bytes before it do not.
+/// The sequences that restore the terminal's modes must reach it, even if the bytes before them do not.
 void AttachSession::flush_screen() {
     screen_.flush_for(last_flush);
     const auto dropped = screen_.drop_waiting();
@@ -338,13 +338,13 @@ void AttachSession::send_the_rest() {
     if (left > 0) say(std::to_string(left) + " bytes were not sent");
 }
 
-/// They are sent after we have left, as they are for others who write.
-void AttachSession::tell_what_is_queued() {
+/// The server sends queued bytes even after the client has left.
+void AttachSession::report_queued_bytes() {
     const auto port = client_.get_port(command_.port, last_question);
     if (!port) return;
     const auto bytes = port->stats.tx_queue_bytes;
     const auto time = time_on_line(bytes, port->baud);
-    if (bytes == 0 || (time < queue_worth_telling && port->state == client::State::online)) return;
+    if (bytes == 0 || (time < queue_report_min && port->state == client::State::online)) return;
     const auto server = options_.server == default_server ? std::string() : fmt::format("-s {} ", options_.server);
     say(
         fmt::format("{} bytes are still queued for the device and will be sent ({} at {} baud); to discard them: "

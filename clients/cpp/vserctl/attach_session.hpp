@@ -18,8 +18,8 @@
 
 namespace vserctl {
 
-/// `vserctl attach` once the console is open: one loop over the console, stdin, stdout and signals. Nothing in it waits for
-/// the server without a limit.
+/// `vserctl attach` after the console is open: one loop over the console, stdin, stdout and signals. Every wait for the server
+/// has a limit.
 class AttachSession {
 public:
     /// `client`, `command` and `options` outlive it.
@@ -53,12 +53,12 @@ private:
     void check_pipe_end();
     int leave();
     void send_the_rest();
-    void tell_what_is_queued();
+    void report_queued_bytes();
     void flush_screen();
     int exit_status();
-    /// About the connection and the device; --quiet and --json leave it out.
+    /// Prints a message about the connection or the device, unless --quiet or --json is set.
     void say(const std::string& text);
-    /// The answer to a key.
+    /// Prints the answer to a key.
     void answer(const std::string& text);
 
     const vser::client::Client& client_;
@@ -72,18 +72,18 @@ private:
     ItemPrinter printer_;  // with --json
     EscapeParser escape_;
 
-    std::deque<EscapeParser::Piece> typed_;  // bytes and breaks that wait for the console
+    std::deque<EscapeParser::Piece> typed_;  // bytes and breaks that the console has not accepted yet
     std::size_t typed_bytes_ = 0;
     std::optional<vser::client::PendingCall<vser::client::Port>> question_;
     std::optional<vser::client::PendingCall<std::uint64_t>> flush_;
-    bool discarding_ = false;  // until the connection is open again
+    bool discarding_ = false;  // the console reconnects, which discards bytes in transit
     std::uint64_t discarded_bytes_ = 0;
     bool stdin_open_ = true;
     bool drained_ = false;
     bool done_ = false;
-    bool told_read_only_ = false;
+    bool reported_read_only_ = false;
     int stdin_error_ = 0;
-    std::uint64_t unsent_bytes_ = 0;  // read from stdin, and refused or left over
+    std::uint64_t unsent_bytes_ = 0;  // read from stdin, and rejected or not sent
     std::optional<int> fatal_signal_;
     Clock::time_point last_activity_ = Clock::now();
     Clock::time_point last_typed_ = Clock::now();

@@ -4,12 +4,12 @@
 
 namespace vserctl {
 
-/// Blocks the signals of an attached terminal in the calling thread, and so in those that it starts; the first call
-/// also makes a closed pipe an error instead of a signal: `attach | head` must not leave a raw terminal behind.
+/// Blocks the signals of an attached terminal in the calling thread and in the threads it starts. The first call also ignores
+/// SIGPIPE, so that `attach | head` does not leave the terminal in raw mode.
 void block_attach_signals();
 void unblock_attach_signals();
 
-/// The signals of an attached terminal as a descriptor, so that none of them interrupts anything half-way.
+/// The signals of an attached terminal, read from a descriptor, so that they interrupt nothing.
 class AttachSignals {
 public:
     AttachSignals();
@@ -18,9 +18,9 @@ public:
     AttachSignals& operator=(const AttachSignals&) = delete;
 
     int fd() const noexcept { return fd_; }
-    /// The next signal that came: SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP or SIGCONT.
+    /// Returns the next signal: SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP or SIGCONT.
     std::optional<int> take();
-    /// Dies of it, as if it had never been blocked.
+    /// Ends the process with this signal, as if it had never been blocked.
     static void die_of(int number);
 
 private:

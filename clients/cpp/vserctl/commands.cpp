@@ -23,7 +23,7 @@ namespace vserctl {
 namespace client = vser::client;
 namespace {
 
-/// Prints the JSON or the plain line.
+/// Prints the JSON object or the line of text.
 int show(bool json, const JsonObject& object, const std::string& plain) {
     put((json ? object.text() : plain) + "\n");
     return exit_ok;
@@ -54,7 +54,7 @@ int write_stdin(const client::Client& client, const WriteCommand& command, const
     for (;;) {
         const auto count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0 && errno == EAGAIN) {  // another process made it non-blocking
+        if (count < 0 && errno == EAGAIN) {  // another process has made it non-blocking
             pollfd in{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
             ::poll(&in, 1, -1);
             continue;
@@ -179,7 +179,7 @@ int run_flush(const client::Client& client, const FlushCommand& command, bool js
     if (!discarded) return complain(discarded.error(), json);
     if (!json && *discarded == 0) return exit_ok;
     return show(json, JsonObject().field("port", command.port).field("output_bytes_discarded", *discarded),
-                std::to_string(*discarded) + " bytes were thrown away before they were sent");
+                fmt::format("{} bytes were discarded before they were sent", *discarded));
 }
 
 int run_watch(const client::Client& client, const WatchCommand& command, bool json) {
@@ -207,7 +207,7 @@ int run_watch(const client::Client& client, const WatchCommand& command, bool js
 
 namespace {
 
-/// Follows by a console, which connects again by itself.
+/// Uses a console, because it reconnects automatically.
 int follow(const client::Client& client, const ReadCommand& command, bool json, ItemPrinter& printer) {
     client::ConsoleOptions options;
     options.from = command.from;

@@ -3,7 +3,7 @@
 #include "vser_client/client.hpp"
 #include "vserctl/options.hpp"
 
-/// The commands that end by themselves, and the plain streams. Each prints its result and returns the exit code.
+/// All commands except `attach`. Each prints its result and returns the exit code.
 namespace vserctl {
 
 int run_ports(const vser::client::Client& client, const PortsCommand& command, bool json);

@@ -6,7 +6,7 @@
 #include "vser_client/console.hpp"
 #include "vser_client/types.hpp"
 
-/// Sentences for people, safe for a terminal.
+/// Text for people. It contains nothing that could control a terminal.
 namespace vserctl {
 
 /// "9600 8N1", "the device is disconnected: unplugged", ...
@@ -17,7 +17,7 @@ std::string describe(const vser::client::Reconnected& back);
 std::string describe(const vser::client::LogRestarted& restart);
 /// "dtr on, rts off, ...".
 std::string describe(const vser::client::Signals& signals);
-/// Processes besides vserd that read a port's device.
+/// A message about other processes that read a port's device.
 std::string describe_readers(const std::vector<std::string>& processes);
 /// "512 B", "1.5 MB".
 std::string human_bytes(std::uint64_t bytes);

@@ -19,7 +19,7 @@ DeviceOutput::~DeviceOutput() {
 
 void DeviceOutput::show(std::string_view bytes) {
     if (is_terminal_) {
-        modes_.feed(bytes);  // before they are shown: a signal may come between
+        modes_.feed(bytes);  // before writing them, because a signal may arrive in between
         if (modes_.changed()) way_out::set_text(STDOUT_FILENO, modes_.undo());
     }
     put(bytes);

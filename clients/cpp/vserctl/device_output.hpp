@@ -6,8 +6,8 @@
 
 namespace vserctl {
 
-/// stdout for the bytes of a device, in commands that only print. Where it is a terminal, the modes that the device
-/// changed are undone at the end, and also when a signal ends the program. One at a time.
+/// stdout for the bytes of a device, in commands that only print. If stdout is a terminal, it undoes the modes that the device
+/// changed, at the end or when a signal ends the program. Only one may exist at a time.
 class DeviceOutput {
 public:
     DeviceOutput();
@@ -15,7 +15,7 @@ public:
     DeviceOutput(const DeviceOutput&) = delete;
     DeviceOutput& operator=(const DeviceOutput&) = delete;
 
-    /// As put(): throws OutputFailed.
+    /// Throws OutputFailed, like put().
     void show(std::string_view bytes);
 
 private:

@@ -89,10 +89,10 @@ void EscapeParser::take_report(const std::string& sequence) {
     const bool was_consumed =
         std::find(consumed_.begin(), consumed_.end(), report.code) != consumed_.end() && report.kind != Kind::not_a_key;
     if (report.kind == Kind::not_a_key || (report.kind != Kind::press && !was_consumed)) {
-        bytes_ += sequence;  // the escape key still waits for its command
+        bytes_ += sequence;  // pending_ stays set
         return;
     }
-    if (report.kind == Kind::repeat) return;  // the device did not have the press either
+    if (report.kind == Kind::repeat) return;  // the press was not sent either
     if (report.kind == Kind::release) {
         std::erase(consumed_, report.code);
         return;

@@ -10,24 +10,24 @@
 
 namespace vserctl {
 
-/// What a person at `attach` asked for with the escape key.
+/// A command of `attach`, typed after the escape key.
 enum class Key { quit, send_break, discard, help, info, unknown };
 
-/// Takes the commands out of what is typed: the escape key and then `.` quits, `b` break, `d` discard, `?` help, `i` info;
-/// the escape key twice sends it. They may arrive in separate pieces, and as the key reports that a device may have
-/// switched on (KeyReport). A report of which the end is missing is held back: see flush().
+/// Separates commands from other input. The escape key is followed by `.` (quit), `b` (break), `d` (discard), `?` (help) or
+/// `i` (info); typed twice, it sends itself. Keys may arrive in separate reads, and as the key reports that a device may have
+/// switched on (KeyReport). An incomplete report is held back: see flush().
 class EscapeParser {
 public:
-    /// Bytes for the device and commands, in the order in which they were typed.
+    /// Bytes for the device, or a command. In the order of typing.
     using Piece = std::variant<std::string, Key>;
 
-    /// -1: there are no commands.
+    /// -1: no escape key, so no commands.
     explicit EscapeParser(int escape_key) : escape_key_(escape_key) {}
 
     std::vector<Piece> feed(std::string_view typed);
-    /// True while bytes are held back that may begin a report: a lone ESC, for one.
+    /// Whether bytes are held back that may begin a report, such as a lone ESC.
     bool holds() const noexcept { return !held_.empty(); }
-    /// No more follows in time: what is held back is keys of its own.
+    /// Call when no more input arrives in time: returns the bytes that are held back as ordinary keys.
     std::vector<Piece> flush();
 
 private:
@@ -39,10 +39,10 @@ private:
     void release_held();
 
     int escape_key_;
-    bool pending_ = false;                 // the escape key was typed, its command was not
-    std::string held_;                     // the beginning of a sequence; bounded
-    std::vector<std::uint32_t> consumed_;  // keys whose press did not reach the device; few
-    std::vector<Piece> out_;               // of the call under way
+    bool pending_ = false;                 // the escape key was typed, and its command not yet
+    std::string held_;                     // an incomplete sequence; bounded
+    std::vector<std::uint32_t> consumed_;  // keys whose press was not sent to the device; bounded
+    std::vector<Piece> out_;               // result of the present call
     std::string bytes_;
 };
 

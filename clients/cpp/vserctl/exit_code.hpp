@@ -4,7 +4,7 @@
 
 namespace vserctl {
 
-/// What scripts branch on.
+/// The exit status, which scripts use. Documented in the manual page.
 enum ExitCode : int { exit_ok = 0, exit_refused = 1, exit_usage = 2, exit_no_connection = 3 };
 
 inline int exit_code(const vser::client::Error& error) {

@@ -35,7 +35,7 @@ JsonObject& JsonObject::field(std::string_view key, const std::vector<std::strin
 
 static void append_json_escape(char32_t c, std::string& out) {
     std::array<char, 16> code{};
-    if (c > 0xFFFF) {  // two halves, as JSON has it
+    if (c > 0xFFFF) {  // a surrogate pair
         const auto rest = static_cast<unsigned>(c) - 0x10000;
         std::snprintf(code.data(), code.size(), "\\u%04x\\u%04x", 0xD800 + (rest >> 10), 0xDC00 + (rest & 0x3FF));
     } else {
@@ -151,7 +151,7 @@ std::uint64_t milliseconds(std::chrono::nanoseconds duration) {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
-/// Adds what happened to an event's object.
+/// Adds an event's details to its object.
 struct EventFields {
     JsonObject& out;
     void operator()(std::monostate) const {}

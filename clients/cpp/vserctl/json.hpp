@@ -47,7 +47,7 @@ JsonObject to_json(const vser::client::PortEvent& event);
 JsonObject to_json(const vser::client::Event& event);
 JsonObject to_json(const vser::client::Gap& gap);
 JsonObject to_json(const vser::client::Error& error);
-/// {"disconnected": {...}} and so on; Data is not for this one.
+/// {"disconnected": {...}} and so on. Not for Data.
 JsonObject to_json_item(const vser::client::ConsoleItem& item);
 
 }  // namespace vserctl

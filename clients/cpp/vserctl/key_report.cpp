@@ -13,7 +13,7 @@ using Kind = KeyReport::Kind;
 
 constexpr std::size_t fields_max = 6;
 constexpr std::size_t subfields_max = 3;
-/// Numbers of "1:2;3"; 0 where there is none.
+/// Parses numbers such as "1:2;3". A missing number is 0.
 using Fields = std::array<std::array<std::uint32_t, subfields_max>, fields_max>;
 
 constexpr std::uint32_t shift = 1;
@@ -41,7 +41,7 @@ Fields split(std::string_view parameters) {
     return fields;
 }
 
-/// What Ctrl and this character have always sent; -1: nothing of their own.
+/// The control character that Ctrl and this character send without key reports; -1: none.
 int control_of(std::uint32_t c) {
     if (c < 0x20) return static_cast<int>(c);
     if (c >= 'a' && c <= 'z') return static_cast<int>(c & 0x1F);
@@ -61,13 +61,13 @@ int control_of(std::uint32_t c) {
 
 bool is_text(std::uint32_t c) { return c > 0x20 && c < 0x7F; }
 
-/// The character of a key with shift, where the report does not say: letters, and "?" of the usual keyboard.
+/// The character of a key with shift, if the report does not have it: letters, and "?" of a US keyboard.
 std::uint32_t shifted(std::uint32_t c) {
     if (c >= 'a' && c <= 'z') return c - 0x20;
     return c == '/' ? '?' : c;
 }
 
-/// `key`: what the key sends without modifiers (as in "u") or with them (as in modifyOtherKeys).
+/// `key`: the character without modifiers (CSI u) or with them (modifyOtherKeys).
 KeyReport with_modifiers(std::uint32_t key, std::uint32_t with_shift, std::uint32_t modifiers) {
     KeyReport report;
     const bool is_shifted = (modifiers & shift) != 0;
@@ -76,9 +76,9 @@ KeyReport with_modifiers(std::uint32_t key, std::uint32_t with_shift, std::uint3
     const bool is_letter = c < 0x80 && std::isalpha(static_cast<int>(c)) != 0;
     const bool can_be_shifted = with_shift != 0 || (c >= '@' && !is_letter && c != ']' && c != '[' && c != '\\');
     if (others == control && (!is_shifted || (can_be_shifted && !is_letter))) report.control = control_of(c);
-    if (others == 0 && c < 0x20) report.control = static_cast<int>(c);  // Enter, Tab and the escape key of that name
+    if (others == 0 && c < 0x20) report.control = static_cast<int>(c);  // Enter, Tab and Esc
     const auto typed = is_shifted && with_shift == 0 ? shifted(c) : c;
-    // People hold Ctrl for the second key too; "." and "?" have no control character and are sent as they are.
+    // People may hold Ctrl for the second key too. "." and "?" have no control character, so they are sent unchanged.
     if (is_text(typed) && (others == 0 || (others == control && report.control < 0)))
         report.text = static_cast<char>(typed);
     return report;
@@ -90,7 +90,7 @@ KeyReport parse_kitty(const Fields& fields) {
     const auto [code, with_shift, base] = fields[0];
     const bool is_modifier = (code >= 57441 && code <= 57454) || (code >= 57358 && code <= 57360);
     if (is_modifier) return {.kind = Kind::not_a_key, .code = code};
-    // On a keyboard without Latin letters the place of the key counts.
+    // On a keyboard without Latin letters, use the position of the key.
     const auto key = code >= 0x80 && base != 0 ? base : code;
     const auto typed = with_shift != 0 ? with_shift : is_text(fields[2][0]) ? fields[2][0] : 0;
     auto report = with_modifiers(key, key == code ? typed : 0, std::max(fields[1][0], 1U) - 1);
@@ -100,7 +100,7 @@ KeyReport parse_kitty(const Fields& fields) {
 }
 
 KeyReport parse_windows(const Fields& fields) {
-    constexpr std::uint32_t windows_codes = 1U << 24;  // apart from those of Unicode
+    constexpr std::uint32_t windows_codes = 1U << 24;  // outside Unicode
     const auto key = fields[0][0];
     const auto character = fields[2][0];
     const bool is_modifier =
@@ -122,7 +122,7 @@ KeyReport parse_key_report(std::string_view sequence) {
     constexpr std::string_view answers = "Rcnty";
     const bool is_private = !parameters.empty() && parameters.front() >= '<' && parameters.front() <= '?';
     if (is_private || final == 'M' || answers.find(final) != std::string_view::npos) return {.kind = Kind::not_a_key};
-    if (parameters.empty() && (final == 'I' || final == 'O')) return {.kind = Kind::not_a_key};  // the focus
+    if (parameters.empty() && (final == 'I' || final == 'O')) return {.kind = Kind::not_a_key};  // focus
 
     const auto fields = split(parameters);
     if (final == 'u') return parse_kitty(fields);
@@ -130,8 +130,9 @@ KeyReport parse_key_report(std::string_view sequence) {
     if (final == '~' && fields[0][0] == 27) {
         return with_modifiers(fields[2][0], fields[2][0], std::max(fields[1][0], 1U) - 1);
     }
-    if (final == '~' && (fields[0][0] == 200 || fields[0][0] == 201)) return {.kind = Kind::not_a_key};  // a paste
-    KeyReport other;  // arrows, functions
+    if (final == '~' && (fields[0][0] == 200 || fields[0][0] == 201))
+        return {.kind = Kind::not_a_key};  // bracketed paste
+    KeyReport other;                       // arrow and function keys
     other.kind = kind_of_event(fields[1][1]);
     other.code = static_cast<std::uint32_t>(final) << 16 | (fields[0][0] & 0xFFFF);
     return other;

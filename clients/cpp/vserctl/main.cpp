@@ -27,7 +27,7 @@ struct Run {
 
     int operator()(const PortsCommand& command) const { return run_ports(client, command, options.json); }
     int operator()(const WatchCommand& command) const { return run_watch(client, command, options.json); }
-    int operator()(const AttachCommand&) const { return exit_usage; }  // not by way of here
+    int operator()(const AttachCommand&) const { return exit_usage; }  // never called: see run_attach()
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
     int operator()(const BaudCommand& command) const { return run_baud(client, command, options.json); }
@@ -59,8 +59,8 @@ int run(std::vector<std::string> arguments) {
     return std::visit(Run{*client, options}, options.command);
 }
 
-/// Else the first descriptors that we open would be taken for standard input and output. Opened the wrong way round:
-/// what is read or written there fails, instead of vanishing.
+/// If standard descriptors are closed, later open() calls would get their numbers. Opens them in the wrong direction, so that
+/// reading or writing them fails instead of losing bytes.
 void open_missing_standard_descriptors() {
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
         if (::fcntl(fd, F_GETFD) >= 0) continue;
@@ -72,14 +72,14 @@ void open_missing_standard_descriptors() {
 
 int main(int argc, char** argv) {
     open_missing_standard_descriptors();
-    ::setenv("GRPC_VERBOSITY", "NONE", 0);  // its log lines would land in the middle of a console
-    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);    // Debian builds it on; it costs
-    for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_IGN);  // errors of write(), like a full disk
+    ::setenv("GRPC_VERBOSITY", "NONE", 0);  // gRPC's log lines would appear in the console's output
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);    // slow, and on by default in Debian
+    for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_IGN);  // write() returns an error instead
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     try {
         const int status = run(arguments);
         return status == exit_ok && message_was_lost() ? exit_refused : status;
-    } catch (const std::exception& error) {  // OutputFailed, for one
+    } catch (const std::exception& error) {  // for example OutputFailed
         return complain(std::string(error.what()), asks_for_json(arguments));
     }
 }

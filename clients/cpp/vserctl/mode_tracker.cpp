@@ -11,7 +11,7 @@ struct Mode {
     bool usual;  // in a fresh terminal
 };
 
-// Modes that spoil a shell when they stay: ANSI's, and the private ones ("?").
+// Modes that would disturb a shell: ANSI modes, and private ones ("?").
 constexpr std::array<Mode, 36> known_modes{{
     {"2", false},                                                            // the keyboard is locked
     {"4", false},                                                            // insert
@@ -102,7 +102,7 @@ void ModeTracker::feed(char c) {
     if (c == cancel || c == substitute) {
         where_ = Where::text;
     } else if (!in_string && (c == shift_out || c == shift_in)) {
-        shifted_ = c == shift_out;  // obeyed within a sequence, too
+        shifted_ = c == shift_out;  // also effective within a sequence
         if (where_ == Where::c1_lead) where_ = Where::text;
     } else if (where_ == Where::c1_lead) {
         const auto byte = static_cast<unsigned char>(c);
@@ -207,12 +207,12 @@ void ModeTracker::end_key_reports(char kind) {
     const auto mode = value.find(';');
     const bool clears = mode != std::string_view::npos && value.substr(mode + 1) == "3";
     const int flags = number_of(value, 0);
-    if (reports.pushed > 0) return;  // the pop takes it back
+    if (reports.pushed > 0) return;  // the pop undoes it
     if (flags != 0 && !clears) reports.set = true;
     if (flags == 0 && (mode == std::string_view::npos || value.substr(mode + 1) == "1")) reports.set = false;
 }
 
-/// CSI > N ; V m sets xterm's modifier resource N, without V puts it back; CSI > N n switches it off; f: the format.
+/// CSI > N ; V m sets xterm's modifier resource N, and resets it without V; CSI > N n switches it off; f sets the format.
 void ModeTracker::end_resource(char final) {
     const auto list = std::string_view(parameters_).substr(1);
     if (!is_plain(list)) return;
@@ -223,7 +223,7 @@ void ModeTracker::end_resource(char final) {
     if (final == 'm' && list.empty()) resources_ = 0;
     if (final == 'm' && !list.empty()) set_bit(resources_, resource, on);
     if (final == 'n' && resource != 4) set_bit(resources_, list.empty() ? 2 : resource, true);
-    if (final == 'n' && resource == 4) set_bit(resources_, resource, false);  // off is how it is
+    if (final == 'n' && resource == 4) set_bit(resources_, resource, false);  // off is the default
     if (final == 'f' && list.empty()) formats_ = 0;
     if (final == 'f' && !list.empty()) set_bit(formats_, resource, on);
 }
@@ -249,7 +249,7 @@ void ModeTracker::end_plain_sequence(char final) {
     }
 }
 
-/// OSC: 4 and 10 to 19 set colours ("?" asks for one), 104 and 110 to 119 put them back, 8 begins and ends a link.
+/// OSC: 4 and 10 to 19 set colours ("?" queries one), 104 and 110 to 119 reset them, 8 begins and ends a link.
 void ModeTracker::end_string() {
     if (parameters_.front() != ']') return;
     const auto text = std::string_view(parameters_).substr(1);
@@ -284,7 +284,8 @@ bool ModeTracker::on_alternate_screen() const {
     return modes_.contains("?1049") || modes_.contains("?1047") || modes_.contains("?47");
 }
 
-/// Both move the cursor. The alternate screen brings its own back; else it is kept, or left on the last line.
+/// Resets the margins, which moves the cursor. Leaving the alternate screen restores the cursor. Otherwise the cursor is saved
+/// and restored, or left on the last line.
 void ModeTracker::append_margins(std::string& out) const {
     const bool origin = modes_.contains("?6");
     if (origin) out += "\x1b[?6l";
@@ -331,7 +332,7 @@ std::string ModeTracker::undo() const {
     append_key_reports(out, key_reports_[0]);
     append_each(out, resources_, "\x1b[>", "m");
     append_each(out, formats_, "\x1b[>", "f");
-    if (cursor_shape_ || cursor_blinks_) out += "\x1b[0 q";  // whether it blinks is up to the terminal
+    if (cursor_shape_ || cursor_blinks_) out += "\x1b[0 q";  // the terminal's default
     if (keypad_) out += "\x1b>";
     if (tab_stops_) out += "\x1b[?5W";
     append_colours(out);

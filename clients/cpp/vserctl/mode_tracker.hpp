@@ -8,22 +8,21 @@
 
 namespace vserctl {
 
-/// Watches what a device prints for terminal modes that it changes (alternate screen, hidden cursor, mouse, bracketed
-/// paste, keypad, character sets, scroll region, insert mode, key reports, colours, printing, ...), so that they can be
-/// undone when the device did not do it before we leave. The sequences are those of xterm's ctlseqs and of kitty's
-/// keyboard protocol.
+/// Tracks the terminal modes that a device's output changes (alternate screen, hidden cursor, mouse, bracketed paste, keypad,
+/// character sets, scroll region, insert mode, key reports, colours, printing, ...). vserctl undoes them at the end if the
+/// device has not done so. Supports the sequences of xterm's ctlseqs and of kitty's keyboard protocol.
 class ModeTracker {
 public:
     void feed(std::string_view printed);
-    /// What brings the terminal back; empty when there is nothing to undo. Begins by ending a sequence that the device
-    /// left unfinished, which would swallow what follows.
+    /// The sequences that restore the terminal; empty if no mode has changed. It first ends an unfinished sequence of the
+    /// device, which would otherwise include the text that follows.
     std::string undo() const;
-    /// True when the last feed() may have changed what undo() gives.
+    /// Whether the last feed() may have changed the result of undo().
     bool changed() const noexcept { return changed_; }
 
 private:
     enum class Where { text, c1_lead, escape, charset, coding, sequence, string, string_escape };
-    /// The key reports of one screen: kitty keeps a stack for each.
+    /// The key reports of one screen; kitty has a stack for each screen.
     struct KeyReports {
         int pushed = 0;
         bool set = false;
@@ -46,12 +45,12 @@ private:
     void append_colours(std::string& out) const;
 
     Where where_ = Where::text;
-    std::string parameters_;                 // of the sequence or string under way; bounded
-    std::set<std::string> modes_;            // "4", "?1049": modes that are not as in a fresh terminal; only known ones
+    std::string parameters_;                 // of the present sequence or string; bounded
+    std::set<std::string> modes_;            // known modes that differ from a fresh terminal: "4", "?1049"
     std::array<KeyReports, 2> key_reports_;  // of the main and of the alternate screen
     std::uint32_t resources_ = 0;            // bit N: xterm's modifier resource N (4: modifyOtherKeys)
     std::uint32_t formats_ = 0;              // bit N: xterm's format resource N
-    std::uint32_t designated_ = 0;           // bit N: GN holds another character set than ASCII
+    std::uint32_t designated_ = 0;           // bit N: GN has a character set other than ASCII
     std::size_t charset_slot_ = 0;
     std::uint32_t dynamic_colours_ = 0;  // bit N: the colour of OSC 10 + N
     bool shifted_ = false;               // GL is not G0

@@ -20,7 +20,7 @@ using vser::client::FlushDirection;
 constexpr const char* from_help =
     "Where to start: oldest, live, OFFSET, tail:BYTES or since:TIME (2026-11-22T01:02:03Z, or an age: 10m)";
 
-/// What CLI11 fills before it is looked at more closely.
+/// Arguments as CLI11 stores them, before they are parsed.
 struct RawArguments {
     std::vector<std::string> ports;
     std::string port;
@@ -48,7 +48,7 @@ struct RawArguments {
     bool escapes = false;
 };
 
-/// The value, or a complaint in CLI11's own way.
+/// Returns the value, or throws CLI11's error.
 template <class T>
 T checked(vser::client::Result<T> result) {
     if (!result) throw CLI::ValidationError(result.error().message, CLI::ExitCodes::ValidationError);
@@ -62,7 +62,7 @@ vser::client::StartPoint from_of(const RawArguments& arguments) {
 bool has_start(const RawArguments& arguments) { return arguments.from || arguments.since; }
 
 HealthCommand health_of(const RawArguments& arguments) {
-    // A script's empty variable must not ask about the whole server instead.
+    // An empty variable in a script must not query the whole server.
     if (arguments.health_port && arguments.health_port->empty())
         throw CLI::ValidationError("PORT is empty: name a port, or none to ask about the server",
                                    CLI::ExitCodes::ValidationError);
@@ -113,7 +113,7 @@ public:
         ParseOutcome outcome;
         const bool json = asks_for_json(arguments);
         try {
-            std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+            std::reverse(arguments.begin(), arguments.end());  // the order that CLI11 expects
             app_.parse(std::move(arguments));
             options_.tls = options_.tls || !options_.tls_ca_file.empty() || !options_.tls_certificate_file.empty();
             options_.server = checked(parse_server(options_.server));
@@ -160,7 +160,7 @@ private:
             ->excludes(from);
     }
 
-    /// CLI11 says of a misspelt command that one is required.
+    /// For a misspelt command, because CLI11 would only say that one is required.
     std::string complaint(const CLI::ParseError& error) const {
         if (!app_.get_subcommands().empty() || error.get_name() != "RequiredError") return error.what();
         std::string names;

@@ -11,7 +11,7 @@
 
 namespace vserctl {
 
-// One struct for each command: what its part of the command line said.
+// One struct for each command, with its options and arguments.
 struct PortsCommand {
     std::vector<std::string> ports;
 };
@@ -25,7 +25,7 @@ struct AttachCommand {
     bool exclusive = false;
     bool quiet = false;
     int escape_key = 0x1d;  ///< -1: none
-    /// Without a terminal: how long it stays silent after the end of stdin before it leaves; unset: for ever.
+    /// Without a terminal: exit when the port was silent for this long after the end of stdin; unset: never.
     std::optional<std::chrono::milliseconds> wait;
 };
 struct ReadCommand {
@@ -80,7 +80,7 @@ struct Options {
     Command command;
 };
 
-/// Either options, or what to print instead and the exit code: help and version (0), or what is wrong (2).
+/// Options, or the text to print and the exit code: help and version (0), or a usage error (2).
 struct ParseOutcome {
     std::optional<Options> options;
     int exit_code = 0;
@@ -88,10 +88,10 @@ struct ParseOutcome {
     std::string err;
 };
 
-/// True when "--json" is among the options: errors of the command line are JSON too.
+/// Whether "--json" is among the options, so that usage errors are JSON too.
 bool asks_for_json(const std::vector<std::string>& arguments);
 
-/// Reads the command line (without the program's name) and VSERD_ADDRESS.
+/// Parses the command line (without the program's name) and VSERD_ADDRESS.
 ParseOutcome parse_command_line(std::vector<std::string> arguments);
 
 }  // namespace vserctl

@@ -11,29 +11,29 @@
 
 namespace vserctl {
 
-/// stdout takes no more: a full disk, a closed pipe. what() is the message.
+/// Writing to stdout failed: the disk is full or the pipe is closed. what() is the message.
 class OutputFailed : public std::runtime_error {
 public:
     explicit OutputFailed(int error_number);
 };
 
-/// Writes all of it. A descriptor that another process made non-blocking is waited for. Returns 0, or the errno.
+/// Writes the whole text, and waits if another process made the descriptor non-blocking. Returns 0, or the errno.
 int write_all(int fd, std::string_view text) noexcept;
-/// Writes all of it to stdout, at once. Throws OutputFailed.
+/// Writes the whole text to stdout at once. Throws OutputFailed.
 void put(std::string_view text);
-/// The same to stderr. What cannot be written there is lost, and message_was_lost() is true from then on: the exit status is
-/// what is left to say so.
+/// Writes the whole text to stderr. If that fails, the message is lost and message_was_lost() returns true, so that the exit
+/// status can report it.
 void put_message(std::string_view text) noexcept;
 bool message_was_lost() noexcept;
-/// "[vserctl: ...]" on stderr: a message in the middle of a log.
+/// Writes "[vserctl: ...]" to stderr, for a message between a port's bytes.
 void put_note(const std::string& text) noexcept;
 
-/// One line on stderr: what happened and what to do; with `json`, {"error": {...}}. Returns the exit code.
+/// Prints an error and its fix in one line on stderr; with `json`, {"error": {...}}. Returns the exit code.
 int complain(const vser::client::Error& error, bool json);
-/// The same for a failure on this side; returns exit_refused.
+/// The same for a local error. Returns exit_refused.
 int complain(const std::string& message, bool json);
 
-/// Prints the items of a log: as they are, with messages on stderr, or as JSON lines.
+/// Prints the items of a log: bytes unchanged and messages on stderr, or JSON lines.
 class ItemPrinter {
 public:
     using Out = std::function<void(std::string_view)>;
@@ -42,7 +42,7 @@ public:
         : out_(std::move(out)), json_(json), base64_(base64), events_(events) {}
 
     void print(const vser::client::ConsoleItem& item);
-    /// Prints what is still held back, the beginning of a character. Call it at the end.
+    /// Prints an incomplete character that was held back. Call it at the end.
     void finish();
 
 private:

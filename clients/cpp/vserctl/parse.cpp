@@ -38,7 +38,7 @@ std::optional<Time> parse_rfc3339(const std::string& text) {
         for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) fraction += unit * (*rest - '0');
     }
     if (*rest != 'Z' || rest[1] != '\0') return std::nullopt;
-    // A time_point of nanoseconds ends in the years 1677 and 2262.
+    // A time_point of nanoseconds covers the years 1677 to 2262.
     constexpr auto seconds_max = std::chrono::duration_cast<std::chrono::seconds>(Time::duration::max()).count() - 1;
     const std::int64_t whole = ::timegm(&parts);
     if (whole < -seconds_max || whole > seconds_max) return std::nullopt;
@@ -112,7 +112,7 @@ Result<StartPoint> parse_from(std::string_view text) {
     }
     if (separator != std::string_view::npos && word == "since") return parse_since(text.substr(separator + 1));
     return bad(fmt::format(
-        "--from: '{}' is not a place in the log: write oldest, live, an offset, tail:BYTES or since:TIME", text));
+        "--from: '{}' is not a position in the log: write oldest, live, an offset, tail:BYTES or since:TIME", text));
 }
 
 Result<std::string> parse_server(std::string_view text) {
@@ -129,7 +129,7 @@ Result<std::string> parse_server(std::string_view text) {
                                        : !host.empty() && host != "unix" && host.find_first_of("/[] \t") == host.npos;
     const bool port_is_right = rest.empty() || (port > 0 && port <= 65535);
     if (!host_is_right || !port_is_right) {
-        return bad(fmt::format("the server '{}' is no address: write HOST:PORT, [IPV6]:PORT or unix:/PATH", text));
+        return bad(fmt::format("the server '{}' is not an address: write HOST:PORT, [IPV6]:PORT or unix:/PATH", text));
     }
     return std::string(text) + (rest.empty() ? ":50051" : "");
 }

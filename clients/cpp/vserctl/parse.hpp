@@ -9,7 +9,7 @@
 #include "vser_client/result.hpp"
 #include "vser_client/types.hpp"
 
-/// The small languages of the command line. All pure; an error's message says what is wrong and what would be right.
+/// Parsers for command line values. They have no side effects. An error message shows the correct syntax.
 namespace vserctl {
 
 using vser::client::Result;
@@ -18,16 +18,16 @@ using vser::client::Result;
 Result<std::uint64_t> parse_bytes(std::string_view text);
 /// "250ms", "1.5s", "10m" (or "10min"), "2h", "1d"; a bare number is seconds.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
-/// "oldest", "live", "OFFSET", "tail:BYTES", "since:TIME" with an RFC 3339 time in UTC or an age such as "10m",
-/// which the server resolves. A space may stand for the colon.
+/// "oldest", "live", "OFFSET", "tail:BYTES", "since:TIME" with an RFC 3339 time in UTC or an age such as "10m", which the
+/// server resolves. A space may replace the colon.
 Result<vser::client::StartPoint> parse_from(std::string_view text);
-/// "HOST[:PORT]", "[IPV6][:PORT]" or "unix:PATH"; with the port 50051 where there is none.
+/// "HOST[:PORT]", "[IPV6][:PORT]" or "unix:PATH". The default port is 50051.
 Result<std::string> parse_server(std::string_view text);
-/// Words such as "dtr=on", "rts=off", each output once.
+/// Words such as "dtr=on" and "rts=off", each output at most once.
 Result<vser::client::SignalChange> parse_signal_change(const std::vector<std::string>& words);
-/// The key that begins commands of `attach`: "^]", "^A"; "none" is -1.
+/// The escape key of `attach`: "^]", "^A". Returns -1 for "none".
 Result<int> parse_escape_key(std::string_view text);
-/// Resolves \r \n \t \b \a \e \0 \\ and \xHH.
+/// Replaces \r \n \t \b \a \e \0 \\ and \xHH.
 Result<std::string> unescape(std::string_view text);
 
 }  // namespace vserctl

@@ -16,8 +16,8 @@
 namespace vserctl {
 namespace {
 
-// O_NONBLOCK belongs to an open file description, which the shell shares with us: a terminal is opened a second time
-// for it. -1 where that cannot be had; then small writes after poll() come close enough.
+// O_NONBLOCK belongs to the open file description, which is shared with the shell, so the terminal is opened again. Returns -1
+// if that fails; then small writes after poll() are used, which hardly ever block.
 int open_stdout_again() {
     if (::isatty(STDOUT_FILENO) != 1) return -1;
     return ::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -32,13 +32,13 @@ Screen::Screen(bool raw, bool messages_apart)
       dim_(stdout_wants_colour()),
       fd_(open_stdout_again()) {
     const bool nonblocking = fd_ >= 0;
-    // A pipe that poll() calls writable takes PIPE_BUF bytes without blocking.
+    // A pipe that poll() reports as writable accepts PIPE_BUF bytes without blocking.
     write_bytes_max_ = nonblocking ? waiting_bytes_max : PIPE_BUF;
     if (!nonblocking) fd_ = STDOUT_FILENO;
 }
 
 Screen::~Screen() {
-    if (stdout_is_terminal_) {  // an exception came before undo_modes()
+    if (stdout_is_terminal_) {  // in case of an exception before undo_modes()
         undo_modes();
         flush();
     }
@@ -75,7 +75,7 @@ std::size_t Screen::drop_waiting() {
     const auto dropped = waiting_.size() - taken_;
     waiting_.clear();
     taken_ = 0;
-    if (dropped > 0 && stdout_is_terminal_) waiting_ = "\x18";  // ends a sequence that was cut
+    if (dropped > 0 && stdout_is_terminal_) waiting_ = "\x18";  // ends an incomplete sequence
     return dropped;
 }
 
@@ -88,7 +88,7 @@ bool Screen::flush() {
         if (written < 0) error_ = errno;
         if (written < 0) return false;
         taken_ += static_cast<std::size_t>(written);
-        if (write_bytes_max_ == PIPE_BUF) break;  // ask poll() again before the next
+        if (write_bytes_max_ == PIPE_BUF) break;  // poll() again before the next write
     }
     return true;
 }

@@ -9,31 +9,31 @@
 
 namespace vserctl {
 
-/// What `attach` shows: the port's bytes on stdout, and messages between them, each on a line of its own. Never blocks:
-/// what the terminal does not take waits here, and the caller stops fetching more while full().
+/// The output of `attach`: the port's bytes on stdout, with messages between them on separate lines. Never blocks: bytes that
+/// the terminal does not accept wait here, and the caller must not add more while full().
 class Screen {
 public:
-    /// `raw`: the terminal is in raw mode, so lines end in CR LF. `messages_apart`: they go to stderr also where stdout is
-    /// a terminal.
+    /// `raw`: the terminal is in raw mode, so lines end in CR LF. `messages_apart`: messages go to stderr even if stdout is a
+    /// terminal.
     Screen(bool raw, bool messages_apart);
     ~Screen();
     Screen(const Screen&) = delete;
     Screen& operator=(const Screen&) = delete;
 
     void show(std::string_view bytes);
-    /// "[vserctl: ...]": on the terminal in its place among the bytes, otherwise on stderr.
+    /// Prints "[vserctl: ...]" between the bytes on a terminal, otherwise on stderr.
     void say(const std::string& text);
-    /// Puts the terminal's modes back as far as the port changed them.
+    /// Restores the terminal modes that the port changed.
     void undo_modes();
-    /// Forgets what waits: the terminal did not take it in time. Returns how many bytes that was.
+    /// Discards the waiting bytes, which the terminal did not accept in time. Returns how many there were.
     std::size_t drop_waiting();
 
     bool full() const noexcept { return waiting_.size() - taken_ >= waiting_bytes_max; }
     bool empty() const noexcept { return taken_ == waiting_.size(); }
     int fd() const noexcept { return fd_; }
-    /// Call when fd() is writable. False when nobody reads it any more, or it cannot be written: see error().
+    /// Call when fd() is writable. Returns false if writing failed: see error().
     bool flush();
-    /// Flushes until it is empty or the time is over.
+    /// Flushes until no bytes wait or the time has passed.
     void flush_for(std::chrono::milliseconds limit);
     /// The errno of the write that failed, or 0.
     int error() const noexcept { return error_; }
@@ -50,7 +50,7 @@ private:
     int error_ = 0;
     std::size_t write_bytes_max_;
     std::string waiting_;
-    std::size_t taken_ = 0;  // of waiting_, already written
+    std::size_t taken_ = 0;  // bytes of waiting_ that are written
     ModeTracker modes_;
 };
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view reset = "\x1b[0m";
 constexpr std::string_view bold = "\x1b[1m";
 
-/// Code points, which is what most of this text takes on the screen.
+/// The number of code points, which is the width of most text on the screen.
 std::size_t width(std::string_view text) {
     return static_cast<std::size_t>(
         std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));

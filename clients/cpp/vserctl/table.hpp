@@ -7,12 +7,12 @@ namespace vserctl {
 
 enum class Colour { plain, good, bad, dim };
 
-/// True when colours are wanted: stdout is a terminal that can show them and NO_COLOR is not set.
+/// Whether to use colours: stdout is a terminal that supports them, and NO_COLOR is not set.
 bool stdout_wants_colour();
-/// The text in a colour, or as it is.
+/// Returns the text in a colour, or unchanged.
 std::string coloured(const std::string& text, Colour colour, bool wanted);
 
-/// Columns under headings. Plain text of one line per row when colours are not wanted, so that pipes can cut it.
+/// Columns with headings. Without colours it is plain text with one line per row, for use in pipes.
 class Table {
 public:
     struct Cell {
@@ -21,7 +21,7 @@ public:
     };
 
     explicit Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
-    /// Requires: as many cells as headings.
+    /// Requires as many cells as headings.
     void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
     std::string text(bool colour) const;
 

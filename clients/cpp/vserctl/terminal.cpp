@@ -7,7 +7,7 @@
 namespace vserctl {
 namespace {
 
-/// In the background the terminal is somebody else's, and touching it would stop us.
+/// A background process must not change the terminal: the kernel would stop it.
 bool is_foreground(int fd) {
     const auto group = ::tcgetpgrp(fd);
     return group < 0 || group == ::getpgrp();

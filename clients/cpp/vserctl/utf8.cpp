@@ -11,7 +11,7 @@ constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
 std::uint8_t byte_at(std::string_view bytes, std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); }
 
-/// The range of the second byte after a first one (Unicode 15, table 3-7); `length` 0: not a first byte.
+/// The valid range of the second byte after a first byte (Unicode 15, table 3-7); `length` 0: not a first byte.
 struct Lead {
     int length;
     std::uint8_t low;
@@ -93,7 +93,7 @@ bool is_safe_to_show(char32_t c) noexcept {
         {0x0000, 0x001F},
         {0x007F, 0x009F},  // C1: U+009B begins a control sequence
         {0x061C, 0x061C},  // marks, embeddings, overrides and isolates of direction
-        {0x200B, 0x200F},  // and what has no width
+        {0x200B, 0x200F},  // characters without width
         {0x2028, 0x202E},
         {0x2060, 0x206F},
         {0xFEFF, 0xFEFF},

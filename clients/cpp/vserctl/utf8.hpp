@@ -7,7 +7,7 @@
 
 namespace vserctl {
 
-/// Turns a byte stream into text: U+FFFD for each byte that is not UTF-8, and never half a character in one piece.
+/// Converts a byte stream to text: each byte that is not UTF-8 becomes U+FFFD, and characters are never split.
 class Utf8Stream {
 public:
     struct Text {
@@ -15,9 +15,9 @@ public:
         std::string text;
     };
 
-    /// `offset` is that of the first byte. Bytes that may begin a character stay here until the next push or flush.
+    /// `offset` is the offset of the first byte. An incomplete character at the end is kept until the next push or flush.
     Text push(std::uint64_t offset, std::string_view bytes);
-    /// What is still here, when no more comes or something else comes in between.
+    /// Returns the incomplete character that was kept, if any. Call it at the end, or before a gap.
     std::optional<Text> flush();
 
 private:
@@ -25,17 +25,17 @@ private:
     std::string rest_;
 };
 
-/// The length of the valid UTF-8 character that `bytes` begins with; 0: none; -1: more bytes are needed to tell.
+/// The length of the UTF-8 character at the start of `bytes`; 0: invalid; -1: incomplete.
 int utf8_length(std::string_view bytes) noexcept;
 
 /// The code point of one valid UTF-8 character.
 char32_t utf8_character(std::string_view character) noexcept;
 
-/// False for control characters (C0, C1), and for those that turn the direction of text around or have no width: with
-/// them a name of another client may look like something else.
+/// False for control characters (C0, C1), and for characters that change the direction of text or have no width, with which
+/// one client's name could look like another.
 bool is_safe_to_show(char32_t c) noexcept;
 
-/// Text of strangers made safe for a terminal: what is not safe to show is escaped as in "\u009b".
+/// Makes text from other clients and devices safe for a terminal: unsafe characters are escaped, as in "\u009b".
 std::string printable(std::string_view text);
 
 }  // namespace vserctl

@@ -17,23 +17,23 @@ struct Text {
     std::array<char, text_bytes_max> bytes{};
 };
 
-// Two, so that a signal in the middle of set_text() finds a whole one.
+// Two of them, so that a signal during set_text() finds a complete one.
 std::array<Text, 2> texts;
 volatile sig_atomic_t current_text = 0;
 
 volatile sig_atomic_t modes_fd = -1;
 termios modes{};
 
-// All that end a process unless it does something about them.
+// The signals that end a process by default.
 constexpr std::array crash_signals{SIGABRT, SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,    SIGTRAP, SIGSYS,
                                    SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL};
 constexpr std::array end_signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
-// All of it is async-signal-safe (POSIX). SA_RESETHAND: the second signal of its kind has the default action.
+// Async-signal-safe (POSIX). SA_RESETHAND: the raised signal has the default action.
 void restore_and_die(int number) {
     const auto& text = texts[static_cast<std::size_t>(current_text)];
     pollfd out{.fd = text.fd, .events = POLLOUT, .revents = 0};
-    // A terminal that is stopped must not keep the process from ending.
+    // Do not block on a stopped terminal.
     if (text.size > 0 && ::poll(&out, 1, 0) == 1) [[maybe_unused]]
         const auto written = ::write(text.fd, text.bytes.data(), text.size);
     if (modes_fd >= 0) ::tcsetattr(modes_fd, TCSANOW, &modes);
@@ -46,7 +46,7 @@ void install(std::span<const int> signals) {
     action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
     for (const int number : signals) {
         struct sigaction before {};
-        // nohup and the like ignore a signal for us.
+        // Keep signals ignored that the parent ignores, for example nohup.
         if (::sigaction(number, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
         ::sigaction(number, &action, nullptr);
     }
