@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vser: what the files of the module share.
+ * vser: declarations shared by the files of the module.
  *
  * Objects and their lifetimes:
  *   vser_link  a cable, one spinlock; lives as long as the module.
@@ -32,32 +32,32 @@
 /* Copies run under the link's lock with interrupts off, which bounds the ring. */
 #define VSER_FIFO_BYTES_MAX 65536u
 
-/* Bounds on what pending native AIO requests of one port may hold. */
+/* Limits for the pending native AIO requests of one port. */
 #define VSER_REQUESTS_MAX 1024u
 #define VSER_PINNED_PAGES_MAX 4096u
 
 /* A paced wire delivers in batches of this length, so that many busy ports stay cheap. */
 #define VSER_TICK_NS (4 * NSEC_PER_MSEC)
-/* And of this one while bytes are unread: a read takes all that has arrived by then anyway. */
+/* The batch length while bytes are unread: the next read takes everything that has arrived. */
 #define VSER_UNREAD_TICK_NS (16 * NSEC_PER_MSEC)
-/* So much later may a batch be, to share an interrupt with others; rates do not suffer. */
+/* A batch may be this late, to share an interrupt with others. It does not change the rate. */
 #define VSER_SLACK_NS (1 * NSEC_PER_MSEC)
 
 #define VSER_MODEM_LINES 7
 
-/* Published when all that was written has crossed. poll never reports it. */
+/* Published when all written bytes have arrived. poll never reports it. */
 #define VSER_DRAINED EPOLLMSG
 
 struct vser_port;
 
 /**
- * struct vser_link - a cable: one port that hears itself, or a null-modem of two
+ * struct vser_link - a cable: one port in loopback, or a null modem of two
  * @lock: protects everything below and, in both ports, every field that says "link lock".
  *        Taken from hrtimer soft interrupts and inside the AIO context lock (cancel), so
  *        always with interrupts off. Nothing but wait queues' and fasync's own locks nests
  *        inside, and those only after it is released: see vser_unlock().
  * @ends: bound ports; NULL while unbound
- * @crossed: two ends, each hears the other
+ * @crossed: two ends, each receives from the other
  */
 struct vser_link {
 	spinlock_t lock;	/* see above */
@@ -71,11 +71,11 @@ struct vser_line {
 };
 
 /**
- * struct vser_ring - bytes on their way to one port's readers; indices run freely
+ * struct vser_ring - bytes on their way to one port's readers; indices are not wrapped
  * @bytes: storage
  * @size: power of two
  * @tail: next byte to read
- * @wire: bytes before it have arrived; from here to @head they are still crossing
+ * @wire: bytes before it have arrived; from here to @head they are in transit
  * @head: next byte to write
  */
 struct vser_ring {
@@ -88,7 +88,7 @@ struct vser_ring {
 
 /* Injected damage to the bytes that arrive at a port. */
 struct vser_faults {
-	u32 parity;		/* so many next bytes get a parity error */
+	u32 parity;		/* the next bytes that get a parity error */
 	u32 frame;		/* ... a frame error */
 	u32 overrun;		/* ... are lost to an overrun */
 	u32 bit_flip_ppm;
@@ -106,37 +106,37 @@ struct vser_faults {
  * @wait: the only wait queue (native AIO's poll refuses two); wake-ups are keyed by poll events
  * @fasync: O_ASYNC descriptors
  * @write_lock: held by a write of more than one step, so that two writers' bytes do not mix
- * @timer: delivers bytes and ends breaks on a paced wire
+ * @timer: delivers bytes and ends breaks on a paced cable
  * @done_work: completes the requests in @done
  * @random: state of the damage generator, link lock
  * @wake_events: poll events to publish by the next vser_unlock(), link lock
  *
- * All that follows is under the link lock.
+ * All following fields are under the link lock.
  *
  * @dead: unbound; never cleared
  * @opens: open descriptors
  * @line: settings of this end
  * @ring: bytes towards this end
- * @wire_clock: when the last byte crossed to this end, or will have
+ * @wire_clock: when the last byte to this end has arrived or will arrive
  * @break_until: this end receives a break until then; 0: none
  * @timer_armed: @timer will run
  * @outputs: DTR and RTS as driven by this end
- * @unheard: bytes on the wire from this end while nobody is bound at the other
- * @unheard_clock: when the last byte to nobody was lost, or will have been
+ * @unheard: bytes in transit from this end while the other end is unbound
+ * @unheard_clock: when the last of them is lost
  * @writing: the holder of @write_lock has written a part; requests in @writes come after it
- * @write_refused: a write that may not wait found @write_lock held
- * @drainers: calls that wait until everything has crossed
+ * @write_refused: a non-blocking write found @write_lock held
+ * @drainers: calls that wait until all bytes have arrived
  * @ring_line: RI, driven by sysfs
  * @signals: levels of all modem lines as last published
  * @sequence: counts changes of modem lines; never 0
  * @changed_at: sequence number of each modem line's last change
- * @faults: see there
+ * @faults: injected faults
  * @stats: see vser_uapi.h
  * @reads: pending native AIO reads, oldest first
  * @writes: pending native AIO writes, oldest first
  * @done: requests to complete
  * @requests: number of requests on the three lists and being set up
- * @pinned_pages: pages that those hold
+ * @pinned_pages: pages pinned by them
  */
 struct vser_port {
 	struct device dev;
@@ -193,7 +193,7 @@ extern struct workqueue_struct *vser_workqueue;
 extern const struct file_operations vser_fops;
 extern const struct attribute_group *vser_groups[];
 
-/* vser_wake.c: the link lock and the wake-ups that come with its release. */
+/* vser_wake.c: the link lock and the wake-ups when it is released. */
 unsigned long vser_lock(struct vser_port *port) __acquires(&port->link->lock);
 void vser_unlock(struct vser_port *port, unsigned long flags) __releases(&port->link->lock);
 
@@ -202,7 +202,7 @@ static inline void vser_note(struct vser_port *port, __poll_t events)
 	port->wake_events |= events;
 }
 
-/* vser_wire.c: the time that bytes take. Everything here wants the link lock. */
+/* vser_wire.c: the time that bytes take. Requires the link lock. */
 static inline u32 vser_in_flight(const struct vser_port *port)
 {
 	return port->ring.head - port->ring.wire;
@@ -230,19 +230,19 @@ void vser_lose_listener(struct vser_port *peer, const struct vser_port *port);
 void vser_gain_listener(struct vser_port *port);
 void vser_receive_breaks(struct vser_port *port, u32 count, unsigned int milliseconds);
 
-/* vser_damage.c: bytes as they arrive. Wants the link lock. */
+/* vser_damage.c: faults of bytes as they arrive. Requires the link lock. */
 bool vser_link_down(const struct vser_port *port);
 void vser_cross(struct vser_port *port, u32 count);
 
-/* vser_move.c: copying between rings and iterators. Wants the link lock. */
+/* vser_move.c: copying between rings and iterators. Requires the link lock. */
 size_t vser_take(struct vser_port *port, struct iov_iter *to);
 size_t vser_put(struct vser_port *port, struct iov_iter *from);
 
-/* vser_signals.c: modem lines and who learns of their changes. Wants the link lock. */
+/* vser_signals.c: modem lines and notification of their changes. Requires the link lock. */
 void vser_signals_changed(struct vser_port *port);
 void vser_signals_pulsed(struct vser_port *port, u32 changed);
 
-/* vser_line.c: the requests behind ioctl, uring_cmd and sysfs. Takes the link lock. */
+/* vser_line.c: the implementation of ioctl, uring_cmd and sysfs requests. Takes the link lock. */
 bool vser_baud_valid(u32 baud);
 bool vser_format_valid(struct vs_ffmt format);
 struct vser_line vser_get_line(struct vser_port *port);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * vser: native AIO (io_submit). A request that cannot be served at once waits in the driver
- * with its user pages pinned, and is served under the link lock by whoever moves bytes, in
- * the order of submission. It is completed from a work item, because unpinning dirty pages
- * sleeps. Vectored requests are one list of page pieces, so they are one request here too.
+ * with its user pages pinned. Any code that moves bytes serves waiting requests under the link
+ * lock, in the order of submission. A work item completes them, because unpinning dirty pages
+ * sleeps. A vectored request is one list of page pieces, so it is one request here.
  *
- * io_uring needs none of this: it polls the node and comes back with IOCB_NOWAIT.
+ * io_uring does not use this code: it polls the node and tries again with IOCB_NOWAIT.
  */
 #include <linux/aio.h>
 #include <linux/bvec.h>
@@ -24,15 +24,15 @@
  * struct vser_request - a native AIO request
  * @entry: in reads, writes or done of @port; empty before it is queued
  * @iocb: its private field points back here; valid until ki_complete()
- * @port: kept by the file reference that @iocb holds
- * @iter: over @pieces, what is left to move
+ * @port: kept alive by the file reference of @iocb
+ * @iter: the bytes of @pieces that are left to move
  * @moved: bytes moved so far
- * @result: what to complete with, once on the done list
+ * @result: the result, valid on the done list
  * @is_write: direction
  * @finished: on the done list or beyond
  * @cancelled: cancel came before it was queued
- * @user: whose RLIMIT_MEMLOCK the pages count against; NULL: of nobody (CAP_IPC_LOCK)
- * @mm: where they are counted for everybody to see (VmPin)
+ * @user: the user whose RLIMIT_MEMLOCK the pages count against; NULL with CAP_IPC_LOCK
+ * @mm: the address space whose VmPin includes the pages
  * @pages: number of @pieces
  * @pieces: pinned user memory
  *
@@ -77,7 +77,7 @@ static void vser_finish(struct vser_request *request, ssize_t result)
 		get_device(&port->dev);
 }
 
-/* Serves waiting requests of @port as far as bytes and room go; true when anything moved. */
+/* Serves waiting requests of @port while there are bytes or room. Returns whether bytes moved. */
 bool vser_aio_serve(struct vser_port *port)
 {
 	struct vser_request *request, *next;
@@ -91,7 +91,7 @@ bool vser_aio_serve(struct vser_port *port)
 		moved = true;
 	}
 	list_for_each_entry_safe(request, next, &port->writes, entry) {
-		/* Not into the middle of another's write. */
+		/* Not in the middle of another write. */
 		if (port->writing || !vser_room(port))
 			break;
 		request->moved += vser_put(port, &request->iter);
@@ -102,7 +102,7 @@ bool vser_aio_serve(struct vser_port *port)
 	return moved;
 }
 
-/* Ends the waiting requests of one descriptor, or of all of them for a NULL @file. */
+/* Ends the waiting requests of one descriptor, or of all descriptors if @file is NULL. */
 static int vser_end_requests(struct vser_port *port, const struct file *file, int error)
 {
 	struct vser_request *request, *next;
@@ -137,7 +137,7 @@ int vser_aio_cancel_file(struct vser_port *port, const struct file *file)
 	return count;
 }
 
-/* Called inside the AIO context lock, which keeps the request: completing it takes that lock. */
+/* Called with the AIO context lock held. Completing takes that lock, so the request stays valid. */
 static int vser_aio_cancel(struct kiocb *iocb)
 {
 	struct vser_request *request = iocb->private;
@@ -155,11 +155,11 @@ static int vser_aio_cancel(struct kiocb *iocb)
 	return error;
 }
 
-/* ---- Whose pages they are ---- */
+/* ---- Accounting of pinned pages ---- */
 
 /*
- * Pinned pages count against the user's RLIMIT_MEMLOCK, in one sum with what io_uring has pinned
- * for him. Their memory control group has been charged since they were faulted in.
+ * Pinned pages count against the user's RLIMIT_MEMLOCK, together with the pages pinned by io_uring.
+ * Their memory control group was charged when they were faulted in.
  */
 static int vser_charge(struct vser_request *request, unsigned int pages)
 {
@@ -243,7 +243,7 @@ void vser_aio_done(struct work_struct *work)
 
 /* ---- Submitting ---- */
 
-/* Pages that the next @bytes of the iterator touch, counted per segment. */
+/* The number of pages in the next @bytes of the iterator, counted per segment. */
 static unsigned int vser_count_pages(struct iov_iter iter, size_t bytes)
 {
 	unsigned int pages = 0;
@@ -262,7 +262,7 @@ static unsigned int vser_count_pages(struct iov_iter iter, size_t bytes)
 
 /*
  * Pins up to @bytes; a bad address ends the request before it. Returns the bytes pinned.
- * FOLL_LONGTERM, because nobody knows when the other end sends or reads.
+ * FOLL_LONGTERM, because the request waits until the other end sends or reads.
  */
 static size_t vser_pin(struct vser_request *request, struct iov_iter *iter, size_t bytes,
 		       unsigned int pages_max)
@@ -292,7 +292,7 @@ static size_t vser_pin(struct vser_request *request, struct iov_iter *iter, size
 	return pinned;
 }
 
-/* Counts a request against the port's bounds before it takes any memory. */
+/* Counts a request against the port's limits before it allocates memory. */
 static int vser_reserve(struct vser_port *port, unsigned int pages)
 {
 	unsigned long flags = vser_lock(port);
@@ -311,7 +311,7 @@ static int vser_reserve(struct vser_port *port, unsigned int pages)
 	return error;
 }
 
-/* @reserved: pages that vser_reserve() counted for it; pinning may have ended before the last. */
+/* @reserved: the pages counted by vser_reserve(); fewer may have been pinned. */
 static void vser_enqueue(struct vser_request *request, unsigned int reserved)
 {
 	struct vser_port *port = request->port;
@@ -325,7 +325,7 @@ static void vser_enqueue(struct vser_request *request, unsigned int reserved)
 	} else if (!request->moved) {
 		list_add_tail(&request->entry, &port->writes);
 	} else {
-		/* The rest of the write in progress comes before those that have not begun. */
+		/* The rest of the write in progress precedes requests that have not begun. */
 		list_add(&request->entry, &port->writes);
 		port->writing = false;
 	}
@@ -352,7 +352,7 @@ static struct vser_request *vser_make_request(struct vser_port *port, struct kio
 	return request;
 }
 
-/* Pins the memory that @pages were counted for. Returns how many bytes, or an error. */
+/* Pins the memory for which @pages were counted. Returns the number of bytes, or an error. */
 static ssize_t vser_charge_and_pin(struct vser_request *request, struct iov_iter *iter,
 				   size_t bytes, unsigned int pages)
 {
@@ -368,8 +368,8 @@ static ssize_t vser_charge_and_pin(struct vser_request *request, struct iov_iter
 }
 
 /*
- * Queues what could not be served at once; @moved bytes were. More than a ring's worth is cut
- * to a short count, which bounds what one request can pin.
+ * Queues the rest of a request after @moved bytes were served at once. More than the size of a
+ * ring is cut to a short count, which bounds the pages that one request can pin.
  */
 ssize_t vser_aio_submit(struct vser_port *port, struct kiocb *iocb, struct iov_iter *iter,
 			bool is_write, ssize_t moved)
@@ -398,7 +398,7 @@ ssize_t vser_aio_submit(struct vser_port *port, struct kiocb *iocb, struct iov_i
 	iov_iter_bvec(&request->iter, is_write ? ITER_SOURCE : ITER_DEST, request->pieces,
 		      request->pages, pinned);
 	iocb->private = request;
-	/* From here on a cancel may come; before, it could not find the request. */
+	/* The request can be cancelled from here on; before, it could not be found. */
 	kiocb_set_cancel_fn(iocb, vser_aio_cancel);
 	vser_enqueue(request, pages);
 	return -EIOCBQUEUED;

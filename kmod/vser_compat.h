@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* vser: differences between the kernels it builds on (6.1 to 6.12; dkms.conf says so too). */
+/* vser: differences between the kernels it builds on (6.1 to 6.12, as in dkms.conf). */
 #ifndef VSER_COMPAT_H
 #define VSER_COMPAT_H
 
@@ -9,7 +9,7 @@
 #include <linux/uio.h>
 #include <linux/version.h>
 
-/* Commands got a header of their own in 6.8. sparse does not know __has_include. */
+/* Commands have their own header since 6.8. sparse does not support __has_include. */
 #ifdef __CHECKER__
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #define VSER_HAVE_CMD_HEADER
@@ -26,7 +26,7 @@
 #include <linux/io_uring.h>
 #endif
 
-/* A command carries its whole submission since 6.5, only the payload before. */
+/* A command has its whole submission since 6.5; before, only the payload. */
 static inline const void *vser_uring_payload(const struct io_uring_cmd *command)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
@@ -67,8 +67,8 @@ static inline unsigned long vser_iter_address(const struct iov_iter *iter)
 }
 
 /*
- * Only requests of native AIO may be given to kiocb_set_cancel_fn(); io_uring's are not. Kernels
- * without the flag that tells them apart do not queue: a request then blocks in io_submit().
+ * Only native AIO requests may be passed to kiocb_set_cancel_fn(), not io_uring's. On kernels
+ * without the flag that distinguishes them, requests are not queued but block in io_submit().
  */
 static inline bool vser_iocb_is_native_aio(const struct kiocb *iocb)
 {

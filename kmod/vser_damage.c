@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vser: what happens to bytes as they arrive. Injected faults, mismatched settings and cut
- * cables, all under the link lock.
+ * vser: faults of bytes as they arrive: injected faults, mismatched settings and cut cables. All
+ * under the link lock.
  */
 #include <linux/minmax.h>
 
@@ -60,7 +60,7 @@ static bool vser_wire_is_clean(const struct vser_port *port)
 	       port->line.format.data_bits == 8;
 }
 
-/* What the wire does to one byte; false when it is lost. */
+/* Applies faults to one byte. Returns false if it is lost. */
 static bool vser_damage(struct vser_port *port, bool mismatch, u8 *byte)
 {
 	struct vser_faults *faults = &port->faults;
@@ -83,7 +83,7 @@ static bool vser_damage(struct vser_port *port, bool mismatch, u8 *byte)
 		port->stats.parity_errors++;
 	} else if (vser_chance(port, faults->bit_flip_ppm)) {
 		*byte ^= 1 << vser_random(port) % port->line.format.data_bits;
-		/* An odd number of wrong bits is what a parity bit is there to notice. */
+		/* A parity bit detects an odd number of wrong bits. */
 		if (parity == VS_PARITY_ODD || parity == VS_PARITY_EVEN)
 			port->stats.parity_errors++;
 	}
@@ -105,7 +105,7 @@ static void vser_cross_damaged(struct vser_port *port, u32 count)
 	}
 	lost = count - kept;
 	if (lost) {
-		/* Close the gap: what is still on the wire moves up. */
+		/* Close the gap: move the bytes in transit. */
 		for (i = ring->wire + count; i != ring->head; i++)
 			ring->bytes[(i - lost) & mask] = ring->bytes[i & mask];
 		ring->head -= lost;
@@ -116,7 +116,7 @@ static void vser_cross_damaged(struct vser_port *port, u32 count)
 		vser_note(port, EPOLLIN | EPOLLRDNORM);
 }
 
-/* The next @count bytes on the wire arrive at @port, as far as they do. */
+/* The next @count bytes in transit arrive at @port, unless faults lose them. */
 void vser_cross(struct vser_port *port, u32 count)
 {
 	u32 free_before = vser_ring_free(&port->ring);

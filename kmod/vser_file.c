@@ -52,7 +52,7 @@ static int vser_release(struct inode *inode, struct file *filp)
 	struct vser_port *port = file->port;
 	unsigned long flags;
 
-	/* Pending AIO requests hold the file, so there are none left here. */
+	/* Pending AIO requests hold the file, so none are left. */
 	flags = vser_lock(port);
 	if (!--port->opens) {
 		port->outputs &= ~VS_SIGNALS_OUT;

@@ -6,12 +6,12 @@
 #include "vser.h"
 #include "vser_trace.h"
 
-/* A page that was just faulted in can be gone again; give up only after this many times. */
+/* A page that was just faulted in can be evicted again; give up after this many attempts. */
 #define VSER_FAULT_TRIES_MAX 16
 
-/* ---- What a call would find, under the lock ---- */
+/* ---- The state that a call would find, under the lock ---- */
 
-/* Bytes for a reader. Requests that wait were first: what arrives now is theirs. */
+/* Bytes for a reader. Waiting requests come first: they get the bytes that arrive now. */
 static u32 vser_takeable(struct vser_port *port)
 {
 	if (!list_empty(&port->reads))
@@ -20,7 +20,7 @@ static u32 vser_takeable(struct vser_port *port)
 	return vser_readable(port);
 }
 
-/* Room for a writer. Requests that wait come first, but not in the middle of his write. */
+/* Room for a writer. Waiting requests come first, but not in the middle of its write. */
 static u32 vser_sendable(struct vser_port *port)
 {
 	if (!port->writing && !list_empty(&port->writes))
@@ -29,7 +29,7 @@ static u32 vser_sendable(struct vser_port *port)
 	return vser_room(port);
 }
 
-/* As read and write see it: what poll denies, they do not give. */
+/* Consistent with read and write: they succeed exactly when poll reports the event. */
 __poll_t vser_events(struct vser_file *file)
 {
 	struct vser_port *port = file->port;
@@ -57,7 +57,7 @@ struct vser_waiter {
 	__poll_t events;
 };
 
-/* Wakes only for the events that the waiter named, as poll's own entries do. */
+/* Wakes only for the events that the waiter requested, as poll's own entries do. */
 static int vser_wake_waiter(struct wait_queue_entry *entry, unsigned int mode, int sync, void *key)
 {
 	struct vser_waiter *waiter = container_of(entry, struct vser_waiter, entry);
@@ -87,11 +87,11 @@ static int vser_wait(struct vser_file *file, __poll_t events)
 	return error;
 }
 
-/* ---- Moving what can be moved now ---- */
+/* ---- Moving bytes without waiting ---- */
 
 /*
- * One attempt: the count moved, -EAGAIN when nothing can, -ENODEV. @faulted: the copy stopped
- * although neither the ring nor the iterator had run out.
+ * One attempt. Returns the count moved, -EAGAIN if no byte can move, or -ENODEV. @faulted: a page
+ * fault stopped the copy before the end of the ring and of the iterator.
  */
 static ssize_t vser_attempt(struct vser_port *port, struct iov_iter *iter, bool is_write,
 			    bool *faulted)
@@ -115,9 +115,9 @@ static ssize_t vser_attempt(struct vser_port *port, struct iov_iter *iter, bool 
 }
 
 /*
- * Moves what can be moved now. The copy runs with page faults off; where it stops short of
- * what there was, the memory is faulted in and the copy goes on. A bad address ends the
- * transfer at its byte: bytes before it have moved, bytes after it have not.
+ * Moves as many bytes as possible without waiting. The copy runs with page faults off; if a fault
+ * stops it, the memory is faulted in and the copy continues. A bad address ends the transfer:
+ * bytes before it have moved, bytes after it have not.
  */
 static ssize_t vser_transfer(struct vser_port *port, struct iov_iter *iter, bool is_write)
 {
@@ -141,7 +141,7 @@ static ssize_t vser_transfer(struct vser_port *port, struct iov_iter *iter, bool
 				 fault_in_iov_iter_writeable(iter, wanted);
 		if (bad == wanted || ++tries > VSER_FAULT_TRIES_MAX)
 			return total ?: -EFAULT;
-		/* A fatal signal can keep pages from coming in for good. */
+		/* After a fatal signal, pages may never be faulted in. */
 		if (fatal_signal_pending(current))
 			return total ?: -EINTR;
 	}
@@ -185,8 +185,8 @@ ssize_t vser_read_iter(struct kiocb *iocb, struct iov_iter *to)
 /* ---- Writing, one writer at a time ---- */
 
 /*
- * Blocks until everything is written, as a terminal does; a signal leaves a short count, also
- * when a reader takes the bytes as fast as they come.
+ * Blocks until everything is written, as a terminal does. A signal ends it with a short count,
+ * even if a reader takes the bytes as fast as they come.
  */
 static ssize_t vser_write_locked(struct kiocb *iocb, struct iov_iter *from)
 {
@@ -203,7 +203,7 @@ static ssize_t vser_write_locked(struct kiocb *iocb, struct iov_iter *from)
 			return total;
 		if (!vser_may_block(iocb))
 			return total ?: result;
-		/* Also the rest of what fitted in part, or the next write would precede it. */
+		/* Write the rest before the next write starts. */
 		if (vser_aio_wanted(iocb))
 			return vser_aio_submit(file->port, iocb, from, true, total);
 		if (result > 0) {
@@ -218,7 +218,7 @@ static ssize_t vser_write_locked(struct kiocb *iocb, struct iov_iter *from)
 	}
 }
 
-/* For writes that may not wait. One that finds the lock held is woken when it is released. */
+/* For non-blocking writes. If the lock is held, the writer is woken when it is released. */
 static bool vser_write_trylock(struct vser_port *port)
 {
 	unsigned long flags;
@@ -228,7 +228,7 @@ static bool vser_write_trylock(struct vser_port *port)
 	flags = vser_lock(port);
 	port->write_refused = true;
 	vser_unlock(port, flags);
-	/* The holder may have looked at that before it was set. */
+	/* The holder may have read write_refused before it was set. */
 	return mutex_trylock(&port->write_lock);
 }
 
@@ -236,7 +236,7 @@ static void vser_write_unlock(struct vser_port *port)
 {
 	unsigned long flags;
 
-	/* A write that ended early: requests that waited behind it are served now. */
+	/* The write ended early: serve the requests that waited behind it. */
 	if (port->writing) {
 		flags = vser_lock(port);
 		port->writing = false;
@@ -260,7 +260,7 @@ static ssize_t vser_write(struct kiocb *iocb, struct iov_iter *from)
 	if (!iov_iter_count(from))
 		return 0;
 	if (vser_aio_wanted(iocb)) {
-		/* io_submit does not wait: the whole request does. */
+		/* io_submit does not wait: the whole request is queued. */
 		if (!mutex_trylock(&port->write_lock))
 			return vser_aio_submit(port, iocb, from, true, 0);
 	} else if (!vser_may_block(iocb)) {

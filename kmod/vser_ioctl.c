@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vser: the two ways to ask for what vser_line.c offers, ioctl and io_uring commands. Values
- * are copied from the caller once and checked before the lock is taken.
+ * vser: ioctls and io_uring commands, which call the functions of vser_line.c. Values are copied
+ * from the caller once and checked before the lock is taken.
  */
 #include <linux/compiler.h>
 #include <linux/string.h>
@@ -92,7 +92,7 @@ static long vser_ioctl_wait(struct file *filp, void __user *argument)
 	return error;
 }
 
-/* The two of a terminal's requests that say how many bytes wait. */
+/* The two terminal ioctls that count waiting bytes. */
 static long vser_ioctl_tty(struct vser_port *port, unsigned int request, void __user *argument)
 {
 	struct vs_queued queued = vser_get_queued(port);
@@ -198,7 +198,7 @@ int vser_uring_cmd(struct io_uring_cmd *command, unsigned int issue_flags)
 	struct vs_uring_arg arg;
 	int result;
 
-	/* The submission queue is shared with user space: take the argument once, then check. */
+	/* The submission queue is shared with user space: copy the argument once, then check it. */
 	memcpy(&arg, vser_uring_payload(command), sizeof(arg));
 	barrier();
 	if (READ_ONCE(file->port->dead))
@@ -209,7 +209,7 @@ int vser_uring_cmd(struct io_uring_cmd *command, unsigned int issue_flags)
 	else
 		result = vser_uring_known(command->file, operation, &arg);
 	trace_vser_ioctl(file->port->index, operation, result);
-	/* Not as the return value: 6.1 takes a positive one for a failure and breaks the link. */
+	/* Not as the return value: 6.1 treats a positive one as a failure and breaks the link. */
 	io_uring_cmd_done(command, result, 0, issue_flags);
 	return -EIOCBQUEUED;
 }

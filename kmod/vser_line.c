@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vser: what programs ask of a port beside its bytes: settings, modem lines, breaks, flushing,
- * draining and statistics. Every function takes the link lock.
+ * vser: requests other than reading and writing: settings, modem lines, breaks, flushing, draining
+ * and statistics. Every function takes the link lock.
  */
 #include <linux/sched/signal.h>
 
@@ -28,7 +28,7 @@ struct vser_line vser_get_line(struct vser_port *port)
 	return line;
 }
 
-/* Changes baud or format; the other stays. */
+/* Changes baud or format and keeps the other. */
 static int vser_set_line(struct vser_port *port, const u32 *baud, const struct vs_ffmt *format)
 {
 	unsigned long flags = vser_lock(port);
@@ -88,7 +88,7 @@ int vser_set_signals(struct vser_port *port, u32 mask, u32 value)
 	return error;
 }
 
-/* Fills in @wait; true when there is something to report. */
+/* Fills in @wait. Returns true if there is a change to report. */
 static bool vser_signals_ready(struct vser_file *file, struct vs_signals_wait *wait)
 {
 	struct vser_port *port = file->port;
@@ -125,7 +125,7 @@ int vser_wait_signals(struct vser_file *file, struct vs_signals_wait *wait, bool
 		if (nonblock)
 			return -EAGAIN;
 		error = wait_event_interruptible(port->wait, vser_signals_ready(file, wait));
-		/* A restarted call would forget what "from now on" meant. */
+		/* A restarted call would wait for changes from a later time on. */
 		if (error)
 			return -EINTR;
 	}

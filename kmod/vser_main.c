@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vser: virtual serial ports. Module parameters, and making and unmaking ports.
+ * vser: virtual serial ports. Module parameters, and creating and removing ports.
  *
- * Each port is a platform device "vser.N", so that a port can be taken away and brought back
- * under its users: /sys/bus/platform/drivers/vser/{unbind,bind}.
+ * Each port is a platform device "vser.N", so that it can be unplugged and plugged in again
+ * while it is in use: /sys/bus/platform/drivers/vser/{unbind,bind}.
  */
 #define pr_fmt(fmt) "vser: " fmt
 
@@ -90,7 +90,7 @@ static struct vser_port *vser_port_create(struct device *parent, unsigned int in
 	port = kzalloc(sizeof(*port), GFP_KERNEL);
 	if (!port)
 		return ERR_PTR(-ENOMEM);
-	/* From here on the reference count owns it. */
+	/* From here on the reference count owns the port. */
 	vser_port_init(port, parent, index);
 	port->ring.size = fifo_bytes;
 	port->ring.bytes = kvzalloc(fifo_bytes, GFP_KERNEL);
@@ -103,8 +103,8 @@ static struct vser_port *vser_port_create(struct device *parent, unsigned int in
 }
 
 /*
- * Any platform device can be given this driver (driver_override), so the end of the cable may be
- * another port's already. That one must not notice.
+ * Any platform device can be bound to this driver (driver_override), so this end of the cable may
+ * be in use by another port, which must not be affected.
  */
 static int vser_port_join(struct vser_port *port)
 {
@@ -126,7 +126,7 @@ static int vser_port_join(struct vser_port *port)
 	return error;
 }
 
-/* Takes @port off its cable and tells everyone who uses either end. */
+/* Removes @port from its cable and wakes the users of both ends. */
 static void vser_port_hang_up(struct vser_port *port)
 {
 	struct vser_port *peer;
@@ -141,14 +141,14 @@ static void vser_port_hang_up(struct vser_port *port)
 	peer = vser_peer(port);
 	if (peer) {
 		vser_signals_changed(peer);
-		/* There is room for writers again: nobody has unread bytes any more. */
+		/* Writers have room again, because no unread bytes are left. */
 		vser_lose_listener(peer, port);
 		vser_note_sent(peer, 0);
 	}
 	vser_unlock(port, flags);
 }
 
-/* Without a node there are no new opens; an open that is under way finds the port dead. */
+/* Without a node there are no new opens; an open in progress finds the port dead. */
 static void vser_port_retire(struct vser_port *port)
 {
 	vser_port_hang_up(port);
@@ -162,7 +162,7 @@ static void vser_port_retire(struct vser_port *port)
 	put_device(&port->dev);
 }
 
-/* The port joins its cable before it has a node, so that nobody can open it alone. */
+/* The port joins its cable before it has a node, so that it cannot be opened before. */
 static int vser_port_add(struct vser_port *port)
 {
 	int error = vser_port_join(port);
@@ -251,7 +251,7 @@ static int vser_add_device(unsigned int index)
 	if (IS_ERR(device))
 		return PTR_ERR(device);
 	vser_devices[index] = device;
-	/* The driver core keeps a failed probe to itself. */
+	/* The driver core does not report a failed probe. */
 	return platform_get_drvdata(device) ? 0 : vser_probe_error ?: -ENODEV;
 }
 
@@ -345,7 +345,7 @@ free_links:
 	return error;
 }
 
-/* Open descriptors hold the module, so nobody uses a port any more. */
+/* Open descriptors hold the module, so no port is in use now. */
 static void __exit vser_exit(void)
 {
 	vser_remove_devices();

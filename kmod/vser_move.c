@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * vser: moving bytes between rings and iterators, under the link lock. User memory is copied
- * with page faults off: a short count means that the caller must fault the memory in, without
- * the lock, and try again.
+ * with page faults off. After a short count the caller must release the lock, fault the memory
+ * in, and try again.
  */
 #include <linux/minmax.h>
 #include <linux/uaccess.h>
 
 #include "vser.h"
 
-/* So much of what is sent to nobody is copied at a time, to see whether it can be. */
+/* Bytes for an unbound end are copied in pieces of this size, to check the address. */
 #define VSER_SCRATCH_BYTES 256
 
 /*
- * Takes what has arrived at @port, up to the iterator's size. Once nothing is unread, the next
- * bytes are news: the timer may have been set too late for them.
+ * Takes the bytes that have arrived at @port, up to the iterator's size. When none are left, the
+ * timer must be set again, because it may be too late for the next ones.
  */
 size_t vser_take(struct vser_port *port, struct iov_iter *to)
 {
@@ -46,7 +46,7 @@ size_t vser_take(struct vser_port *port, struct iov_iter *to)
 	return total;
 }
 
-/* Nobody hears @port. Its bytes are read all the same, so that a bad address is an error. */
+/* The other end is unbound. The bytes are still copied, so that a bad address is an error. */
 static size_t vser_put_unheard(struct vser_port *port, struct iov_iter *from)
 {
 	size_t room = vser_room(port), total = 0;
@@ -97,12 +97,12 @@ static size_t vser_put_ring(struct vser_port *port, struct vser_port *peer, stru
 	return total;
 }
 
-/* Sends from @port what there is room for. */
+/* Sends from @port as many bytes as there is room for. */
 size_t vser_put(struct vser_port *port, struct iov_iter *from)
 {
 	struct vser_port *peer = vser_peer(port);
 
-	/* A wire that has gone idle since anybody looked starts with these bytes. */
+	/* If the cable has become idle meanwhile, its time starts with these bytes. */
 	vser_advance_output(port);
 	return peer ? vser_put_ring(port, peer, from) : vser_put_unheard(port, from);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* vser: the modem lines beside the bytes, all under the link lock. */
+/* vser: the modem lines, all under the link lock. */
 #include <linux/bits.h>
 
 #include "vser.h"
@@ -22,7 +22,7 @@ static u32 vser_levels(const struct vser_port *port)
 	return levels;
 }
 
-/* Modem lines of @port have changed, if only for a moment. */
+/* Modem lines of @port have changed, perhaps only for a moment. */
 void vser_signals_pulsed(struct vser_port *port, u32 changed)
 {
 	unsigned int line;
@@ -35,7 +35,7 @@ void vser_signals_pulsed(struct vser_port *port, u32 changed)
 		if (changed & BIT(line))
 			port->changed_at[line] = port->sequence;
 		else if (port->sequence - port->changed_at[line] > S32_MAX)
-			/* Or long ago would be in the future. */
+			/* Keeps idle lines correct when the sequence number wraps around. */
 			port->changed_at[line] = port->sequence - S32_MAX;
 	vser_note(port, EPOLLPRI);
 }
@@ -49,7 +49,7 @@ static void vser_publish_levels(struct vser_port *port)
 	vser_signals_pulsed(port, changed);
 }
 
-/* Something has changed that the modem lines at either end of @port's cable follow. */
+/* Updates the modem lines at both ends of @port's cable after a change. */
 void vser_signals_changed(struct vser_port *port)
 {
 	struct vser_port *peer = vser_peer(port);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vser: splice from a port into a pipe. The kernel's own function for this reads into the pipe
- * directly before 6.5, which may sleep under the link lock.
+ * vser: splice from a port into a pipe. Before 6.5, the kernel's generic function reads into the
+ * pipe directly, which may sleep under the link lock.
  */
 #include <linux/bvec.h>
 #include <linux/fs.h>
@@ -19,7 +19,7 @@ static void vser_splice_release(struct splice_pipe_desc *spd, unsigned int page)
 	__free_page(spd->pages[page]);
 }
 
-/* Reads as read does into the pages of @spd; they shrink to what was read. */
+/* Reads into the pages of @spd, like read(), and shortens them to the bytes that were read. */
 static ssize_t vser_splice_fill(struct kiocb *iocb, struct splice_pipe_desc *spd, size_t size)
 {
 	struct bio_vec pieces[VSER_SPLICE_PAGES_MAX];

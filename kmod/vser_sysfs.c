@@ -180,7 +180,7 @@ static ssize_t inject_break_store(struct device *dev, struct device_attribute *a
 }
 static DEVICE_ATTR_WO(inject_break);
 
-/* What only sysfs drives: a cut cable, and RI, the telephone's ring. */
+/* Only sysfs can set these: a cut cable, and the RI line. */
 static ssize_t vser_show_bool(struct vser_port *port, const bool *field, char *buffer)
 {
 	unsigned long flags = vser_lock(port);

@@ -19,7 +19,7 @@ unsigned long vser_lock(struct vser_port *port) __acquires(&port->link->lock)
 	return flags;
 }
 
-/* @exclusive: how many exclusive waiters to wake, 0 for all. @band: what SIGIO reports, or 0. */
+/* @exclusive: how many exclusive waiters to wake, 0 for all. @band: the band of SIGIO, or 0. */
 static void vser_publish(struct vser_port *port, __poll_t events, int exclusive, int band)
 {
 	if (wq_has_sleeper(&port->wait))
@@ -29,9 +29,9 @@ static void vser_publish(struct vser_port *port, __poll_t events, int exclusive,
 }
 
 /*
- * Bytes and room are each for one exclusive waiter (EPOLLEXCLUSIVE). They are published
- * separately, or an exclusive waiter for the one would consume the wake-up of the other.
- * Everything else is for everybody.
+ * Bytes and room each wake one exclusive waiter (EPOLLEXCLUSIVE). They are published separately,
+ * because otherwise an exclusive waiter for one would consume the wake-up of the other. All other
+ * events wake all waiters.
  */
 static void vser_wake(struct vser_port *port, __poll_t events)
 {
@@ -50,7 +50,7 @@ static void vser_wake(struct vser_port *port, __poll_t events)
 		vser_publish(port, VSER_DRAINED, 0, 0);
 }
 
-/* What waiters at @port must learn. Bytes and room that somebody has taken already are no news. */
+/* The events to publish at @port. Bytes and room that were used meanwhile are not published. */
 static __poll_t vser_news(struct vser_port *port)
 {
 	__poll_t events = port->wake_events;
@@ -66,11 +66,11 @@ static __poll_t vser_news(struct vser_port *port)
 }
 
 /*
- * Ends a critical section: first gives waiting requests what it made available, then releases
- * the lock and wakes waiters. Nobody can change state and forget the wake-up.
+ * Ends a critical section: serves waiting requests, releases the lock and wakes waiters, so that
+ * no change of state can miss its wake-up.
  *
- * The read-side section keeps the other end's memory until its waiters have been woken:
- * unbinding waits for a grace period after it has left the link.
+ * The read-side section keeps the other end's memory until its waiters have been woken, because
+ * unbinding waits for a grace period after the port has left the link.
  */
 void vser_unlock(struct vser_port *port, unsigned long flags) __releases(&port->link->lock)
 {

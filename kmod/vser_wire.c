@@ -2,12 +2,12 @@
 /*
  * vser: the time that bytes take. Rings, pacing and breaks of ports, all under the link lock.
  *
- * A ring belongs to the receiving port and holds, in order, bytes that arrived and bytes
- * that are still on the wire; "arrived" is an index that the timer moves on. So a byte is
- * copied twice, in and out, whether the wire is paced or not.
+ * A ring belongs to the receiving port. It has, in order, the bytes that have arrived and the
+ * bytes in transit; "arrived" is an index that the timer advances. So a byte is copied twice, in
+ * and out, with pacing and without.
  *
- * While nobody is bound at the other end there is no such ring. The bytes take their time all
- * the same and are then lost; only their number is kept, in "unheard".
+ * While the other end is unbound, there is no such ring. The bytes take the same time and are then
+ * lost; only their number is stored, in "unheard".
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -16,7 +16,7 @@
 
 #include "vser.h"
 
-/* The port that hears @port, and that @port hears. NULL: the other end is not bound. */
+/* The port that @port sends to and receives from. NULL: the other end is unbound. */
 struct vser_port *vser_peer(const struct vser_port *port)
 {
 	return port->link->ends[port->link->crossed ? !port->end : port->end];
@@ -35,7 +35,7 @@ u32 vser_room(const struct vser_port *port)
 	return peer ? vser_ring_free(&peer->ring) : port->ring.size - port->unheard;
 }
 
-/* Bytes that @port has sent and that are still on the wire. */
+/* Bytes in transit from @port. */
 u32 vser_unsent(const struct vser_port *port)
 {
 	const struct vser_port *peer = vser_peer(port);
@@ -43,7 +43,7 @@ u32 vser_unsent(const struct vser_port *port)
 	return peer ? vser_in_flight(peer) : port->unheard;
 }
 
-/* @port may have room again, or be drained. Writers only ever wait for a full ring. */
+/* @port may have room again, or be drained. Writers wait only for a full ring. */
 void vser_note_sent(struct vser_port *port, u32 room_before)
 {
 	if (!room_before && vser_room(port))
@@ -54,7 +54,7 @@ void vser_note_sent(struct vser_port *port, u32 room_before)
 
 /* ---- Pacing ---- */
 
-/* Start bit, data, parity and stop bits, counted in halves because of 1.5. */
+/* Start, data, parity and stop bits, in half bits because of 1.5 stop bits. */
 static u64 vser_line_ns(const struct vser_line *line)
 {
 	u32 half_bits = 2 + 2 * line->format.data_bits;
@@ -65,7 +65,7 @@ static u64 vser_line_ns(const struct vser_line *line)
 	return div_u64((u64)half_bits * (NSEC_PER_SEC / 2), line->baud);
 }
 
-/* How long a byte takes to @port: the sender's settings decide. */
+/* The time of a byte to @port, according to the sender's settings. */
 static u64 vser_byte_ns(const struct vser_port *port)
 {
 	const struct vser_port *sender = vser_peer(port);
@@ -73,7 +73,7 @@ static u64 vser_byte_ns(const struct vser_port *port)
 	return vser_line_ns(sender ? &sender->line : &port->line);
 }
 
-/* How many of @in_flight bytes have had the time to cross since *@clock, which moves on. */
+/* Returns how many of @in_flight bytes have had time to arrive since *@clock, and advances it. */
 static u32 vser_elapse(ktime_t *clock, u32 in_flight, u64 byte_ns)
 {
 	ktime_t now = ktime_get();
@@ -86,7 +86,7 @@ static u32 vser_elapse(ktime_t *clock, u32 in_flight, u64 byte_ns)
 	return count;
 }
 
-/* Lets everything arrive at @port that has had the time to. */
+/* Delivers all bytes to @port that have had time to arrive. */
 void vser_advance(struct vser_port *port)
 {
 	if (!vser_pacing) {
@@ -104,7 +104,7 @@ void vser_advance(struct vser_port *port)
 	vser_cross(port, vser_elapse(&port->wire_clock, vser_in_flight(port), vser_byte_ns(port)));
 }
 
-/* The next @count bytes that @port has sent to nobody are lost. */
+/* The next @count bytes from @port to an unbound end are lost. */
 static void vser_lose_unheard(struct vser_port *port, u32 count)
 {
 	u32 room_before = vser_room(port);
@@ -125,7 +125,7 @@ static void vser_advance_unheard(struct vser_port *port)
 	vser_lose_unheard(port, count);
 }
 
-/* As vser_advance(), for the bytes that @port has sent. */
+/* Like vser_advance(), for the bytes that @port has sent. */
 void vser_advance_output(struct vser_port *port)
 {
 	struct vser_port *peer = vser_peer(port);
@@ -137,8 +137,8 @@ void vser_advance_output(struct vser_port *port)
 }
 
 /*
- * The same in both directions. Before anything changes that decides what crosses the cable, or
- * how: what has had the time did so as the cable was.
+ * The same in both directions. Call it before any change of the cable or of its settings, so that
+ * bytes which had time to arrive do so under the old conditions.
  */
 void vser_advance_cable(struct vser_port *port)
 {
@@ -147,7 +147,7 @@ void vser_advance_cable(struct vser_port *port)
 		vser_advance_output(port);
 }
 
-/* A moment for the timer, and how much later it may be. */
+/* A time for the timer, and how late it may be. */
 struct vser_moment {
 	ktime_t time;
 	u64 slack;
@@ -163,11 +163,11 @@ static void vser_plan_batch(struct vser_moment *next, ktime_t clock, u32 in_flig
 	if (!ktime_before(end, next->time))
 		return;
 	next->time = end;
-	/* The middle of a long run may come together with that of other ports. */
+	/* The middle of a long run may share an interrupt with other ports. */
 	next->slack = batch < in_flight ? min_t(u64, batch * byte_ns / 4, VSER_SLACK_NS) : 0;
 }
 
-/* Starts the timer for the next thing that happens on the wire to @port, or from it to nobody. */
+/* Starts the timer for the next event on the way to @port, or from it to an unbound end. */
 void vser_settle_timer(struct vser_port *port)
 {
 	struct vser_moment next = { .time = KTIME_MAX };
@@ -203,7 +203,7 @@ enum hrtimer_restart vser_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* The byte that crosses takes another time now, and keeps the share of its way made. */
+/* The byte in transit takes another time now, and keeps the fraction that has passed. */
 static void vser_rescale(ktime_t *clock, u64 byte_ns_before, u64 byte_ns)
 {
 	ktime_t now = ktime_get();
@@ -216,7 +216,7 @@ static void vser_rescale(ktime_t *clock, u64 byte_ns_before, u64 byte_ns)
 	*clock = ktime_sub_ns(now, made);
 }
 
-/* Gives @port new settings: what has crossed did so with the old ones. */
+/* Gives @port new settings. Bytes that have had time to arrive used the old ones. */
 void vser_change_line(struct vser_port *port, struct vser_line line)
 {
 	u64 byte_ns_before = vser_line_ns(&port->line), byte_ns = vser_line_ns(&line);
@@ -237,8 +237,8 @@ void vser_change_line(struct vser_port *port, struct vser_line line)
 }
 
 /*
- * More bytes than @in_flight_before are on a wire whose clock is *@clock and whose timer is
- * @port's. An idle wire starts now, whatever the timer was armed for; a busy one continues.
+ * More than @in_flight_before bytes are in transit, with the clock *@clock and the timer of @port.
+ * If there were none before, their time starts now, whatever the timer was armed for.
  */
 static void vser_start_wire(struct vser_port *port, ktime_t *clock, u32 in_flight_before)
 {
@@ -248,7 +248,7 @@ static void vser_start_wire(struct vser_port *port, ktime_t *clock, u32 in_fligh
 		vser_settle_timer(port);
 }
 
-/* @in_flight_before bytes were on the wire to @port; now there are more. */
+/* @in_flight_before bytes were in transit to @port; now there are more. */
 void vser_sent(struct vser_port *port, u32 in_flight_before)
 {
 	if (vser_pacing)
@@ -257,7 +257,7 @@ void vser_sent(struct vser_port *port, u32 in_flight_before)
 		vser_cross(port, vser_in_flight(port));
 }
 
-/* @port sends @count more bytes to nobody. */
+/* @port sends @count more bytes to an unbound end. */
 void vser_send_unheard(struct vser_port *port, u32 count)
 {
 	u32 unheard_before = port->unheard;
@@ -269,7 +269,7 @@ void vser_send_unheard(struct vser_port *port, u32 count)
 		vser_advance_unheard(port);
 }
 
-/* @port has left the cable: nobody hears any more what its @peer has on the wire. */
+/* @port has left the cable: the bytes in transit from @peer have no receiver now. */
 void vser_lose_listener(struct vser_port *peer, const struct vser_port *port)
 {
 	peer->unheard = vser_in_flight(port);
@@ -277,7 +277,7 @@ void vser_lose_listener(struct vser_port *peer, const struct vser_port *port)
 	vser_settle_timer(peer);
 }
 
-/* Somebody joins @port's cable. He does not hear the rest of what was sent before. */
+/* Another port joins @port's cable. It does not receive bytes that are already in transit. */
 void vser_gain_listener(struct vser_port *port)
 {
 	vser_advance(port);
@@ -288,8 +288,8 @@ void vser_gain_listener(struct vser_port *port)
 /* ---- Breaks ---- */
 
 /*
- * @count breaks at once arrive at @port, which is as one. On a wire without pacing it is over
- * at once, yet it is seen.
+ * @count breaks arrive at @port at the same time, like one break. Without pacing it ends at once,
+ * but is still reported.
  */
 void vser_receive_breaks(struct vser_port *port, u32 count, unsigned int milliseconds)
 {
