@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""generate.py PROTOC FOLDER: makes FOLDER a complete package, our sources and what protoc makes of the protos.
+"""generate.py PROTOC FOLDER: creates a complete package in FOLDER from the sources and the protos.
 
-The build calls it; `pip install FOLDER` takes the result. The code of google.rpc gets the package name vser.rpc: under its
-own name it would clash with that of googleapis-common-protos, which other libraries bring, in protobuf's one registry.
+The build calls it; `pip install FOLDER` installs the result. The google.rpc protos get the package name vser.rpc, because
+protobuf's registry is global and other libraries register google.rpc with googleapis-common-protos.
 """
 import pathlib
 import shutil

@@ -93,7 +93,7 @@ class Connection:
 
 
 def with_default_port(address: str) -> str:
-    """ Adds the default port: "lab7" to "lab7:50051", "[::1]" to "[::1]:50051". Paths and addresses with a port do not change."""
+    """Adds the default port: "lab7" to "lab7:50051", "[::1]" to "[::1]:50051". Paths and addresses with a port do not change."""
     host_end = address.find("]") if address.startswith("[") else 0
     if address.startswith("unix") or "/" in address or host_end < 0 or ":" in address[host_end:]:
         return address

@@ -37,7 +37,7 @@ _MAY_PASS = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.Status
 
 
 class Console:
-    """Iterate over it to receive items (Data, Gap, Event, and changes of the connection); write to it from any thread.
+    """Iterate over it to receive items (Data, Gap, Event, and changes of the connection). Any thread may write to it.
 
     After a lost connection it reconnects and resumes at its offset, and reports Disconnected and Reconnected. Bytes that were
     sent and may not have arrived are not sent again.
@@ -157,7 +157,7 @@ class Console:
                 wanted = self._tx_base + self._tx_sent
             if not sent or time.monotonic() >= deadline:
                 raise VserError(grpc.StatusCode.DEADLINE_EXCEEDED, "not everything could be sent in time")
-            with contextlib.suppress(Unreachable):  # then the console reconnects, and we wait for that
+            with contextlib.suppress(Unreachable):  # the console reconnects, so wait for that
                 reply = self._connection.call("PortService/GetPort", request, port_pb2.GetPortResponse)
                 if reply.port.tx_offset >= wanted:
                     return
@@ -219,7 +219,7 @@ class Console:
     # The console's own thread
 
     def _run(self) -> None:
-        """The console ends whatever happens, so that next() never waits for a thread that has ended."""
+        """Ends the console even after an unexpected failure, so that next() never waits for a thread that has ended."""
         try:
             self._run_connections()
         except BaseException as failure:
@@ -254,7 +254,7 @@ class Console:
                 self._attempt = None
                 self._writing = False
                 self._changed.notify_all()
-        return self._judge(attempt, error)
+        return self._what_next(attempt, error)
 
     def _run_call(self, attempt: Attempt) -> None:
         with self._changed:
@@ -315,7 +315,7 @@ class Console:
             self._rx_bytes += _cost(item)
             self._changed.notify_all()
 
-    def _judge(self, attempt: Attempt, error: VserError | None) -> After:
+    def _what_next(self, attempt: Attempt, error: VserError | None) -> After:
         with self._changed:
             self._connected = False
             if self._closing:

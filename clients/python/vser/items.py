@@ -98,7 +98,7 @@ class Flushed:
 
 @dataclass(frozen=True, slots=True)
 class ForeignReaders:
-    """Other processes that have the device open for reading; empty: none any more."""
+    """Other processes that have the device open for reading; empty if none are left."""
 
     processes: tuple[str, ...]
 
@@ -126,7 +126,7 @@ EventKind: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened on a port, at its place in the log. `what` is None for a kind that this library does not know."""
+    """An event on a port, at its offset in the log. `what` is None for a kind that this library does not know."""
 
     offset: int
     time_ns: int
