@@ -46,7 +46,7 @@ TEST_P(PortHang, ManyDevicesThatHangCostOnlyTheirOwnPorts) {
     EXPECT_TRUE(until([&] { return online(healthy); })) << healthy.port().offline_reason();
     EXPECT_LT(std::chrono::steady_clock::now() - begun, 4s) << "it waited for the limit of the others";
     for (int i = 0; i < hung_devices; ++i) {
-        EXPECT_TRUE(offline_with(*hub_->find(name_of(i)), "its driver hangs")) << i;
+        EXPECT_TRUE(offline_with(*hub_->find(name_of(i)), "the driver hangs")) << i;
     }
     EXPECT_TRUE(online(healthy));
     for (int i = 0; i < hung_devices; ++i) SimControl::find("many-" + name_of(i))->hang(SimHang::none);

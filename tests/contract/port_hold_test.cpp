@@ -109,7 +109,7 @@ TEST_P(HoldTest, ADeadlineSaysThatFlowControlHoldsTheBytes) {
 
     ASSERT_FALSE(late);
     EXPECT_EQ(late.error().failure, Failure::timed_out);
-    EXPECT_NE(late.error().message.find("flow control holds them"), std::string::npos) << late.error().message;
+    EXPECT_NE(late.error().message.find("held by flow control"), std::string::npos) << late.error().message;
 }
 
 TEST_P(HoldTest, AFlushEmptiesHeldOutputAndSaysWhoDidIt) {

@@ -146,7 +146,7 @@ TEST_P(PortNode, ALinkThatMeansAnotherDeviceMovesThePortThere) {
     ASSERT_TRUE(until([&] { return recorder.count<port::CameOnline>() == 1; }));
     EXPECT_EQ(recorder.count<port::WentOffline>(), 1U);
     EXPECT_THAT(std::get<port::WentOffline>(recorder.events[0].event).reason,
-                HasSubstr("means another device now (" + pty_->path + ")"));
+                HasSubstr("now points to another device (" + pty_->path + ")"));
     device_sends("from the new one");
     EXPECT_TRUE(until([&] { return recorder.text == "from the new one"; })) << recorder.text;
 }

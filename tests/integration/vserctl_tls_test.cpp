@@ -86,9 +86,9 @@ TEST_F(VserctlTls, AClientWithoutACertificateIsRefusedWhereOneIsAskedFor) {
 
 TEST_F(VserctlTls, ACertificateAndAKeyThatDoNotFitAreRefusedByCheckAndAtTheStart) {
     const ScratchFolder folder;
-    for (const auto& [certificate, key, told] : {std::tuple{"server.crt", "client.key", "does not belong"},
-                                                 {"server.key", "server.key", "no certificate"},
-                                                 {"server.crt", "server.crt", "no private key"},
+    for (const auto& [certificate, key, told] : {std::tuple{"server.crt", "client.key", "does not match"},
+                                                 {"server.key", "server.key", "does not contain a PEM certificate"},
+                                                 {"server.crt", "server.crt", "does not contain a PEM private key"},
                                                  {"none.crt", "server.key", "none.crt"}}) {
         const std::string file = folder.path() / "vserd.toml";
         std::ofstream(file) << "[server]\nlisten = [\"127.0.0.1:0\"]\nmetrics = \"\"\n[server.tls]\ncertificate = \""

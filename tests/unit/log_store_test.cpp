@@ -357,7 +357,7 @@ TEST(LogStore, ADamagedBlockIsRefused) {
     for (std::size_t at = 0; at < sizeof(LogSlot); ++at) {
         const auto store = opened_with_damage(file, sizeof(LogHeader) + at);
         ASSERT_FALSE(store) << "byte " << at;
-        EXPECT_THAT(store.error().message, HasSubstr("is damaged: block 0"));
+        EXPECT_THAT(store.error().message, HasSubstr("is damaged: the checksum of block 0"));
     }
 }
 

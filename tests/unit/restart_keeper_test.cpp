@@ -299,7 +299,7 @@ TEST_F(KeeperTest, FilesOfAnotherConfigurationStay) {
     Life ours(state_dir(), std::nullopt, {}, "ours", capacity, "other.toml");
 
     EXPECT_THAT(files(), testing::UnorderedElementsAre("ours.vserlog", "theirs.vserlog"));
-    EXPECT_THAT(ours.dropped, ElementsAre(HasSubstr("not of this configuration")));
+    EXPECT_THAT(ours.dropped, ElementsAre(HasSubstr("belongs to another configuration")));
 }
 
 }  // namespace
