@@ -42,9 +42,9 @@ bench() {
     exec tests/bench/run "$@"
 }
 
-# What 20 restarts and 20 kills lose of a stream, at two rates.
+# Measures the bytes that a stream loses in 20 restarts and 20 kills, at two rates.
 bench_restart() {
-    echo '| baud | ends | bytes sent | lost | not taken by the kernel | nobody there, mean | worst |'
+    echo '| baud | ends | bytes sent | lost | not taken by the kernel | offline, mean | worst |'
     echo '| --- | --- | --- | --- | --- | --- | --- |'
     VSERD_RESTART_ROUNDS=20 VSERD_BUILD_DIR=$PWD/build/bench PYTHONPATH=build/bench/python:tests/support \
         exec /usr/bin/python3 -B -m pytest -q -s -p no:cacheprovider -k stream tests/integration/test_restart.py

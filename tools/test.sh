@@ -66,7 +66,7 @@ await_machine() {
     return "$(cat "$status" || echo 1)"
 }
 
-# test_machine MACHINE TITLE. The last line of its log tells its counts.
+# test_machine MACHINE TITLE. The last line of its log has its counts.
 test_machine() {
     local status=0 counts
     step "$2" await_machine "$1" || status=$?

@@ -211,7 +211,7 @@ Result<void> Daemon::Impl::start() {
         options_, *hub_, *supervision_, *disk_,
         [this](const net::TlsPems& pems, const config::Config& after) { replace_certificates(pems, after); });
     if (auto loaded = load_certificates(); !loaded) return loaded;
-    // Whoever reaches gRPC also reaches the metrics.
+    // Before gRPC, so that the metrics are available to every client that can connect.
     if (auto started = start_metrics(info); !started) return started;
     if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
     signals_.emplace(*loop_, [this](int signal) { take_signal(signal); });

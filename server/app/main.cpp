@@ -27,7 +27,7 @@ constexpr int failure_exit_code = 1;
 constexpr std::size_t descriptors_per_port = 2;
 constexpr std::size_t descriptors_per_file = 1;
 /// Descriptors of everything else: listeners, gRPC's pollers, and a few clients.
-constexpr std::size_t descriptors_besides = 64;
+constexpr std::size_t descriptors_other = 64;
 
 /// Every port and every connection needs a descriptor. The soft limit is meant for programs that use select(), so raise it. A
 /// hard limit that is too low must be an error now: later the ports would use all descriptors, and no client could connect.
@@ -38,7 +38,7 @@ bool raise_descriptor_limit(const config::Config& config) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
     const std::size_t ports = config.ports.size();
     const std::size_t each = descriptors_per_port + (config.state_dir.empty() ? 0 : descriptors_per_file);
-    const std::size_t needed = net::descriptor_limit_for(ports * each + descriptors_besides);
+    const std::size_t needed = net::descriptor_limit_for(ports * each + descriptors_other);
     if (limit.rlim_max >= needed) return true;
     std::fprintf(
         stderr,

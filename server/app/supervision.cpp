@@ -59,7 +59,7 @@ Supervision::Supervision(hub::Hub& hub) : hub_(hub), watchdog_(watchdog_interval
 }
 
 void Supervision::ready() {
-    complaint_.clear();
+    reload_error_.clear();
     status_sent_ = status();
     notify("READY=1\nSTATUS=" + status_sent_);
     if (timer_) tick();
@@ -73,14 +73,14 @@ void Supervision::reloading() {
 }
 
 void Supervision::reload_failed(const std::string& why) {
-    complaint_ = "; reload failed, the configuration from before is in force: " + why;
+    reload_error_ = fmt::format("; reload failed, the previous configuration is still in force: {}", why);
     status_sent_ = status();
     notify("READY=1\nSTATUS=" + status_sent_);
 }
 
 void Supervision::stopping() {
     stopping_ = true;
-    notify("STOPPING=1\nSTATUS=writing what was accepted");
+    notify("STOPPING=1\nSTATUS=writing accepted bytes");
 }
 
 std::string Supervision::status() const {
@@ -93,7 +93,7 @@ std::string Supervision::status() const {
         readers += port->readers.load(std::memory_order_relaxed);
     }
     return fmt::format("{} of {} ports up, {}{}{}", up, ports.size(), readers, readers == 1 ? " reader" : " readers",
-                       complaint_);
+                       reload_error_);
 }
 
 /// The watchdog also runs while the daemon stops.

@@ -40,7 +40,7 @@ private:
 
     hub::Hub& hub_;
     bool stopping_ = false;
-    std::string complaint_;
+    std::string reload_error_;
     std::string status_sent_;
     std::chrono::microseconds watchdog_{0};  ///< 0: no watchdog
     std::optional<boost::asio::steady_timer> timer_;

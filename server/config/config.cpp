@@ -54,7 +54,7 @@ void read_metrics(Table& server, const std::vector<Listen>& listen, Config& conf
                        "'metrics' in [server] must be \"HOST:PORT\", or \"\" for none: it is scraped over TCP");
     } else if (address->port != 0 && std::any_of(listen.begin(), listen.end(),
                                                  [&](const Listen& entry) { return entry.address == *address; })) {
-        server.problem(text->at, "'metrics' in [server] is an address of 'listen' too; give it a port of its own");
+        server.problem(text->at, "'metrics' in [server] is also an address of 'listen'; give it its own port");
     }
 }
 

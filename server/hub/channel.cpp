@@ -250,7 +250,7 @@ std::span<std::byte> Channel::receive_space() {
 }
 
 void Channel::note_cut() {
-    if (std::exchange(cuts_told_, log_.cuts()) == log_.cuts()) return;
+    if (std::exchange(cuts_reported_, log_.cuts()) == log_.cuts()) return;
     port::add(port_.stats()->logs_cut, 1);
     if (cut_hook_) cut_hook_();
 }

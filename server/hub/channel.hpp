@@ -204,7 +204,7 @@ private:
     bool writes_refused_ = false;
     bool stopped_ = false;
     bool stopped_with_device_kept_ = false;  ///< the service manager keeps its descriptor for the next process
-    std::uint32_t cuts_told_ = 0;
+    std::uint32_t cuts_reported_ = 0;
 };
 
 }  // namespace vserd::hub

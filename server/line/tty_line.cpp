@@ -92,14 +92,14 @@ Result<void> TtyLine::mark_exclusive() {
 }
 
 void TtyLine::probe_capabilities() {
-    int wires = 0;
+    int lines = 0;
     serial_icounter_struct counters{};
     capabilities_.baud = true;
     capabilities_.format = true;
     capabilities_.flow_control = true;
     capabilities_.flush = true;
     capabilities_.send_break = !is_pseudo_terminal(device_number(fd_.get()));
-    capabilities_.modem_signals = ::ioctl(fd_.get(), TIOCMGET, &wires) == 0;
+    capabilities_.modem_signals = ::ioctl(fd_.get(), TIOCMGET, &lines) == 0;
     capabilities_.error_counters = ::ioctl(fd_.get(), TIOCGICOUNT, &counters) == 0;
 }
 
@@ -162,10 +162,10 @@ Result<std::optional<OutsideChange>> TtyLine::check_settings(bool restore) {
 }
 
 Result<Signals> TtyLine::signals() const {
-    int wires = 0;
-    if (::ioctl(fd_.get(), TIOCMGET, &wires) != 0)
+    int lines = 0;
+    if (::ioctl(fd_.get(), TIOCMGET, &lines) != 0)
         return errno_error(fmt::format("{}: reading the modem lines", path_));
-    const auto on = [wires](int wire) { return (wires & wire) != 0; };
+    const auto on = [lines](int line) { return (lines & line) != 0; };
     return Signals{on(TIOCM_DTR), on(TIOCM_RTS), on(TIOCM_CTS), on(TIOCM_DSR), on(TIOCM_CAR), on(TIOCM_RNG)};
 }
 
@@ -180,9 +180,9 @@ LineErrors TtyLine::errors_since_boot() const {
 Result<LineStatus> TtyLine::status() {
     LineStatus status;
     if (capabilities_.modem_signals) {
-        const auto wires = signals();
-        if (!wires) return wires.error();
-        status.signals = *wires;
+        const auto found = signals();
+        if (!found) return found.error();
+        status.signals = *found;
     }
     if (capabilities_.error_counters) {
         status.errors = errors_since_boot();
@@ -192,15 +192,15 @@ Result<LineStatus> TtyLine::status() {
 
 Result<Signals> TtyLine::set_signals(const SignalChange& change) {
     if (!capabilities_.modem_signals) return unsupported(path_, "modem_signals", "has no modem lines");
-    int wires = 0;
-    if (::ioctl(fd_.get(), TIOCMGET, &wires) != 0)
+    int lines = 0;
+    if (::ioctl(fd_.get(), TIOCMGET, &lines) != 0)
         return errno_error(fmt::format("{}: reading the modem lines", path_));
-    const auto put = [&wires](std::optional<bool> on, int wire) {
-        if (on) wires = *on ? wires | wire : wires & ~wire;
+    const auto put = [&lines](std::optional<bool> on, int line) {
+        if (on) lines = *on ? lines | line : lines & ~line;
     };
     put(change.dtr, TIOCM_DTR);
     put(change.rts, TIOCM_RTS);
-    if (::ioctl(fd_.get(), TIOCMSET, &wires) != 0)
+    if (::ioctl(fd_.get(), TIOCMSET, &lines) != 0)
         return errno_error(fmt::format("{}: setting the modem lines", path_));
     return signals();
 }

@@ -95,9 +95,9 @@ Result<Settings> VserLine::read_back() {
 }
 
 Result<Signals> VserLine::signals() const {
-    __u32 wires = 0;
-    if (::ioctl(fd_.get(), VS_GET_SIGNALS, &wires) != 0) return errno_error(fmt::format("{}: VS_GET_SIGNALS", path_));
-    const auto on = [wires](__u32 wire) { return (wires & wire) != 0; };
+    __u32 lines = 0;
+    if (::ioctl(fd_.get(), VS_GET_SIGNALS, &lines) != 0) return errno_error(fmt::format("{}: VS_GET_SIGNALS", path_));
+    const auto on = [lines](__u32 line) { return (lines & line) != 0; };
     return Signals{on(VS_SIGNAL_DTR), on(VS_SIGNAL_RTS), on(VS_SIGNAL_CTS),
                    on(VS_SIGNAL_DSR), on(VS_SIGNAL_DCD), on(VS_SIGNAL_RI)};
 }
@@ -109,19 +109,19 @@ Result<LineErrors> VserLine::errors_since_bind() const {
 }
 
 Result<LineStatus> VserLine::status() {
-    const auto wires = signals();
-    if (!wires) return wires.error();
+    const auto found = signals();
+    if (!found) return found.error();
     const auto errors = errors_since_bind();
     if (!errors) return errors.error();
-    return LineStatus{*wires, *errors};
+    return LineStatus{*found, *errors};
 }
 
 Result<Signals> VserLine::set_signals(const SignalChange& change) {
     vs_signals_set wanted{};
-    const auto put = [&wanted](std::optional<bool> on, __u32 wire) {
+    const auto put = [&wanted](std::optional<bool> on, __u32 line) {
         if (!on) return;
-        wanted.mask |= wire;
-        if (*on) wanted.value |= wire;
+        wanted.mask |= line;
+        if (*on) wanted.value |= line;
     };
     put(change.dtr, VS_SIGNAL_DTR);
     put(change.rts, VS_SIGNAL_RTS);

@@ -24,8 +24,8 @@ std::uint64_t number_of_this_process() {
 
 std::string boot_id() {
     std::string id;
-    if (const char* told = std::getenv("VSERD_BOOT_ID")) {
-        id = told;
+    if (const char* given = std::getenv("VSERD_BOOT_ID")) {
+        id = given;
     } else if (const base::Fd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)); file) {
         std::array<char, 64> bytes{};
         const ssize_t size = ::read(file.get(), bytes.data(), bytes.size());

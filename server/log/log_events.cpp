@@ -40,9 +40,9 @@ struct RecordWriter {
         record.values = {packed(event.settings), event.changed_outside ? 1U : 0U};
     }
     void operator()(const port::SignalsChanged& event) const {
-        const line::Signals& wires = event.signals;
+        const line::Signals& lines = event.signals;
         unsigned bit = 0;
-        for (const bool on : {wires.dtr, wires.rts, wires.cts, wires.dsr, wires.dcd, wires.ri}) {
+        for (const bool on : {lines.dtr, lines.rts, lines.cts, lines.dsr, lines.dcd, lines.ri}) {
             record.values[0] |= std::uint64_t{on} << bit++;
         }
     }

@@ -68,10 +68,9 @@ void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
         per_port(ports, counter, "vserd_port_tx_bytes_total", "Bytes written to the device.", &PortStats::tx_bytes));
     to.push_back(per_port(ports, gauge, "vserd_port_baud", "Speed in force, in bits per second.", &PortStats::baud));
     to.push_back(per_port(ports, gauge, "vserd_port_readers", "Readers attached to the port.", &PortStats::readers));
-    to.push_back(
-        per_port(ports, counter, "vserd_port_gap_bytes_total",
-                 "Bytes that readers were told they lost because the log had overtaken them, summed over readers.",
-                 &PortStats::gap_bytes));
+    to.push_back(per_port(ports, counter, "vserd_port_gap_bytes_total",
+                          "Bytes reported to readers as lost because the log had overtaken them, summed over readers.",
+                          &PortStats::gap_bytes));
     to.push_back(per_port(ports, counter, "vserd_port_reopens_total",
                           "Times the device was opened again after it had gone.", &PortStats::reopens));
     to.push_back(per_port_and(
@@ -93,7 +92,7 @@ void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
                           "1 while flow control keeps waiting bytes from the device.",
                           &PortStats::held_by_flow_control));
     to.push_back(per_port(ports, gauge, "vserd_port_foreign_readers",
-                          "Processes besides vserd that have the device open and may read its bytes.",
+                          "Other processes that have the device open and may read its bytes.",
                           &PortStats::foreign_readers));
     to.push_back(per_port(ports, counter, "vserd_port_refused_bytes_total",
                           "Bytes refused because another client held the port exclusively.",

@@ -43,12 +43,12 @@ constexpr int keepalive_timeout_ms = 15'000;
 /// Clients may ping as often as this; a console over a flaky link wants to know soon.
 constexpr int client_ping_interval_min_ms = 5'000;
 constexpr int handshake_timeout_ms = 10'000;
-/// What a client may have under way to us on one stream while we take nothing: bounds memory.
+/// Bytes that a client may send on one stream before vserd reads them. Bounds memory.
 constexpr int stream_window_bytes = 64 * 1024;
-/// What is read from a connection before the others have their turn.
+/// Bytes read from a connection before gRPC continues with the others.
 constexpr int read_bytes_max = 8 * 1024;
-/// Calls of each kind of stream that gRPC may hand over before it is asked for more. Those beyond wait inside gRPC, where
-/// nobody counts them.
+/// Calls of each kind of stream that gRPC may deliver before vserd requests more. Further calls wait inside gRPC, where they are
+/// not counted.
 constexpr int calls_awaited = 256;
 constexpr int read_chunk_bytes = 8 * 1024;
 
@@ -123,7 +123,7 @@ private:
     std::thread stopper_;
 };
 
-/// The sockets of each address: those of `listen` in its order, then what was inherited besides.
+/// The sockets of each address: those of `listen` in its order, then other inherited ones.
 Result<std::vector<std::vector<net::ListenSocket>>> Server::Impl::open_sockets() {
     std::list<net::ListenSocket> inherited;
     for (const int fd : std::exchange(options_.inherited, {})) {

@@ -61,7 +61,7 @@ Result<base::Fd> SimDevice::connect(const line::Settings& settings) {
     if (away(now)) return unplugged(now, away_until_);
     if (open_fails_left_ > 0) {
         --open_fails_left_;
-        return Error{Failure::io, ENODEV, "device", "the simulated device was told to fail this open"};
+        return Error{Failure::io, ENODEV, "device", "the simulated device is set to fail this open"};
     }
     auto pair = make_socket_pair(spec_.unpaced);
     if (!pair) return pair.error();

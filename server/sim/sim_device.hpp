@@ -35,7 +35,7 @@ public:
     void disconnect();
     int device_fd() const;  ///< the simulator's end, -1 while not connected
 
-    /// Returns late if the device was told to hang there. Never on the io thread.
+    /// Returns late if the device is set to hang there. Never on the io thread.
     void hang_at(SimHang call) const;
 
     // As in Line. ENODEV after the device was unplugged.

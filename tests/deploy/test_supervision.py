@@ -67,7 +67,7 @@ def test_ready_comes_with_a_status_and_the_status_follows_ports_and_readers(mana
     manager.wait_for("STATUS", "^1 of 2 ports up, 0 readers$")
 
     daemon.stop()
-    assert manager.wait_for("STOPPING", "1")["STATUS"] == "writing what was accepted"
+    assert manager.wait_for("STOPPING", "1")["STATUS"] == "writing accepted bytes"
 
 
 def test_a_reload_is_announced_and_adds_a_port_without_touching_the_others(manager, tmp_path):
@@ -96,7 +96,7 @@ def test_a_configuration_that_fails_on_reload_leaves_the_old_one_in_force_and_th
     daemon.process.send_signal(signal.SIGHUP)
     manager.wait_for("RELOADING")
     told = manager.wait_for("READY")["STATUS"]
-    assert re.search(r"1 of 1 ports up.*the configuration from before is in force: .*vserd.toml:\d+:\d+: ", told)
+    assert re.search(r"1 of 1 ports up.*the previous configuration is still in force: .*vserd.toml:\d+:\d+: ", told)
     with vser.connect(daemon.address) as client:
         assert [port.name for port in client.ports()] == ["echo"]
         with client.attach("echo"):

@@ -161,7 +161,7 @@ const std::vector<Case> server_cases{
      {"f:2:11: 'metrics' in [server] must be \"HOST:PORT\", or \"\" for none: it is scraped over TCP"}},
     {"metrics_where_clients_are_served",
      server("listen = [\"127.0.0.1:5\"]\nmetrics = \"127.0.0.1:5\""),
-     {"f:3:11: 'metrics' in [server] is an address of 'listen' too; give it a port of its own"}},
+     {"f:3:11: 'metrics' in [server] is also an address of 'listen'; give it its own port"}},
     {"engine_misspelt",
      server("engine = \"iouring\""),
      {"f:2:10: 'engine' in [server] must be auto, io_uring, sigio, epoll or aio, not 'iouring'; did you mean "

@@ -23,7 +23,7 @@ grpc::Slice to_slice(std::string&& bytes) {
         data, size, [](void* string) { delete static_cast<std::string*>(string); }, owner.release());
 }
 
-/// The serialized AttachRequest{data: bytes}: the field's key, its length, the bytes.
+/// Serializes AttachRequest{data: bytes}: the field's key, its length, the bytes.
 grpc::ByteBuffer frame_data(std::string&& bytes) {
     using google::protobuf::io::CodedOutputStream;
     constexpr std::uint8_t length_delimited = 2;

@@ -12,9 +12,9 @@
 
 namespace vser::client {
 
-/// One Attach stream on a completion queue, in raw messages: bytes to send are framed without copying them. Each of
-/// start(), read(), write() and finish() puts its Step into the queue once; at most one of each kind is under way. The
-/// call must stay in place until all of them came back and finished did.
+/// One Attach stream on a completion queue. It uses raw messages, so that bytes to send are framed without copying. Each of
+/// start(), read(), write() and finish() puts its Step into the queue once; at most one of each kind may be in progress. The
+/// call must not move or be destroyed until all of them have completed, including finish().
 class AttachCall {
 public:
     enum class Step : std::uintptr_t { started = 1, read, written, finished };
@@ -27,9 +27,9 @@ public:
     void finish() { stream_->Finish(&status_, tag(Step::finished)); }
     void cancel() { context_.TryCancel(); }  // any thread
 
-    /// The message that the last read brought; false when it is not one.
+    /// Parses the message of the last read. Returns false if it is not valid.
     bool take(v1::AttachResponse& out);
-    /// After finished.
+    /// Valid after finish() has completed.
     const grpc::Status& status() const noexcept { return status_; }
 
     static Step step(void* tag) noexcept { return static_cast<Step>(reinterpret_cast<std::uintptr_t>(tag)); }

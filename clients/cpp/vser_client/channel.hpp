@@ -9,10 +9,12 @@
 
 namespace vser::client {
 
-/// "lab7" becomes "lab7:50051", "[::1]" "[::1]:50051"; what has a port, and a path, stays as it is.
+/// Adds the default port: "lab7" becomes "lab7:50051", "[::1]" becomes "[::1]:50051". Paths and addresses with a port do not
+/// change.
 std::string with_default_port(const std::string& address);
 
-/// A channel that notices a dead peer by keepalive pings and comes back quickly. Fails only on unreadable TLS files.
+/// Creates a channel that detects a dead peer with keepalive pings and reconnects quickly. Fails only if a TLS file cannot be
+/// read.
 Result<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address, const ConnectOptions& options);
 
 }  // namespace vser::client

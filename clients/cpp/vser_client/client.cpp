@@ -17,7 +17,7 @@
 namespace vser::client {
 namespace {
 
-// One Write request: large enough to be few, well below the server's limit of 1 MiB.
+// The size of one Write request: large, so that few are needed, and well below the server's limit of 1 MiB.
 constexpr std::size_t write_request_bytes_max = std::size_t{256} << 10;
 
 using Deadline = std::chrono::system_clock::time_point;
@@ -44,7 +44,7 @@ Request for_port(const std::string& port) {
     return request;
 }
 
-// gRPC wraps the operating system's word in three layers of its own.
+// gRPC wraps the operating system's message in three layers of text.
 std::string plain_connect_message(const std::string& message) {
     constexpr std::string_view marker = "Failed to connect to remote host: ";
     const auto at = message.rfind(marker);
@@ -76,7 +76,7 @@ Result<Client> Client::connect(const std::string& address, const ConnectOptions&
     if (!channel) return std::move(channel).error();
     auto impl = std::make_shared<const Impl>(*channel, options.call_timeout);
 
-    // Connected is who answers: this also finds ports where something else listens.
+    // Wait for an answer, because another kind of server may listen on that port.
     const auto answered = call(*impl->admin, &v1::AdminService::Stub::GetServerInfo, {}, after(options.connect_timeout),
                                [](const v1::GetServerInfoResponse&) { return Done{}; });
     if (!answered && answered.error().code != Code::unimplemented)
@@ -174,7 +174,7 @@ Result<WriteReceipt> Client::write(const std::string& port, std::string_view byt
                                    std::chrono::milliseconds timeout) const {
     const auto deadline = after(timeout);
     WriteReceipt receipt;
-    do {  // an empty write is sent too: it is the server that says what it thinks of it
+    do {  // an empty write is sent too, so that the server reports the error
         auto request = for_port<v1::WriteRequest>(port);
         const auto piece = bytes.substr(0, write_request_bytes_max);
         request.set_data(piece.data(), piece.size());

@@ -13,7 +13,7 @@
 
 namespace vser::client {
 
-/// What the copies of a Client share. Stubs are thread-safe.
+/// The state that copies of a Client share. Stubs are thread-safe.
 struct Client::Impl {
     Impl(std::shared_ptr<grpc::Channel> a_channel, std::chrono::milliseconds timeout);
     ~Impl();

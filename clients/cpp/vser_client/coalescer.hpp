@@ -8,16 +8,15 @@
 
 namespace vser::client {
 
-/// What waits to be sent on a console, in order: bytes, gathered into few messages, and commands between them. Bounded.
-/// Not thread-safe; the console guards it.
+/// Bytes and commands that a console has not sent yet, in order. Bytes are combined into few messages. Bounded. Not
+/// thread-safe: the console guards it.
 class Coalescer {
 public:
-    /// One message of a byte stream: large enough that its fixed cost does not count, far below the server's 1 MiB
-    /// limit.
+    /// The size of one message: large enough that its fixed cost does not matter, and far below the server's limit of 1 MiB.
     static constexpr std::size_t message_bytes_max = std::size_t{64} << 10;
     static constexpr std::size_t commands_max = 64;
 
-    /// What to send as one message: bytes for the device, or a serialized AttachRequest.
+    /// One message to send: bytes for the device, or a serialized AttachRequest.
     struct Message {
         bool is_command = false;
         std::string bytes;
@@ -25,14 +24,14 @@ public:
 
     explicit Coalescer(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-    /// Takes as much of `bytes` as there is room for and returns how much that was.
+    /// Appends as many bytes as there is room for and returns how many.
     std::size_t append(std::string_view bytes);
-    /// Puts a command behind the bytes taken so far; false when commands_max wait already.
+    /// Appends a command after the bytes. Returns false if commands_max are already waiting.
     bool append_command(std::string serialized);
-    /// The next message: everything that gathered up to a command, at most message_bytes_max.
+    /// Returns the next message: a command, or all bytes before the next one, at most message_bytes_max.
     std::optional<Message> take();
 
-    /// Drops everything, commands too; returns how many bytes that was.
+    /// Discards all bytes and commands. Returns the number of bytes.
     std::size_t clear() noexcept;
 
     bool empty() const noexcept { return queue_.empty(); }

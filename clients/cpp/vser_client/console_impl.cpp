@@ -172,7 +172,7 @@ void Console::Impl::pump(std::unique_lock<std::mutex>& lock) {
     while (connected_ && !writing_ && !finishing_ && !tx_.empty()) {
         auto message = *tx_.take();
         if (!message.is_command) tx_sent_ += message.bytes.size();
-        writing_ = true;  // keeps the call alive and everybody else from writing
+        writing_ = true;  // keeps the call alive, and other threads from writing
         lock.unlock();
         call_->write(std::move(message));
         lock.lock();
@@ -194,7 +194,7 @@ void Console::Impl::finish_call() {
 }
 
 std::size_t Console::Impl::cost(const ConsoleItem& item) {
-    constexpr std::size_t overhead_bytes = 128;  // so that a storm of events is bounded too
+    constexpr std::size_t overhead_bytes = 128;  // so that many events are bounded too
     const auto* data = std::get_if<Data>(&item);
     return overhead_bytes + (data != nullptr ? data->bytes.size() : 0);
 }

@@ -23,8 +23,8 @@
 
 namespace vser::client {
 
-/// One thread runs the completion queue and the reconnecting; users' threads start writes and resumed reads themselves,
-/// so a lone byte crosses no thread on its way out. One mutex guards what both sides touch.
+/// One thread runs the completion queue and reconnects. Callers' threads start writes and resume reads themselves, so that a
+/// single byte is sent without a thread switch. One mutex guards the state that both use.
 class Console::Impl {
 public:
     Impl(std::shared_ptr<grpc::Channel> channel, std::string port, ConsoleOptions options);
@@ -32,7 +32,7 @@ public:
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
-    /// Waits for the first Opened; an error when the console ended instead.
+    /// Waits for the first Opened. Returns an error if the console ends before.
     Result<> wait_open();
 
     std::optional<ConsoleItem> next(std::optional<std::chrono::steady_clock::time_point> deadline);
@@ -50,9 +50,9 @@ public:
     std::size_t tx_bytes_waiting() const;
 
 private:
-    enum class After { end, retry, reopen, restart_log };  // what follows when a connection is over
+    enum class After { end, retry, reopen, restart_log };  // what to do after the end of a connection
 
-    // The console's thread.
+    // The console's thread only.
     void run();
     After run_connection();
     void handle(AttachCall::Step step, bool ok);
@@ -60,7 +60,7 @@ private:
     void opened(const v1::Opened& message);
     void forget_refused(std::uint64_t bytes);
     void deliver(std::vector<ConsoleItem>&& items);
-    After judge(const grpc::Status& status);
+    After after_end(const grpc::Status& status);
     bool wait_backoff();
     bool server_answers();
 
@@ -83,9 +83,9 @@ private:
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::unique_ptr<AttachCall> call_;          // the connection, while there is one
+    std::unique_ptr<AttachCall> call_;          // the present connection
     grpc::ClientContext* side_call_ = nullptr;  // a unary call to cancel on close
-    bool connected_ = false;                    // Opened came on call_
+    bool connected_ = false;                    // Opened was received on call_
     bool reading_ = false;                      // the start of the call counts as its first read
     bool writing_ = false;
     bool finishing_ = false;
@@ -93,22 +93,22 @@ private:
     bool closing_ = false;
     bool ended_ = false;
     bool ready_ = false;          // the state of ready_fd_
-    bool discarding_ = false;     // the connection is opened again to stop what is on its way
-    bool room_wanted_ = false;    // a try_write took less than all
-    std::optional<Error> error_;  // set before ended_, and not changed after
+    bool discarding_ = false;     // the console reconnects, to discard bytes in transit
+    bool room_wanted_ = false;    // a try_write() did not accept all bytes
+    std::optional<Error> error_;  // set before ended_, and final
     Coalescer tx_;
     std::deque<ConsoleItem> rx_;
     std::size_t rx_bytes_ = 0;
     std::uint64_t tx_base_ = 0;       // the port's tx offset when the connection began
-    std::uint64_t tx_sent_ = 0;       // bytes handed to the connection
+    std::uint64_t tx_sent_ = 0;       // bytes passed to the connection
     std::uint64_t taken_offset_ = 0;  // the offset after the last byte taken by next()
 
     // The console's thread only (port_: before wait_open returns).
     Port port_;
     LogCursor cursor_;
     bool opened_once_ = false;
-    bool log_is_other_ = false;  // found on this connection: the offsets are not those of our log
-    bool from_oldest_ = false;   // the next connection is to read another log from its start
+    bool log_is_other_ = false;  // this connection found another log, with other offsets
+    bool from_oldest_ = false;   // the next connection reads a new log from its start
     std::string log_id_;
     std::uint32_t attempts_ = 0;
     std::chrono::steady_clock::time_point lost_at_{};

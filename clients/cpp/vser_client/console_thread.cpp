@@ -6,7 +6,7 @@
 #include "vser_client/convert.hpp"
 #include "vser_client/status.hpp"
 
-// What the console's own thread does: one connection after the other, and each step of one.
+// The console's own thread: it makes one connection after the other.
 namespace vser::client {
 namespace {
 
@@ -14,15 +14,15 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds answer_timeout{5};
 
-/// True for failures that a later attempt may not have.
+/// Whether a later attempt may succeed.
 bool may_pass(const grpc::Status& status, bool exclusive) {
     switch (status.error_code()) {
-        case grpc::StatusCode::OK:  // the server ended a stream that we had not ended
+        case grpc::StatusCode::OK:  // the server ended the stream
         case grpc::StatusCode::UNAVAILABLE:
         case grpc::StatusCode::CANCELLED:
         case grpc::StatusCode::RESOURCE_EXHAUSTED: return true;
         case grpc::StatusCode::FAILED_PRECONDITION:
-            // Until the server notices that our old connection is dead, that one still holds the port.
+            // The old connection still holds the port until the server detects that it is dead.
             return exclusive;
         default: return false;
     }
@@ -59,19 +59,19 @@ bool Console::Impl::wait_backoff() {
     static thread_local std::minstd_rand random{std::random_device{}()};
     const auto doubled = options_.backoff_min * (1LL << std::min(attempts_, 20U));
     const auto limit_ms = std::min<std::chrono::milliseconds>(doubled, options_.backoff_max).count();
-    // A server that comes back should not meet all its clients in one instant.
+    // Random, so that not all clients connect to a restarted server at the same time.
     const std::chrono::milliseconds pause{std::uniform_int_distribution<long long>(limit_ms * 3 / 4, limit_ms)(random)};
     ++attempts_;
     std::unique_lock lock(mutex_);
     return !changed_.wait_for(lock, pause, [this] { return closing_; });
 }
 
-/// Asks before a stream is opened, because that has no deadline.
+/// Checks that the server answers before opening a stream, which has no deadline.
 bool Console::Impl::server_answers() {
     grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + answer_timeout);
-    // A call that failed at once would leave the connection that is being made without anybody who polls, for seconds.
+    // Wait for the connection. If the call failed at once, nothing would poll the connection attempt for seconds.
     context.set_wait_for_ready(true);
     {
         const std::lock_guard lock(mutex_);
@@ -115,8 +115,8 @@ Console::Impl::After Console::Impl::run_connection() {
         const std::lock_guard lock(mutex_);
         over = finished_ && !reading_ && !writing_;
     }
-    const auto status = call_->status();  // judge() drops the call
-    return judge(status);
+    const auto status = call_->status();  // after_end() drops the call
+    return after_end(status);
 }
 
 void Console::Impl::handle(AttachCall::Step step, bool ok) {
@@ -156,7 +156,7 @@ void Console::Impl::receive() {
             return finish_call();
         }
         if (closing_) return finish_call();
-        read_if_room(lock);  // the next message arrives while this one is worked on
+        read_if_room(lock);  // the next message arrives while this one is processed
     }
     std::vector<ConsoleItem> items;
     switch (message.item_case()) {
@@ -167,13 +167,13 @@ void Console::Impl::receive() {
             forget_refused(message.event().writer().refused_bytes());
             cursor_.accept(from_proto(message.event()), items);
             break;
-        default:  // text, which was not asked for, or newer than this library
+        default:  // text, which was not requested, or a kind that this library does not know
             break;
     }
     deliver(std::move(items));
 }
 
-/// The port will never have these bytes: nobody may wait for them.
+/// The port will never receive these bytes, so drain() must not wait for them.
 void Console::Impl::forget_refused(std::uint64_t bytes) {
     if (bytes == 0) return;
     const std::lock_guard lock(mutex_);
@@ -240,7 +240,7 @@ void Console::Impl::deliver(std::vector<ConsoleItem>&& items) {
     changed_.notify_all();
 }
 
-Console::Impl::After Console::Impl::judge(const grpc::Status& status) {
+Console::Impl::After Console::Impl::after_end(const grpc::Status& status) {
     bool was_connected = false;
     {
         const std::lock_guard lock(mutex_);

@@ -6,14 +6,14 @@
 namespace vser::client {
 namespace {
 
-/// What 64 bits of nanoseconds cannot count becomes about the last that they can.
+/// Times beyond the range of 64 bits of nanoseconds become about the last one in range.
 std::chrono::nanoseconds nanoseconds(std::int64_t seconds, std::int32_t nanos) {
     constexpr auto limit = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds::max()).count();
-    constexpr std::int64_t seconds_max = limit - 3;  // nanos may be any number, and so more than a second
+    constexpr std::int64_t seconds_max = limit - 3;  // nanos may be any number, even more than a second
     return std::chrono::seconds(std::clamp(seconds, -seconds_max, seconds_max)) + std::chrono::nanoseconds(nanos);
 }
 
-/// A value that is newer than this library is none that it knows.
+/// Values that this library does not know become the unspecified one.
 template <class Enum>
 Enum enumerated(int value, Enum last) {
     return value < 0 || value > static_cast<int>(last) ? Enum{} : static_cast<Enum>(value);
@@ -176,7 +176,7 @@ void to_proto(const StartPoint& from, v1::StartPoint& out) {
             constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
             auto seconds = total / nanoseconds_per_second;
             auto nanos = total % nanoseconds_per_second;
-            if (nanos < 0) {  // a Timestamp's nanos count forward, before 1970 too
+            if (nanos < 0) {  // a Timestamp's nanos count forward, even before 1970
                 nanos += nanoseconds_per_second;
                 --seconds;
             }

@@ -7,7 +7,7 @@
 #include "vser/v1/types.pb.h"
 #include "vser_client/types.hpp"
 
-/// Between the messages of vser.v1 and the values of this library.
+/// Converts between the messages of vser.v1 and the values of this library.
 namespace vser::client {
 
 Time from_proto(const google::protobuf::Timestamp& time);
@@ -15,7 +15,7 @@ std::chrono::nanoseconds from_proto(const google::protobuf::Duration& duration);
 Format from_proto(const v1::Format& format);
 Signals from_proto(const v1::Signals& signals);
 Port from_proto(const v1::Port& port);
-Data from_proto(v1::Data&& data);  // takes the bytes out
+Data from_proto(v1::Data&& data);  // moves the bytes
 Gap from_proto(const v1::Gap& gap);
 Event from_proto(const v1::Event& event);
 PortEvent from_proto(const v1::PortEvent& event);

@@ -17,7 +17,7 @@ Error bad_format(std::string_view text) {
     return {.code = Code::invalid_argument,
             .message = "'" + std::string(text) +
                        "' is not a format: write data bits (5-8), parity (N, O, E, M, S) and stop bits (1, 1.5, 2), "
-                       "then /none, /rtscts or /xonxoff if flow control shall change; for example 8N1 or 7E2/rtscts"};
+                       "then /none, /rtscts or /xonxoff to change the flow control; for example 8N1 or 7E2/rtscts"};
 }
 
 template <std::size_t N>

@@ -51,7 +51,7 @@ void LogCursor::accept(Event&& event, std::vector<ConsoleItem>& out) {
 
 bool LogCursor::is_repeated(const Event& event) const {
     if (event.number != 0 && last_event_number_ != 0) return event.number <= last_event_number_;
-    // An older server does not count its events. Their times usually rise within a log.
+    // An older server does not number its events. Their times usually increase within a log.
     return events_may_repeat_ && last_event_time_ && event.time <= *last_event_time_;
 }
 

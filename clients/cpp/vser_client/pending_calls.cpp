@@ -17,7 +17,7 @@
 namespace vser::client {
 namespace {
 
-/// A blocking call on a thread of its own.
+/// A blocking call on a separate thread.
 template <class T>
 class ThreadedCall final : public PendingCall<T>::Source {
 public:

@@ -6,7 +6,7 @@
 namespace vser::client {
 namespace {
 
-// The details are a google.rpc.Status (https://google.aip.dev/193); what is not one is left alone.
+// The details are a google.rpc.Status (https://google.aip.dev/193); other details are ignored.
 void take_error_info(const std::string& details, Error& error) {
     google::rpc::Status decoded;
     if (details.empty() || !decoded.ParseFromString(details)) return;

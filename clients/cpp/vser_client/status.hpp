@@ -6,7 +6,7 @@
 
 namespace vser::client {
 
-/// The Error of a status that is not OK, with the ErrorInfo of its details.
+/// Converts a status that is not OK to an Error, with the ErrorInfo of its details.
 Error to_error(const grpc::Status& status);
 
 }  // namespace vser::client

@@ -15,7 +15,7 @@ std::optional<ReadItem> to_item(v1::ReadResponse&& response) {
         case v1::ReadResponse::kData: return from_proto(std::move(*response.mutable_data()));
         case v1::ReadResponse::kGap: return from_proto(response.gap());
         case v1::ReadResponse::kEvent: return from_proto(response.event());
-        default: return std::nullopt;  // newer than this library
+        default: return std::nullopt;  // a kind that this library does not know
     }
 }
 

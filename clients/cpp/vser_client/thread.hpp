@@ -8,7 +8,7 @@
 
 namespace vser::client {
 
-/// Starts a thread of the library. Signals belong to the program's own threads.
+/// Starts a thread of the library with all signals blocked, so that the program's threads receive them.
 template <class Function>
 std::thread start_thread_without_signals(Function function) {
     sigset_t all;

@@ -55,7 +55,7 @@ client::Result<Connected> connect_without_signals(const client::ConnectOptions& 
 
 int run_attach(const client::ConnectOptions& connect, const AttachCommand& command, const Options& options) {
     auto connected = connect_without_signals(connect, command, options);
-    if (!connected) return complain(connected.error(), options.json);
+    if (!connected) return print_error(connected.error(), options.json);
     return AttachSession(connected->client, std::move(connected->console), command, options).run();
 }
 

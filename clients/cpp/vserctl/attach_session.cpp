@@ -353,12 +353,12 @@ void AttachSession::report_queued_bytes() {
 }
 
 int AttachSession::exit_status() {
-    if (const auto error = console_.error()) return complain(*error, options_.json);
-    if (screen_.error() != 0) return complain(std::string(OutputFailed(screen_.error()).what()), options_.json);
+    if (const auto error = console_.error()) return print_error(*error, options_.json);
+    if (screen_.error() != 0) return print_error(std::string(OutputFailed(screen_.error()).what()), options_.json);
     if (stdin_error_ != 0)
-        return complain(std::string("cannot read stdin: ") + std::strerror(stdin_error_), options_.json);
+        return print_error(std::string("cannot read stdin: ") + std::strerror(stdin_error_), options_.json);
     if (!interactive_ && unsent_bytes_ > 0)
-        return complain(std::to_string(unsent_bytes_) + " bytes of the input were not sent", options_.json);
+        return print_error(std::to_string(unsent_bytes_) + " bytes of the input were not sent", options_.json);
     return exit_ok;
 }
 

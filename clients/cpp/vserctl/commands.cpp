@@ -59,14 +59,14 @@ int write_stdin(const client::Client& client, const WriteCommand& command, const
             ::poll(&in, 1, -1);
             continue;
         }
-        if (count < 0) return complain(std::string("cannot read stdin: ") + std::strerror(errno), options.json);
+        if (count < 0) return print_error(std::string("cannot read stdin: ") + std::strerror(errno), options.json);
         if (count == 0) break;
         const auto receipt =
             client.write(command.port, std::string_view(buffer).substr(0, static_cast<std::size_t>(count)), timeout);
         if (!receipt) {
             auto error = receipt.error();
             client::add_bytes_taken(error, all.bytes_written);
-            return complain(error, options.json);
+            return print_error(error, options.json);
         }
         all = {all.bytes_written + receipt->bytes_written, receipt->tx_offset};
     }
@@ -83,7 +83,7 @@ int write_stdin(const client::Client& client, const WriteCommand& command, const
 
 int run_ports(const client::Client& client, const PortsCommand& command, bool json) {
     const auto ports = find_ports(client, command.ports);
-    if (!ports) return complain(ports.error(), json);
+    if (!ports) return print_error(ports.error(), json);
     if (json) {
         std::vector<JsonObject> list;
         for (const auto& port : *ports) list.push_back(to_json(port));
@@ -111,7 +111,7 @@ int run_ports(const client::Client& client, const PortsCommand& command, bool js
 
 int run_info(const client::Client& client, const Options& options) {
     const auto info = client.server_info();
-    if (!info) return complain(info.error(), options.json);
+    if (!info) return print_error(info.error(), options.json);
     if (options.json) return show(true, to_json(*info), {});
     auto out =
         fmt::format("vserd {} at {}\nengine   {}\n", printable(info->version), options.server, printable(info->engine));
@@ -126,7 +126,7 @@ int run_info(const client::Client& client, const Options& options) {
 
 int run_health(const client::Client& client, const HealthCommand& command, bool json) {
     const auto serving = client.serving(command.port);
-    if (!serving) return complain(serving.error(), json);
+    if (!serving) return print_error(serving.error(), json);
     show(json, JsonObject().field("port", command.port).field("serving", *serving),
          *serving ? "serving" : "not serving");
     return *serving ? exit_ok : exit_refused;
@@ -136,7 +136,7 @@ int run_write(const client::Client& client, const WriteCommand& command, const O
     if (command.from_stdin) return write_stdin(client, command, options);
     const auto receipt = options.timeout ? client.write(command.port, command.bytes, *options.timeout)
                                          : client.write(command.port, command.bytes);
-    if (!receipt) return complain(receipt.error(), options.json);
+    if (!receipt) return print_error(receipt.error(), options.json);
     if (!options.json) return exit_ok;
     return show(true,
                 JsonObject()
@@ -148,27 +148,27 @@ int run_write(const client::Client& client, const WriteCommand& command, const O
 
 int run_baud(const client::Client& client, const BaudCommand& command, bool json) {
     const auto baud = command.baud ? client.set_baud(command.port, *command.baud) : client.baud(command.port);
-    if (!baud) return complain(baud.error(), json);
+    if (!baud) return print_error(baud.error(), json);
     return show(json, JsonObject().field("port", command.port).field("baud", std::uint64_t{*baud}),
                 std::to_string(*baud));
 }
 
 int run_format(const client::Client& client, const FormatCommand& command, bool json) {
     const auto format = command.format ? client.set_format(command.port, *command.format) : client.format(command.port);
-    if (!format) return complain(format.error(), json);
+    if (!format) return print_error(format.error(), json);
     return show(json, JsonObject().field("port", command.port).field("format", to_json(*format)), to_string(*format));
 }
 
 int run_signals(const client::Client& client, const SignalsCommand& command, bool json) {
     const bool change = command.change.dtr || command.change.rts;
     const auto signals = change ? client.set_signals(command.port, command.change) : client.signals(command.port);
-    if (!signals) return complain(signals.error(), json);
+    if (!signals) return print_error(signals.error(), json);
     return show(json, JsonObject().field("port", command.port).field("signals", to_json(*signals)), describe(*signals));
 }
 
 int run_break(const client::Client& client, const BreakCommand& command, bool json) {
     const auto done = client.send_break(command.port, command.duration);
-    if (!done) return complain(done.error(), json);
+    if (!done) return print_error(done.error(), json);
     const auto milliseconds = static_cast<std::uint64_t>(command.duration.count());
     if (!json) return exit_ok;
     return show(true, JsonObject().field("port", command.port).field("duration_ms", milliseconds), {});
@@ -176,7 +176,7 @@ int run_break(const client::Client& client, const BreakCommand& command, bool js
 
 int run_flush(const client::Client& client, const FlushCommand& command, bool json) {
     const auto discarded = client.flush(command.port, command.direction);
-    if (!discarded) return complain(discarded.error(), json);
+    if (!discarded) return print_error(discarded.error(), json);
     if (!json && *discarded == 0) return exit_ok;
     return show(json, JsonObject().field("port", command.port).field("output_bytes_discarded", *discarded),
                 fmt::format("{} bytes were discarded before they were sent", *discarded));
@@ -202,7 +202,7 @@ int run_watch(const client::Client& client, const WatchCommand& command, bool js
                         coloured(state.text, state.colour, colour), what));
     }
     const auto error = stream.error();
-    return error ? complain(*error, json) : exit_ok;
+    return error ? print_error(*error, json) : exit_ok;
 }
 
 namespace {
@@ -214,7 +214,7 @@ int follow(const client::Client& client, const ReadCommand& command, bool json, 
     options.mode = client::Mode::read_only;
     options.client = "vserctl read";
     auto console = client.attach(command.port, std::move(options));
-    if (!console) return complain(console.error(), json);
+    if (!console) return print_error(console.error(), json);
     auto left = command.bytes_max;
     while (auto item = console->next()) {
         if (auto* data = std::get_if<client::Data>(&*item); data != nullptr && command.bytes_max > 0) {
@@ -226,7 +226,7 @@ int follow(const client::Client& client, const ReadCommand& command, bool json, 
     }
     printer.finish();
     const auto error = console->error();
-    return error ? complain(*error, json) : exit_ok;
+    return error ? print_error(*error, json) : exit_ok;
 }
 
 }  // namespace
@@ -241,7 +241,7 @@ int run_read(const client::Client& client, const ReadCommand& command, bool json
     }
     printer.finish();
     const auto error = stream.error();
-    return error ? complain(*error, json) : exit_ok;
+    return error ? print_error(*error, json) : exit_ok;
 }
 
 }  // namespace vserctl

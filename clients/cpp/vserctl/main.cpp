@@ -55,7 +55,7 @@ int run(std::vector<std::string> arguments) {
     if (const auto* attach = std::get_if<AttachCommand>(&options.command)) return run_attach(connect, *attach, options);
 
     const auto client = vser::client::Client::connect(options.server, connect);
-    if (!client) return complain(client.error(), options.json);
+    if (!client) return print_error(client.error(), options.json);
     return std::visit(Run{*client, options}, options.command);
 }
 
@@ -80,6 +80,6 @@ int main(int argc, char** argv) {
         const int status = run(arguments);
         return status == exit_ok && message_was_lost() ? exit_refused : status;
     } catch (const std::exception& error) {  // for example OutputFailed
-        return complain(std::string(error.what()), asks_for_json(arguments));
+        return print_error(std::string(error.what()), asks_for_json(arguments));
     }
 }

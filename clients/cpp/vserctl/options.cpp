@@ -134,7 +134,7 @@ public:
             outcome.out = out.str();
         } catch (const CLI::ParseError& error) {
             outcome.exit_code = exit_usage;
-            outcome.err = usage_error(complaint(error), command_name() + "--help", json);
+            outcome.err = usage_error(usage_message(error), command_name() + "--help", json);
         }
         return outcome;
     }
@@ -161,7 +161,7 @@ private:
     }
 
     /// For a misspelt command, because CLI11 would only say that one is required.
-    std::string complaint(const CLI::ParseError& error) const {
+    std::string usage_message(const CLI::ParseError& error) const {
         if (!app_.get_subcommands().empty() || error.get_name() != "RequiredError") return error.what();
         std::string names;
         for (const auto& [command, make] : makers_) names += (names.empty() ? "" : ", ") + command->get_name();

@@ -46,14 +46,14 @@ bool message_was_lost() noexcept { return any_message_lost; }
 
 void put_note(const std::string& text) noexcept { put_message(fmt::format("[vserctl: {}]\n", text)); }
 
-int complain(const std::string& message, bool json) {
+int print_error(const std::string& message, bool json) {
     const client::Error error{.code = client::Code::unknown, .message = message, .reason = "LOCAL"};
     put_message(json ? JsonObject().field("error", to_json(error)).text() + "\n"
                      : fmt::format("vserctl: {}\n", printable(message)));
     return exit_refused;
 }
 
-int complain(const client::Error& error, bool json) {
+int print_error(const client::Error& error, bool json) {
     if (json) {
         put_message(JsonObject().field("error", to_json(error)).text() + "\n");
         return exit_code(error);

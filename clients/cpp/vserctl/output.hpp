@@ -29,9 +29,9 @@ bool message_was_lost() noexcept;
 void put_note(const std::string& text) noexcept;
 
 /// Prints an error and its fix in one line on stderr; with `json`, {"error": {...}}. Returns the exit code.
-int complain(const vser::client::Error& error, bool json);
+int print_error(const vser::client::Error& error, bool json);
 /// The same for a local error. Returns exit_refused.
-int complain(const std::string& message, bool json);
+int print_error(const std::string& message, bool json);
 
 /// Prints the items of a log: bytes unchanged and messages on stderr, or JSON lines.
 class ItemPrinter {

@@ -11,7 +11,7 @@ namespace vser::client {
 /// A stream of replies, ended by the server, by an error or by cancel(). One thread calls next(); any thread cancel().
 ///
 ///     while (auto item = stream.next()) use(*item);
-///     if (auto error = stream.error()) complain(*error);
+///     if (auto error = stream.error()) print_error(*error);
 template <class T>
 class Stream {
 public:
