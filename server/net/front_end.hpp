@@ -15,7 +15,15 @@ struct Refused {
     std::uint64_t count = 0;
 };
 
-/// A way in for clients: gRPC, metrics. The daemon holds a list of them and knows nothing else about them. One that was made is
+/// The clients of one port that use one protocol.
+struct PortClients {
+    std::string port;
+    std::string_view protocol;  ///< "raw", "telnet", ...; static
+    std::uint64_t connected = 0;
+    std::uint64_t fell_behind = 0;  ///< disconnected because the log overtook them
+};
+
+/// A way in for clients: gRPC, serial over TCP, metrics. The daemon holds a list of them and knows nothing else about them. One that was made is
 /// serving. Io thread, where nothing else is said.
 class FrontEnd {
 public:
@@ -30,6 +38,8 @@ public:
     virtual const std::vector<std::string>& addresses() const noexcept = 0;
     /// Any thread.
     virtual std::vector<Refused> refused() const = 0;
+    /// Of a front end that serves each port by listeners of its own. Any thread.
+    virtual std::vector<PortClients> port_clients() const { return {}; }
     /// Lets clients know that the server is about to go, if the protocol can say so.
     virtual void announce_stop() {}
     /// Ends what still runs, gives clients `grace` to take their last status, and closes. Then calls `done` on the io thread, which

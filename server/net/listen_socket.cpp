@@ -34,10 +34,11 @@ std::string unix_path(std::string_view address) {
 /// An address as the configuration gives it.
 struct Wanted {
     const std::string& address;
-    const std::string& key;  ///< of [server]
+    const std::string& key;  ///< of `table`
+    const std::string& table;
 };
 
-std::string change_of(const Wanted& wanted) { return "Change `" + wanted.key + "` in [server]"; }
+std::string change_of(const Wanted& wanted) { return "Change `" + wanted.key + "` in " + wanted.table; }
 
 /// `where`: what could not be bound, if that is known.
 Error cannot_listen(const Wanted& wanted, int errno_value, const sockaddr* where = nullptr) {
@@ -51,14 +52,14 @@ Error cannot_listen(const Wanted& wanted, int errno_value, const sockaddr* where
                 break;
             }
             if (holder.empty()) holder = "a process that cannot be seen from here (`ss -lxtp` as root names it)";
-            message += "; " + holder + " has it. Stop that one or change `" + wanted.key + "` in [server]";
+            message += "; " + holder + " has it. Stop that one or change `" + wanted.key + "` in " + wanted.table;
             break;
         case EACCES:
             message += "; ports below 1024 and other users' directories need privileges. " + change_of(wanted);
             break;
         case EADDRNOTAVAIL: message += "; no interface of this machine has that address. " + change_of(wanted); break;
         case ENOENT:
-            message += "; the directory is missing. Create it, or change `" + wanted.key + "` in [server]";
+            message += "; the directory is missing. Create it, or change `" + wanted.key + "` in " + wanted.table;
             break;
         default: break;
     }
@@ -172,7 +173,8 @@ bool is_local(std::string_view address) {
     return parsed && parsed->local;
 }
 
-Result<ListenSocket> ListenSocket::open_unix(const std::string& address, const std::string& key) {
+Result<ListenSocket> ListenSocket::open_unix(const std::string& address, const std::string& key,
+                                             const std::string& table) {
     const std::string path = unix_path(address);
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
@@ -182,14 +184,14 @@ Result<ListenSocket> ListenSocket::open_unix(const std::string& address, const s
             address + ": the path of a Unix socket has 1 to " + std::to_string(sizeof name.sun_path - 1) + " bytes"};
     }
     std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
-    if (const auto removed = remove_stale({address, key}, path, name); !removed) return removed.error();
+    if (const auto removed = remove_stale({address, key, table}, path, name); !removed) return removed.error();
     base::Fd fd(::socket(AF_UNIX, socket_flags, 0));
     if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) < 0) {
-        return cannot_listen({address, key}, errno);
+        return cannot_listen({address, key, table}, errno);
     }
     // Before listen(): nobody can connect yet.
     if (::chmod(path.c_str(), unix_socket_mode) < 0 || ::listen(fd.get(), backlog) < 0) {
-        return cannot_listen({address, key}, errno);
+        return cannot_listen({address, key, table}, errno);
     }
     ListenSocket socket(std::move(fd), address, path);
     struct stat status {};
@@ -197,20 +199,21 @@ Result<ListenSocket> ListenSocket::open_unix(const std::string& address, const s
     return socket;
 }
 
-Result<std::vector<ListenSocket>> ListenSocket::open(const std::string& address, const std::string& key) {
+Result<std::vector<ListenSocket>> ListenSocket::open(const std::string& address, const std::string& key,
+                                                     const std::string& table) {
     std::vector<ListenSocket> sockets;
     if (is_unix(address)) {
-        auto socket = open_unix(address, key);
+        auto socket = open_unix(address, key, table);
         if (!socket) return socket.error();
         sockets.push_back(std::move(*socket));
         return sockets;
     }
-    const auto found = look_up({address, key});
+    const auto found = look_up({address, key, table});
     if (!found) return found.error();
     in_port_t port = 0;
     for (addrinfo* where = found->get(); where != nullptr; where = where->ai_next) {
         if (port != 0) port_of(*where->ai_addr) = port;
-        auto fd = listen_tcp({address, key}, *where);
+        auto fd = listen_tcp({address, key, table}, *where);
         // "localhost" may stand for an IPv6 address on a machine that has none.
         if (!fd && fd.error().errno_value == EADDRNOTAVAIL && (!sockets.empty() || where->ai_next != nullptr)) continue;
         if (!fd) return fd.error();
@@ -255,9 +258,9 @@ ListenSocket::~ListenSocket() {
     if (::lstat(file_.c_str(), &status) == 0 && status.st_ino == inode_) ::unlink(file_.c_str());
 }
 
-Result<void> check_address(const std::string& address, const std::string& key) {
+Result<void> check_address(const std::string& address, const std::string& key, const std::string& table) {
     if (!is_unix(address)) {
-        const auto found = look_up({address, key});
+        const auto found = look_up({address, key, table});
         return found ? Result<void>{} : Result<void>{found.error()};
     }
     struct stat status {};

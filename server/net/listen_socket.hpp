@@ -21,9 +21,10 @@ bool is_unix(std::string_view address);
 class ListenSocket {
 public:
     /// A name may stand for several addresses, each of which gets a socket; port 0 picks a free one, the same for all.
-    /// `key` is the key of [server] that holds the address: failures have it as their subject, and name the address and what
+    /// `key` is the key of `table` that holds the address: failures have it as their subject, and name the address and what
     /// to do. The file of a Unix socket is replaced only where a connection is refused (ECONNREFUSED).
-    static Result<std::vector<ListenSocket>> open(const std::string& address, const std::string& key = "listen");
+    static Result<std::vector<ListenSocket>> open(const std::string& address, const std::string& key = "listen",
+                                                  const std::string& table = "[server]");
 
     /// One that listens already, from who started us. Its file stays when it goes. A failure names the descriptor.
     static Result<ListenSocket> adopt(int fd);
@@ -39,7 +40,7 @@ public:
 private:
     ListenSocket(base::Fd fd, std::string address, std::string file)
         : fd_(std::move(fd)), address_(std::move(address)), file_(std::move(file)) {}
-    static Result<ListenSocket> open_unix(const std::string& address, const std::string& key);
+    static Result<ListenSocket> open_unix(const std::string& address, const std::string& key, const std::string& table);
 
     base::Fd fd_;
     std::string address_;
@@ -48,6 +49,7 @@ private:
 };
 
 /// Whether open() could use the address, without binding it: the host name resolves, and no file is in a socket's place.
-Result<void> check_address(const std::string& address, const std::string& key = "listen");
+Result<void> check_address(const std::string& address, const std::string& key = "listen",
+                           const std::string& table = "[server]");
 
 }  // namespace vserd::net
