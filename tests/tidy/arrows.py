@@ -25,7 +25,9 @@ ALLOWED = {
     # a face reaches ports through a Session only, never through the hub and its channels
     "rpc": {"net", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
-    "app": {"rpc", "metrics", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
+    "tcp": {"net", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
+            "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
+    "app": {"rpc", "tcp", "metrics", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
 }
 
 # How a third party's include begins -> the folders of the server where it belongs
@@ -33,7 +35,7 @@ THIRD_PARTIES = {
     "liburing": {"io"},
     "aio.h": {"io"},
     "vser_uapi.h": {"line"},
-    "openssl/": {"net"},
+    "openssl/": {"net", "tcp"},
     "grpc/": {"rpc"},
     "grpcpp/": {"rpc"},
     "absl/": {"rpc"},
