@@ -205,7 +205,7 @@ ParseResult parse(std::string_view text, std::string_view file) {
     Table root(source, "", problems);
     read_server(root, problems, config);
     read_history(root, problems, config);
-    config.ports = read_ports(root, problems);
+    config.ports = read_ports(root, config, problems);
     root.finish();
     if (!problems.empty()) return problems.take();
     return config;

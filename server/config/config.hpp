@@ -12,6 +12,18 @@
 
 namespace vserd::config {
 
+/// One [[port.listen]] table: where clients without gRPC connect to the port.
+struct ListenEntry {
+    std::string address;              ///< "HOST:PORT", "[::1]:PORT" or "unix:/PATH"
+    std::string protocol;             ///< raw, telnet or rfc2217
+    std::string mode = "read-write";  ///< or "read-only", "exclusive"
+    std::uint64_t replay_bytes = 0;   ///< of the log, for each client that connects
+    std::uint32_t clients_max = 16;
+    bool tls = false;  ///< with the certificate of [server.tls]
+
+    friend bool operator==(const ListenEntry&, const ListenEntry&) = default;
+};
+
 /// One [[port]] table.
 struct PortEntry {
     std::string name;  ///< 1 to 64 of [A-Za-z0-9._-], unique
@@ -21,6 +33,7 @@ struct PortEntry {
     std::size_t tx_queue_bytes = std::size_t{256} << 10;
     bool hangup_on_close = false;  ///< DTR and RTS drop when vserd closes the device
     bool reopen_pts = false;       ///< open a new terminal that reuses the number of a closed one
+    std::vector<ListenEntry> listen;
 
     friend bool operator==(const PortEntry&, const PortEntry&) = default;
 };

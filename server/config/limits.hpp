@@ -23,6 +23,9 @@ inline constexpr std::int64_t history_bytes_min = std::int64_t{4} << 10;
 inline constexpr std::int64_t history_bytes_max = std::int64_t{1} << 30;
 
 inline constexpr std::size_t ports_max = 4096;
+inline constexpr std::size_t port_listen_max = 16;
+inline constexpr std::int64_t listen_clients_min = 1;
+inline constexpr std::int64_t listen_clients_max = 1024;
 inline constexpr std::size_t name_bytes_max = 64;
 inline constexpr std::size_t description_bytes_max = 256;
 inline constexpr std::size_t path_bytes_max = 4095;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "config/limits.hpp"
+#include "config/port_listen.hpp"
 #include "sim/sim_spec.hpp"
 
 namespace vserd::config {
@@ -31,6 +32,7 @@ bool has_control_characters(std::string_view text) {
 struct Taken {
     std::map<std::string, std::uint32_t, std::less<>> names;                            ///< name -> line
     std::map<std::string, std::pair<std::string, std::uint32_t>, std::less<>> devices;  ///< path -> name and line
+    TakenAddresses addresses;
 };
 
 void read_name(Table& table, PortEntry& entry, Taken& taken) {
@@ -115,7 +117,7 @@ void read_description(Table& table, PortEntry& entry) {
     entry.description = text->value;
 }
 
-PortEntry read_port(const toml::table& source, Problems& problems, Taken& taken) {
+PortEntry read_port(const toml::table& source, const Config& server, Problems& problems, Taken& taken) {
     Table table(source, "[[port]]", problems);
     PortEntry entry;
     for (const std::string_view key : {"name", "device"}) {
@@ -135,17 +137,20 @@ PortEntry read_port(const toml::table& source, Problems& problems, Taken& taken)
     }
     if (const auto on = table.boolean("hangup_on_close")) entry.hangup_on_close = on->value;
     if (const auto on = table.boolean("reopen_pts")) entry.reopen_pts = on->value;
+    entry.listen = read_port_listen(table, server, taken.addresses, problems);
     table.finish();
     return entry;
 }
 
 }  // namespace
 
-std::vector<PortEntry> read_ports(Table& root, Problems& problems) {
+std::vector<PortEntry> read_ports(Table& root, const Config& server, Problems& problems) {
     std::vector<PortEntry> ports;
     Taken taken;
+    for (const std::string& address : server.listen) taken.addresses.emplace(address, "'listen' in [server]");
+    taken.addresses.emplace(server.metrics, "'metrics' in [server]");
     root.tables("port", [&](const toml::table& table) {
-        ports.push_back(read_port(table, problems, taken));
+        ports.push_back(read_port(table, server, problems, taken));
         if (ports.size() == ports_max + 1) {
             problems.add(table.source().begin, fmt::format("there are more than {} ports", ports_max));
         }

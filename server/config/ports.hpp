@@ -8,6 +8,7 @@
 namespace vserd::config {
 
 /// Reads every [[port]] of the file, and adds errors to `problems`.
-std::vector<PortEntry> read_ports(Table& root, Problems& problems);
+/// `server`: what the file has besides ports.
+std::vector<PortEntry> read_ports(Table& root, const Config& server, Problems& problems);
 
 }  // namespace vserd::config

@@ -40,6 +40,7 @@ public:
     /// `heading` is its name in messages, such as "[server]"; empty for the top level. All three arguments outlive this.
     Table(const toml::table& table, std::string heading, Problems& problems);
 
+    bool has(std::string_view key) const { return table_.contains(key); }
     std::optional<Located<std::string>> string(std::string_view key);
     std::optional<Located<bool>> boolean(std::string_view key);
     /// Reports a value outside [min, max].

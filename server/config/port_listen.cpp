@@ -1,0 +1,95 @@
+#include "config/port_listen.hpp"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "base/address.hpp"
+#include "config/limits.hpp"
+
+namespace vserd::config {
+namespace {
+
+constexpr const char* heading = "[[port.listen]]";
+
+/// What has to be true of an address besides its form.
+void check_address(Table& table, const Located<std::string>& text, const base::Address& address,
+                   TakenAddresses& taken) {
+    if (address.port == 0 && !address.unix_socket) return;
+    const std::string place = fmt::format("{} in line {}", heading, text.at.line);
+    const auto [first, added] = taken.emplace(text.value, place);
+    if (added) return;
+    table.problem(text.at, fmt::format("address '{}' is used already, by {}; give this listener another one",
+                                       text.value, first->second));
+}
+
+void check_tls(Table& table, const Located<std::string>& text, const base::Address& address, const Config& server,
+               const ListenEntry& entry) {
+    if (entry.tls && server.tls_certificate_file.empty()) {
+        table.problem(text.at, fmt::format("'tls' in {} needs a certificate: configure [server.tls]", heading));
+    } else if (entry.tls && address.unix_socket) {
+        table.problem(text.at, fmt::format("'tls' in {} is for TCP; '{}' is a Unix socket", heading, text.value));
+    } else if (!entry.tls && !address.local && !server.allow_insecure_remote) {
+        table.problem(text.at,
+                      fmt::format("'{}' can be reached from other machines without TLS: configure [server.tls] and set "
+                                  "tls = true here, or set allow_insecure_remote = true in [server] if that is meant",
+                                  text.value));
+    }
+}
+
+void read_words(Table& table, ListenEntry& entry) {
+    if (!table.has("protocol")) {
+        table.problem(table.at(), fmt::format("{} needs 'protocol': raw, telnet or rfc2217", heading));
+    }
+    if (const auto word = table.word("protocol", {"raw", "telnet", "rfc2217"})) entry.protocol = word->value;
+    if (const auto word = table.word("mode", {"read-only", "read-write", "exclusive"})) entry.mode = word->value;
+}
+
+ListenEntry read_listen(const toml::table& source, const Config& server, TakenAddresses& taken, Problems& problems) {
+    Table table(source, heading, problems);
+    ListenEntry entry;
+    if (!table.has("address")) table.problem(table.at(), fmt::format("{} needs 'address'", heading));
+    const auto text = table.string("address");
+    read_words(table, entry);
+    if (const auto bytes = table.size("replay", 0, history_bytes_max)) {
+        entry.replay_bytes = static_cast<std::uint64_t>(bytes->value);
+    }
+    if (const auto clients = table.integer("clients_max", listen_clients_min, listen_clients_max)) {
+        entry.clients_max = static_cast<std::uint32_t>(clients->value);
+    }
+    if (const auto on = table.boolean("tls")) entry.tls = on->value;
+    if (table.has("role")) {
+        if (const auto role = table.string("role")) {
+            table.problem(role->at, fmt::format("'role' in {} is not supported by this version, which has no [access]; "
+                                                "'mode' limits what clients may do",
+                                                heading));
+        }
+    }
+    table.finish();
+    if (!text) return entry;
+    entry.address = text->value;
+    const auto address = base::parse_address(text->value);
+    if (!address) {
+        table.problem(text->at, fmt::format("'address' in {}: {}", heading, address.error().message));
+        return entry;
+    }
+    check_address(table, *text, *address, taken);
+    check_tls(table, *text, *address, server, entry);
+    return entry;
+}
+
+}  // namespace
+
+std::vector<ListenEntry> read_port_listen(Table& port, const Config& server, TakenAddresses& taken,
+                                          Problems& problems) {
+    std::vector<ListenEntry> entries;
+    port.tables("listen", [&](const toml::table& table) {
+        entries.push_back(read_listen(table, server, taken, problems));
+        if (entries.size() == port_listen_max + 1) {
+            problems.add(table.source().begin, fmt::format("a port may have {} of {}", port_listen_max, heading));
+        }
+    });
+    return entries;
+}
+
+}  // namespace vserd::config
