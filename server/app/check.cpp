@@ -33,6 +33,15 @@ bool check_addresses(const std::string& file, const config::Config& config) {
     };
     for (const std::string& address : config.listen) check(address, "listen");
     if (!config.metrics.empty()) check(config.metrics, "metrics");
+    for (const config::PortEntry& port : config.ports) {
+        for (const config::ListenEntry& entry : port.listen) {
+            if (const auto checked = net::check_address(entry.address, "address", "[[port.listen]]"); !checked) {
+                std::fprintf(stderr, "%s: port \"%s\": %s\n", file.c_str(), port.name.c_str(),
+                             checked.error().message.c_str());
+                usable = false;
+            }
+        }
+    }
     return usable;
 }
 

@@ -34,6 +34,7 @@
 #include "net/tls.hpp"
 #include "restart/keeper.hpp"
 #include "rpc/server.hpp"
+#include "tcp/server.hpp"
 
 namespace vserd {
 namespace {
@@ -51,6 +52,7 @@ constexpr milliseconds hang_limit{10'000};
 constexpr milliseconds last_words_limit{500};
 constexpr milliseconds first_open_limit{500};
 constexpr milliseconds first_open_poll_interval{1};
+constexpr std::size_t words_listed_max = 16;
 constexpr milliseconds strict_limit{15'000};
 constexpr milliseconds strict_poll_interval{10};
 
@@ -88,6 +90,16 @@ std::string joined(const std::vector<std::string>& words) {
     return text;
 }
 
+/// The first of a list that may be long.
+std::string listed(std::vector<std::string> words) {
+    if (words.size() > words_listed_max) {
+        const std::string more = fmt::format("and {} more", words.size() - words_listed_max);
+        words.resize(words_listed_max);
+        words.push_back(more);
+    }
+    return joined(words);
+}
+
 /// Commands to try with --demo.
 std::string advice(const std::string& address) {
     return fmt::format(
@@ -116,6 +128,7 @@ public:
 private:
     Result<void> start();
     Result<void> start_rpc(rpc::ServerInfo info, std::vector<int> sockets);
+    Result<void> start_tcp();
     Result<void> start_metrics(const rpc::ServerInfo& info);
     Result<void> load_certificates();
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
@@ -140,6 +153,7 @@ private:
     std::optional<PortJournal> logger_;
     std::shared_ptr<net::CertificateStore> certificates_;  ///< null: no TLS
     std::atomic<rpc::Server*> grpc_{nullptr};              ///< one of the front ends; the thread of another reads this
+    tcp::Server* tcp_ = nullptr;                           ///< one of the front ends
     std::vector<std::unique_ptr<net::FrontEnd>> front_ends_;
     std::optional<Signals> signals_;
     std::optional<boost::asio::steady_timer> announce_timer_;
@@ -207,10 +221,11 @@ Result<void> Daemon::Impl::start() {
     if (!disk) return disk.error();
     disk_ = std::move(*disk);
     keeper_->set_remover([this](const std::string& path) { disk_->run([path] { ::unlink(path.c_str()); }, [] {}); });
-    reload_.emplace(
-        options_, *hub_, *supervision_, *disk_,
-        [this](const net::TlsPems& pems, const config::Config& after) { replace_certificates(pems, after); });
     if (auto loaded = load_certificates(); !loaded) return loaded;
+    if (auto started = start_tcp(); !started) return started;
+    reload_.emplace(
+        options_, *hub_, *tcp_, *supervision_, *disk_,
+        [this](const net::TlsPems& pems, const config::Config& after) { replace_certificates(pems, after); });
     // Before gRPC, so that the metrics are available to every client that can connect.
     if (auto started = start_metrics(info); !started) return started;
     if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
@@ -247,6 +262,15 @@ Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sock
     return check_exposure(grpc_.load()->addresses());
 }
 
+/// Before the metrics, which read its counters.
+Result<void> Daemon::Impl::start_tcp() {
+    auto server = tcp::Server::start(*hub_, tcp_listeners(options_.config), certificates_);
+    if (!server) return server.error();
+    tcp_ = server->get();
+    front_ends_.push_back(std::move(*server));
+    return {};
+}
+
 Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addresses) const {
     if (options_.config.allow_insecure_remote || !options_.config.tls_certificate_file.empty()) return {};
     return net::check_exposure(addresses);
@@ -264,8 +288,9 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
         return counts;
     };
     const auto others = [this] {
-        const net::FrontEnd* server = grpc_.load();
-        return server == nullptr ? std::vector<const net::FrontEnd*>() : std::vector{server};
+        std::vector<const net::FrontEnd*> list{tcp_};
+        if (const net::FrontEnd* server = grpc_.load()) list.push_back(server);
+        return list;
     };
     auto exporter =
         metrics::Exporter::start(options_.config.metrics, {*hub_, info.version, info.engine, info.engines_refused,
@@ -294,8 +319,9 @@ void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     const rpc::Server* grpc = grpc_.load();
     std::string line = fmt::format("vserd " VSERD_VERSION " serving {} ports on {}", options_.config.ports.size(),
                                    joined(grpc->addresses()));
-    for (const auto& each : front_ends_) {
-        if (each.get() != grpc) line += fmt::format("; {} {}", each->name(), joined(each->addresses()));
+    for (auto each = front_ends_.rbegin(); each != front_ends_.rend(); ++each) {
+        if (each->get() == grpc || (*each)->addresses().empty()) continue;
+        line += fmt::format("; {} {}", (*each)->name(), listed((*each)->addresses()));
     }
     line += "; engine " + info.engine;
     print(fmt::format("{}\n{}", line, options_.demo ? advice(grpc->addresses().front()) : ""));

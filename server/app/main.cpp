@@ -38,7 +38,9 @@ bool raise_descriptor_limit(const config::Config& config) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
     const std::size_t ports = config.ports.size();
     const std::size_t each = descriptors_per_port + (config.state_dir.empty() ? 0 : descriptors_per_file);
-    const std::size_t needed = net::descriptor_limit_for(ports * each + descriptors_other);
+    std::size_t listeners = 0;
+    for (const config::PortEntry& port : config.ports) listeners += port.listen.size();
+    const std::size_t needed = net::descriptor_limit_for(ports * each + listeners + descriptors_other);
     if (limit.rlim_max >= needed) return true;
     std::fprintf(
         stderr,

@@ -31,6 +31,25 @@ net::TlsFiles tls_files(const config::Config& config) {
     return {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file};
 }
 
+std::vector<tcp::ListenOptions> tcp_listeners(const config::Config& config) {
+    std::vector<tcp::ListenOptions> listeners;
+    for (const config::PortEntry& port : config.ports) {
+        for (const config::ListenEntry& entry : port.listen) {
+            tcp::ListenOptions& options = listeners.emplace_back();
+            options.port = port.name;
+            options.address = entry.address;
+            if (entry.protocol == "telnet") options.protocol = tcp::Protocol::telnet;
+            if (entry.protocol == "rfc2217") options.protocol = tcp::Protocol::rfc2217;
+            if (entry.mode == "read-only") options.mode = tcp::Mode::read_only;
+            if (entry.mode == "exclusive") options.mode = tcp::Mode::exclusive;
+            options.replay_bytes = entry.replay_bytes;
+            options.clients_max = entry.clients_max;
+            options.tls = entry.tls;
+        }
+    }
+    return listeners;
+}
+
 void Reload::start() {
     if (stopped_) return;
     if (options_.config_file.empty()) return spdlog::warn("SIGHUP ignored: vserd runs without a configuration file");
@@ -71,10 +90,16 @@ void Reload::loaded(const Files& files) {
     }
     if (files.tls) take_certificates_(**files.tls, *result);
     auto work = hub_.disk_work(hub_config(*result));
-    if (!work) return apply(*result, {});
+    auto open = tcp_.prepare(tcp_listeners(*result));
+    if (!work && !open) return apply(*result, {}, {});
     auto logs = std::make_shared<std::map<std::string, restart::FiledLog>>();
-    disk_.run([work = std::move(work), logs] { *logs = work(); },
-              [this, config = *result, logs] { apply(config, std::move(*logs)); });
+    auto sockets = std::make_shared<tcp::Server::OpenedSockets>();
+    disk_.run(
+        [work = std::move(work), open = std::move(open), logs, sockets] {
+            if (work) *logs = work();
+            if (open) *sockets = open();
+        },
+        [this, config = *result, logs, sockets] { apply(config, std::move(*logs), std::move(*sockets)); });
 }
 
 void Reload::fail(const std::string& why) {
@@ -82,12 +107,14 @@ void Reload::fail(const std::string& why) {
     if (!again()) supervision_.reload_failed(why);
 }
 
-void Reload::apply(const config::Config& config, std::map<std::string, restart::FiledLog> logs) {
+void Reload::apply(const config::Config& config, std::map<std::string, restart::FiledLog> logs,
+                   tcp::Server::OpenedSockets sockets) {
     if (stopped_) return;
     config::Config before = options_.config;
     config::Config after = config;
     options_.override_by_command_line(after);
     hub_.apply(hub_config(after), std::move(logs));
+    const bool listens = listen(after, std::move(sockets));
     for (config::Config* target : {&options_.config, &before}) {
         target->ports = after.ports;
         target->history_bytes_per_port = after.history_bytes_per_port;
@@ -98,11 +125,20 @@ void Reload::apply(const config::Config& config, std::map<std::string, restart::
     before.tls_key_file = options_.config.tls_key_file;
     before.tls_client_ca_file = options_.config.tls_client_ca_file;
     if (!(before == after)) {
-        spdlog::warn("ports, history and certificates were reloaded; other changes of {} need a restart",
-                     options_.config_file);
+        spdlog::warn(
+            "ports, listeners of ports, history and certificates were reloaded; other changes of {} need a restart",
+            options_.config_file);
     }
     spdlog::info("reloaded {}: {} ports", options_.config_file, after.ports.size());
-    if (!again()) supervision_.ready();
+    if (!again() && listens) supervision_.ready();
+}
+
+/// After the ports, so that each listener finds its own. Ports whose listener failed are served by all others.
+bool Reload::listen(const config::Config& config, tcp::Server::OpenedSockets sockets) {
+    const auto problems = tcp_.apply(tcp_listeners(config), std::move(sockets));
+    for (const std::string& problem : problems) spdlog::error("{}", problem);
+    if (!problems.empty()) supervision_.reload_failed(problems.front());
+    return problems.empty();
 }
 
 /// Starts the next reload if one was requested meanwhile, and returns whether it did. systemd then waits for that one.

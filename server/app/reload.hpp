@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "app/daemon.hpp"
 #include "app/disk_thread.hpp"
@@ -12,11 +13,13 @@
 #include "config/config.hpp"
 #include "hub/hub.hpp"
 #include "net/tls.hpp"
+#include "tcp/server.hpp"
 
 namespace vserd {
 
 hub::HubConfig hub_config(const config::Config& config);
 net::TlsFiles tls_files(const config::Config& config);
+std::vector<tcp::ListenOptions> tcp_listeners(const config::Config& config);
 
 /// Reads the configuration file again and applies it. Disk accesses happen on the disk thread. All requests that arrive during
 /// a reload are combined into one more reload. Io thread.
@@ -26,10 +29,11 @@ public:
     using TakeCertificates = std::function<void(const net::TlsPems&, const config::Config&)>;
 
     /// All outlive this, or stop() was called.
-    Reload(DaemonOptions& options, hub::Hub& hub, Supervision& supervision, DiskThread& disk,
+    Reload(DaemonOptions& options, hub::Hub& hub, tcp::Server& tcp, Supervision& supervision, DiskThread& disk,
            TakeCertificates take_certificates)
         : options_(options),
           hub_(hub),
+          tcp_(tcp),
           supervision_(supervision),
           disk_(disk),
           take_certificates_(std::move(take_certificates)) {}
@@ -46,11 +50,14 @@ private:
 
     void loaded(const Files& files);
     void fail(const std::string& why);
-    void apply(const config::Config& config, std::map<std::string, restart::FiledLog> logs);
+    void apply(const config::Config& config, std::map<std::string, restart::FiledLog> logs,
+               tcp::Server::OpenedSockets sockets);
+    bool listen(const config::Config& config, tcp::Server::OpenedSockets sockets);
     bool again();
 
     DaemonOptions& options_;
     hub::Hub& hub_;
+    tcp::Server& tcp_;
     Supervision& supervision_;
     DiskThread& disk_;
     const TakeCertificates take_certificates_;

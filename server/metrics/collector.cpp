@@ -185,6 +185,22 @@ MetricFamily refused_family(const Sources& sources, const std::vector<net::Refus
     return result;
 }
 
+void append_clients(std::vector<MetricFamily>& to, const Sources& sources) {
+    MetricFamily clients =
+        family(MetricType::Gauge, "vserd_tcp_clients", "Clients connected to a port's listeners, by protocol.");
+    MetricFamily behind = family(MetricType::Counter, "vserd_tcp_clients_fell_behind_total",
+                                 "Clients that were disconnected because they did not take the port's bytes in time.");
+    for (const net::FrontEnd* each : sources.front_ends()) {
+        for (const net::PortClients& counts : each->port_clients()) {
+            const Labels labels{{"port", counts.port}, {"protocol", std::string(counts.protocol)}};
+            add(clients, labels, static_cast<double>(counts.connected));
+            add(behind, labels, static_cast<double>(counts.fell_behind));
+        }
+    }
+    to.push_back(std::move(clients));
+    to.push_back(std::move(behind));
+}
+
 void append_process(std::vector<MetricFamily>& to) {
     const ProcessStats stats = read_process_stats();
     const auto single = [&](MetricType type, const char* name, const char* help, double value) {
@@ -218,6 +234,7 @@ std::vector<MetricFamily> Collector::collect(const std::vector<net::Refused>& re
     append_ports(families, ports ? *ports : hub::StatsList{});
     families.push_back(engine_of_ports(sources_, ports ? *ports : hub::StatsList{}));
     append_workers(families, sources_.hub.workers());
+    append_clients(families, sources_);
     families.push_back(delivery_family(sources_.hub.delivery()));
     append_process(families);
     return families;

@@ -1,0 +1,171 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/session.hpp"
+#include "hub/sink.hpp"
+#include "log/byte_log_items.hpp"
+#include "tcp/listen_options.hpp"
+#include "tcp/stream.hpp"
+
+namespace vserd::tcp {
+
+/// The most bytes that are read from a client before they are passed on.
+inline constexpr std::size_t read_bytes_max = std::size_t{16} << 10;
+/// As many are read in one turn, before other connections and ports have theirs.
+inline constexpr std::size_t read_bytes_per_run = 4 * read_bytes_max;
+/// The most bytes of the log in one write. Memory of a client that does not read: as much, or twice where it is encoded.
+inline constexpr std::size_t write_bytes_max = std::size_t{128} << 10;
+inline constexpr std::size_t encoded_bytes_max = std::size_t{16} << 10;
+/// With more answers and notices waiting, nothing more is taken from the client.
+inline constexpr std::size_t answers_bytes_max = std::size_t{4} << 10;
+inline constexpr std::chrono::seconds handshake_limit{10};
+
+/// Counted on the io thread, read by any.
+struct ListenerStats {
+    ListenerStats(std::string port_name, Protocol spoken) : port(std::move(port_name)), protocol(spoken) {}
+    const std::string port;
+    const Protocol protocol;
+    std::atomic<std::uint64_t> clients{0};
+    std::atomic<std::uint64_t> fell_behind{0};  ///< disconnected because the log overtook them
+};
+
+/// What a connection needs of its listener. The scratch buffer outlives it.
+struct ConnectionEnvironment {
+    ListenOptions options;
+    std::shared_ptr<ListenerStats> stats;  // shared with the scrape thread
+    std::span<std::byte> scratch;          ///< of all connections; read_bytes_max
+};
+
+/// One client of one port: a cursor in the byte log and a writer. Io thread only.
+///
+/// One write is in flight; what the device sends meanwhile gathers in the log. Bytes are read from the client only when the
+/// port's queue has taken those before. The subclasses are the protocols.
+class Connection : public std::enable_shared_from_this<Connection>, private hub::Sink {
+public:
+    /// Called once, when the connection has ended. The connection may be destroyed soon after.
+    using Ended = std::function<void(Connection&)>;
+
+    Connection(ConnectionEnvironment environment, std::unique_ptr<Stream> stream, hub::Session session, Ended ended);
+    ~Connection() override;
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    void start();
+    /// Ends the connection when what was sent to it has left, after at most `limit`. People are told the reason.
+    void finish(std::string_view reason, std::chrono::milliseconds limit);
+    /// Ends the connection now.
+    void close();
+    /// Call about once a second.
+    virtual void tick(std::chrono::steady_clock::time_point now);
+    /// The client sends no more and holds nothing; it only gets a last reply.
+    bool half_closed() const noexcept { return half_closed_; }
+
+protected:
+    // Protocols. They may call everything below.
+    virtual void begin() {}  ///< the port is open, and the reader attached
+    /// Takes at least one byte off the front of `input`. Nothing it refers to may be kept, except through send_to_port().
+    virtual void take_input(std::span<const std::byte>& input) = 0;
+    virtual void input_ended() {}                         ///< all bytes of one read were taken
+    virtual bool input_blocked() const { return false; }  ///< take no more until run() is called again
+    virtual void take_data(log::DataItem data) = 0;       ///< of at most data_bytes_max()
+    virtual void take_gap(const log::GapItem& gap) = 0;   ///< the log overtook the reader
+    virtual void take_event(const log::EventItem& event) = 0;
+    virtual void on_refused(const Error& error) = 0;  ///< another client holds the port; the bytes are dropped
+    virtual void tell(std::string_view notice) = 0;   ///< to a person, if there is one
+    virtual std::size_t data_bytes_max() const = 0;
+    virtual bool keeps_half_closed() const { return false; }
+
+    /// Passes bytes to the port. input_blocked() is true until the port has taken them.
+    void send_to_port(std::span<const std::byte> bytes);
+    /// Takes all that has happened into account: reads and writes as far as possible. A call inside a call is noted.
+    void run();
+    void fall_behind();
+    /// Continues with what the device sends from now on.
+    void skip_to_live();
+    void suspend(bool on) noexcept { suspended_ = on; }
+
+    const ListenOptions& options() const noexcept { return environment_.options; }
+    bool may_write() const noexcept { return options().mode != Mode::read_only; }
+    bool closed() const noexcept { return closed_; }
+    hub::PortHandle& port() noexcept { return port_; }
+    const hub::PortHandle& port() const noexcept { return port_; }
+    /// Answers and notices for the client, which do not wait for the bytes of the log that come next.
+    std::string& answers() noexcept { return answers_; }
+    /// For take_data(): one of both.
+    void send(log::DataItem data) { data_ = std::move(data); }
+    std::string& encoded() noexcept { return encoded_; }
+
+private:
+    void on_available() override { run(); }
+    void on_closed() override;
+    void shake_hands();
+    void open();
+    void run_input();
+    void read();
+    void end_of_input();
+    void hold_input();
+    bool run_output();
+    void stop_output();
+    bool fill();
+    bool nothing_to_write() const noexcept { return answers_.empty() && encoded_.empty() && data_.size == 0; }
+    Stream::Moved write();
+    void consume(std::size_t bytes);
+    void written(const Result<void>& result);
+    void wait(Stream::Outcome what);
+    void run_later();
+    bool is_blocked() const { return pending_.is_linked() || answers_.size() > answers_bytes_max || input_blocked(); }
+
+    const ConnectionEnvironment environment_;
+    const std::unique_ptr<Stream> stream_;
+    hub::Session session_;
+    Ended ended_;
+    hub::StreamSlot slot_;
+    hub::PortHandle port_;
+    std::unique_ptr<hub::Reader> reader_;
+    log::BootClock::time_point opened_;
+
+    // From the client.
+    std::span<const std::byte> input_;  ///< read and not taken yet; in the scratch buffer or in held_
+    std::vector<std::byte> held_;       ///< what must outlive run()
+    hub::PendingWrite pending_;         ///< its bytes lie just before input_
+    std::size_t read_budget_ = read_bytes_per_run;
+    bool input_open_ = false;  ///< some of the present read was taken
+    bool submitting_ = false;
+    bool ended_by_peer_ = false;
+    bool half_closed_ = false;
+
+    // To the client.
+    std::string encoded_;  ///< bytes of the log; answers go behind them, because they must not split a character
+    std::string answers_;
+    log::DataItem data_;       ///< bytes of the log as they are, unless there are encoded ones; size 0: none
+    bool data_first_ = false;  ///< the last attempt began with data_ and must be repeated so (TLS)
+    bool output_stopped_ = false;
+    bool suspended_ = false;
+    std::string goodbye_;
+
+    bool begun_ = false;
+    bool finishing_ = false;
+    bool closed_ = false;
+    bool running_ = false;
+    bool run_again_ = false;
+    bool run_posted_ = false;
+    bool readable_ = true;
+    bool writable_ = true;
+    bool waits_readable_ = false;
+    bool waits_writable_ = false;
+    std::optional<std::chrono::steady_clock::time_point> deadline_;
+};
+
+}  // namespace vserd::tcp

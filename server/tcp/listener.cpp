@@ -1,0 +1,207 @@
+#include "tcp/listener.hpp"
+
+#include <fmt/core.h>
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "net/acceptor.hpp"
+#include "tcp/com_port_connection.hpp"
+#include "tcp/raw_connection.hpp"
+#include "tcp/telnet_connection.hpp"
+#include "tcp/tls_stream.hpp"
+
+namespace vserd::tcp {
+namespace {
+
+using boost::asio::posix::stream_descriptor;
+
+constexpr int accepted_per_turn_max = 16;
+/// The pause after descriptors or memory ran out. New clients wait in the backlog meanwhile.
+constexpr std::chrono::milliseconds accept_backoff{100};
+/// An idle peer is probed after this time, and is dead when it has not answered for unanswered_limit. So is one that does not
+/// take what was sent to it, which includes a client that has stopped reading.
+constexpr unsigned keepalive_idle_seconds = 20;
+constexpr unsigned keepalive_interval_seconds = 10;
+constexpr unsigned unanswered_limit_ms = 60'000;
+constexpr std::chrono::seconds farewell_limit{2};
+
+void set_option(int fd, int level, int option, unsigned value) {
+    ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+void set_connection_options(int fd) {
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);  // telnet's SYNCH, whose last byte would be missing otherwise
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_seconds);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_seconds);
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, unanswered_limit_ms);
+}
+
+/// As the journal and other clients see it: "192.0.2.1:4711".
+std::string name_of(const sockaddr_storage& peer, socklen_t size) {
+    if (peer.ss_family == AF_UNIX) return "unix";
+    std::array<char, NI_MAXHOST> host{};
+    std::array<char, NI_MAXSERV> port{};
+    if (::getnameinfo(reinterpret_cast<const sockaddr*>(&peer), size, host.data(), host.size(), port.data(),
+                      port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+        return "unknown";
+    }
+    const bool v6 = peer.ss_family == AF_INET6;
+    return fmt::format("{}{}{}:{}", v6 ? "[" : "", host.data(), v6 ? "]" : "", port.data());
+}
+
+bool is_beyond_descriptors(int fd) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return false;
+    return static_cast<std::uint64_t>(fd) >= net::descriptors_usable(limit.rlim_cur);
+}
+
+/// Whether clients with the old options may not go on with the new ones.
+bool differs_for_clients(const ListenOptions& before, const ListenOptions& after) {
+    return before.protocol != after.protocol || before.mode != after.mode || before.tls != after.tls ||
+           before.port != after.port;
+}
+
+}  // namespace
+
+Listener::Listener(ListenerEnvironment& environment, ListenOptions options, std::vector<net::ListenSocket> sockets)
+    : environment_(environment),
+      options_(std::move(options)),
+      address_(sockets.front().address()),
+      backoff_(environment.loop.context()),
+      stats_(std::make_shared<ListenerStats>(options_.port, options_.protocol)) {
+    for (net::ListenSocket& socket : sockets) {
+        const int fd = socket.fd();
+        sockets_.push_back({std::move(socket), stream_descriptor(environment.loop.context(), fd)});
+        accept(sockets_.back());
+    }
+}
+
+Listener::~Listener() {
+    stop_accepting();
+    close_all();
+}
+
+void Listener::change(const ListenOptions& options) {
+    const bool differs = differs_for_clients(options_, options);
+    options_ = options;
+    if (!differs) return;
+    stats_ = std::make_shared<ListenerStats>(options_.port, options_.protocol);
+    finish_all("the listener was changed", farewell_limit);
+}
+
+void Listener::stop_accepting() {
+    backoff_.cancel();
+    alive_.reset();
+    for (Socket& socket : sockets_) socket.ready.release();
+    sockets_.clear();
+}
+
+void Listener::finish_all(std::string_view reason, std::chrono::milliseconds limit) {
+    const auto all = connections_;  // each removes itself
+    for (const auto& connection : all) connection->finish(reason, limit);
+}
+
+void Listener::close_all() {
+    const auto all = std::exchange(connections_, {});
+    for (const auto& connection : all) connection->close();
+}
+
+void Listener::tick(std::chrono::steady_clock::time_point now) {
+    const auto all = connections_;
+    for (const auto& connection : all) connection->tick(now);
+}
+
+void Listener::accept(Socket& socket) {
+    socket.ready.async_wait(stream_descriptor::wait_read,
+                            [this, &socket, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
+                                if (error || alive.expired()) return;
+                                if (!accept_some(socket)) return accept(socket);
+                                backoff_.expires_after(accept_backoff);
+                                backoff_.async_wait([this, &socket, alive](const boost::system::error_code& ended) {
+                                    if (!ended && !alive.expired()) accept(socket);
+                                });
+                            });
+}
+
+/// Whether descriptors or memory have run out.
+bool Listener::accept_some(Socket& socket) {
+    for (int accepted = 0; accepted < accepted_per_turn_max; ++accepted) {
+        sockaddr_storage peer{};
+        socklen_t size = sizeof peer;
+        base::Fd fd(
+            ::accept4(socket.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (!fd) return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        if (is_beyond_descriptors(fd.get())) {
+            environment_.refused.descriptors.fetch_add(1, std::memory_order_relaxed);
+            return true;
+        }
+        if (peer.ss_family != AF_UNIX) set_connection_options(fd.get());
+        add(std::move(fd), name_of(peer, size));
+    }
+    return false;
+}
+
+void Listener::add(base::Fd fd, std::string peer) {
+    if (!make_room()) {
+        environment_.refused.clients_max.fetch_add(1, std::memory_order_relaxed);
+        return;
+    }
+    auto stream = stream_of(std::move(fd));
+    if (!stream) {
+        environment_.refused.tls.fetch_add(1, std::memory_order_relaxed);
+        return;
+    }
+    ConnectionEnvironment environment{options_, stats_, environment_.scratch};
+    hub::Session session(environment_.hub,
+                         {.peer = peer, .client = fmt::format("{} client {}", to_string(options_.protocol), peer)});
+    const auto on_end = [this](const Connection& connection) { ended(connection); };
+    const auto make = [&]<class Kind>(std::type_identity<Kind>) -> std::shared_ptr<Connection> {
+        return std::make_shared<Kind>(std::move(environment), std::move(stream), std::move(session), on_end);
+    };
+    std::shared_ptr<Connection> connection;
+    switch (options_.protocol) {
+        case Protocol::raw: connection = make(std::type_identity<RawConnection>{}); break;
+        case Protocol::telnet: connection = make(std::type_identity<TelnetConnection>{}); break;
+        case Protocol::rfc2217: connection = make(std::type_identity<ComPortConnection>{}); break;
+    }
+    connections_.push_back(connection);
+    environment_.changed();
+    connection->start();
+}
+
+/// Clients that only wait for a last reply make way.
+bool Listener::make_room() {
+    if (connections_.size() < options_.clients_max) return true;
+    const auto half_closed =
+        std::ranges::find_if(connections_, [](const auto& connection) { return connection->half_closed(); });
+    if (half_closed == connections_.end()) return false;
+    const auto oldest = *half_closed;
+    oldest->close();
+    return true;
+}
+
+/// Null where TLS cannot be had.
+std::unique_ptr<Stream> Listener::stream_of(base::Fd fd) {
+    auto& context = environment_.loop.context();
+    if (!options_.tls) return std::make_unique<PlainStream>(context, std::move(fd));
+    const auto tls = environment_.tls != nullptr ? environment_.tls->current() : Result<ssl_ctx_st*>(Error{});
+    if (!tls) return nullptr;
+    return std::make_unique<TlsStream>(context, std::move(fd), *tls);
+}
+
+void Listener::ended(const Connection& connection) {
+    std::erase_if(connections_, [&](const auto& each) { return each.get() == &connection; });
+    environment_.changed();
+}
+
+}  // namespace vserd::tcp
