@@ -135,6 +135,23 @@ setup_python_venv() {
         warn 'no packages of PyPI (was it reached?): the Python client is tested with those of Debian only; ./dev setup tries again'
 }
 
+# pyserial's own tests, which only its source archive has.
+pyserial="pyserial-3.5"
+
+fetch_pyserial() {
+    rm -rf "$cache/pyserial.new"
+    "$python_venv/bin/python" -m pip download -q --disable-pip-version-check --no-deps --no-binary :all: \
+        -d "$cache/pyserial.new" "${pyserial/-/==}" &&
+        tar -xzf "$cache/pyserial.new/$pyserial.tar.gz" -C "$cache/pyserial.new" &&
+        rm -rf "${cache:?}/$pyserial" && mv "$cache/pyserial.new/$pyserial" "$cache/$pyserial" && rm -rf "$cache/pyserial.new"
+}
+
+setup_pyserial() {
+    [ -d "$cache/$pyserial/test" ] && return 0
+    once pyserial fetch_pyserial ||
+        warn "no source archive of pyserial (was PyPI reached?): its suite is not run over RFC 2217; ./dev setup tries again"
+}
+
 # Debian's Prometheus, unpacked beside the other tools: installed, it would start a service here.
 fetch_prometheus() {
     rm -rf "$cache/prometheus.new"
@@ -188,6 +205,7 @@ setup() {
     setup_grpcurl
     setup_buf
     setup_python_venv
+    setup_pyserial
     setup_prometheus
     setup_clean_root
 }

@@ -43,6 +43,8 @@ CONTRACT = {  # of the api: the metric, and its labels
     "vserd_rpc_total": {"method", "code"},
     "vserd_build_info": {"version"},
     "vserd_refused_total": {"via", "reason"},
+    "vserd_tcp_clients": {"port", "protocol"},
+    "vserd_tcp_clients_fell_behind_total": {"port", "protocol"},
     "vserd_tls_certificate_expiry_timestamp_seconds": set(),
     "process_cpu_seconds_total": set(),
     "process_resident_memory_bytes": set(),
@@ -55,6 +57,9 @@ PORTS = """
 [[port]]
 name = "echo"
 device = "sim:echo?unpaced=1"
+[[port.listen]]
+address = "127.0.0.1:0"
+protocol = "telnet"
 [[port]]
 name = "noisy"
 device = "sim:echo?unpaced=1&flip=0.2"
