@@ -9,7 +9,7 @@
 
 namespace vserd::net {
 
-/// Connections and calls that were turned away, by the limit that they met.
+/// Connections and calls that were rejected because of one limit.
 struct Refused {
     std::string_view reason;  ///< "memory_max", "connections_max", ...; static
     std::uint64_t count = 0;
@@ -23,8 +23,8 @@ struct PortClients {
     std::uint64_t fell_behind = 0;  ///< disconnected because the log overtook them
 };
 
-/// A way in for clients: gRPC, serial over TCP, metrics. The daemon holds a list of them and knows nothing else about them. One that was made is
-/// serving. Io thread, where nothing else is said.
+/// A protocol that serves clients: gRPC, serial over TCP, metrics. The daemon has a list of them and uses only this interface. A
+/// front end serves from its construction on. Io thread, unless a method says otherwise.
 class FrontEnd {
 public:
     FrontEnd() = default;
@@ -32,18 +32,18 @@ public:
     FrontEnd(const FrontEnd&) = delete;
     FrontEnd& operator=(const FrontEnd&) = delete;
 
-    /// What metrics and the journal call it: "grpc", "metrics".
+    /// The name in metrics and in the journal: "grpc", "metrics".
     virtual std::string_view name() const noexcept = 0;
-    /// Where it serves, as a client would write it, with the ports that were picked.
+    /// The addresses that clients connect to, with the real port in place of port 0.
     virtual const std::vector<std::string>& addresses() const noexcept = 0;
     /// Any thread.
     virtual std::vector<Refused> refused() const = 0;
-    /// Of a front end that serves each port by listeners of its own. Any thread.
+    /// For a front end with separate listeners for each port. Any thread.
     virtual std::vector<PortClients> port_clients() const { return {}; }
-    /// Lets clients know that the server is about to go, if the protocol can say so.
+    /// Announces to clients that the server is stopping, if the protocol can.
     virtual void announce_stop() {}
-    /// Ends what still runs, gives clients `grace` to take their last status, and closes. Then calls `done` on the io thread, which
-    /// goes on running meanwhile.
+    /// Ends all calls, gives clients `grace` to receive the last status, and closes. Returns at once; calls `done` on the io
+    /// thread when it is finished.
     virtual void stop(std::chrono::milliseconds grace, std::function<void()> done) = 0;
 };
 

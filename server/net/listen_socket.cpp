@@ -1,6 +1,7 @@
 #include "net/listen_socket.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -22,7 +23,8 @@ constexpr std::string_view unix_prefix = "unix:";
 constexpr int backlog = 1024;
 constexpr int socket_flags = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
 constexpr mode_t unix_socket_mode = 0660;
-/// A connection whose peer acknowledges nothing for as long is dead.
+constexpr const char* not_a_socket = "the path is a file that is not a socket; remove it or change the path";
+/// A connection is dead when its peer has acknowledged nothing for this long.
 constexpr unsigned unacknowledged_limit_ms = 20'000;
 
 std::string unix_path(std::string_view address) {
@@ -31,51 +33,53 @@ std::string unix_path(std::string_view address) {
     return std::string(address);
 }
 
-/// An address as the configuration gives it.
+/// A configured address.
 struct Wanted {
     const std::string& address;
-    const std::string& key;  ///< of `table`
+    const std::string& key;  ///< in `table`
     const std::string& table;
 };
 
-std::string change_of(const Wanted& wanted) { return "Change `" + wanted.key + "` in " + wanted.table; }
-
-/// `where`: what could not be bound, if that is known.
-Error cannot_listen(const Wanted& wanted, int errno_value, const sockaddr* where = nullptr) {
-    std::string holder;
-    std::string message = "cannot listen on " + wanted.address + ": " + std::strerror(errno_value);
-    switch (errno_value) {
-        case EADDRINUSE:
-            if (where != nullptr) holder = base::listener_at(*where);
-            if (holder == base::describe_process(::getpid())) {
-                message += "; vserd itself listens there: the address is twice in `listen`, or in `metrics` too";
-                break;
-            }
-            if (holder.empty()) holder = "a process that cannot be seen from here (`ss -lxtp` as root names it)";
-            message += "; " + holder + " has it. Stop that one or change `" + wanted.key + "` in " + wanted.table;
-            break;
-        case EACCES:
-            message += "; ports below 1024 and other users' directories need privileges. " + change_of(wanted);
-            break;
-        case EADDRNOTAVAIL: message += "; no interface of this machine has that address. " + change_of(wanted); break;
-        case ENOENT:
-            message += "; the directory is missing. Create it, or change `" + wanted.key + "` in " + wanted.table;
-            break;
-        default: break;
-    }
-    return {Failure::io, errno_value, wanted.key, message};
+Error listen_error(const Wanted& wanted, Failure failure, int errno_value, std::string_view why) {
+    return {failure, errno_value, wanted.key, fmt::format("cannot listen on {}: {}", wanted.address, why)};
 }
 
-/// Removes the file of a socket that nobody listens on. Only a refused connection proves that: every other answer may come
-/// from a live socket (of another type, or of a user who does not let us in).
+/// "`listen` in [server]"
+std::string setting_of(const Wanted& wanted) { return fmt::format("`{}` in {}", wanted.key, wanted.table); }
+
+std::string in_use_by(const Wanted& wanted, const sockaddr* where) {
+    const std::string holder = where == nullptr ? std::string() : base::listener_at(*where);
+    if (holder == base::describe_process(::getpid()))
+        return "vserd already listens there: the address is twice in the configuration";
+    return fmt::format("{} uses it. Stop that process, or change {}",
+                       holder.empty() ? "another user's process (`ss -lxtp` as root shows it)" : holder,
+                       setting_of(wanted));
+}
+
+/// `where`: the address that could not be bound, if known.
+Error cannot_listen(const Wanted& wanted, int errno_value, const sockaddr* where = nullptr) {
+    std::string fix;
+    switch (errno_value) {
+        case EADDRINUSE: fix = in_use_by(wanted, where); break;
+        case EACCES:
+            fix = fmt::format("ports below 1024 and other users' directories need privileges. Change {}",
+                              setting_of(wanted));
+            break;
+        case EADDRNOTAVAIL:
+            fix = fmt::format("no interface of this machine has that address. Change {}", setting_of(wanted));
+            break;
+        case ENOENT: fix = fmt::format("the directory is missing. Create it, or change {}", setting_of(wanted)); break;
+        default: return listen_error(wanted, Failure::io, errno_value, std::strerror(errno_value));
+    }
+    return listen_error(wanted, Failure::io, errno_value, fmt::format("{}; {}", std::strerror(errno_value), fix));
+}
+
+/// Removes the socket file if no process listens on it. Only ECONNREFUSED proves that: any other result may come from a live
+/// socket of another type, or from one that this user may not connect to.
 Result<void> remove_stale(const Wanted& wanted, const std::string& path, const sockaddr_un& name) {
     struct stat status {};
-    if (::lstat(path.c_str(), &status) < 0) return {};  // any other fault shows at bind
-    if (!S_ISSOCK(status.st_mode)) {
-        return Error{Failure::io, EEXIST, wanted.key,
-                     "cannot listen on " + wanted.address +
-                         ": a file that is not a socket is there; remove it or change the path"};
-    }
+    if (::lstat(path.c_str(), &status) < 0) return {};  // bind() reports other errors
+    if (!S_ISSOCK(status.st_mode)) return listen_error(wanted, Failure::io, EEXIST, not_a_socket);
     const base::Fd fd(::socket(AF_UNIX, socket_flags, 0));
     const bool connected = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
     if (connected || errno == EAGAIN) {
@@ -83,9 +87,10 @@ Result<void> remove_stale(const Wanted& wanted, const std::string& path, const s
     }
     if (errno == ENOENT) return {};
     if (errno != ECONNREFUSED) {
-        return Error{Failure::io, EADDRINUSE, wanted.key,
-                     "cannot listen on " + wanted.address + ": a socket is there, and connecting to it failed (" +
-                         std::strerror(errno) + "). Stop the program that has it, or remove the file"};
+        return listen_error(wanted, Failure::io, EADDRINUSE,
+                            fmt::format("the socket exists, and connecting to it failed ({}). Stop the program that "
+                                        "uses it, or remove the file",
+                                        std::strerror(errno)));
     }
     ::unlink(path.c_str());
     return {};
@@ -95,7 +100,7 @@ void set_option(int fd, int level, int option, unsigned value) {
     ::setsockopt(fd, level, option, &value, sizeof value);
 }
 
-/// Connections inherit these from the socket that listens.
+/// Connections inherit these from the listening socket.
 void set_connection_options(int fd) {
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_limit_ms);
@@ -117,8 +122,7 @@ using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 Result<Addresses> look_up(const Wanted& wanted) {
     const auto parts = base::parse_address(wanted.address);
     if (!parts) {
-        return Error{Failure::invalid_argument, 0, wanted.key,
-                     "cannot listen on " + wanted.address + ": " + parts.error().message};
+        return listen_error(wanted, Failure::invalid_argument, 0, parts.error().message);
     }
     addrinfo hints{};
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
@@ -126,8 +130,8 @@ Result<Addresses> look_up(const Wanted& wanted) {
     addrinfo* found = nullptr;
     const int failure = ::getaddrinfo(parts->host.c_str(), std::to_string(parts->port).c_str(), &hints, &found);
     if (failure != 0) {
-        return Error{Failure::io, 0, wanted.key,
-                     "cannot listen on " + wanted.address + ": " + ::gai_strerror(failure) + ". " + change_of(wanted)};
+        return listen_error(wanted, Failure::io, 0,
+                            fmt::format("{}. Change {}", ::gai_strerror(failure), setting_of(wanted)));
     }
     return Addresses(found, &::freeaddrinfo);
 }
@@ -145,7 +149,7 @@ in_port_t picked_port(int fd) {
     return port_of(reinterpret_cast<sockaddr&>(name));
 }
 
-/// As the configuration would write it; empty for what it could not.
+/// In the syntax of the configuration; empty if it has none.
 std::string address_of(const sockaddr_storage& name, socklen_t size) {
     const auto* any = reinterpret_cast<const sockaddr*>(&name);
     if (name.ss_family == AF_UNIX) {
@@ -160,7 +164,7 @@ std::string address_of(const sockaddr_storage& name, socklen_t size) {
         return {};
     }
     const bool v6 = name.ss_family == AF_INET6;
-    return (v6 ? "[" : "") + std::string(host.data()) + (v6 ? "]:" : ":") + port.data();
+    return v6 ? fmt::format("[{}]:{}", host.data(), port.data()) : fmt::format("{}:{}", host.data(), port.data());
 }
 
 }  // namespace
@@ -181,7 +185,7 @@ Result<ListenSocket> ListenSocket::open_unix(const std::string& address, const s
     if (path.empty() || path.size() >= sizeof name.sun_path) {
         return Error{
             Failure::invalid_argument, ENAMETOOLONG, key,
-            address + ": the path of a Unix socket has 1 to " + std::to_string(sizeof name.sun_path - 1) + " bytes"};
+            fmt::format("{}: the path of a Unix socket must have 1 to {} bytes", address, sizeof name.sun_path - 1)};
     }
     std::memcpy(name.sun_path, path.c_str(), path.size() + 1);
     if (const auto removed = remove_stale({address, key, table}, path, name); !removed) return removed.error();
@@ -214,7 +218,7 @@ Result<std::vector<ListenSocket>> ListenSocket::open(const std::string& address,
     for (addrinfo* where = found->get(); where != nullptr; where = where->ai_next) {
         if (port != 0) port_of(*where->ai_addr) = port;
         auto fd = listen_tcp({address, key, table}, *where);
-        // "localhost" may stand for an IPv6 address on a machine that has none.
+        // "localhost" may resolve to ::1 on a machine without IPv6.
         if (!fd && fd.error().errno_value == EADDRNOTAVAIL && (!sockets.empty() || where->ai_next != nullptr)) continue;
         if (!fd) return fd.error();
         port = picked_port(fd->get());
@@ -227,21 +231,20 @@ Result<std::vector<ListenSocket>> ListenSocket::open(const std::string& address,
 Result<ListenSocket> ListenSocket::adopt(int fd) {
     base::Fd owned(fd);
     const auto unusable = [fd](const std::string& why) {
-        return Error{Failure::invalid_argument, 0, "listen",
-                     "the inherited descriptor " + std::to_string(fd) + " " + why};
+        return Error{Failure::invalid_argument, 0, "listen", fmt::format("the inherited descriptor {} {}", fd, why)};
     };
     int listens = 0;
     int type = 0;
     socklen_t size = sizeof listens;
     if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || listens == 0) {
-        return unusable("is no socket that listens; vserd.socket needs ListenStream= and Accept=no");
+        return unusable("is not a listening socket; vserd.socket needs ListenStream= and Accept=no");
     }
     size = sizeof type;
     ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
     sockaddr_storage name{};
     size = sizeof name;
     if (type != SOCK_STREAM || ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) < 0) {
-        return unusable("is no stream socket; vserd.socket needs ListenStream=");
+        return unusable("is not a stream socket; vserd.socket needs ListenStream=");
     }
     std::string address = address_of(name, size);
     if (address.empty()) return unusable("is neither TCP nor a Unix socket with a path");
@@ -254,7 +257,7 @@ Result<ListenSocket> ListenSocket::adopt(int fd) {
 ListenSocket::~ListenSocket() {
     if (!fd_ || file_.empty()) return;
     struct stat status {};
-    // Another process may have put its own socket there meanwhile.
+    // Another process may have replaced the file meanwhile.
     if (::lstat(file_.c_str(), &status) == 0 && status.st_ino == inode_) ::unlink(file_.c_str());
 }
 
@@ -265,9 +268,7 @@ Result<void> check_address(const std::string& address, const std::string& key, c
     }
     struct stat status {};
     if (::lstat(unix_path(address).c_str(), &status) < 0 || S_ISSOCK(status.st_mode)) return {};
-    return Error{
-        Failure::io, EEXIST, key,
-        "cannot listen on " + address + ": a file that is not a socket is there; remove it or change the path"};
+    return listen_error({address, key, table}, Failure::io, EEXIST, not_a_socket);
 }
 
 }  // namespace vserd::net

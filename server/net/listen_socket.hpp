@@ -12,21 +12,21 @@
 namespace vserd::net {
 
 /// Whether only programs on this machine can reach the address: "127.0.0.1:50051", "[::1]:0", "localhost:50051",
-/// "unix:/PATH". A name that would have to be resolved counts as remote.
+/// "unix:/PATH". Any other host name counts as remote.
 bool is_local(std::string_view address);
-/// Whether the address is a Unix socket's ("unix:/PATH").
+/// Whether the address names a Unix socket ("unix:/PATH").
 bool is_unix(std::string_view address);
 
-/// A socket that listens, non-blocking. A Unix socket's file goes with it.
+/// A non-blocking listening socket. The destructor removes the file of a Unix socket, unless the socket was adopted.
 class ListenSocket {
 public:
-    /// A name may stand for several addresses, each of which gets a socket; port 0 picks a free one, the same for all.
-    /// `key` is the key of `table` that holds the address: failures have it as their subject, and name the address and what
-    /// to do. The file of a Unix socket is replaced only where a connection is refused (ECONNREFUSED).
+    /// Opens a socket for each address that the host name resolves to. Port 0 chooses a free port, the same for all of them.
+    /// `key` is the key of `table` that has the address. Errors have it as their subject, and name the address and the fix. An
+    /// existing file of a Unix socket is replaced only if connecting to it fails with ECONNREFUSED.
     static Result<std::vector<ListenSocket>> open(const std::string& address, const std::string& key = "listen",
                                                   const std::string& table = "[server]");
 
-    /// One that listens already, from who started us. Its file stays when it goes. A failure names the descriptor.
+    /// Takes over a listening socket from the process that started this one, such as systemd. Errors name the descriptor.
     static Result<ListenSocket> adopt(int fd);
 
     ListenSocket(ListenSocket&&) noexcept = default;
@@ -34,7 +34,7 @@ public:
     ~ListenSocket();
 
     int fd() const noexcept { return fd_.get(); }
-    /// As given, with the port that was picked; of an adopted one, as the system says it.
+    /// As configured, with the real port in place of port 0; for an adopted socket, as the kernel reports it.
     const std::string& address() const noexcept { return address_; }
 
 private:
@@ -48,7 +48,7 @@ private:
     ino_t inode_ = 0;   ///< of that file
 };
 
-/// Whether open() could use the address, without binding it: the host name resolves, and no file is in a socket's place.
+/// Checks an address without binding it: the host name resolves, and the path of a Unix socket is not another kind of file.
 Result<void> check_address(const std::string& address, const std::string& key = "listen",
                            const std::string& table = "[server]");
 

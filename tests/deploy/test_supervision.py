@@ -180,7 +180,7 @@ def test_an_address_that_systemd_does_not_have_is_opened_besides(tmp_path):
     tcp.close()
 
 
-@pytest.mark.parametrize(("kind", "told"), [(socket.SOCK_DGRAM, "no socket that listens"), (socket.SOCK_STREAM, "no socket that listens")])
+@pytest.mark.parametrize(("kind", "told"), [(socket.SOCK_DGRAM, "not a listening socket"), (socket.SOCK_STREAM, "not a listening socket")])
 def test_a_socket_that_does_not_listen_is_refused_with_advice(tmp_path, kind, told):
     wrong = socket.socket(socket.AF_INET, kind)
     wrong.bind(("127.0.0.1", 0))

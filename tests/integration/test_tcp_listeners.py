@@ -146,7 +146,7 @@ def test_a_unix_sockets_file_goes_with_its_listener(serve, tmp_path):
 
 def test_check_names_the_listener_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("")
-    for address, wrong in ((f"unix:{tmp_path}/file", "a file that is not a socket is there"),
+    for address, wrong in ((f"unix:{tmp_path}/file", "the path is a file that is not a socket"),
                            ("no-such-host.invalid:1", "cannot listen on no-such-host.invalid:1")):
         config = tmp_path / "vserd.toml"
         config.write_text("[server]\nallow_insecure_remote = true\n" + echo(listener("raw", address)))

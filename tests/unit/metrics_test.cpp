@@ -311,7 +311,7 @@ TEST_F(Metrics, AddressInUseSaysSoAndWhatToDo) {
     EXPECT_EQ(second.error().failure, Failure::io);
     EXPECT_EQ(second.error().errno_value, EADDRINUSE);
     EXPECT_THAT(second.error().message, HasSubstr("cannot listen on " + address + ": Address already in use"));
-    EXPECT_THAT(second.error().message, HasSubstr("vserd itself listens there"));
+    EXPECT_THAT(second.error().message, HasSubstr("vserd already listens there"));
 }
 
 TEST_F(Metrics, AddressesThatCannotBeBoundSayWhy) {
