@@ -190,9 +190,8 @@ bool LogLabel::is_of(const std::string& device) const noexcept { return hash == 
 
 Result<LogLabel> LogStore::label_of(int file) {
     alignas(LogHeader) std::array<std::byte, sizeof(LogHeader)> bytes{};
-    if (::pread(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    if (::pread(file, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
         return unfit("is damaged: the file is too short");
-    }
     const auto& header = *reinterpret_cast<const LogHeader*>(bytes.data());
     if (const auto fits = check_label(header); !fits) return fits.error();
     const bool readable = header.version == log_version;
