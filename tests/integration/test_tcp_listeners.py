@@ -84,6 +84,30 @@ def test_ten_thousand_connections_that_come_and_go_leave_nothing_behind(serve):
     exchange(busy, b"still here")
 
 
+def vanish(client):
+    """Ends the connection on this side without a word, as a machine that loses power does."""
+    tcp_repair = 19
+    try:
+        client.setsockopt(socket.IPPROTO_TCP, tcp_repair, 1)
+    except OSError as error:
+        pytest.skip(f"TCP_REPAIR: {error}")
+    client.close()
+
+
+def test_a_peer_that_vanished_does_not_keep_the_port(serve):
+    served = serve(echo(listener("raw", more='mode = "exclusive"'), listener("telnet")))
+    holder = served.attached("raw")
+    other = served.telnet()
+
+    vanish(holder)
+
+    # Keepalive finds it after 20 s of silence; until then the port is held.
+    with served.client() as client:
+        assert client.port("echo").readers == 2
+        until(lambda: client.port("echo").readers == 1)
+    exchange(other, b"free again")
+
+
 def test_a_reload_adds_changes_and_removes_listeners(serve):
     one, two, three = (f"127.0.0.1:{free_port()}" for _ in range(3))
     served = serve(echo(listener("telnet", one), listener("raw", two)))
