@@ -12,4 +12,15 @@ namespace vserd::base {
 /// configuration and from requests is already valid UTF-8, because their parsers reject anything else.
 std::string printable_text(std::string_view text);
 
+/// The words with the separator between them.
+template <class Words>
+std::string joined(const Words& words, std::string_view separator) {
+    std::string text;
+    for (const std::string_view word : words) {
+        if (!text.empty()) text += separator;
+        text += word;
+    }
+    return text;
+}
+
 }  // namespace vserd::base

@@ -1,11 +1,12 @@
 #include "io/engine_select.hpp"
 
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
 #include <span>
 
+#include "base/text.hpp"
 #include "io/aio_engine.hpp"
 #include "io/engine_signals.hpp"
 #include "io/epoll_engine.hpp"
@@ -40,7 +41,7 @@ Result<std::unique_ptr<Engine>> create_proven(const Candidate& candidate) {
 
 Error unknown_engine(std::string_view wanted) {
     return Error{Failure::invalid_argument, 0, "engine",
-                 fmt::format("engine \"{}\" is unknown; use auto, {}", wanted, fmt::join(engine_names(), ", "))};
+                 fmt::format("engine \"{}\" is unknown; use auto, {}", wanted, base::joined(engine_names(), ", "))};
 }
 
 Result<EngineChoice> select_named(const Candidate& candidate) {

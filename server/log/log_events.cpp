@@ -1,7 +1,5 @@
 #include "log/log_events.hpp"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -60,7 +58,7 @@ struct RecordWriter {
         put(event.client);
     }
     void operator()(const port::ForeignReadersFound& event) const {
-        put(fmt::format("{}", fmt::join(event.processes, "\n")));
+        put(base::joined(event.processes, "\n"));
     }
     void operator()(const port::OutputHeld& event) const { record.values[0] = event.held ? 1 : 0; }
 };
