@@ -21,6 +21,7 @@
 #include "app/journal_outputs.hpp"
 #include "app/memory_trimmer.hpp"
 #include "app/reload.hpp"
+#include "app/serving_line.hpp"
 #include "app/signals.hpp"
 #include "app/supervision.hpp"
 #include "base/thread.hpp"
@@ -52,7 +53,6 @@ constexpr milliseconds hang_limit{10'000};
 constexpr milliseconds last_words_limit{500};
 constexpr milliseconds first_open_limit{500};
 constexpr milliseconds first_open_poll_interval{1};
-constexpr std::size_t words_listed_max = 16;
 constexpr milliseconds strict_limit{15'000};
 constexpr milliseconds strict_poll_interval{10};
 
@@ -82,34 +82,6 @@ std::string absolute(const std::string& file) {
     std::error_code error;
     const auto path = std::filesystem::weakly_canonical(file, error);
     return error || file.empty() ? file : path.string();
-}
-
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-    return text;
-}
-
-/// The first of a list that may be long.
-std::string listed(std::vector<std::string> words) {
-    if (words.size() > words_listed_max) {
-        const std::string more = fmt::format("and {} more", words.size() - words_listed_max);
-        words.resize(words_listed_max);
-        words.push_back(more);
-    }
-    return joined(words);
-}
-
-/// Commands to try with --demo.
-std::string advice(const std::string& address) {
-    return fmt::format(
-        "\nTry, in another terminal:\n"
-        "  vserctl ports                 list the ports\n"
-        "  vserctl attach console        a small device at a prompt; Ctrl-] then . leaves\n"
-        "  grpcurl -plaintext {0} list\n"
-        "  grpcurl -plaintext {0} vser.v1.PortService/ListPorts\n"
-        "Ctrl-C here stops the daemon.\n",
-        address);
 }
 
 }  // namespace
@@ -313,18 +285,12 @@ void Daemon::Impl::announce_when_tried(const rpc::ServerInfo& info, std::chrono:
     });
 }
 
-/// Prints one line on standard output with the addresses when clients can connect. Tools wait for this line.
+/// Reports to standard output and to systemd that clients can connect.
 void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     if (stopping_) return;
-    const rpc::Server* grpc = grpc_.load();
-    std::string line = fmt::format("vserd " VSERD_VERSION " serving {} ports on {}", options_.config.ports.size(),
-                                   joined(grpc->addresses()));
-    for (auto each = front_ends_.rbegin(); each != front_ends_.rend(); ++each) {
-        if (each->get() == grpc || (*each)->addresses().empty()) continue;
-        line += fmt::format("; {} {}", (*each)->name(), listed((*each)->addresses()));
-    }
-    line += "; engine " + info.engine;
-    print(fmt::format("{}\n{}", line, options_.demo ? advice(grpc->addresses().front()) : ""));
+    const rpc::Server& grpc = *grpc_.load();
+    print(fmt::format("{}\n{}", serving_line(options_.config.ports.size(), front_ends_, grpc, info.engine),
+                      options_.demo ? advice(grpc.addresses().front()) : ""));
     for (const auto& [engine, reason] : info.engines_refused)
         spdlog::info("engine {} is not in use: {}", engine, reason);
     supervision_->ready();

@@ -128,7 +128,8 @@ TEST(EngineSelect, ForcedEngineThatIsDeniedIsAnErrorWithTheReason) {
         return choose("io_uring");
     });
 
-    EXPECT_THAT(said, AllOf(HasSubstr("error on engine: engine \"io_uring\" does not work on this system"), HasSubstr("EPERM")));
+    EXPECT_THAT(said, AllOf(HasSubstr("error on engine: engine \"io_uring\" does not work on this system"),
+                            HasSubstr("EPERM")));
 }
 
 TEST(EngineSelect, SaysWhichLimitToRaiseWhereDescriptorsRunOut) {

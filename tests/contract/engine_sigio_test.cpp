@@ -49,7 +49,8 @@ TEST_F(EngineSigio, RefusesADeviceThatCannotNotifyAndLetsGoOfIt) {
 
         ASSERT_FALSE(slot);
         EXPECT_EQ(slot.error().failure, Failure::unsupported);
-        EXPECT_EQ(slot.error().message, "sigio: FIOASYNC: ENOTTY; the device does not support asynchronous notification");
+        EXPECT_EQ(slot.error().message,
+                  "sigio: FIOASYNC: ENOTTY; the device does not support asynchronous notification");
     }
 }
 

@@ -336,7 +336,8 @@ TEST(LoopEngines, WithoutASuccessorTheReasonIsTheError) {
 
     ASSERT_FALSE(attached);
     EXPECT_EQ(attached.error().failure, Failure::unsupported);
-    EXPECT_EQ(attached.error().message, "sigio: FIOASYNC: ENOTTY; the device does not support asynchronous notification");
+    EXPECT_EQ(attached.error().message,
+              "sigio: FIOASYNC: ENOTTY; the device does not support asynchronous notification");
 }
 
 TEST(LoopEngines, ADescriptorThatNoneCanServeIsRefusedWithEveryReason) {
