@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* heading = "[[port.listen]]";
 
-/// What has to be true of an address besides its form.
+/// Checks an address beyond its syntax.
 void check_address(Table& table, const Located<std::string>& text, const base::Address& address,
                    TakenAddresses& taken) {
     if (address.port == 0 && !address.unix_socket) return;

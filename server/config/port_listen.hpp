@@ -8,7 +8,7 @@
 
 namespace vserd::config {
 
-/// The addresses that are in use already, each with a description of its place. Port 0 is not in it.
+/// The addresses already used in the file, each with a description of its place. Without those with port 0.
 using TakenAddresses = std::map<std::string, std::string>;
 
 /// Reads every [[port.listen]] of one port, and adds errors to `problems`. `server`: the [server] of the file.

@@ -8,7 +8,7 @@
 namespace vserd::config {
 
 /// Reads every [[port]] of the file, and adds errors to `problems`.
-/// `server`: what the file has besides ports.
+/// `server`: the rest of the file.
 std::vector<PortEntry> read_ports(Table& root, const Config& server, Problems& problems);
 
 }  // namespace vserd::config

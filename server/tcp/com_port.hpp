@@ -57,18 +57,18 @@ inline constexpr std::uint8_t purge_both = 3;
 struct ComPortCommand {
     ComPortCode code = ComPortCode::signature;
     std::uint32_t value = 0;
-    bool has_text = false;  ///< a SIGNATURE that says who the client is, and asks nothing
+    bool has_text = false;  ///< a SIGNATURE that names the client, and is no request
 
     friend bool operator==(const ComPortCommand&, const ComPortCommand&) = default;
 };
 
-/// The content of a sub-negotiation of COM-PORT. Nothing if it is none of the commands above or has another length.
+/// Parses the content of a COM-PORT sub-negotiation. Returns nothing if the command is unknown or its length is wrong.
 std::optional<ComPortCommand> parse_com_port(std::span<const std::byte> content);
 
-/// What SET-BAUDRATE, SET-DATASIZE, SET-PARITY, SET-STOPSIZE and the outbound flow control of SET-CONTROL ask for. Nothing
-/// for a query, and for a value that RFC 2217 does not have.
+/// The change that SET-BAUDRATE, SET-DATASIZE, SET-PARITY, SET-STOPSIZE or the outbound flow control of SET-CONTROL requests.
+/// Returns nothing for a query, and for a value that RFC 2217 does not define.
 std::optional<line::SettingsChange> settings_change(const ComPortCommand& command);
-/// The value of such a command that stands for the settings. `inbound`: as SET-CONTROL numbers inbound flow control.
+/// The value of such a command for these settings. `inbound`: return SET-CONTROL's number for inbound flow control.
 std::uint32_t value_in_force(ComPortCode code, const line::Settings& settings, bool inbound = false);
 
 /// Appends the server's sub-command with a value of the command's length.
@@ -80,6 +80,6 @@ std::uint8_t modem_state(const line::Signals& now);
 std::uint8_t modem_state(const line::Signals& now, const line::Signals& before);
 /// NOTIFY-LINESTATE for errors that were counted.
 std::uint8_t line_state(const line::LineErrors& errors);
-inline constexpr std::uint8_t line_state_idle = 0x60;  ///< nothing waits to be sent
+inline constexpr std::uint8_t line_state_idle = 0x60;  ///< the transmitter is empty
 
 }  // namespace vserd::tcp

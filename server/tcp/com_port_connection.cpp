@@ -9,7 +9,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// A change that has not taken effect by then is dropped, and the answer says so: clients wait about 3 s for one.
+/// A change that has not taken effect by then is dropped, and the answer has the old value. Clients wait about 3 s.
 constexpr milliseconds change_limit{2000};
 constexpr std::chrono::seconds break_end_limit{10};
 
@@ -51,7 +51,7 @@ void ComPortConnection::take_subnegotiation(const TelnetSubnegotiation& subnegot
     if (subnegotiation.option != telnet::option_com_port || !port()) return;
     const auto command = parse_com_port(subnegotiation.content);
     if (!command) return;
-    if (!sets_modem_line(*command)) set_modem_lines();  // in the order in which they came
+    if (!sets_modem_line(*command)) set_modem_lines();  // keeps the order of the commands
     take_command(*command);
 }
 
@@ -107,12 +107,12 @@ void ComPortConnection::take_control(const ComPortCommand& command) {
     if (!sets_modem_line(command) || !may_write()) return answer_modem_line(dtr);
     const bool on = value == (dtr ? control::dtr_on : control::rts_on);
     auto& line = dtr ? lines_.dtr : lines_.rts;
-    if (line && *line != on) set_modem_lines();  // it is to change twice
+    if (line && *line != on) set_modem_lines();  // the line changes twice
     (dtr ? dtr_ : rts_) = on;
     line = on;
 }
 
-/// Applies what the present read asked for, both lines in one step.
+/// Applies the changes that the present read requested, both lines in one step.
 void ComPortConnection::set_modem_lines() {
     const auto change = std::exchange(lines_, {});
     if ((!change.dtr && !change.rts) || !port()) return;
@@ -122,7 +122,7 @@ void ComPortConnection::set_modem_lines() {
                            }));
 }
 
-/// A device without modem lines: as if it had done what was asked. Clients would not open it otherwise.
+/// For a device without modem lines, answers as if it had obeyed. Clients would not open it otherwise.
 void ComPortConnection::answer_modem_line(bool dtr) {
     if (!port()) return;
     const auto known = port()->port().signals();
@@ -134,7 +134,7 @@ void ComPortConnection::answer_modem_line(bool dtr) {
     }
 }
 
-/// A port takes a break of a known duration, so it is sent when the client ends it.
+/// A port takes breaks of a known duration, so the break is sent when the client ends it.
 void ComPortConnection::take_break(std::uint32_t value) {
     if (value == control::break_on && may_write() && !break_began_) break_began_ = steady_clock::now();
     if (value == control::break_off) end_break(steady_clock::now());
@@ -157,7 +157,7 @@ void ComPortConnection::tick(steady_clock::time_point now) {
     TelnetConnection::tick(now);
 }
 
-/// What was received is purged for this client only: others read the same bytes.
+/// Received bytes are purged for this client only, because others read the same bytes.
 void ComPortConnection::purge(std::uint32_t what) {
     if (what == purge_received || what == purge_both) {
         skip_to_live();

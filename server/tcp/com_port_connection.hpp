@@ -7,14 +7,13 @@
 
 namespace vserd::tcp {
 
-/// The requests of one RFC 2217 client that may wait for the device at once.
+/// The most requests of one RFC 2217 client that wait for the device at once.
 inline constexpr std::uint32_t com_port_requests_max = 16;
 
-/// A client of RFC 2217: a program that also controls the line. Like a raw client it is disconnected where bytes would be
-/// missing.
+/// An RFC 2217 client: a program that also controls the line. Like a raw client, it is disconnected when it would miss bytes.
 ///
-/// A change takes effect behind the bytes that were sent before it, and is answered when it did. Nothing waits for an answer
-/// before it.
+/// A change takes effect after the bytes that were sent before it, and is answered after that. Later requests do not wait for
+/// the answer.
 class ComPortConnection final : public TelnetConnection {
 public:
     ComPortConnection(ConnectionEnvironment environment, std::unique_ptr<Stream> stream, hub::Session session,
@@ -51,12 +50,12 @@ private:
     port::Reply<T> when_replied(Work work);
 
     std::uint32_t requests_ = 0;
-    line::SignalChange lines_;  ///< asked for in the present read
-    bool dtr_ = true;           ///< as last asked for, for a device without modem lines
+    line::SignalChange lines_;  ///< requested in the present read
+    bool dtr_ = true;           ///< as last requested, for a device without modem lines
     bool rts_ = true;
     std::optional<std::chrono::steady_clock::time_point> break_began_;
     bool greeted_ = false;
-    line::Signals notified_;  ///< the modem lines that the client knows of
+    line::Signals notified_;  ///< the state that the client was last notified of
     std::uint8_t modem_state_mask_ = 0xff;
     std::uint8_t line_state_mask_ = 0;
 };

@@ -8,9 +8,9 @@
 namespace vserd::tcp {
 namespace {
 
-/// What one run() moves in one direction before the other connections and ports have their turn.
+/// The most bytes that one run() moves in one direction, before other connections and ports are served.
 constexpr std::size_t write_bytes_per_run = std::size_t{256} << 10;
-/// A raw client that has sent all may still wait for the reply ("printf ... | socat - TCP:...").
+/// A raw client that has closed its sending side may still wait for the reply ("printf ... | socat - TCP:...").
 constexpr std::chrono::seconds half_closed_limit{2};
 constexpr std::size_t pieces_max = 16;
 
@@ -39,7 +39,7 @@ Connection::~Connection() {
 
 void Connection::start() { run(); }
 
-/// The handshake is done: this is the client whom the session belongs to.
+/// Opens the port, after the handshake.
 void Connection::open() {
     begun_ = true;
     deadline_.reset();
@@ -62,7 +62,7 @@ void Connection::open() {
 void Connection::close() {
     if (closed_) return;
     closed_ = true;
-    // The caller may be inside one of our functions, and the listener about to forget us.
+    // The caller may be one of our functions, and the listener may drop the last reference.
     if (auto self = weak_from_this().lock()) session_.loop().post([self = std::move(self)] {});
     reader_.reset();  // before the port: releasing exclusive access adds an event to the log
     hub::Channel::withdraw(pending_);
@@ -88,7 +88,7 @@ void Connection::on_closed() {
 
 void Connection::tick(std::chrono::steady_clock::time_point now) {
     if (deadline_ && now >= *deadline_) return close();
-    // While nothing waits on the socket, a dead peer has to be looked for.
+    // Without a pending wait nothing else notices a dead peer.
     if (!waits_readable_ && !waits_writable_ && stream_->timed_out()) close();
 }
 
@@ -132,7 +132,7 @@ void Connection::shake_hands() {
     }
 }
 
-/// Lets the others have their turn.
+/// Continues after other connections and ports were served.
 void Connection::run_later() {
     read_budget_ = read_bytes_per_run;
     if (std::exchange(run_posted_, true)) return;
@@ -181,7 +181,7 @@ void Connection::run_input() {
 }
 
 void Connection::read() {
-    held_ = {};  // all of it was taken
+    held_ = {};  // all of it was consumed
     const auto moved = stream_->read(environment_.scratch);
     switch (moved.outcome) {
         case Stream::Outcome::moved:
@@ -199,10 +199,10 @@ void Connection::end_of_input() {
     if (!keeps_half_closed()) return close();
     half_closed_ = true;
     deadline_ = std::chrono::steady_clock::now() + half_closed_limit;
-    port_ = {};  // others may have it exclusively
+    port_ = {};  // others may acquire it now
 }
 
-/// The scratch buffer is for all connections: what was not taken has to move out of it.
+/// Moves input that was not taken out of the scratch buffer, which all connections share.
 void Connection::hold_input() {
     const auto rest = pending_.is_linked() ? pending_.bytes.subspan(pending_.taken) : std::span<const std::byte>{};
     if (rest.empty() && input_.empty()) {
@@ -272,7 +272,7 @@ bool Connection::run_output() {
     return false;
 }
 
-/// The client reads no more. What it has sent still goes to the port.
+/// The client has closed its receiving side. Bytes that it has sent still go to the port.
 void Connection::stop_output() {
     output_stopped_ = true;
     reader_.reset();
@@ -282,7 +282,7 @@ void Connection::stop_output() {
     if (finishing_ || half_closed_) close();
 }
 
-/// Whether there is something to write, or the last item of the log was none.
+/// Takes the next item of the log. Returns false if there is none.
 bool Connection::fill() {
     auto item = reader_ && !suspended_ ? reader_->next(data_bytes_max()) : std::nullopt;
     if (!item) {
@@ -295,7 +295,7 @@ bool Connection::fill() {
         return true;
     }
     if (auto* data = std::get_if<log::DataItem>(&*item)) {
-        // Measure only bytes that arrived after the connection; history is old by nature.
+        // Only bytes that arrived after the connection count; history would distort the measurement.
         if (data->received.boot >= opened_) session_.delivery().observe(log::BootClock::now() - data->received.boot);
         take_data(std::move(*data));
     } else if (const auto* gap = std::get_if<log::GapItem>(&*item)) {
@@ -319,7 +319,7 @@ Stream::Moved Connection::write() {
     return stream_->write(std::span(pieces).first(count));
 }
 
-/// `bytes` of what write() offered have left.
+/// Drops `bytes` from the front of what write() sent.
 void Connection::consume(std::size_t bytes) {
     const auto take = [&bytes](std::string& from) {
         const std::size_t taken = std::min(bytes, from.size());

@@ -21,18 +21,18 @@
 
 namespace vserd::tcp {
 
-/// The most bytes that are read from a client before they are passed on.
+/// The most bytes that one read takes from a client.
 inline constexpr std::size_t read_bytes_max = std::size_t{16} << 10;
-/// As many are read in one turn, before other connections and ports have theirs.
+/// The most bytes read from one client in one turn, before other connections and ports are served.
 inline constexpr std::size_t read_bytes_per_run = 4 * read_bytes_max;
-/// The most bytes of the log in one write. Memory of a client that does not read: as much, or twice where it is encoded.
+/// The most bytes of the log in one write. A client that does not read costs this much memory, or twice this if bytes are encoded.
 inline constexpr std::size_t write_bytes_max = std::size_t{128} << 10;
 inline constexpr std::size_t encoded_bytes_max = std::size_t{16} << 10;
-/// With more answers and notices waiting, nothing more is taken from the client.
+/// While more answers and notices than this are waiting, nothing is read from the client.
 inline constexpr std::size_t answers_bytes_max = std::size_t{4} << 10;
 inline constexpr std::chrono::seconds handshake_limit{10};
 
-/// Counted on the io thread, read by any.
+/// The io thread counts; any thread may read.
 struct ListenerStats {
     ListenerStats(std::string port_name, Protocol spoken) : port(std::move(port_name)), protocol(spoken) {}
     const std::string port;
@@ -50,8 +50,8 @@ struct ConnectionEnvironment {
 
 /// One client of one port: a cursor in the byte log and a writer. Io thread only.
 ///
-/// One write is in flight; what the device sends meanwhile gathers in the log. Bytes are read from the client only when the
-/// port's queue has taken those before. The subclasses are the protocols.
+/// At most one write is in flight; meanwhile the log holds what the device sends. The next bytes are read from the client
+/// when the port's queue has taken the previous ones. Subclasses implement the protocols.
 class Connection : public std::enable_shared_from_this<Connection>, private hub::Sink {
 public:
     /// Called once, when the connection has ended. The connection may be destroyed soon after.
@@ -63,13 +63,13 @@ public:
     Connection& operator=(const Connection&) = delete;
 
     void start();
-    /// Ends the connection when what was sent to it has left, after at most `limit`. People are told the reason.
+    /// Ends the connection after pending output was sent, or after `limit`. Telnet shows the reason.
     void finish(std::string_view reason, std::chrono::milliseconds limit);
     /// Ends the connection now.
     void close();
     /// Call about once a second.
     virtual void tick(std::chrono::steady_clock::time_point now);
-    /// The client sends no more and holds nothing; it only gets a last reply.
+    /// The client has closed its sending side, and only waits for the last output.
     bool half_closed() const noexcept { return half_closed_; }
 
 protected:
@@ -78,21 +78,21 @@ protected:
     /// Takes at least one byte off the front of `input`. Nothing it refers to may be kept, except through send_to_port().
     virtual void take_input(std::span<const std::byte>& input) = 0;
     virtual void input_ended() {}                         ///< all bytes of one read were taken
-    virtual bool input_blocked() const { return false; }  ///< take no more until run() is called again
+    virtual bool input_blocked() const { return false; }  ///< do not take more until run() is called again
     virtual void take_data(log::DataItem data) = 0;       ///< of at most data_bytes_max()
     virtual void take_gap(const log::GapItem& gap) = 0;   ///< the log overtook the reader
     virtual void take_event(const log::EventItem& event) = 0;
     virtual void on_refused(const Error& error) = 0;  ///< another client holds the port; the bytes are dropped
-    virtual void tell(std::string_view notice) = 0;   ///< to a person, if there is one
+    virtual void tell(std::string_view notice) = 0;   ///< shows it, if the client is a person
     virtual std::size_t data_bytes_max() const = 0;
     virtual bool keeps_half_closed() const { return false; }
 
     /// Passes bytes to the port. input_blocked() is true until the port has taken them.
     void send_to_port(std::span<const std::byte> bytes);
-    /// Takes all that has happened into account: reads and writes as far as possible. A call inside a call is noted.
+    /// Reads and writes as much as possible without blocking. A nested call only causes another round.
     void run();
     void fall_behind();
-    /// Continues with what the device sends from now on.
+    /// Skips to the end of the log.
     void skip_to_live();
     void suspend(bool on) noexcept { suspended_ = on; }
 
@@ -101,9 +101,9 @@ protected:
     bool closed() const noexcept { return closed_; }
     hub::PortHandle& port() noexcept { return port_; }
     const hub::PortHandle& port() const noexcept { return port_; }
-    /// Answers and notices for the client, which do not wait for the bytes of the log that come next.
+    /// Answers and notices for the client. They are sent before further bytes of the log.
     std::string& answers() noexcept { return answers_; }
-    /// For take_data(): one of both.
+    /// take_data() calls one of these.
     void send(log::DataItem data) { data_ = std::move(data); }
     std::string& encoded() noexcept { return encoded_; }
 
@@ -137,8 +137,8 @@ private:
     log::BootClock::time_point opened_;
 
     // From the client.
-    std::span<const std::byte> input_;  ///< read and not taken yet; in the scratch buffer or in held_
-    std::vector<std::byte> held_;       ///< what must outlive run()
+    std::span<const std::byte> input_;  ///< read but not taken yet; in the scratch buffer or in held_
+    std::vector<std::byte> held_;       ///< input that must outlive run()
     hub::PendingWrite pending_;         ///< its bytes lie just before input_
     std::size_t read_budget_ = read_bytes_per_run;
     bool input_open_ = false;  ///< some of the present read was taken
@@ -147,7 +147,7 @@ private:
     bool half_closed_ = false;
 
     // To the client.
-    std::string encoded_;  ///< bytes of the log; answers go behind them, because they must not split a character
+    std::string encoded_;  ///< bytes of the log; answers follow them, because they must not split an encoded byte
     std::string answers_;
     log::DataItem data_;       ///< bytes of the log as they are, unless there are encoded ones; size 0: none
     bool data_first_ = false;  ///< the last attempt began with data_ and must be repeated so (TLS)

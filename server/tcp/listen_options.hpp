@@ -18,7 +18,7 @@ constexpr std::string_view to_string(Protocol protocol) noexcept {
     return "rfc2217";
 }
 
-/// One [[port.listen]]: where the clients of a port connect, and what they may do.
+/// One [[port.listen]]: the address for clients of a port, and what they may do.
 struct ListenOptions {
     std::string port;
     std::string address;  ///< as net::ListenSocket::open() takes it

@@ -26,8 +26,8 @@ using boost::asio::posix::stream_descriptor;
 constexpr int accepted_per_turn_max = 16;
 /// The pause after descriptors or memory ran out. New clients wait in the backlog meanwhile.
 constexpr std::chrono::milliseconds accept_backoff{100};
-/// An idle peer is probed after this time, and is dead when it has not answered for unanswered_limit. So is one that does not
-/// take what was sent to it, which includes a client that has stopped reading.
+/// An idle peer is probed after this time. A peer that acknowledges nothing for unanswered_limit is disconnected, which includes
+/// a client that has stopped reading while bytes wait for it.
 constexpr unsigned keepalive_idle_seconds = 20;
 constexpr unsigned keepalive_interval_seconds = 10;
 constexpr unsigned unanswered_limit_ms = 60'000;
@@ -46,7 +46,7 @@ void set_connection_options(int fd) {
     set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, unanswered_limit_ms);
 }
 
-/// As the journal and other clients see it: "192.0.2.1:4711".
+/// For the journal and other clients: "192.0.2.1:4711".
 std::string name_of(const sockaddr_storage& peer, socklen_t size) {
     if (peer.ss_family == AF_UNIX) return "unix";
     std::array<char, NI_MAXHOST> host{};
@@ -65,7 +65,7 @@ bool is_beyond_descriptors(int fd) {
     return static_cast<std::uint64_t>(fd) >= net::descriptors_usable(limit.rlim_cur);
 }
 
-/// Whether clients with the old options may not go on with the new ones.
+/// Whether clients with the old options must be disconnected.
 bool differs_for_clients(const ListenOptions& before, const ListenOptions& after) {
     return before.protocol != after.protocol || before.mode != after.mode || before.tls != after.tls ||
            before.port != after.port;
@@ -179,7 +179,7 @@ void Listener::add(base::Fd fd, std::string peer) {
     connection->start();
 }
 
-/// Clients that only wait for a last reply make way.
+/// If the listener is full, disconnects a client that only waits for its last output.
 bool Listener::make_room() {
     if (connections_.size() < options_.clients_max) return true;
     const auto half_closed =
@@ -190,7 +190,7 @@ bool Listener::make_room() {
     return true;
 }
 
-/// Null where TLS cannot be had.
+/// Null if TLS is not available.
 std::unique_ptr<Stream> Listener::stream_of(base::Fd fd) {
     auto& context = environment_.loop.context();
     if (!options_.tls) return std::make_unique<PlainStream>(context, std::move(fd));

@@ -26,21 +26,21 @@ namespace vserd::tcp {
 
 class TlsContext;
 
-/// Clients that were turned away, by the limit that they met. Any thread reads them.
+/// Counts of rejected clients, by reason. Any thread may read them.
 struct RefusedClients {
     std::atomic<std::uint64_t> clients_max{0};
     std::atomic<std::uint64_t> descriptors{0};
     std::atomic<std::uint64_t> tls{0};
 };
 
-/// What all listeners share. Everything outlives them.
+/// Shared by all listeners. Everything here outlives them.
 struct ListenerEnvironment {
     hub::Hub& hub;
     io::Loop& loop;
     TlsContext* tls;  ///< null: no TLS
     std::span<std::byte> scratch;
     RefusedClients& refused;
-    std::function<void()> changed;  ///< a client came or ended
+    std::function<void()> changed;  ///< called when a client connects or leaves
 };
 
 /// Accepts the clients of one [[port.listen]] and keeps their connections. Io thread only.
@@ -52,14 +52,14 @@ public:
     Listener& operator=(const Listener&) = delete;
 
     const ListenOptions& options() const noexcept { return options_; }
-    /// With the port that was picked.
+    /// With the port number that the system chose.
     const std::string& address() const noexcept { return address_; }
     const std::shared_ptr<ListenerStats>& stats() const noexcept { return stats_; }
     std::size_t connections() const noexcept { return connections_.size(); }
 
-    /// Takes the options for clients that come from now on. Those that are there end, if what they may do has changed.
+    /// Uses the options for new clients. Disconnects present clients if the options change what they may do.
     void change(const ListenOptions& options);
-    /// Accepts no more, and frees the address.
+    /// Stops accepting, and frees the address.
     void stop_accepting();
     void finish_all(std::string_view reason, std::chrono::milliseconds limit);
     void close_all();
@@ -83,9 +83,9 @@ private:
     std::string address_;
     std::list<Socket> sockets_;
     boost::asio::steady_timer backoff_;
-    std::shared_ptr<char> alive_ = std::make_shared<char>();  // a wait that has ended may still be queued after us
+    std::shared_ptr<char> alive_ = std::make_shared<char>();  // a completed wait may still be queued after destruction
     std::shared_ptr<ListenerStats> stats_;                    // shared with the scrape thread
-    std::list<std::shared_ptr<Connection>> connections_;      // shared with their waits, which the loop keeps
+    std::list<std::shared_ptr<Connection>> connections_;      // shared with their pending waits in the loop
 };
 
 }  // namespace vserd::tcp

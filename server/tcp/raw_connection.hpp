@@ -6,7 +6,7 @@
 
 namespace vserd::tcp {
 
-/// The bytes of the port and nothing else. Where bytes would be missing, the connection ends instead.
+/// The port's bytes and nothing else. If the client would miss bytes, the connection ends.
 class RawConnection final : public Connection {
 public:
     using Connection::Connection;

@@ -62,17 +62,17 @@ private:
     std::array<std::byte, read_bytes_max> scratch_{};
     std::optional<ListenerEnvironment> environment_;
     std::vector<std::unique_ptr<Listener>> listeners_;
-    std::vector<std::unique_ptr<Listener>> leaving_;  ///< removed; their last clients are being told
+    std::vector<std::unique_ptr<Listener>> leaving_;  ///< removed, but still with clients
     std::vector<std::string> addresses_;
     std::atomic<std::shared_ptr<const StatsList>> stats_{std::make_shared<const StatsList>()};
     boost::asio::steady_timer ticker_;
     bool ticking_ = false;
     boost::asio::steady_timer closer_;
     std::function<void()> done_;
-    std::shared_ptr<char> alive_ = std::make_shared<char>();  // handlers may still be queued after us
+    std::shared_ptr<char> alive_ = std::make_shared<char>();  // handlers may still be queued after destruction
 };
 
-/// The present listener of each wanted one, by address; null: there is none.
+/// For each wanted listener the present one with its address, or null.
 std::vector<Listener*> Server::Impl::match(const std::vector<ListenOptions>& wanted) const {
     std::multimap<std::string_view, Listener*> present;
     for (const auto& each : listeners_) present.emplace(each->options().address, each.get());
@@ -117,7 +117,7 @@ std::vector<std::string> Server::Impl::apply(const std::vector<ListenOptions>& w
     return problems;
 }
 
-/// Returns what is wrong; empty: nothing.
+/// Returns the problem; empty: none.
 std::string Server::Impl::listen(const ListenOptions& wanted, Listener* present, OpenedSockets& opened) {
     if (wanted.tls && !tls_) {
         return fmt::format("cannot listen on {}: [server.tls] is new, and takes effect after a restart",

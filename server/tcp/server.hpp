@@ -21,19 +21,19 @@ namespace vserd::tcp {
 /// The listeners of all ports: raw TCP, telnet and RFC 2217. Io thread only, except where FrontEnd says otherwise.
 class Server final : public net::FrontEnd {
 public:
-    /// The sockets of addresses, or why there are none. Several listeners may have the same address with port 0.
+    /// The sockets for each address, or the error. Several listeners may use the same address with port 0.
     using OpenedSockets = std::multimap<std::string, Result<std::vector<net::ListenSocket>>>;
 
-    /// Listens. The failure names the address and says what to do. `hub` outlives the server. `certificates` null: no TLS.
+    /// Listens. The error names the address and says what to do. `hub` outlives the server. `certificates` null: no TLS.
     static Result<std::unique_ptr<Server>> start(hub::Hub& hub, const std::vector<ListenOptions>& listeners,
                                                  std::shared_ptr<const net::CertificateStore> certificates);
     ~Server() override;
 
-    /// Frees the addresses of the listeners that are not wanted any more. Returns the work that opens the new ones' sockets,
-    /// for a thread that may block on a look-up of names; null: there is none. Call apply() with its result, after the hub's.
+    /// Frees the addresses of removed listeners. Returns the work that opens the sockets of new ones, for a thread that may block
+    /// on name look-ups; null: there is none. Pass its result to apply(), after the hub's apply().
     using OpenWork = std::function<OpenedSockets()>;
     OpenWork prepare(const std::vector<ListenOptions>& listeners);
-    /// Returns what could not be done, one message for each listener.
+    /// Returns the problems, one message for each listener that has one.
     std::vector<std::string> apply(const std::vector<ListenOptions>& listeners, OpenedSockets&& opened);
 
     std::string_view name() const noexcept override { return "tcp"; }

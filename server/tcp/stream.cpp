@@ -46,7 +46,7 @@ Stream::Moved PlainStream::write(std::span<const iovec> pieces) {
     return {errno == EAGAIN ? Outcome::wait_writable : Outcome::failed};
 }
 
-/// Bytes that nobody reads would make the kernel reset the connection, and the peer lose the last ones from here.
+/// Unread input would make the kernel reset the connection, and the peer would lose our last bytes.
 void PlainStream::shut_down() noexcept {
     ::shutdown(fd(), SHUT_WR);
     std::array<std::byte, discarded_bytes_max> discarded;

@@ -13,8 +13,8 @@
 
 namespace vserd::tcp {
 
-/// The bytes of one client, over TCP or a Unix socket. Io thread only. Reads and writes never block: an attempt that cannot go
-/// on says what to wait for.
+/// A client's connection, over TCP or a Unix socket. Io thread only. Reads and writes never block: if they cannot continue,
+/// they return what to wait for.
 class Stream {
 public:
     enum class Outcome : std::uint8_t {
@@ -27,7 +27,7 @@ public:
     struct Moved {
         Outcome outcome = Outcome::failed;
         std::size_t bytes = 0;
-        bool drained = false;  ///< of a read: there is no more for now
+        bool drained = false;  ///< of a read: no more bytes are available now
     };
 
     /// Takes a connected, non-blocking socket.
@@ -40,24 +40,24 @@ public:
     virtual Outcome handshake() = 0;
     virtual Moved read(std::span<std::byte> space) = 0;
     virtual Moved write(std::span<const iovec> pieces) = 0;
-    /// A read may wait for room and a write for bytes of the peer.
+    /// Whether a read may wait until the socket is writable, and a write until it is readable.
     virtual bool crosses() const noexcept = 0;
-    /// Tells the peer that no more comes, if it can be told at once.
+    /// Closes the sending side, if that is possible without waiting.
     virtual void shut_down() noexcept = 0;
 
-    /// Calls `handler` once when the socket is ready, or with an error when the stream was closed.
+    /// Calls `handler` once, when the socket is ready or, with an error, when the stream was closed.
     template <class Handler>
     void wait(Outcome what, Handler&& handler) {
         using Descriptor = boost::asio::posix::stream_descriptor;
         socket_.async_wait(what == Outcome::wait_writable ? Descriptor::wait_write : Descriptor::wait_read,
                            std::forward<Handler>(handler));
     }
-    /// Waits end with an error.
+    /// Pending waits end with an error.
     void close() {
         boost::system::error_code ignored;
         socket_.close(ignored);
     }
-    /// Whether the peer has stopped acknowledging. Only for a stream that nothing waits on.
+    /// Whether the peer has stopped acknowledging. Only for a stream without pending waits.
     bool timed_out();
     int fd() noexcept { return socket_.native_handle(); }
 

@@ -66,7 +66,7 @@ std::optional<TelnetInput> TelnetCodec::next(std::span<const std::byte>& input, 
     return std::nullopt;
 }
 
-/// The bytes up to the next command. Ends behind a CR whose NUL has to be removed.
+/// The bytes up to the next command, or up to a CR whose NUL must be removed.
 std::span<const std::byte> TelnetCodec::take_data(std::span<const std::byte>& input) {
     std::size_t size = find(input, iac_byte);
     if (!receives_binary()) {
@@ -105,7 +105,7 @@ std::optional<TelnetInput> TelnetCodec::step(std::uint8_t byte, std::string& out
         return std::nullopt;
     }
     if (byte == se) return end_subnegotiation();
-    return command(byte);  // the peer gave the sub-negotiation up
+    return command(byte);  // the peer aborted the sub-negotiation
 }
 
 std::optional<TelnetInput> TelnetCodec::command(std::uint8_t byte) {

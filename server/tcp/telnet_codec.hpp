@@ -31,10 +31,10 @@ inline constexpr std::uint8_t option_suppress_go_ahead = 3;  ///< RFC 858
 inline constexpr std::uint8_t option_com_port = 44;          ///< RFC 2217
 }  // namespace telnet
 
-/// A longer sub-negotiation is discarded. Counts the option's byte, and bytes as they are meant: a doubled IAC is one.
+/// A longer sub-negotiation is discarded. The option's byte counts; a doubled IAC counts as one byte.
 inline constexpr std::size_t subnegotiation_bytes_max = 256;
 
-/// Bytes for the device. They lie in the input.
+/// Bytes for the device. They refer to the input.
 struct TelnetData {
     std::span<const std::byte> bytes;
 };
@@ -59,13 +59,13 @@ public:
     /// Appends the options that the server asks for.
     void start(std::string& out);
 
-    /// Takes the next piece off the front of `input`. Nothing means that all of it is consumed. Answers to the peer's
-    /// requests for options are appended to `out`.
+    /// Takes the next item from the front of `input`. Returns nothing when all of it is consumed. Appends answers to option
+    /// requests to `out`.
     std::optional<TelnetInput> next(std::span<const std::byte>& input, std::string& out);
 
     /// Whether these bytes must go through encode(). Otherwise they may be sent as they are.
     bool needs_encoding(std::span<const std::byte> bytes) const noexcept;
-    /// Appends bytes of the device as the peer must get them.
+    /// Appends the device's bytes, encoded for the peer.
     void encode(std::span<const std::byte> bytes, std::string& out);
 
     bool receives_binary() const noexcept { return binary(his_[binary_slot]); }
@@ -100,7 +100,7 @@ private:
     std::array<std::byte, subnegotiation_bytes_max> content_{};
     std::size_t content_size_ = 0;
     bool overlong_ = false;
-    bool sent_cr_ = false;  ///< the last byte encoded was a CR whose second byte is still to come
+    bool sent_cr_ = false;  ///< the last byte encoded was a CR, and its second byte was not yet
     std::uint64_t oversized_ = 0;
 };
 

@@ -5,7 +5,7 @@
 
 namespace vserd::tcp {
 
-/// A person at a telnet client. What happens to the port is told in lines with brackets.
+/// A person at a telnet client. Reports what happens to the port in bracketed lines.
 class TelnetConnection : public Connection {
 public:
     TelnetConnection(ConnectionEnvironment environment, std::unique_ptr<Stream> stream, hub::Session session,

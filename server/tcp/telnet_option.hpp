@@ -35,7 +35,7 @@ public:
     }
 
     bool on() const noexcept { return state_ == State::yes; }
-    /// The peer's last word on it was no.
+    /// The peer's last answer was a refusal.
     bool refused() const noexcept { return refused_ && !on(); }
 
 private:

@@ -16,7 +16,7 @@ using Bio = std::unique_ptr<BIO, decltype(&::BIO_free)>;
 using Certificate = std::unique_ptr<X509, decltype(&::X509_free)>;
 using Key = std::unique_ptr<EVP_PKEY, decltype(&::EVP_PKEY_free)>;
 
-/// One call encrypts this much at most, so that a client costs the others little time.
+/// The most bytes that one call encrypts, so that one client delays the others little.
 constexpr std::size_t tls_write_bytes_max = std::size_t{16} << 10;
 
 Bio bio_of(const std::string& pem) {
@@ -25,7 +25,7 @@ Bio bio_of(const std::string& pem) {
 
 Certificate next_certificate(BIO* pem) { return {::PEM_read_bio_X509(pem, nullptr, nullptr, nullptr), &::X509_free}; }
 
-/// The server's own certificate first, then those that lead to its CA.
+/// The server's certificate first, then the intermediate ones.
 bool use_chain(SSL_CTX* context, const std::string& pem) {
     const Bio bio = bio_of(pem);
     const Certificate own = next_certificate(bio.get());

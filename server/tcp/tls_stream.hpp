@@ -23,7 +23,7 @@ class TlsContext {
 public:
     explicit TlsContext(std::shared_ptr<const net::CertificateStore> store) : store_(std::move(store)) {}
 
-    /// For the next handshake; renewed after a reload. The failure says what OpenSSL did not take.
+    /// For the next handshake; renewed after a reload. The error says what OpenSSL rejected.
     Result<ssl_ctx_st*> current();
 
 private:
