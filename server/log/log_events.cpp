@@ -57,9 +57,7 @@ struct RecordWriter {
         record.values = {static_cast<std::uint64_t>(event.direction), event.bytes};
         put(event.client);
     }
-    void operator()(const port::ForeignReadersFound& event) const {
-        put(base::joined(event.processes, "\n"));
-    }
+    void operator()(const port::ForeignReadersFound& event) const { put(base::joined(event.processes, "\n")); }
     void operator()(const port::OutputHeld& event) const { record.values[0] = event.held ? 1 : 0; }
 };
 
