@@ -60,7 +60,7 @@ bool HttpServer::accept_some(Listener& listener) {
         socklen_t size = sizeof peer;
         base::Fd fd(
             ::accept4(listener.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!fd) return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        if (!fd) return net::is_accept_short(errno);
         add(std::move(fd), peer.ss_family);
     }
     return false;

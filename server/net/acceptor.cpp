@@ -104,10 +104,7 @@ bool Acceptor::accept_some(std::size_t listener) {
     for (int accepted = 0; accepted < accepted_per_turn_max; ++accepted) {
         const int socket = listeners_[listener].socket.fd();
         base::Fd connection(::accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!connection) {
-            const bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-            return !is_short;  // otherwise no connection waits, or it was closed while it waited
-        }
+        if (!connection) return !is_accept_short(errno);
         if (static_cast<std::uint64_t>(connection.get()) >= descriptors_max_) {
             refused_.fetch_add(1, std::memory_order_relaxed);
             return false;

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -149,7 +150,10 @@ in_port_t picked_port(int fd) {
     return port_of(reinterpret_cast<sockaddr&>(name));
 }
 
-/// In the syntax of the configuration; empty if it has none.
+}  // namespace
+
+bool is_unix(std::string_view address) { return address.starts_with(unix_prefix); }
+
 std::string address_of(const sockaddr_storage& name, socklen_t size) {
     const auto* any = reinterpret_cast<const sockaddr*>(&name);
     if (name.ss_family == AF_UNIX) {
@@ -167,9 +171,9 @@ std::string address_of(const sockaddr_storage& name, socklen_t size) {
     return v6 ? fmt::format("[{}]:{}", host.data(), port.data()) : fmt::format("{}:{}", host.data(), port.data());
 }
 
-}  // namespace
-
-bool is_unix(std::string_view address) { return address.starts_with(unix_prefix); }
+bool is_accept_short(int errno_value) {
+    return errno_value == EMFILE || errno_value == ENFILE || errno_value == ENOBUFS || errno_value == ENOMEM;
+}
 
 bool is_local(std::string_view address) {
     if (is_unix(address)) return true;

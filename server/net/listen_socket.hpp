@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <string>
@@ -16,6 +17,12 @@ namespace vserd::net {
 bool is_local(std::string_view address);
 /// Whether the address names a Unix socket ("unix:/PATH").
 bool is_unix(std::string_view address);
+/// The socket address in the syntax of the configuration ("127.0.0.1:7001", "unix:/PATH"); empty if it has none.
+std::string address_of(const sockaddr_storage& name, socklen_t size);
+
+/// Whether accept() failed because descriptors or memory have run out. Otherwise no connection waits, or it was closed while
+/// it waited.
+bool is_accept_short(int errno_value);
 
 /// A non-blocking listening socket. The destructor removes the file of a Unix socket, unless the socket was adopted.
 class ListenSocket {

@@ -2,13 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -48,15 +46,8 @@ void set_connection_options(int fd) {
 
 /// For the journal and other clients: "192.0.2.1:4711".
 std::string name_of(const sockaddr_storage& peer, socklen_t size) {
-    if (peer.ss_family == AF_UNIX) return "unix";
-    std::array<char, NI_MAXHOST> host{};
-    std::array<char, NI_MAXSERV> port{};
-    if (::getnameinfo(reinterpret_cast<const sockaddr*>(&peer), size, host.data(), host.size(), port.data(),
-                      port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-        return "unknown";
-    }
-    const bool v6 = peer.ss_family == AF_INET6;
-    return fmt::format("{}{}{}:{}", v6 ? "[" : "", host.data(), v6 ? "]" : "", port.data());
+    std::string address = net::address_of(peer, size);
+    return address.empty() ? "unix" : address;  // programs seldom bind the client's end
 }
 
 bool is_beyond_descriptors(int fd) {
@@ -140,7 +131,7 @@ bool Listener::accept_some(Socket& socket) {
         socklen_t size = sizeof peer;
         base::Fd fd(
             ::accept4(socket.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!fd) return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        if (!fd) return net::is_accept_short(errno);
         if (is_beyond_descriptors(fd.get())) {
             environment_.refused.descriptors.fetch_add(1, std::memory_order_relaxed);
             return true;
