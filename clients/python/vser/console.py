@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 import grpc
@@ -19,7 +19,7 @@ from vser.cursor import LogCursor
 from vser.errors import Unreachable, VserError, error_of
 from vser.items import ConsoleItem, Data, Disconnected, Event, Gap, LogRestarted, Reconnected, WriterChanged
 from vser.outbox import Outbox
-from vser.types import Mode, Port, StartPoint
+from vser.types import FlushDirection, Format, Mode, Port, StartPoint
 from vser.v1 import admin_service_pb2 as admin_pb2
 from vser.v1 import console_service_pb2 as console_pb2
 from vser.v1 import port_service_pb2 as port_pb2
@@ -101,8 +101,12 @@ class Console:
 
     def next(self, timeout: float | None = None) -> ConsoleItem | None:
         """The next item; None if the console was closed or after `timeout` seconds."""
+        return self.next_unless(lambda: False, timeout)
+
+    def next_unless(self, stop: Callable[[], bool], timeout: float | None = None) -> ConsoleItem | None:
+        """As next(), and stops waiting when `stop` returns True. Call wake() after a change of what `stop` returns."""
         with self._changed:
-            self._changed.wait_for(lambda: self._rx or self._ended, timeout)
+            self._changed.wait_for(lambda: self._rx or self._ended or stop(), timeout)
             if not self._rx:
                 if self._error:
                     raise self._error
@@ -115,6 +119,11 @@ class Console:
                 self._taken_offset = item.offset
             self._changed.notify_all()
             return item
+
+    def wake(self) -> None:
+        """Makes next_unless() in other threads check `stop` again."""
+        with self._changed:
+            self._changed.notify_all()
 
     def write(self, data: bytes | str) -> None:
         """Sends bytes after everything written before. Waits while too many bytes are queued, also during an outage."""
@@ -139,6 +148,19 @@ class Console:
         change = console_pb2.SignalChange()
         convert.set_outputs(change, dtr, rts)
         self._command(console_pb2.AttachRequest(set_signals=change))
+
+    def set_baud(self, baud: int) -> None:
+        """Changes the speed after the bytes written before. An Event reports the settings in force."""
+        self._command(console_pb2.AttachRequest(set_baud=baud))
+
+    def set_format(self, value: Format | str) -> None:
+        """Changes the format after the bytes written before. An Event reports the settings in force."""
+        wanted = Format.parse(value) if isinstance(value, str) else value
+        self._command(console_pb2.AttachRequest(set_format=convert.format_to(wanted)))
+
+    def flush(self, direction: FlushDirection = FlushDirection.BOTH) -> None:
+        """Discards queued bytes. An Event reports accepted bytes that were discarded before they reached the device."""
+        self._command(console_pb2.AttachRequest(flush=f"FLUSH_DIRECTION_{direction.name}"))
 
     def drain(self, timeout: float) -> None:
         """Waits until the server has accepted all written bytes. Bytes of other writers count too, so it is exact only with

@@ -1,0 +1,85 @@
+"""A port as pyserial's handler changes and writes it: shared with other clients, or exclusive."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import grpc
+
+from vser.client import Client
+from vser.console import Console
+from vser.errors import VserError
+from vser.types import FlushDirection, Format
+
+_UNLIMITED_SECONDS = 1e6
+
+
+class Line(Protocol):
+    """Calls raise VserError. A later call takes effect after the bytes of an earlier write()."""
+
+    def write(self, data: bytes, seconds: float) -> int:
+        """Returns how many bytes the port has accepted, after at most about `seconds`."""
+
+    def set_baud(self, baud: int) -> None: ...
+    def set_format(self, value: Format) -> None: ...
+    def set_signals(self, *, dtr: bool | None = None, rts: bool | None = None) -> None: ...
+    def send_break(self, seconds: float) -> None: ...
+    def discard_output(self) -> None: ...
+
+
+class SharedLine:
+    """Each operation is a call of its own, so that it has its effect or its error when it returns."""
+
+    def __init__(self, client: Client, port: str) -> None:
+        self._client, self._port = client, port
+
+    def write(self, data: bytes, seconds: float) -> int:
+        try:
+            return self._client.write(self._port, data, timeout=seconds).bytes_written
+        except VserError as error:
+            taken = error.metadata.get("bytes_taken")
+            if error.code is not grpc.StatusCode.DEADLINE_EXCEEDED or taken is None:
+                raise
+            return int(taken)
+
+    def set_baud(self, baud: int) -> None:
+        self._client.set_baud(self._port, baud)
+
+    def set_format(self, value: Format) -> None:
+        self._client.set_format(self._port, value)
+
+    def set_signals(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        self._client.set_signals(self._port, dtr=dtr, rts=rts)
+
+    def send_break(self, seconds: float) -> None:
+        self._client.send_break(self._port, seconds)
+
+    def discard_output(self) -> None:
+        self._client.flush(self._port, FlushDirection.OUTPUT)
+
+
+class ExclusiveLine:
+    """The console holds the port, so everything goes through its stream. The server reports an error by ending the stream."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def write(self, data: bytes, seconds: float) -> int:
+        self._console.write(data)
+        self._console.drain(_UNLIMITED_SECONDS if seconds is None else seconds)
+        return len(data)
+
+    def set_baud(self, baud: int) -> None:
+        self._console.set_baud(baud)
+
+    def set_format(self, value: Format) -> None:
+        self._console.set_format(value)
+
+    def set_signals(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        self._console.set_signals(dtr=dtr, rts=rts)
+
+    def send_break(self, seconds: float) -> None:
+        self._console.send_break(seconds)
+
+    def discard_output(self) -> None:
+        self._console.flush(FlushDirection.OUTPUT)

@@ -1,0 +1,75 @@
+"""The bytes of a console as a stream, as pyserial reads them."""
+
+from __future__ import annotations
+
+from serial.serialutil import SerialException, Timeout
+
+from vser.console import Console
+from vser.items import ConsoleItem, Data, Gap, LogRestarted
+
+# As much as this is taken from the console, and counted by available(). The rest waits in the console and in the server.
+_BUFFER_BYTES_MAX = 1 << 20
+
+
+class Receiver:
+    """One thread reads; cancel() and discard_before() may be called in another."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._buffer = bytearray()
+        self._lost = ""  # why bytes are missing after those in the buffer
+        self._cancelled = False
+        self._discard_before = 0
+
+    def available(self) -> int:
+        """The number of bytes that read() returns without waiting, up to the buffer's limit."""
+        while len(self._buffer) < _BUFFER_BYTES_MAX and not self._lost and self._take(0):
+            pass
+        return len(self._buffer)
+
+    def read(self, size: int, timeout: float | None, between: float | None) -> bytes:
+        """At most `size` bytes. Returns fewer after `timeout` seconds, after `between` seconds without a byte, or after cancel().
+        Raises SerialException where bytes are missing, once the bytes before them have been read."""
+        limit = Timeout(timeout)
+        while len(self._buffer) < size and not self._lost and not self._cancelled:
+            if not self._take(_shorter(limit.time_left(), between if self._buffer else None)):
+                break
+        self._cancelled = False
+        if self._lost and not self._buffer and size:
+            lost, self._lost = self._lost, ""
+            raise SerialException(lost)
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def cancel(self) -> None:
+        """Ends the read() that waits, or the next one."""
+        self._cancelled = True
+        self._console.wake()
+
+    def discard_before(self, offset: int) -> None:
+        """Discards the bytes before this offset of the port's log, also those that are still on their way."""
+        self._discard_before = offset
+        self._lost = ""
+        newer = max(0, self._console.next_offset - offset)
+        del self._buffer[: max(0, len(self._buffer) - newer)]
+
+    def _take(self, seconds: float | None) -> bool:
+        """Adds the console's next item. False if there is none in time, or after cancel()."""
+        item = self._console.next_unless(lambda: self._cancelled, seconds)
+        if item is not None:
+            self._add(item)
+        return item is not None
+
+    def _add(self, item: ConsoleItem) -> None:
+        if isinstance(item, Data):
+            self._buffer += item.data[max(0, self._discard_before - item.offset) :]
+        elif isinstance(item, Gap) and item.end > max(item.start, self._discard_before):
+            self._lost = f"{item.end - item.start} received bytes are no longer in the server's log: the program reads too slowly"
+        elif isinstance(item, LogRestarted):
+            self._discard_before = 0
+            self._lost = "the server has a new log: received bytes may be missing"
+
+
+def _shorter(first: float | None, second: float | None) -> float | None:
+    return min((seconds for seconds in (first, second) if seconds is not None), default=None)
