@@ -4,6 +4,7 @@ from vser.client import Client, connect
 from vser.connection import Tls
 from vser.console import Console
 from vser.errors import Unreachable, VserError
+from vser.expect import BytesLost, ExpectTimeout
 from vser.items import (
     BreakSent,
     ConsoleItem,
@@ -44,11 +45,13 @@ from vser.types import (
     Tail,
     Written,
 )
+from vser.window import Match
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BreakSent",
+    "BytesLost",
     "Capabilities",
     "Client",
     "Console",
@@ -57,6 +60,7 @@ __all__ = [
     "Disconnected",
     "EngineRefusal",
     "Event",
+    "ExpectTimeout",
     "FlowControl",
     "FlushDirection",
     "Flushed",
@@ -67,6 +71,7 @@ __all__ = [
     "LineErrors",
     "LogItem",
     "LogRestarted",
+    "Match",
     "Mode",
     "Offline",
     "Online",

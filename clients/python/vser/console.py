@@ -16,8 +16,9 @@ from vser import convert
 from vser.attempt import After, Attempt, ConsoleOptions
 from vser.connection import Connection
 from vser.cursor import LogCursor
-from vser.errors import Unreachable, VserError, error_of
-from vser.items import ConsoleItem, Data, Disconnected, Event, Gap, LogRestarted, Reconnected, WriterChanged
+from vser.errors import UNEXPECTED, Unreachable, VserError, error_of, unexpected
+from vser.expect import Expectations
+from vser.items import ConsoleItem, Data, Disconnected, Event, Gap, LogRestarted, Reconnected, WriterChanged, cost_of, start_of
 from vser.outbox import Outbox
 from vser.types import FlushDirection, Format, Mode, Port, StartPoint
 from vser.v1 import admin_service_pb2 as admin_pb2
@@ -30,13 +31,11 @@ _BACKOFF_MAX_SECONDS = 2.0
 _SIDE_CALL_SECONDS = 5.0
 _DRAIN_POLL_SECONDS = 0.005
 _RX_BYTES_MAX = 1 << 20  # received and not yet returned; at this limit the server waits
-_ITEM_BYTES = 128  # added to the size of each item, so that events are bounded too
-_UNEXPECTED = "UNEXPECTED"  # the reason of an unexpected failure
 _FAILURES_MAX = 5  # after this many unexpected failures in a row the console ends
 _MAY_PASS = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
-class Console:
+class Console(Expectations):
     """Iterate over it to receive items (Data, Gap, Event, and changes of the connection). Any thread may write to it.
 
     After a lost connection it reconnects and resumes at its offset, and reports Disconnected and Reconnected. Bytes that were
@@ -112,7 +111,7 @@ class Console:
                     raise self._error
                 return None
             item = self._rx.popleft()
-            self._rx_bytes -= _cost(item)
+            self._rx_bytes -= cost_of(item)
             if isinstance(item, (Data, Gap)):
                 self._taken_offset = item.end
             elif isinstance(item, LogRestarted):
@@ -206,6 +205,16 @@ class Console:
         if self._ended or self._closing:
             raise VserError(grpc.StatusCode.CANCELLED, "the console is closed")
 
+    def _put_back(self, items: list[Data | Gap | LogRestarted]) -> None:
+        with self._changed:
+            self._rx.extendleft(reversed(items))
+            self._rx_bytes += sum(map(cost_of, items))
+            self._taken_offset = start_of(items[0]) if items else self._taken_offset
+
+    def _head(self) -> int:
+        request = port_pb2.GetPortRequest(port=self._port_name)
+        return self._connection.call("PortService/GetPort", request, port_pb2.GetPortResponse).port.next_offset
+
     def _command(self, command: console_pb2.AttachRequest) -> None:
         with self._changed:
             self._check_alive()
@@ -245,7 +254,7 @@ class Console:
         try:
             self._run_connections()
         except BaseException as failure:
-            self._error = self._error or _unexpected(failure)
+            self._error = self._error or unexpected(failure)
         finally:
             with self._changed:
                 self._ended = True
@@ -267,7 +276,7 @@ class Console:
         except grpc.RpcError as failure:
             error = error_of(failure)
         except Exception as failure:
-            error = _unexpected(failure)
+            error = unexpected(failure)
         finally:
             if attempt.call is not None:
                 attempt.call.cancel()
@@ -334,7 +343,7 @@ class Console:
         with self._changed:
             self._changed.wait_for(lambda: self._rx_bytes < _RX_BYTES_MAX or self._closing)
             self._rx.append(item)
-            self._rx_bytes += _cost(item)
+            self._rx_bytes += cost_of(item)
             self._changed.notify_all()
 
     def _what_next(self, attempt: Attempt, error: VserError | None) -> After:
@@ -346,7 +355,7 @@ class Console:
                 return After.RESTART_LOG
             opened_once = self._port is not None
             code = error.code if error else grpc.StatusCode.UNAVAILABLE
-            self._failures = self._failures + 1 if error and error.reason == _UNEXPECTED else 0
+            self._failures = self._failures + 1 if error and error.reason == UNEXPECTED else 0
             if opened_once and not attempt.opened and code is grpc.StatusCode.OUT_OF_RANGE:
                 return After.RESTART_LOG
             # Our old connection still holds the port until the server detects that it is dead.
@@ -379,7 +388,7 @@ class Console:
                 self._owns_connection = False
         try:
             fresh = self._connection.another()
-        except Exception:  # see _unexpected()
+        except Exception:  # see unexpected()
             return False
         with self._changed:
             self._connection, self._owns_connection = fresh, True
@@ -390,16 +399,3 @@ class Console:
         except Exception:
             return False
         return not self._closing
-
-
-def _unexpected(failure: BaseException) -> VserError:
-    # Temporary: no more threads, files or memory, or a certificate that is being renewed.
-    passes = isinstance(failure, (OSError, RuntimeError, MemoryError))
-    code = grpc.StatusCode.UNAVAILABLE if passes else grpc.StatusCode.INTERNAL
-    error = VserError(code, f"{type(failure).__name__}: {failure}", _UNEXPECTED)
-    error.__cause__ = failure
-    return error
-
-
-def _cost(item: ConsoleItem) -> int:
-    return _ITEM_BYTES + (len(item.data) if isinstance(item, Data) else 0)

@@ -8,6 +8,7 @@ from vser.rpc import error_details_pb2, status_pb2
 
 _DETAILS_KEY = "grpc-status-details-bin"
 _INFO_TYPE = "google.rpc.ErrorInfo"
+UNEXPECTED = "UNEXPECTED"  # the reason of an unexpected failure
 
 
 def _printable(text: str) -> str:
@@ -56,3 +57,12 @@ def _error_info(details: bytes) -> tuple[str, dict[str, str]]:
             info = error_details_pb2.ErrorInfo.FromString(detail.value)
             return info.reason, dict(info.metadata)
     return "", {}
+
+
+def unexpected(failure: BaseException) -> VserError:
+    # Temporary: no more threads, files or memory, or a certificate that is being renewed.
+    passes = isinstance(failure, (OSError, RuntimeError, MemoryError))
+    code = grpc.StatusCode.UNAVAILABLE if passes else grpc.StatusCode.INTERNAL
+    error = VserError(code, f"{type(failure).__name__}: {failure}", UNEXPECTED)
+    error.__cause__ = failure
+    return error

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from vser.errors import VserError
 from vser.types import FlushDirection, Format, LineErrors, Signals
 
+_ITEM_BYTES = 128
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -171,6 +172,19 @@ class LogRestarted:
 LogItem: TypeAlias = Data | Gap | Event
 ConsoleItem: TypeAlias = Data | Gap | Event | Disconnected | Reconnected | LogRestarted
 
+
+def cost_of(item: ConsoleItem) -> int:
+    """Bytes of memory that a waiting item counts as, so that events are bounded too."""
+    return _ITEM_BYTES + (len(item.data) if isinstance(item, Data) else 0)
+
+
+def start_of(item: Data | Gap | LogRestarted) -> int:
+    """The offset that a reader has reached before it takes this item."""
+    if isinstance(item, Data):
+        return item.offset
+    return item.start if isinstance(item, Gap) else item.expected_offset
+
+
 __all__ = [
     "BreakSent",
     "ConsoleItem",
@@ -190,5 +204,7 @@ __all__ = [
     "Reconnected",
     "SettingsChanged",
     "WriterChanged",
+    "cost_of",
     "datetime_of",
+    "start_of",
 ]

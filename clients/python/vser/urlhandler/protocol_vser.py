@@ -33,12 +33,17 @@ _PARITIES = {"N": Parity.NONE, "O": Parity.ODD, "E": Parity.EVEN, "M": Parity.MA
 _STOP_BITS = {1: StopBits.ONE, 1.5: StopBits.ONE_AND_HALF, 2: StopBits.TWO}
 
 
-class Serial(SerialBase):  # type: ignore[misc, unused-ignore]
+class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
     """A port of a vserd. Other clients may use the port at the same time, unless it was opened with `exclusive`.
 
     open() sets speed, format, DTR and RTS, as for a local device; with the option `keep` it takes over the port's settings.
     """
 
+    is_open: bool
+    _baudrate: int
+    _bytesize: int
+    _parity: str
+    _stopbits: float
     _client: Client
     _console: Console
     _line: Line
