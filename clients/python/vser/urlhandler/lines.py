@@ -11,14 +11,15 @@ from vser.console import Console
 from vser.errors import VserError
 from vser.types import FlushDirection, Format
 
+_CALL_SECONDS = 5.0  # the length of one call in a long write, so that a cancelled write ends
 _UNLIMITED_SECONDS = 1e6
 
 
 class Line(Protocol):
     """Calls raise VserError. A later call takes effect after the bytes of an earlier write()."""
 
-    def write(self, data: bytes, seconds: float) -> int:
-        """Returns how many bytes the port has accepted, after at most about `seconds`."""
+    def write(self, data: bytes, seconds: float | None) -> int:
+        """Returns how many bytes the port has accepted, all or fewer. The time limit ends it with an error if that is unknown."""
 
     def set_baud(self, baud: int) -> None: ...
     def set_format(self, value: Format) -> None: ...
@@ -33,9 +34,10 @@ class SharedLine:
     def __init__(self, client: Client, port: str) -> None:
         self._client, self._port = client, port
 
-    def write(self, data: bytes, seconds: float) -> int:
+    def write(self, data: bytes, seconds: float | None) -> int:
+        limit = _CALL_SECONDS if seconds is None else min(seconds, _CALL_SECONDS)
         try:
-            return self._client.write(self._port, data, timeout=seconds).bytes_written
+            return self._client.write(self._port, data, timeout=limit).bytes_written
         except VserError as error:
             taken = error.metadata.get("bytes_taken")
             if error.code is not grpc.StatusCode.DEADLINE_EXCEEDED or taken is None:
@@ -64,7 +66,7 @@ class ExclusiveLine:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def write(self, data: bytes, seconds: float) -> int:
+    def write(self, data: bytes, seconds: float | None) -> int:
         self._console.write(data)
         self._console.drain(_UNLIMITED_SECONDS if seconds is None else seconds)
         return len(data)

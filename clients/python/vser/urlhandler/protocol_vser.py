@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import grpc
 from serial.serialutil import (
     PortNotOpenError,
     SerialBase,
@@ -26,7 +27,7 @@ from vser.urlhandler.receiver import Receiver
 from vser.urlhandler.url import Target, parse
 
 _PIECE_BYTES = 64 * 1024
-_PIECE_SECONDS = 5.0  # one call of a long write(), so that cancel_write() is noticed
+_NON_BLOCKING_SECONDS = 0.5  # for a call to the server
 _POLL_SECONDS = 0.005
 _BREAK_SECONDS_MIN, _BREAK_SECONDS_MAX = 0.001, 5.0
 _PARITIES = {"N": Parity.NONE, "O": Parity.ODD, "E": Parity.EVEN, "M": Parity.MARK, "S": Parity.SPACE}
@@ -55,7 +56,10 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
             raise SerialException("Port must be configured before it can be used.")
         if self.is_open:
             raise SerialException("Port is already open.")
-        self._target = parse(self._port)
+        try:
+            self._target = parse(self._port)
+        except ValueError as error:
+            raise SerialException(str(error)) from error
         self._write_cancelled = threading.Event()
         self._break_began: float | None = None
         self._written_to = 0  # the port's tx offset after our last byte
@@ -166,18 +170,22 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
             while sent < len(payload) and not self._write_cancelled.is_set():
                 sent += self._write_piece(payload[sent : sent + _PIECE_BYTES], timeout)
                 if timeout.is_non_blocking:
-                    return sent
-            if sent and not timeout.is_infinite:
+                    break
+            if sent and not timeout.is_infinite and not timeout.is_non_blocking:
                 self._written_to = self._port_now().tx_offset
                 self._wait_taken(timeout)
         self._write_cancelled.clear()
         return sent
 
     def _write_piece(self, piece: bytes, timeout: Timeout) -> int:
-        left = timeout.time_left()
         if timeout.expired() and not timeout.is_non_blocking:
             raise SerialTimeoutException("Write timeout")
-        return self._line.write(piece, min(left or _PIECE_SECONDS, _PIECE_SECONDS))
+        try:
+            return self._line.write(piece, _NON_BLOCKING_SECONDS if timeout.is_non_blocking else timeout.time_left())
+        except VserError as error:
+            if error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise SerialTimeoutException("Write timeout") from error
+            raise
 
     def _wait_taken(self, timeout: Timeout) -> None:
         """Waits until the device has taken our bytes, that is, until they have left the port's queue."""
@@ -213,7 +221,8 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
             self._receiver.cancel()
 
     def cancel_write(self) -> None:
-        """Ends the write() of another thread, or the next one; if the port's queue is full, within some seconds."""
+        """Ends the write() of another thread, or the next one. It takes some seconds if the port's queue is full, and does not
+        end a write() with exclusive access."""
         if self.is_open:
             self._write_cancelled.set()
 
