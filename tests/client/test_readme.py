@@ -26,5 +26,7 @@ def test_the_examples_of_the_readme_work(demo, capsys):
     output = capsys.readouterr().out
     assert b"fault none" in names["text"]
     assert names["log"] == b"one two three"
+    assert names["result"].text == "hello\r\n"
+    assert names["line"] == b"ping\n"
     assert "NOT_FOUND PORT_NOT_FOUND konsole\n" in output
     assert 'did you mean "console"' in output

@@ -1,4 +1,5 @@
 """pyserial on vser:// URLs. tests/integration/test_pyserial.py runs pyserial's own suite."""
+import errno
 import subprocess
 import sys
 import threading
@@ -214,6 +215,12 @@ def test_what_cannot_be_opened_says_why(opened, daemon):
     port.close()
     with pytest.raises(serial.SerialException, match="not open"):
         port.read(1)
+
+
+def test_esptool_is_told_that_there_is_no_descriptor_to_set_modem_lines_on(opened):
+    with pytest.raises(OSError, match="no file descriptor") as caught:
+        opened("echo").fileno()
+    assert caught.value.errno == errno.ENOTTY
 
 
 def test_a_program_that_does_not_know_vser_urls_is_run(daemon, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import threading
 import time
 from collections.abc import Iterator
@@ -117,6 +119,10 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
         self.is_open = False
         self._end_break()
         self._client.close()
+
+    def fileno(self) -> int:
+        """There is none. With ENOTTY esptool tries its resets that need no descriptor; without an errno it gives up."""
+        raise io.UnsupportedOperation(errno.ENOTTY, "a vser:// port has no file descriptor")
 
     # Settings
 
