@@ -7,9 +7,11 @@ import time
 import urllib.request
 
 import pytest
+import serial
 from vserd_process import BIN, PATIENCE_SECONDS, Daemon
 
 import vser
+import vser.urlhandler
 
 PORT = '[[port]]\nname = "echo"\ndevice = "sim:echo"\n'
 
@@ -47,6 +49,13 @@ def test_a_certificate_of_the_right_authority_lets_in(pki, secure):
     tls = vser.Tls(ca=pki / "ca.crt", certificate=pki / "person.crt", key=pki / "person.key")
     with vser.connect(secure.address, tls=tls) as client:
         assert [port.name for port in client.ports()] == ["echo"]
+
+
+def test_pyserial_uses_the_files_in_its_url(pki, secure):
+    files = f"ca={pki}/ca.crt&certificate={pki}/person.crt&key={pki}/person.key"
+    with serial.serial_for_url(f"vser://{secure.address}/echo?{files}", timeout=PATIENCE_SECONDS) as port:
+        port.write(b"x")
+        assert port.read(1) == b"x"
 
 
 @pytest.mark.parametrize("tls", ["none", "no certificate", "the system's authorities"])

@@ -7,10 +7,12 @@ import time
 
 import pytest
 import serial
+from conftest import Relay
 from vserd_process import PATIENCE_SECONDS
 
 import vser
 import vser.urlhandler
+from vser.urlhandler.receiver import Receiver
 from vser.urlhandler.url import parse
 
 
@@ -91,6 +93,8 @@ def test_settings_reach_the_port(opened, client):
     port.parity, port.stopbits, port.bytesize = "N", 1, 8
 
     assert (client.baud("echo"), str(client.format("echo"))) == (31250, "8N1/rtscts")
+    with pytest.raises(ValueError, match="exclusive access"):
+        port.exclusive = True
     with pytest.raises(ValueError, match="one kind of flow control"):
         port.xonxoff = True
 
@@ -179,8 +183,77 @@ def test_exclusive_access_keeps_others_from_writing(opened, client):
     port.write(b"!")
     assert port.read(5) == b"mine!"
     assert client.baud("echo") == 57600
-    with pytest.raises(ValueError, match="exclusive access"):
-        port.exclusive = False
+    for state in (False, True):
+        port.rts = port.dtr = state
+        assert (port.cts, port.dsr) == (state, state)
+    port.send_break(0.001)
+    port.flush()
+
+
+def test_settings_of_exclusive_access_are_those_of_pyserial_too(opened, client):
+    opened("echo", exclusive=True)
+    with pytest.raises(vser.VserError, match="pyserial"):
+        client.write("echo", b"x")
+
+
+def test_reading_goes_through_a_lost_connection(daemon, client):
+    relay = Relay(daemon.address)
+    with serial.serial_for_url(f"vser://{relay.address}/echo", timeout=PATIENCE_SECONDS) as port:
+        port.write(b"a")
+        assert port.read(1) == b"a"
+        relay.cut()
+        client.write("echo", b"b")
+
+        assert port.read(1) == b"b"
+    relay.close()
+
+
+class Scripted:
+    """A console that returns these items."""
+
+    def __init__(self, *items):
+        self.items, self.next_offset = list(items), 0
+
+    def next_unless(self, stop, timeout):
+        item = None if stop() or not self.items else self.items.pop(0)
+        self.next_offset = getattr(item, "end", self.next_offset)
+        return item
+
+    def wake(self):
+        pass
+
+
+@pytest.mark.parametrize(("lost", "says"), [
+    (vser.Gap(2, 5), "3 received bytes"),
+    (vser.LogRestarted(2, 0), "new log"),
+    (vser.Reconnected(2, 1, 0.1, tx_bytes_lost=7), "7 written bytes"),
+])
+def test_a_loss_raises_once_between_the_bytes_around_it(lost, says):
+    receiver = Receiver(Scripted(vser.Data(0, b"ab", 0), lost, vser.Data(5, b"cd", 0)))
+
+    assert receiver.read(10, 1, None) == b"ab"
+    with pytest.raises(serial.SerialException, match=says):
+        receiver.available()
+    assert receiver.available() == 2
+    assert receiver.read(10, 1, None) == b"cd"
+
+
+def test_bytes_before_an_offset_are_discarded_wherever_they_are():
+    receiver = Receiver(Scripted(vser.Data(0, b"abcd", 0), vser.Data(4, b"ef", 0), vser.Data(6, b"gh", 0)))
+    assert receiver.read(1, 1, None) == b"a"
+
+    receiver.discard_before(3)
+    assert receiver.read(1, 1, None) == b"d"
+    receiver.discard_before(7)
+    assert receiver.read(10, 1, None) == b"h"
+
+
+def test_a_cancelled_read_returns_what_there_is_once():
+    receiver = Receiver(Scripted(vser.Data(0, b"ab", 0)))
+    receiver.cancel()
+
+    assert receiver.read(10, 1, None) == b""
+    assert receiver.read(10, 1, None) == b"ab"
 
 
 def test_history_can_be_read(opened, client):

@@ -51,7 +51,7 @@ def test_over_rfc_2217_it_fails_where_its_client_has_limits(serve):
 
 
 def test_over_vser_it_fails_where_the_device_has_limits(serve):
-    url = f"vser://{serve(echo(device='sim:echo')).daemon.address}/echo"
+    url = f"vser://{serve(echo()).daemon.address}/echo"
 
     failed, output = failures("-c", RUN_WITH_VSER, url)
 

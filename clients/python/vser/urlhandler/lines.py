@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 import grpc
@@ -9,10 +10,11 @@ import grpc
 from vser.client import Client
 from vser.console import Console
 from vser.errors import VserError
-from vser.types import FlushDirection, Format
+from vser.types import FlushDirection, Format, Signals
 
 _CALL_SECONDS = 5.0  # the length of one call in a long write, so that a cancelled write ends
 _UNLIMITED_SECONDS = 1e6
+_POLL_SECONDS = 0.001
 
 
 class Line(Protocol):
@@ -61,10 +63,14 @@ class SharedLine:
 
 
 class ExclusiveLine:
-    """The console holds the port, so everything goes through its stream. The server reports an error by ending the stream."""
+    """The console holds the port, so everything goes through its stream. The server reports an error by ending the stream.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    write() and set_signals() return when the server has carried them out; the other operations may be lost if the port is closed
+    directly afterwards.
+    """
+
+    def __init__(self, client: Client, console: Console, port: str) -> None:
+        self._client, self._console, self._port = client, console, port
 
     def write(self, data: bytes, seconds: float | None) -> int:
         self._console.write(data)
@@ -79,9 +85,18 @@ class ExclusiveLine:
 
     def set_signals(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
         self._console.set_signals(dtr=dtr, rts=rts)
+        deadline = time.monotonic() + _CALL_SECONDS
+        while not _are(self._client.signals(self._port), dtr, rts):
+            if time.monotonic() > deadline:
+                raise VserError(grpc.StatusCode.DEADLINE_EXCEEDED, "DTR and RTS did not change in time")
+            time.sleep(_POLL_SECONDS)
 
     def send_break(self, seconds: float) -> None:
         self._console.send_break(seconds)
 
     def discard_output(self) -> None:
         self._console.flush(FlushDirection.OUTPUT)
+
+
+def _are(signals: Signals, dtr: bool | None, rts: bool | None) -> bool:
+    return dtr in (None, signals.dtr) and rts in (None, signals.rts)

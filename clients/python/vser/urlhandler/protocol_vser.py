@@ -7,7 +7,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
@@ -47,6 +47,7 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
     _bytesize: int
     _parity: str
     _stopbits: float
+    _exclusive: bool | None
     _client: Client
     _console: Console
     _line: Line
@@ -87,7 +88,7 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
         self._console = self._client.attach(self._target.port, start, mode=mode, name=self._target.name)
         self._receiver = Receiver(self._console)
         if exclusive:
-            self._line = ExclusiveLine(self._console)
+            self._line = ExclusiveLine(self._client, self._console, self._target.port)
 
     def _take_over(self, port: Port) -> None:
         names = {parity: letter for letter, parity in _PARITIES.items()}
@@ -100,7 +101,7 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
         self._xonxoff = port.format.flow_control is FlowControl.XON_XOFF
         if port.signals is not None:
             self._dtr_state, self._rts_state = port.signals.dtr, port.signals.rts
-        self._in_force = (self._baudrate, self._format(), self._exclusive)
+        self._in_force = (self._baudrate, self._format(), bool(self._exclusive))
 
     def _apply_all(self, port: Port) -> None:
         """Skips what the device does not have, as pyserial does for local devices."""
@@ -111,13 +112,14 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
             self._line.set_format(self._format())
         if can is None or can.modem_signals:
             self._line.set_signals(dtr=bool(self._dtr_state), rts=None if self._rtscts else bool(self._rts_state))
-        self._in_force = (self._baudrate, self._format(), self._exclusive)
+        self._in_force = (self._baudrate, self._format(), bool(self._exclusive))
 
     def close(self) -> None:
         if not self.is_open:
             return
         self.is_open = False
-        self._end_break()
+        with suppress(SerialException):  # the connection may be lost
+            self._end_break()
         self._client.close()
 
     def fileno(self) -> int:
@@ -137,7 +139,8 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
     def _reconfigure_port(self) -> None:
         """SerialBase calls this after any change, also of a timeout."""
         old_baud, old_format, old_exclusive = self._in_force
-        if self._exclusive != old_exclusive:
+        if bool(self._exclusive) != old_exclusive:
+            self._exclusive = old_exclusive
             raise ValueError("exclusive access cannot change while the port is open")
         wanted = self._format()
         with _errors_of_pyserial():
@@ -145,7 +148,7 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
                 self._line.set_baud(self._baudrate)
             if wanted != old_format:
                 self._line.set_format(wanted)
-        self._in_force = (self._baudrate, wanted, self._exclusive)
+        self._in_force = (self._baudrate, wanted, old_exclusive)
 
     # Bytes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from serial.serialutil import SerialException, Timeout
 
 from vser.console import Console
-from vser.items import ConsoleItem, Data, Gap, LogRestarted
+from vser.items import ConsoleItem, Data, Gap, LogRestarted, Reconnected
 
 # As much as this is taken from the console, and counted by available(). The rest waits in the console and in the server.
 _BUFFER_BYTES_MAX = 1 << 20
@@ -17,14 +17,15 @@ class Receiver:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._buffer = bytearray()
-        self._lost = ""  # why bytes are missing after those in the buffer
+        self._lost = ""  # why bytes are missing after those in the buffer; empty if none are
         self._cancelled = False
         self._discard_before = 0
 
     def available(self) -> int:
-        """The number of bytes that read() returns without waiting, up to the buffer's limit."""
+        """The number of bytes that read() returns without waiting, up to the buffer's limit. Raises as read() does."""
         while len(self._buffer) < _BUFFER_BYTES_MAX and not self._lost and self._take(0):
             pass
+        self._check_lost()
         return len(self._buffer)
 
     def read(self, size: int, timeout: float | None, between: float | None) -> bytes:
@@ -35,9 +36,7 @@ class Receiver:
             if not self._take(_shorter(limit.time_left(), between if self._buffer else None)):
                 break
         self._cancelled = False
-        if self._lost and not self._buffer and size:
-            lost, self._lost = self._lost, ""
-            raise SerialException(lost)
+        self._check_lost()
         taken = bytes(self._buffer[:size])
         del self._buffer[:size]
         return taken
@@ -54,6 +53,11 @@ class Receiver:
         newer = max(0, self._console.next_offset - offset)
         del self._buffer[: max(0, len(self._buffer) - newer)]
 
+    def _check_lost(self) -> None:
+        if self._lost and not self._buffer:
+            lost, self._lost = self._lost, ""
+            raise SerialException(lost)
+
     def _take(self, seconds: float | None) -> bool:
         """Adds the console's next item. False if there is none in time, or after cancel()."""
         item = self._console.next_unless(lambda: self._cancelled, seconds)
@@ -66,6 +70,8 @@ class Receiver:
             self._buffer += item.data[max(0, self._discard_before - item.offset) :]
         elif isinstance(item, Gap) and item.end > max(item.start, self._discard_before):
             self._lost = f"{item.end - item.start} received bytes are no longer in the server's log: the program reads too slowly"
+        elif isinstance(item, Reconnected) and item.tx_bytes_lost:
+            self._lost = f"the connection was lost, and {item.tx_bytes_lost} written bytes with it"
         elif isinstance(item, LogRestarted):
             self._discard_before = 0
             self._lost = "the server has a new log: received bytes may be missing"
