@@ -1,14 +1,17 @@
 """pyserial on vser:// URLs. tests/integration/test_pyserial.py runs pyserial's own suite."""
 import errno
+import os
+import pty
 import subprocess
 import sys
 import threading
 import time
+import tty
 
 import pytest
 import serial
 from conftest import Relay
-from vserd_process import PATIENCE_SECONDS
+from vserd_process import PATIENCE_SECONDS, Daemon
 
 import vser
 import vser.urlhandler
@@ -254,6 +257,42 @@ def test_a_cancelled_read_returns_what_there_is_once():
 
     assert receiver.read(10, 1, None) == b""
     assert receiver.read(10, 1, None) == b"ab"
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """The URL of a port on a pty, which has no modem lines and no break, and the descriptor of its other side."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    daemon = Daemon(tmp_path, f'[[port]]\nname = "terminal"\ndevice = "{os.ttyname(slave)}"\n')
+    yield f"vser://{daemon.address}/terminal", master
+    daemon.stop()
+    os.close(slave)
+    os.close(master)
+
+
+@pytest.mark.parametrize("option", ["", "?exclusive"])
+def test_what_the_device_lacks_raises_and_leaves_the_port_usable(terminal, option):
+    url, master = terminal
+    with serial.serial_for_url(url + option, timeout=PATIENCE_SECONDS) as port:
+        for refused in (lambda: setattr(port, "rts", False), lambda: port.cts, lambda: port.send_break(0.01)):
+            with pytest.raises(serial.SerialException, match="modem lines|lacks the capability"):
+                refused()
+
+        port.write(b"out")
+        assert os.read(master, 10) == b"out"
+        os.write(master, b"in")
+        assert port.read(2) == b"in"
+
+
+@pytest.mark.parametrize("option", ["", "?exclusive"])
+def test_a_write_that_the_device_does_not_take_in_time_raises(terminal, option):
+    url, _ = terminal  # nobody reads the other side, so that the kernel's buffer fills up
+    with serial.serial_for_url(url + option, write_timeout=0.5) as port:
+        with pytest.raises(serial.SerialTimeoutException):
+            port.write(bytes(100_000))
+        assert port.out_waiting > 0
+        port.reset_output_buffer()
 
 
 def test_history_can_be_read(opened, client):

@@ -85,8 +85,9 @@ class Expectations(ABC):
         end: str | bytes = "\r",
         window: int = WINDOW_BYTES,
     ) -> Match:
-        """Writes the command and `end`, and waits for the prompt, a regular expression. `before` is the output without the echo.
+        """Writes the command and `end`, and waits for the prompt. `before` is the output without the echo.
 
+        The prompt is a regular expression: write re.escape("$ ") for one that ends in a dollar sign.
         Drops what the port had received before the command, so that an old prompt does not match. Raises as expect() does,
         and Unreachable if the server cannot be reached.
         """

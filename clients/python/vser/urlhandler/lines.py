@@ -63,7 +63,8 @@ class SharedLine:
 
 
 class ExclusiveLine:
-    """The console holds the port, so everything goes through its stream. The server reports an error by ending the stream.
+    """The console holds the port, so everything goes through its stream. The server reports an error by ending the stream, so that
+    what the device lacks is not sent.
 
     write() and set_signals() return when the server has carried them out; the other operations may be lost if the port is closed
     directly afterwards.
@@ -78,12 +79,15 @@ class ExclusiveLine:
         return len(data)
 
     def set_baud(self, baud: int) -> None:
+        self._require("baud")
         self._console.set_baud(baud)
 
     def set_format(self, value: Format) -> None:
+        self._require("format")
         self._console.set_format(value)
 
     def set_signals(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        self._require("modem_signals")
         self._console.set_signals(dtr=dtr, rts=rts)
         deadline = time.monotonic() + _CALL_SECONDS
         while not _are(self._client.signals(self._port), dtr, rts):
@@ -92,10 +96,18 @@ class ExclusiveLine:
             time.sleep(_POLL_SECONDS)
 
     def send_break(self, seconds: float) -> None:
+        self._require("send_break")
         self._console.send_break(seconds)
 
     def discard_output(self) -> None:
+        self._require("flush")
         self._console.flush(FlushDirection.OUTPUT)
+
+    def _require(self, capability: str) -> None:
+        can = self._client.port(self._port).capabilities
+        if can is not None and not getattr(can, capability):
+            message = f'port "{self._port}": the device lacks the capability {capability}'
+            raise VserError(grpc.StatusCode.FAILED_PRECONDITION, message, "UNSUPPORTED", {"capability": capability})
 
 
 def _are(signals: Signals, dtr: bool | None, rts: bool | None) -> bool:
