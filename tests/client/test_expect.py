@@ -23,8 +23,8 @@ def echo(client):
 @pytest.fixture
 def shell(client):
     """The simulated console at its prompt."""
-    with client.attach("console") as console:
-        console.run("", PROMPT, PATIENCE_SECONDS)
+    with client.attach("console", start="oldest") as console:
+        console.expect(PROMPT, PATIENCE_SECONDS)
         yield console
 
 
@@ -78,12 +78,11 @@ def test_a_timeout_shows_the_last_text_and_keeps_it(echo):
     assert take.end < echo.next_offset
 
 
-def test_a_chatty_port_does_not_postpone_the_timeout(client):
-    with client.attach("console") as console:
-        console.write("flood 100000\r")
-        with pytest.raises(vser.ExpectTimeout):
-            console.expect("never printed", 0.2)
-        console.run("\x03", PROMPT, PATIENCE_SECONDS)
+def test_a_chatty_port_does_not_postpone_the_timeout(shell):
+    shell.write("flood 100000\r")
+    with pytest.raises(vser.ExpectTimeout):
+        shell.expect("never printed", 0.2)
+    shell.run("\x03", PROMPT, PATIENCE_SECONDS)
 
 
 def test_a_timeout_of_zero_searches_what_was_received(echo):

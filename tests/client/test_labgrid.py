@@ -8,6 +8,8 @@ import sys
 import pytest
 from vserd_process import PATIENCE_SECONDS, Daemon
 
+import vser
+
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "clients" / "python" / "examples" / "labgrid"
 PORTS = """
 [[port]]
@@ -24,6 +26,8 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("labgrid") is None, rea
 @pytest.fixture
 def board(tmp_path):
     started = Daemon(tmp_path, PORTS)
+    with vser.connect(started.address) as client, client.attach("console", start="oldest") as console:
+        console.expect("sim> ", PATIENCE_SECONDS)
     yield started
     started.stop()
 
