@@ -14,28 +14,28 @@ import grpc
 
 from vser import convert
 from vser.attempt import After, Attempt, ConsoleOptions
+from vser.commands import Commands
 from vser.connection import Connection
 from vser.cursor import LogCursor
 from vser.errors import UNEXPECTED, Unreachable, VserError, error_of, unexpected
 from vser.expect import Expectations
 from vser.items import ConsoleItem, Data, Disconnected, Event, Gap, LogRestarted, Reconnected, WriterChanged, cost_of, start_of
+from vser.link import Link
 from vser.outbox import Outbox
-from vser.types import FlushDirection, Format, Mode, Port, StartPoint
-from vser.v1 import admin_service_pb2 as admin_pb2
+from vser.types import Mode, Port, StartPoint
 from vser.v1 import console_service_pb2 as console_pb2
 from vser.v1 import port_service_pb2 as port_pb2
 from vser.v1 import types_pb2
 
 _BACKOFF_MIN_SECONDS = 0.1
 _BACKOFF_MAX_SECONDS = 2.0
-_SIDE_CALL_SECONDS = 5.0
 _DRAIN_POLL_SECONDS = 0.005
 _RX_BYTES_MAX = 1 << 20  # received and not yet returned; at this limit the server waits
 _FAILURES_MAX = 5  # after this many unexpected failures in a row the console ends
 _MAY_PASS = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
-class Console(Expectations):
+class Console(Commands, Expectations):
     """Iterate over it to receive items (Data, Gap, Event, and changes of the connection). Any thread may write to it.
 
     After a lost connection it reconnects and resumes at its offset, and reports Disconnected and Reconnected. Bytes that were
@@ -43,8 +43,7 @@ class Console(Expectations):
     """
 
     def __init__(self, connection: Connection, port: str, options: ConsoleOptions) -> None:
-        self._connection = connection  # at first the client's; after an outage a new one
-        self._owns_connection = False
+        self._link = Link(connection)
         self._port_name = port
         self._options = options
         self._changed = threading.Condition()
@@ -136,31 +135,6 @@ class Console(Expectations):
                 if not taken:
                     self._changed.wait()
 
-    def send_break(self, seconds: float = 0.25) -> None:
-        """Sends a break after the bytes written before."""
-        request = console_pb2.AttachRequest()
-        getattr(request, "break").duration.CopyFrom(convert.duration_of(seconds))
-        self._command(request)
-
-    def set_signals(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
-        """Changes outputs after the bytes written before; None keeps an output. An Event reports the modem lines afterwards."""
-        change = console_pb2.SignalChange()
-        convert.set_outputs(change, dtr, rts)
-        self._command(console_pb2.AttachRequest(set_signals=change))
-
-    def set_baud(self, baud: int) -> None:
-        """Changes the speed after the bytes written before. An Event reports the settings in force."""
-        self._command(console_pb2.AttachRequest(set_baud=baud))
-
-    def set_format(self, value: Format | str) -> None:
-        """Changes the format after the bytes written before. An Event reports the settings in force."""
-        wanted = Format.parse(value) if isinstance(value, str) else value
-        self._command(console_pb2.AttachRequest(set_format=convert.format_to(wanted)))
-
-    def flush(self, direction: FlushDirection = FlushDirection.BOTH) -> None:
-        """Discards queued bytes. An Event reports accepted bytes that were discarded before they reached the device."""
-        self._command(console_pb2.AttachRequest(flush=f"FLUSH_DIRECTION_{direction.name}"))
-
     def drain(self, timeout: float) -> None:
         """Waits until the server has accepted all written bytes. Bytes of other writers count too, so it is exact only with
         Mode.EXCLUSIVE or if no other client writes."""
@@ -179,7 +153,7 @@ class Console(Expectations):
             if not sent or time.monotonic() >= deadline:
                 raise VserError(grpc.StatusCode.DEADLINE_EXCEEDED, "not everything could be sent in time")
             with contextlib.suppress(Unreachable):  # the console reconnects, so wait for that
-                reply = self._connection.call("PortService/GetPort", request, port_pb2.GetPortResponse)
+                reply = self._link.connection.call("PortService/GetPort", request, port_pb2.GetPortResponse)
                 if reply.port.tx_offset >= wanted:
                     return
             time.sleep(_DRAIN_POLL_SECONDS)
@@ -190,10 +164,8 @@ class Console(Expectations):
             self._closing = True
             if self._attempt is not None and self._attempt.call is not None:
                 self._attempt.call.cancel()
-            own = self._connection if self._owns_connection else None
             self._changed.notify_all()
-        if own is not None:
-            own.close()  # this also ends the check whether the server is back
+        self._link.close()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -213,7 +185,7 @@ class Console(Expectations):
 
     def _head(self) -> int:
         request = port_pb2.GetPortRequest(port=self._port_name)
-        return self._connection.call("PortService/GetPort", request, port_pb2.GetPortResponse).port.next_offset
+        return self._link.connection.call("PortService/GetPort", request, port_pb2.GetPortResponse).port.next_offset
 
     def _command(self, command: console_pb2.AttachRequest) -> None:
         with self._changed:
@@ -259,13 +231,12 @@ class Console(Expectations):
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
-            if self._owns_connection:
-                self._connection.close()
+            self._link.close()
 
     def _run_connections(self) -> None:
         after = self._run_connection(Attempt(from_oldest=False))
         while after is not After.END and not self._closing:
-            if after is After.RETRY and not (self._wait_backoff() and self._server_answers()):
+            if after is After.RETRY and not (self._wait_backoff() and self._link.reconnect()):
                 continue
             after = self._run_connection(Attempt(from_oldest=after is After.RESTART_LOG))
 
@@ -293,7 +264,7 @@ class Console(Expectations):
                 return
             self._attempt = attempt
             self._writing = False
-            attempt.call = self._connection.attach(self._requests(attempt))
+            attempt.call = self._link.connection.attach(self._requests(attempt))
         for message in attempt.call:
             if not self._receive(attempt, message):
                 break
@@ -376,26 +347,3 @@ class Console(Expectations):
         with self._changed:
             # Random, so that not all clients connect to a restarted server at the same time.
             return not self._changed.wait_for(lambda: self._closing, random.uniform(0.75 * limit, limit))
-
-    def _server_answers(self) -> bool:
-        """Checks that the server answers before opening a stream, which has no deadline."""
-        asked = admin_pb2.GetServerInfoRequest()
-        with self._changed:
-            if self._closing:
-                return False
-            if self._owns_connection:
-                self._connection.close()
-                self._owns_connection = False
-        try:
-            fresh = self._connection.another()
-        except Exception:  # see unexpected()
-            return False
-        with self._changed:
-            self._connection, self._owns_connection = fresh, True
-        try:
-            fresh.call("AdminService/GetServerInfo", asked, admin_pb2.GetServerInfoResponse, _SIDE_CALL_SECONDS)
-        except VserError as error:
-            return error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-        except Exception:
-            return False
-        return not self._closing

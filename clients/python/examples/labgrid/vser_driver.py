@@ -2,13 +2,14 @@
 
 import attr
 import serial
-import vser.urlhandler  # registers vser:// with pyserial
 from labgrid.driver.common import Driver
 from labgrid.driver.consoleexpectmixin import ConsoleExpectMixin
 from labgrid.factory import target_factory
 from labgrid.protocol import ConsoleProtocol
 from labgrid.resource import Resource
 from pexpect import TIMEOUT
+
+import vser.urlhandler  # registers vser:// with pyserial
 
 assert vser.urlhandler.__name__ in serial.protocol_handler_packages
 

@@ -63,8 +63,8 @@ class SharedLine:
 
 
 class ExclusiveLine:
-    """The console holds the port, so everything goes through its stream. The server reports an error by ending the stream, so that
-    what the device lacks is not sent.
+    """The console has exclusive access, so everything goes through its stream. The server reports an error by ending the stream.
+    Therefore an operation that the device does not support is not sent.
 
     write() and set_signals() return when the server has carried them out; the other operations may be lost if the port is closed
     directly afterwards.
