@@ -81,7 +81,7 @@ void Acceptor::run() {
 }
 
 void Acceptor::sweep(Probation::Clock::time_point now) {
-    const auto closed = admission_.connections().sweep(now, guard_.excess(now), count_streams_);
+    const auto closed = admission_.connections().sweep(now, guard_.excess(now), count_streams_, probation_);
     for (const Connections::Closed& each : closed) {
         admission_.count(each.abuse == Abuse::unexplained_bytes ? Refusal::connection_bytes
                          : each.abuse == Abuse::resets          ? Refusal::connection_resets

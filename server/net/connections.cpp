@@ -30,6 +30,12 @@ constexpr double sent_per_received = 2;
 /// Calls that a client may reset: in a burst, and per second, for example because of short deadlines.
 constexpr double resets_max = 512;
 constexpr double resets_per_second = 128;
+/// The same for an address whose connection was just closed for abuse.
+constexpr double resets_of_suspect_max = 128;
+/// Pending calls of such an address, and of a client that has gone. Each costs gRPC up to a millisecond.
+constexpr std::uint64_t pending_calls_of_suspect_max = 256;
+/// What gRPC holds for a pending call.
+constexpr double pending_call_bytes = 24.0 * 1024;
 /// A connection that received more between two sweeps makes the next sweep come sooner.
 constexpr std::uint64_t busy_bytes = std::uint64_t{16} << 10;
 constexpr std::size_t discarded_at_once_bytes = std::size_t{16} << 20;
@@ -38,7 +44,15 @@ constexpr std::size_t shed_at_once_max = 64;
 constexpr double shed_bytes_min = 64.0 * 1024;
 
 double held_by(const Connection& connection) {
-    return connection.unexplained_bytes + static_cast<double>(connection.held_bytes.load(std::memory_order_relaxed));
+    return connection.unexplained_bytes + static_cast<double>(connection.held_bytes.load(std::memory_order_relaxed)) +
+           static_cast<double>(connection.pending_calls()) * pending_call_bytes;
+}
+
+bool is_flooding(const Connection& connection, bool is_suspect) {
+    if (is_suspect && connection.pending_calls() > pending_calls_of_suspect_max) return true;
+    // gRPC resets calls beyond the limit of HTTP/2. More open calls than that mean that it cannot keep up with them.
+    return connection.streams.open() > calls_per_connection_max ||
+           connection.recent_resets > (is_suspect ? resets_of_suspect_max : resets_max);
 }
 
 /// Bytes that may have arrived for calls that vserd does not know yet.
@@ -50,7 +64,7 @@ double explainable_bytes(const StreamCounts& streams) {
 /// Also discards the unread bytes, so that gRPC sees the end at once.
 Connections::Closed close(Connection& connection, Abuse abuse) {
     const int fd = connection.descriptor.get();
-    Connections::Closed closed{connection.peer, peer_address(fd), abuse};
+    Connections::Closed closed{connection.peer, connection.address, abuse};
     ::shutdown(fd, SHUT_RDWR);
     while (::recv(fd, nullptr, discarded_at_once_bytes, MSG_TRUNC | MSG_DONTWAIT) > 0) continue;
     connection.descriptor = {};
@@ -95,6 +109,7 @@ void Connections::add(int fd) {
     base::Fd duplicate(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
     if (!duplicate) return;
     auto connection = std::make_shared<Connection>(peer);
+    connection->address = peer_address(fd);
     connection->descriptor = std::move(duplicate);
     const std::lock_guard lock(mutex_);
     connections_.insert_or_assign(std::move(peer), std::move(connection));
@@ -120,7 +135,8 @@ void Connections::count(Connection& connection, std::chrono::steady_clock::time_
     connection.recent_resets = std::max(0.0, connection.recent_resets + resets - resets_per_second * seconds);
 }
 
-Abuse Connections::check(Connection& connection, double seconds, const CountStreams& count_streams) {
+Abuse Connections::check(Connection& connection, double seconds, const CountStreams& count_streams,
+                         const Probation& suspects) {
     const TcpTraffic traffic = tcp_traffic(connection.descriptor.get());
     if (!traffic.open) {
         connection.descriptor = {};
@@ -136,22 +152,23 @@ Abuse Connections::check(Connection& connection, double seconds, const CountStre
     connection.drained_bytes += drained;
     connection.unexplained_bytes = std::max(0.0, level - drained);
     // Counting costs time, so a slow connection is counted only when it may be closed.
-    if (is_busy || connection.unexplained_bytes > unexplained_bytes_max) count(connection, swept_, count_streams);
-    // gRPC resets calls beyond the limit of HTTP/2. More open calls than that mean that it cannot keep up with them.
-    if (connection.recent_resets > resets_max || connection.streams.open() > calls_per_connection_max)
-        return Abuse::resets;
+    if (is_busy || !traffic.peer_open || connection.unexplained_bytes > unexplained_bytes_max)
+        count(connection, swept_, count_streams);
+    // gRPC learns that a client has gone only after it has read all that the client sent.
+    if (is_flooding(connection, !traffic.peer_open || suspects.has(connection.address, swept_))) return Abuse::resets;
     return connection.unexplained_bytes > explainable_bytes(connection.streams) ? Abuse::unexplained_bytes
                                                                                 : Abuse::none;
 }
 
 std::vector<Connections::Closed> Connections::sweep(std::chrono::steady_clock::time_point now,
-                                                    std::int64_t excess_bytes, const CountStreams& count_streams) {
+                                                    std::int64_t excess_bytes, const CountStreams& count_streams,
+                                                    const Probation& suspects) {
     const double seconds = std::chrono::duration<double>(now - std::exchange(swept_, now)).count();
     std::vector<Closed> closed;
     busy_ = false;
     const std::lock_guard lock(mutex_);
     for (auto& [peer, connection] : connections_) {
-        const Abuse abuse = check(*connection, seconds, count_streams);
+        const Abuse abuse = check(*connection, seconds, count_streams, suspects);
         if (abuse == Abuse::none) continue;
         closed.push_back(close(*connection, abuse));
     }

@@ -14,8 +14,10 @@
 
 namespace vserd::net {
 
+class Probation;
+
 /// The limit announced in HTTP/2 (rpc/server.cpp), plus room for calls that are ending.
-inline constexpr std::uint32_t calls_per_connection_max = 2048 + 256;
+inline constexpr std::uint32_t calls_per_connection_max = 1024 + 128;
 
 /// Calls of one connection, including calls that gRPC has not passed to vserd yet.
 struct StreamCounts {
@@ -31,7 +33,14 @@ struct StreamCounts {
 struct Connection {
     explicit Connection(std::string name, bool many = false) : peer(std::move(name)), stands_for_many(many) {}
 
+    /// Calls that gRPC has started and not passed to vserd yet, or that vserd has ended and the client has not.
+    std::uint64_t pending_calls() const noexcept {
+        const std::uint64_t known = calls.load(std::memory_order_relaxed);
+        return streams.open() > known ? streams.open() - known : 0;
+    }
+
     const std::string peer;                     ///< gRPC's name: "ipv4:127.0.0.1:4711"
+    std::string address;                        ///< peer_address()
     const bool stands_for_many;                 ///< the shared entry of all clients of Unix sockets
     std::atomic<std::uint32_t> calls{0};        ///< in flight
     std::atomic<std::int64_t> held_bytes{0};    ///< by its calls
@@ -69,17 +78,18 @@ public:
         std::string address;  ///< peer_address()
         Abuse abuse = Abuse::none;
     };
-    /// Removes connections that have ended, and closes those that abuse the server. If `excess_bytes` of memory are in use
-    /// beyond the limit, it also closes the connections that hold the most, until they add up to that. Calls
-    /// `count_streams` for connections that send much, or that have many unexplained bytes. Acceptor's thread only.
+    /// Removes connections that have ended, and closes those that abuse the server; the limits are lower for addresses in
+    /// `suspects`. If `excess_bytes` of memory are in use beyond the limit, it also closes the connections that hold the most,
+    /// until they add up to that. Calls `count_streams` for connections that send much, that have many unexplained bytes, or
+    /// whose client has gone. Acceptor's thread only.
     std::vector<Closed> sweep(std::chrono::steady_clock::time_point now, std::int64_t excess_bytes,
-                              const CountStreams& count_streams);
+                              const CountStreams& count_streams, const Probation& suspects);
     /// Whether a connection sent much between the last two sweeps, so that the next one should come soon. Acceptor's thread
     /// only.
     bool busy() const noexcept { return busy_; }
 
 private:
-    Abuse check(Connection& connection, double seconds, const CountStreams& count_streams);
+    Abuse check(Connection& connection, double seconds, const CountStreams& count_streams, const Probation& suspects);
     static void count(Connection& connection, std::chrono::steady_clock::time_point now,
                       const CountStreams& count_streams);
     std::vector<Closed> shed(std::int64_t excess_bytes);

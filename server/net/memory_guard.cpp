@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds baseline_interval{1};
 constexpr std::chrono::seconds trim_interval{1};
-constexpr std::chrono::milliseconds look_interval{100};
+constexpr std::chrono::milliseconds look_interval{20};
 
 std::int64_t in_use() {
     const struct mallinfo2 info = ::mallinfo2();
@@ -55,7 +55,7 @@ std::int64_t MemoryGuard::excess(std::chrono::steady_clock::time_point now) {
         trimmed_ = now;
         ::malloc_trim(0);
     }
-    return used - baseline_ - (memory_max_ - memory_max_ / 4);
+    return used - baseline_ - memory_max_ / 8 * 5;
 }
 
 }  // namespace vserd::net

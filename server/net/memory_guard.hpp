@@ -15,9 +15,9 @@ public:
 
     /// Call when there are no clients: the memory in use now is the server's own.
     void set_baseline();
-    /// Bytes in use beyond the baseline plus three quarters of memory_max; 0 or less if there is no excess. The last quarter is
-    /// for bytes that arrive before the next measurement and for heap fragmentation. Also returns free heap memory to the
-    /// system. Measures at most ten times a second, and returns 0 in between.
+    /// Bytes in use beyond the baseline plus five eighths of memory_max; 0 or less if there is no excess. The rest is for the
+    /// server itself, for bytes that arrive before the next measurement, and for heap fragmentation. Also returns free heap
+    /// memory to the system. Measures at most fifty times a second, and returns 0 in between.
     std::int64_t excess(std::chrono::steady_clock::time_point now);
 
 private:

@@ -47,6 +47,11 @@ void Probation::punish(const std::string& address, Clock::time_point now) {
     offender.forgotten = now + forgotten_after;
 }
 
+bool Probation::has(const std::string& address, Clock::time_point now) const {
+    const auto found = offenders_.find(address);
+    return found != offenders_.end() && found->second.forgotten > now;
+}
+
 /// Removes and returns a random waiting connection.
 Probation::Waiting Probation::draw(Offender& offender) {
     std::swap(offender.waiting[random_() % offender.waiting.size()], offender.waiting.back());

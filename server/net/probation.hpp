@@ -27,6 +27,7 @@ public:
 
     /// A connection from this address was closed for abuse.
     void punish(const std::string& address, Clock::time_point now);
+    bool has(const std::string& address, Clock::time_point now) const;
     /// Returns the connection, or keeps it if it has to wait. If too many from its address wait, closes one of them.
     std::optional<base::Fd> admit(base::Fd connection, std::size_t listener, Clock::time_point now);
     /// Returns a connection that has waited long enough. Call until it returns none.

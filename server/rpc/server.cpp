@@ -36,7 +36,7 @@ namespace {
 
 /// A payload of request_payload_bytes_max, with room for the rest of its message.
 constexpr int receive_message_bytes_max = static_cast<int>(request_payload_bytes_max) + 4096;
-constexpr int concurrent_streams_per_connection_max = 2048;
+constexpr int concurrent_streams_per_connection_max = 1024;
 /// A client that vanished without a word is noticed in a minute.
 constexpr int keepalive_interval_ms = 45'000;
 constexpr int keepalive_timeout_ms = 15'000;
@@ -46,11 +46,10 @@ constexpr int handshake_timeout_ms = 10'000;
 /// Bytes that a client may send on one stream before vserd reads them. Bounds memory.
 constexpr int stream_window_bytes = 64 * 1024;
 /// Bytes read from a connection before gRPC continues with the others.
-constexpr int read_bytes_max = 8 * 1024;
+constexpr int read_chunk_bytes = 8 * 1024;
 /// Calls of each kind of stream that gRPC may deliver before vserd requests more. Further calls wait inside gRPC, where they are
 /// not counted.
 constexpr int calls_awaited = 256;
-constexpr int read_chunk_bytes = 8 * 1024;
 
 void set_limits(grpc::ServerBuilder& builder) {
     builder.SetMaxReceiveMessageSize(receive_message_bytes_max);
@@ -63,8 +62,6 @@ void set_limits(grpc::ServerBuilder& builder) {
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, handshake_timeout_ms);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, stream_window_bytes);
-    builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, read_bytes_max);
-    builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, read_bytes_max);
     builder.AddChannelArgument(GRPC_ARG_TCP_READ_CHUNK_SIZE, read_chunk_bytes);
     builder.AddChannelArgument(GRPC_ARG_TCP_MIN_READ_CHUNK_SIZE, 256);
     builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, read_chunk_bytes);

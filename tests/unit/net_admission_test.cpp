@@ -20,7 +20,13 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
+const Probation nobody;
+
 StreamCounts no_streams(const std::string& /*peer*/) { return {}; }
+
+CountStreams open_streams(std::uint64_t count) {
+    return [count](const std::string& /*peer*/) { return StreamCounts{count, 0, 0}; };
+}
 
 /// Sends that much, and takes it at the other end.
 void send_through(const TcpPair& pair, std::size_t bytes) {
@@ -106,7 +112,7 @@ TEST(Connections, ClosesOneThatSendsMuchThatNoCallAccountsFor) {
     connections.add(loud.server.get());
     send_through(loud, 5 * mebibyte);
 
-    const auto closed = connections.sweep(Clock::now(), 0, no_streams);
+    const auto closed = connections.sweep(Clock::now(), 0, no_streams, nobody);
 
     ASSERT_EQ(closed.size(), 1U);
     EXPECT_EQ(closed.front().abuse, Abuse::unexplained_bytes);
@@ -122,9 +128,14 @@ TEST(Connections, LetsOneBeWhoseLargeMessageIsUnderWayAndNotOneWhoseHeadersNever
     connections.add(pair.server.get());
     send_through(pair, mebibyte);
 
-    const auto with_call = connections.sweep(Clock::now(), 0, [](const std::string&) { return StreamCounts{1, 0, 0}; });
+    const auto with_call = connections.sweep(
+        Clock::now(), 0,
+        [](const std::string&) {
+            return StreamCounts{1, 0, 0};
+        },
+        nobody);
     send_through(pair, 100'000);
-    const auto without = connections.sweep(Clock::now(), 0, no_streams);
+    const auto without = connections.sweep(Clock::now(), 0, no_streams, nobody);
 
     EXPECT_TRUE(with_call.empty());
     ASSERT_EQ(without.size(), 1U);
@@ -139,7 +150,7 @@ TEST(Connections, LetsOneBeWhoseLargeMessageComesSlowly) {
 
     for (int i = 0; i < 100; ++i) {
         send_through(pair, 10'000);
-        EXPECT_TRUE(connections.sweep(Clock::now(), 0, count).empty()) << i;
+        EXPECT_TRUE(connections.sweep(Clock::now(), 0, count, nobody).empty()) << i;
     }
 }
 
@@ -152,7 +163,8 @@ TEST(Connections, ClosesOneThatBeginsCallsAndResetsThem) {
     const auto sweep_after = [&](std::uint64_t resets) {
         counts.started = counts.failed += resets;
         send_through(pair, 20'000);
-        return connections.sweep(now, 0, [&counts](const std::string&) { return counts; });
+        return connections.sweep(
+            now, 0, [&counts](const std::string&) { return counts; }, nobody);
     };
 
     const auto first = sweep_after(500);
@@ -174,13 +186,59 @@ TEST(Connections, ClosesOneThatHasMoreCallsThanHttp2Allows) {
     connections.add(pair.server.get());
     const auto sweep_with = [&](std::uint64_t open) {
         send_through(pair, 20'000);
-        return connections.sweep(Clock::now(), 0, [open](const std::string&) { return StreamCounts{open, 0, 0}; });
+        return connections.sweep(Clock::now(), 0, open_streams(open), nobody);
     };
 
-    EXPECT_TRUE(sweep_with(2048).empty());
+    EXPECT_TRUE(sweep_with(1024).empty());
     const auto closed = sweep_with(calls_per_connection_max + 1);
 
     ASSERT_EQ(closed.size(), 1U);
+    EXPECT_EQ(closed.front().abuse, Abuse::resets);
+}
+
+TEST(Connections, AnAddressThatAbusedTheServerMayHaveFewerCallsUnderWay) {
+    Admission admission(64 * mebibyte);
+    Connections& connections = admission.connections();
+    const TcpPair pair = connect_pair();
+    connections.add(pair.server.get());
+    Probation suspects;
+    suspects.punish(peer_address(pair.client.get()), Clock::now());
+    std::vector<Ticket> known;
+    for (int i = 0; i < 100; ++i)
+        known.push_back(std::move(*admission.admit(peer_name(pair.server.get()), call_bytes, 0)));
+    const auto sweep_with = [&](std::uint64_t open, const Probation& offenders) {
+        send_through(pair, 20'000);
+        return connections.sweep(Clock::now(), 0, open_streams(open), offenders);
+    };
+
+    EXPECT_TRUE(sweep_with(500, nobody).empty());
+    EXPECT_TRUE(sweep_with(100 + 256, suspects).empty());
+    const auto closed = sweep_with(100 + 257, suspects);
+
+    ASSERT_EQ(closed.size(), 1U);
+    EXPECT_EQ(closed.front().abuse, Abuse::resets);
+    EXPECT_TRUE(is_over(pair));
+}
+
+TEST(Connections, AClientThatLeavesManyCallsBehindIsHeldToAccount) {
+    Connections connections;
+    TcpPair few = connect_pair();
+    TcpPair many = connect_pair();
+    connections.add(few.server.get());
+    connections.add(many.server.get());
+    const std::string flooder = peer_name(many.server.get());
+    few.client = {};
+    many.client = {};
+
+    const auto closed = connections.sweep(
+        Clock::now(), 0,
+        [&](const std::string& peer) {
+            return StreamCounts{peer == flooder ? 300U : 100U, 0, 0};
+        },
+        nobody);
+
+    ASSERT_EQ(closed.size(), 1U);
+    EXPECT_EQ(closed.front().peer, flooder);
     EXPECT_EQ(closed.front().abuse, Abuse::resets);
 }
 
@@ -192,7 +250,7 @@ TEST(Connections, WhatWaitsToBeReadOfAClosedConnectionIsThrownAway) {
     const std::string unread(100'000, 'x');
     ASSERT_GT(::send(pair.client.get(), unread.data(), unread.size(), MSG_NOSIGNAL), 0);
 
-    ASSERT_EQ(connections.sweep(Clock::now(), 0, no_streams).size(), 1U);
+    ASSERT_EQ(connections.sweep(Clock::now(), 0, no_streams, nobody).size(), 1U);
 
     char byte = 0;
     EXPECT_EQ(::recv(pair.server.get(), &byte, 1, MSG_DONTWAIT), 0);
@@ -209,7 +267,7 @@ TEST(Connections, LetsOneBeWhoseCallsAccountForWhatItSends) {
         call->received(mebibyte);
     }
 
-    EXPECT_TRUE(admission.connections().sweep(Clock::now(), 0, no_streams).empty());
+    EXPECT_TRUE(admission.connections().sweep(Clock::now(), 0, no_streams, nobody).empty());
 }
 
 TEST(Connections, WhatComesSlowlyIsForgiven) {
@@ -219,7 +277,7 @@ TEST(Connections, WhatComesSlowlyIsForgiven) {
     auto now = Clock::now();
     for (int minute = 0; minute < 20; ++minute) {
         send_through(pair, mebibyte);
-        EXPECT_TRUE(connections.sweep(now += 60s, 0, no_streams).empty());
+        EXPECT_TRUE(connections.sweep(now += 60s, 0, no_streams, nobody).empty());
     }
 }
 
@@ -231,12 +289,34 @@ TEST(Connections, WhereMemoryIsShortTheOneThatHoldsTheMostGoes) {
     auto little = admission.admit(peer_name(small.server.get()), call_bytes, 100'000);
     auto much = admission.admit(peer_name(large.server.get()), call_bytes, 10 * mebibyte);
 
-    const auto closed = admission.connections().sweep(Clock::now(), 5 * mebibyte, no_streams);
+    const auto closed = admission.connections().sweep(Clock::now(), 5 * mebibyte, no_streams, nobody);
 
     ASSERT_EQ(closed.size(), 1U);
     EXPECT_EQ(closed.front().abuse, Abuse::memory);
     EXPECT_TRUE(is_over(large));
     EXPECT_FALSE(is_over(small));
+}
+
+TEST(Connections, CallsThatGrpcHasNotDeliveredCountAsMemory) {
+    Connections connections;
+    const TcpPair few = connect_pair();
+    const TcpPair many = connect_pair();
+    const std::string larger = peer_name(many.server.get());
+    for (const TcpPair* pair : {&few, &many}) {
+        connections.add(pair->server.get());
+        send_through(*pair, 20'000);
+    }
+
+    const auto closed = connections.sweep(
+        Clock::now(), mebibyte,
+        [&](const std::string& peer) {
+            return StreamCounts{peer == larger ? 200U : 20U, 0, 0};
+        },
+        nobody);
+
+    ASSERT_EQ(closed.size(), 1U);
+    EXPECT_EQ(closed.front().abuse, Abuse::memory);
+    EXPECT_TRUE(is_over(many));
 }
 
 TEST(Connections, ForgetsOneThatEnded) {
@@ -245,7 +325,7 @@ TEST(Connections, ForgetsOneThatEnded) {
     connections.add(pair.server.get());
     ::shutdown(pair.server.get(), SHUT_RDWR);  // as gRPC does
 
-    EXPECT_TRUE(connections.sweep(Clock::now(), 0, no_streams).empty());
+    EXPECT_TRUE(connections.sweep(Clock::now(), 0, no_streams, nobody).empty());
 
     EXPECT_EQ(connections.size(), 0U);
 }
