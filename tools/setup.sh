@@ -152,19 +152,29 @@ setup_pyserial() {
         warn "no source archive of pyserial (was PyPI reached?): its suite is not run over RFC 2217; ./dev setup tries again"
 }
 
-# Debian's Prometheus, unpacked beside the other tools: installed, it would start a service here.
-fetch_prometheus() {
-    rm -rf "$cache/prometheus.new"
-    mkdir -p "$cache/prometheus.new/debs"
-    (cd "$cache/prometheus.new/debs" && apt-get download -q -o APT::Sandbox::User=root prometheus) &&
-        dpkg-deb -x "$cache"/prometheus.new/debs/*.deb "$cache/prometheus.new" &&
-        rm -rf "$cache/prometheus.new/debs" "$cache/prometheus" && mv "$cache/prometheus.new" "$cache/prometheus"
+# unpack FOLDER PACKAGE...: Debian's packages, unpacked beside the other tools: installed, they would start services here.
+unpack() {
+    local folder=$cache/$1
+    shift
+    rm -rf "$folder.new"
+    mkdir -p "$folder.new/debs"
+    (cd "$folder.new/debs" && apt-get download -q -o APT::Sandbox::User=root "$@") || return 1
+    local deb
+    for deb in "$folder.new"/debs/*.deb; do dpkg-deb -x "$deb" "$folder.new" || return 1; done
+    rm -rf "$folder.new/debs" "$folder" && mv "$folder.new" "$folder"
 }
 
 setup_prometheus() {
     [ -x "$cache/prometheus/usr/bin/promtool" ] && return 0
-    once prometheus fetch_prometheus ||
+    once prometheus unpack prometheus prometheus ||
         warn "no Prometheus (were Debian's packages reached?): its rules are not tested; ./dev setup tries again"
+}
+
+# The example files of the servers whose configuration vserd imports.
+setup_import_examples() {
+    [ -d "$cache/import-examples/etc" ] && return 0
+    once import-examples unpack import-examples ser2net conserver-server ||
+        warn "no examples of ser2net and conserver (were Debian's packages reached?): their import is not tested; ./dev setup tries again"
 }
 
 # make_root ARCHIVE [PACKAGE...]: a Debian of the mirror that apt uses here, as an archive.
@@ -207,5 +217,6 @@ setup() {
     setup_python_venv
     setup_pyserial
     setup_prometheus
+    setup_import_examples
     setup_clean_root
 }

@@ -59,15 +59,20 @@ Result<void> check_state(const config::Config& config) {
 
 }  // namespace
 
-int check(const std::string& file, const config::Config& config) {
+bool can_start(const std::string& file, const config::Config& config) {
     const net::TlsFiles tls{config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file};
-    if (!tls.certificate.empty() && !check_tls(file, tls)) return 1;
-    if (!check_addresses(file, config)) return 1;
+    if (!tls.certificate.empty() && !check_tls(file, tls)) return false;
+    if (!check_addresses(file, config)) return false;
     for (const auto& checked : {check_engine(config), check_state(config)}) {
         if (checked) continue;
         std::fprintf(stderr, "%s: %s\n", file.c_str(), checked.error().message.c_str());
-        return 1;
+        return false;
     }
+    return true;
+}
+
+int check(const std::string& file, const config::Config& config) {
+    if (!can_start(file, config)) return 1;
     if (config.ports.empty()) {
         std::fprintf(stderr, "%s: warning: there is no [[port]]; a reload rejects such a file\n", file.c_str());
     }

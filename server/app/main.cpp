@@ -11,6 +11,7 @@
 
 #include "app/check.hpp"
 #include "app/daemon.hpp"
+#include "app/import_command.hpp"
 #include "app/options.hpp"
 #include "config/config.hpp"
 #include "io/engine_signals.hpp"
@@ -87,6 +88,7 @@ bool load(const std::string& file, config::Config& config) {
 }
 
 int run(const Options& options) {
+    if (options.command == Command::import) return import_configuration(options.config_file);
     DaemonOptions daemon{.config = {},
                          .config_file = options.config_file,
                          .strict = options.strict,

@@ -14,9 +14,16 @@ Examples:
   vserd --demo                          serve simulated ports on 127.0.0.1:50051; needs nothing else
   vserd --config /etc/vserd/vserd.toml  serve the ports of a file
   vserd check /etc/vserd/vserd.toml     report errors in a file as FILE:LINE:COLUMN: message
+  vserd import /etc/ser2net.yaml        print a configuration that serves the same ports
 
 Signals: SIGTERM and SIGINT write the accepted bytes, then exit; a second one exits at once. SIGHUP reloads the file;
 ports that did not change are not interrupted.)";
+
+const char* const import_notes = R"(
+Examples:
+  vserd import /etc/ser2net.yaml >vserd.toml
+  vserd import /etc/conserver/conserver.cf >vserd.toml
+)";
 
 std::string address_problem(const std::string& text) {
     const auto address = base::parse_address(text);
@@ -55,10 +62,18 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
     auto* check = app.add_subcommand("check", "Validate a configuration; exit with 0 if it is valid, 1 if not");
     check->add_option("file", options.config_file, "Configuration in TOML")->required()->type_name("FILE");
 
+    auto* import = app.add_subcommand("import", "Print the configuration that serves what ser2net or conserver serves");
+    import->add_option("file", options.config_file, "ser2net.yaml, ser2net.conf or conserver.cf")
+        ->required()
+        ->type_name("FILE");
+    import->footer(import_notes);
+
     try {
         app.parse(argc, argv);
         if (*check) {
             options.command = Command::check;
+        } else if (*import) {
+            options.command = Command::import;
         } else if (options.demo == !options.config_file.empty()) {
             throw CLI::ValidationError(options.demo ? "--demo and --config exclude each other"
                                                     : "give --config FILE, or --demo to try it with simulated ports");

@@ -7,12 +7,12 @@
 
 namespace vserd {
 
-enum class Command : std::uint8_t { run, check };
+enum class Command : std::uint8_t { run, check, import };
 
 /// The command line of vserd.
 struct Options {
     Command command = Command::run;
-    std::string config_file;  ///< for run or check; empty with --demo
+    std::string config_file;  ///< for run or check; empty with --demo. For import: the other server's file
     bool demo = false;
     bool strict = false;
     std::vector<std::string> listen;     ///< replaces the configured addresses; empty: use those

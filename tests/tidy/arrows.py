@@ -21,13 +21,15 @@ ALLOWED = {
     "net": {"io", "base"},
     # values, and how they are written; no machinery
     "config": {"base", "line/settings.hpp", "sim/sim_spec.hpp"},
+    # text of other servers' files in, values of the configuration out
+    "import": {"config", "line/settings.hpp", "base"},
     "metrics": {"net", "hub", "log", "port", "io", "base"},
     # a face reaches ports through a Session only, never through the hub and its channels
     "rpc": {"net", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
     "tcp": {"net", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
-    "app": {"rpc", "tcp", "metrics", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
+    "app": {"rpc", "tcp", "metrics", "import", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
 }
 
 # How a third party's include begins -> the folders of the server where it belongs
@@ -45,6 +47,7 @@ THIRD_PARTIES = {
     "prometheus/": {"metrics"},
     "boost/beast": {"metrics"},
     "toml++": {"config"},
+    "yaml.h": {"import"},
     "systemd/": {"app"},
     "CLI/": {"app"},
     "spdlog/": {"app"},
