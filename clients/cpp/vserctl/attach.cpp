@@ -30,7 +30,7 @@ client::Result<Connected> connect_and_open(const client::ConnectOptions& connect
                                                : client::Mode::read_write;
     std::array<char, 48> host{};
     ::gethostname(host.data(), host.size() - 1);
-    console_options.client = std::string("vserctl@") + host.data();
+    console_options.client = command.client_name.empty() ? std::string("vserctl@") + host.data() : command.client_name;
 
     auto client = client::Client::connect(options.server, connect);
     if (!client) return std::move(client).error();

@@ -16,6 +16,7 @@
 #include "vserctl/exit_code.hpp"
 #include "vserctl/options.hpp"
 #include "vserctl/output.hpp"
+#include "vserctl/ssh_session.hpp"
 
 namespace {
 
@@ -28,6 +29,7 @@ struct Run {
     int operator()(const PortsCommand& command) const { return run_ports(client, command, options.json); }
     int operator()(const WatchCommand& command) const { return run_watch(client, command, options.json); }
     int operator()(const AttachCommand&) const { return exit_usage; }  // never called: see run_attach()
+    int operator()(const SshCommand&) const { return exit_usage; }     // never called: run() has replaced it
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
     int operator()(const BaudCommand& command) const { return run_baud(client, command, options.json); }
@@ -39,12 +41,28 @@ struct Run {
     int operator()(const InfoCommand&) const { return run_info(client, options); }
 };
 
+/// gRPC's log lines would appear in the console's output.
+void silence_grpc() { ::setenv("GRPC_VERBOSITY", "NONE", 0); }
+
+/// Replaces the command `ssh`. Returns false, after a message, if what the client asked for is rejected.
+bool take_ssh_session(Options& options) {
+    auto command = take_ssh_session_from_environment();
+    silence_grpc();
+    if (!command) {
+        print_error(command.error(), options.json);
+        return false;
+    }
+    options.command = *std::move(command);
+    return true;
+}
+
 int run(std::vector<std::string> arguments) {
-    const auto outcome = parse_command_line(std::move(arguments));
+    auto outcome = parse_command_line(std::move(arguments));
     put(outcome.out);
     put_message(outcome.err);
     if (!outcome.options) return outcome.exit_code;
-    const auto& options = *outcome.options;
+    auto& options = *outcome.options;
+    if (std::holds_alternative<SshCommand>(options.command) && !take_ssh_session(options)) return exit_usage;
 
     vser::client::ConnectOptions connect;
     if (options.timeout) connect.connect_timeout = connect.call_timeout = *options.timeout;
@@ -72,7 +90,7 @@ void open_missing_standard_descriptors() {
 
 int main(int argc, char** argv) {
     open_missing_standard_descriptors();
-    ::setenv("GRPC_VERBOSITY", "NONE", 0);  // gRPC's log lines would appear in the console's output
+    silence_grpc();
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);    // slow, and on by default in Debian
     for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_IGN);  // write() returns an error instead
     const std::vector<std::string> arguments(argv + 1, argv + argc);

@@ -233,6 +233,9 @@ void Parser::add_attach() {
 
 void Parser::add_byte_commands() {
     add_attach();
+    add("ssh", "Serve one session of an SSH client: the ForceCommand of sshd (see /usr/share/doc/vserd-ssh)",
+        "  ForceCommand /usr/bin/vserctl --server unix:/run/vserd/vserd.sock ssh",
+        [](const RawArguments&) -> Command { return SshCommand{}; });
     auto* read = add("read", "Print what a port received",
                      "  vserctl read vser0\n  vserctl read vser0 --from tail:4K --follow\n  vserctl read vser0 --from "
                      "since:10m --json",

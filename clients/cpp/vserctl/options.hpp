@@ -11,6 +11,9 @@
 
 namespace vserctl {
 
+/// `attach` without a terminal waits this long for the port after the end of stdin.
+inline constexpr std::chrono::milliseconds pipe_wait_default{1000};
+
 // One struct for each command, with its options and arguments.
 struct PortsCommand {
     std::vector<std::string> ports;
@@ -27,6 +30,7 @@ struct AttachCommand {
     int escape_key = 0x1d;  ///< -1: none
     /// Without a terminal: exit when the port was silent for this long after the end of stdin; unset: never.
     std::optional<std::chrono::milliseconds> wait;
+    std::string client_name;  ///< shown to other clients; empty: vserctl@HOST
 };
 struct ReadCommand {
     std::string port;
@@ -62,12 +66,14 @@ struct FlushCommand {
     vser::client::FlushDirection direction = vser::client::FlushDirection::both;
 };
 struct InfoCommand {};
+struct SshCommand {};  ///< replaced by what the client of sshd asked for: see ssh_session.hpp
 struct HealthCommand {
     std::string port;  ///< empty: the server as a whole
 };
 
-using Command = std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand,
-                             FormatCommand, SignalsCommand, BreakCommand, FlushCommand, InfoCommand, HealthCommand>;
+using Command =
+    std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand, FormatCommand,
+                 SignalsCommand, BreakCommand, FlushCommand, InfoCommand, HealthCommand, SshCommand>;
 
 struct Options {
     std::string server;
