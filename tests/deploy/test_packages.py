@@ -77,6 +77,8 @@ def test_the_packages_hold_what_belongs_to_them(packages):
             "/usr/share/doc/vserd-client-dev/examples/ask.cpp"} <= development
     assert {"libvserd_client.a", "libvserd_proto.a", "vserd_clientConfig.cmake", "vserd_clientConfigVersion.cmake",
             "vserd_client.pc"} <= {path.rsplit("/", 1)[1] for path in development}
+    assert {"/etc/vserd/sshd_config", "/usr/lib/systemd/system/vserd-ssh.service", "/usr/lib/sysusers.d/vserd-ssh.conf",
+            "/usr/share/doc/vserd-ssh/README.md", "/usr/share/doc/vserd-ssh/examples/ssh_config"} <= contents(packages["vserd-ssh"])
     sources = {f"/usr/src/vser-1.0/{path.name}" for path in (ROOT / "kmod").iterdir() if path.suffix in (".c", ".h")}
     assert sources | {"/usr/src/vser-1.0/dkms.conf", "/usr/src/vser-1.0/Kbuild"} <= contents(packages["vser-dkms"])
     assert not any(path.startswith("/usr/local") for package in packages.values() for path in contents(package))
@@ -130,6 +132,22 @@ def test_remove_leaves_the_configuration_and_purge_leaves_nothing(root):
     left = root.files()
     assert sorted(left - root.untouched) == []
     assert sorted(root.untouched - left) == []
+
+
+def test_consoles_over_ssh_have_an_account_and_a_service_that_is_off(packages, root):
+    """Without openssh-server, which would start a service: only what this package does itself. test_ssh.py runs sshd."""
+    shutil.copy(packages["vserd-ssh"], root.path("/root"))
+    root.run("dpkg", "--force-depends", "-i", f"/root/{packages['vserd-ssh'].name}")
+
+    assert re.search(r"^console:x:\d+:\d+:[^:]*:/:/bin/sh$", root.path("/etc/passwd").read_text(), re.MULTILINE)
+    assert re.search(r"^console:\*:", root.path("/etc/shadow").read_text(), re.MULTILINE)
+    assert re.search(r"^vserd:[^:]*:\d+:console$", root.path("/etc/group").read_text(), re.MULTILINE)
+    assert not list(root.path("/etc/systemd/system").rglob("vserd-ssh*"))
+
+    root.run("dpkg", "-r", "vserd-ssh")
+    assert root.path("/etc/vserd/sshd_config").exists()
+    root.run("dpkg", "-P", "vserd-ssh")
+    assert sorted(root.files() - root.untouched) == []
 
 
 def test_the_driver_is_unpacked_where_dkms_looks_and_goes_without_a_trace(packages, root):

@@ -49,16 +49,16 @@ class Device:
 
 
 class Terminal:
-    """vserctl on a terminal of 80 columns. `out` is all that it showed."""
+    """vserctl on a terminal of 80 columns, or another `command`. `out` is all that it showed."""
 
-    def __init__(self, address, *words, env=None, **popen):
+    def __init__(self, address, *words, command=None, env=None, **popen):
         self._master, self._slave = pty.openpty()
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self._before = termios.tcgetattr(self._slave)
         self.out, self._grown = b"", threading.Condition()
         streams = {name: self._slave for name in ("stdin", "stdout", "stderr")}
         environment = {**os.environ, "TERM": "xterm-256color", **(env or {})}
-        self.process = subprocess.Popen([VSERCTL, "-s", address, *words], env=environment, start_new_session=True,
+        self.process = subprocess.Popen(command or [VSERCTL, "-s", address, *words], env=environment, start_new_session=True,
                                         preexec_fn=lambda: fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0),
                                         pass_fds=[self._slave], **{**streams, **popen})
         self._reader = threading.Thread(target=self._read, daemon=True)
