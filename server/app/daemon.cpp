@@ -264,9 +264,10 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
         if (const net::FrontEnd* server = grpc_.load()) list.push_back(server);
         return list;
     };
-    auto exporter =
-        metrics::Exporter::start(options_.config.metrics, {*hub_, info.version, info.engine, info.engines_refused,
-                                                           rpc_counts, others, certificates_, journal_lines_dropped});
+    auto exporter = metrics::Exporter::start(options_.config.metrics,
+                                             {*hub_, info.version, info.engine, info.engines_refused, rpc_counts,
+                                              others, certificates_, journal_lines_dropped},
+                                             options_.config.metrics_tls);
     if (!exporter) return exporter.error();
     front_ends_.push_back(std::move(*exporter));
     return {};

@@ -82,6 +82,14 @@ void read_tls(Table& server, Problems& problems, Config& config) {
     tls.finish();
 }
 
+void read_metrics_tls(Table& server, Config& config) {
+    const auto on = server.boolean("metrics_tls");
+    if (!on) return;
+    config.metrics_tls = on->value;
+    if (on->value && config.tls_certificate_file.empty())
+        server.problem(on->at, "'metrics_tls' in [server] needs a certificate: configure [server.tls]");
+}
+
 void check_exposure(Table& server, const std::vector<Listen>& listen, const Config& config) {
     if (config.allow_insecure_remote || !config.tls_certificate_file.empty()) return;
     for (const Listen& entry : listen) {
@@ -140,6 +148,7 @@ void read_server(Table& root, Problems& problems, Config& config) {
         }
     }
     read_tls(server, problems, config);
+    read_metrics_tls(server, config);
     server.finish();
 
     check_exposure(server, listen, config);

@@ -43,6 +43,7 @@ struct Config {
     std::vector<std::string> listen;         ///< "HOST:PORT", "[::1]:PORT" or "unix:/PATH"
     bool listen_is_default = false;          ///< the file has no `listen`: serve the Unix socket too
     std::string metrics = "127.0.0.1:9464";  ///< empty: no metrics
+    bool metrics_tls = false;                ///< with the certificate of [server.tls]
     std::string engine = "auto";
     bool allow_insecure_remote = false;  ///< listening on other addresses than loopback without TLS is allowed
     std::string tls_certificate_file;

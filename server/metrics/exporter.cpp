@@ -5,6 +5,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include "metrics/collector.hpp"
@@ -24,15 +25,18 @@ int port_of(const std::string& address) {
 
 class Exporter::Impl {
 public:
-    Impl(std::string address, std::vector<net::ListenSocket> sockets, Sources sources)
+    Impl(std::string address, std::vector<net::ListenSocket> sockets, Sources sources,
+         std::optional<net::TlsContext> tls)
         : addresses_{std::move(address)},
           port_(port_of(sockets.front().address())),
           collector_(std::move(sources)),
-          server_(std::move(sockets), [this] { return render(); }) {}
+          server_(std::move(sockets), std::move(tls), [this] { return render(); }) {}
 
     int port() const noexcept { return port_; }
     const std::vector<std::string>& addresses() const noexcept { return addresses_; }
-    std::vector<net::Refused> refused() const { return {{"connections_max", server_.evicted()}}; }
+    std::vector<net::Refused> refused() const {
+        return {{"connections_max", server_.evicted()}, {"tls", server_.without_tls()}};
+    }
     void stop() { server_.stop(); }
 
 private:
@@ -45,13 +49,16 @@ private:
     HttpServer server_;  // last: its thread uses the others
 };
 
-Result<std::unique_ptr<Exporter>> Exporter::start(const std::string& address, Sources sources) {
+Result<std::unique_ptr<Exporter>> Exporter::start(const std::string& address, Sources sources, bool tls) {
     auto sockets = net::ListenSocket::open(address, "metrics");
     if (!sockets) return sockets.error();
     const std::string host = address.substr(0, address.rfind(':'));
-    const std::string url = fmt::format("http://{}:{}/metrics", host, port_of(sockets->front().address()));
+    const std::string url =
+        fmt::format("{}://{}:{}/metrics", tls ? "https" : "http", host, port_of(sockets->front().address()));
+    std::optional<net::TlsContext> context;
+    if (tls) context.emplace(sources.certificates);
     return std::unique_ptr<Exporter>(
-        new Exporter(std::make_unique<Impl>(url, std::move(*sockets), std::move(sources))));
+        new Exporter(std::make_unique<Impl>(url, std::move(*sockets), std::move(sources), std::move(context))));
 }
 
 Exporter::Exporter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

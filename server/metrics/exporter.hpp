@@ -38,13 +38,14 @@ struct Sources {
 /// path takes.
 class Exporter final : public net::FrontEnd {
 public:
-    /// `address` is "HOST:PORT"; the host is a name or an address, and port 0 picks a free port. Failure::io if it cannot be
-    /// bound; the message says what to do.
-    static Result<std::unique_ptr<Exporter>> start(const std::string& address, Sources sources);
+    /// `address` is "HOST:PORT"; the host is a name or an address, and port 0 picks a free port. With `tls`, the metrics are
+    /// served with the certificate of the sources. Failure::io if it cannot be bound; the message says what to do.
+    static Result<std::unique_ptr<Exporter>> start(const std::string& address, Sources sources, bool tls = false);
     ~Exporter() override;  ///< closes open connections
 
     std::string_view name() const noexcept override { return "metrics"; }
-    const std::vector<std::string>& addresses() const noexcept override;  ///< "http://HOST:PORT/metrics", as configured
+    const std::vector<std::string>& addresses()
+        const noexcept override;  ///< "http://HOST:PORT/metrics" or https, as configured
     std::vector<net::Refused> refused() const override;
     void stop(std::chrono::milliseconds grace, std::function<void()> done) override;
 

@@ -18,8 +18,9 @@ constexpr std::chrono::milliseconds accept_backoff{100};
 
 }  // namespace
 
-HttpServer::HttpServer(std::vector<net::ListenSocket> sockets, std::function<std::string()> body)
-    : body_(std::move(body)) {
+HttpServer::HttpServer(std::vector<net::ListenSocket> sockets, std::optional<net::TlsContext> tls,
+                       std::function<std::string()> body)
+    : tls_(std::move(tls)), body_(std::move(body)) {
     for (net::ListenSocket& socket : sockets) {
         const int fd = socket.fd();
         listeners_.push_back({std::move(socket), boost::asio::posix::stream_descriptor(context_, fd),
@@ -61,12 +62,17 @@ bool HttpServer::accept_some(Listener& listener) {
         base::Fd fd(
             ::accept4(listener.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!fd) return net::is_accept_short(errno);
-        add(std::move(fd), peer.ss_family);
+        const Result<ssl_ctx_st*> tls = tls_ ? tls_->current() : Result<ssl_ctx_st*>(nullptr);
+        if (tls) {
+            add(std::move(fd), peer.ss_family, *tls);
+        } else {
+            without_tls_.fetch_add(1, std::memory_order_relaxed);
+        }
     }
     return false;
 }
 
-void HttpServer::add(base::Fd fd, int family) {
+void HttpServer::add(base::Fd fd, int family, ssl_ctx_st* tls) {
     if (sessions_.size() >= http_connections_max) evict_one();
     tcp::socket socket(context_);
     boost::system::error_code error;
@@ -76,7 +82,7 @@ void HttpServer::add(base::Fd fd, int family) {
     const auto closed = [this](const HttpSession& session) {
         std::erase_if(sessions_, [&](const auto& each) { return each.get() == &session; });
     };
-    sessions_.push_back(std::make_shared<HttpSession>(std::move(socket), body_, closed));
+    sessions_.push_back(std::make_shared<HttpSession>(std::move(socket), tls, body_, closed));
     sessions_.back()->start();
 }
 

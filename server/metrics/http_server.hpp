@@ -10,6 +10,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "base/fd.hpp"
 #include "metrics/http_session.hpp"
 #include "net/listen_socket.hpp"
+#include "net/tls_context.hpp"
 
 namespace vserd::metrics {
 
@@ -27,8 +29,9 @@ inline constexpr std::size_t http_connections_max = 32;
 /// asynchronous and each wait has a deadline, so no connection delays another.
 class HttpServer {
 public:
-    /// `body` renders one reply, on the server's thread.
-    HttpServer(std::vector<net::ListenSocket> sockets, std::function<std::string()> body);
+    /// `body` renders one reply, on the server's thread. With `tls`, connections use TLS.
+    HttpServer(std::vector<net::ListenSocket> sockets, std::optional<net::TlsContext> tls,
+               std::function<std::string()> body);
     ~HttpServer() { stop(); }
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
@@ -37,6 +40,8 @@ public:
     void stop();
     /// The number of connections that were closed because there were too many. Any thread.
     std::uint64_t evicted() const noexcept { return evicted_.load(std::memory_order_relaxed); }
+    /// The number of connections that were closed because OpenSSL does not accept the certificate. Any thread.
+    std::uint64_t without_tls() const noexcept { return without_tls_.load(std::memory_order_relaxed); }
 
 private:
     struct Listener {
@@ -48,15 +53,17 @@ private:
     void accept(Listener& listener);
     /// Whether descriptors or memory have run out.
     bool accept_some(Listener& listener);
-    void add(base::Fd fd, int family);
+    void add(base::Fd fd, int family, ssl_ctx_st* tls);
     void evict_one();
 
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{context_.get_executor()};
+    std::optional<net::TlsContext> tls_;  ///< server's thread only
     std::function<std::string()> body_;
     std::list<Listener> listeners_;
     std::list<std::shared_ptr<HttpSession>> sessions_;
     std::atomic<std::uint64_t> evicted_{0};
+    std::atomic<std::uint64_t> without_tls_{0};
     std::thread thread_;
 };
 

@@ -1,5 +1,7 @@
 #include "metrics/http_session.hpp"
 
+#include <openssl/ssl.h>
+
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 #include <string_view>
@@ -23,18 +25,43 @@ http::response<http::string_body> plain(http::status status, unsigned version, s
     return response;
 }
 
+/// Asio's form of a context that somebody else keeps.
+boost::asio::ssl::context shared(ssl_ctx_st* tls) {
+    ::SSL_CTX_up_ref(tls);
+    return boost::asio::ssl::context(tls);
+}
+
 }  // namespace
 
-HttpSession::HttpSession(boost::asio::ip::tcp::socket socket, Body body, Closed closed)
-    : stream_(std::move(socket)), body_(std::move(body)), closed_(std::move(closed)) {}
+HttpSession::HttpSession(boost::asio::ip::tcp::socket socket, ssl_ctx_st* tls, Body body, Closed closed)
+    : stream_(std::in_place_type<PlainStream>, std::move(socket)), body_(std::move(body)), closed_(std::move(closed)) {
+    if (tls == nullptr) return;
+    auto context = shared(tls);
+    PlainStream plain = std::move(std::get<PlainStream>(stream_));
+    stream_.emplace<TlsStream>(std::move(plain), context);
+}
 
-void HttpSession::start() { read(http_request_limit); }
+HttpSession::PlainStream& HttpSession::tcp() {
+    TlsStream* const tls = std::get_if<TlsStream>(&stream_);
+    return tls != nullptr ? tls->next_layer() : std::get<PlainStream>(stream_);
+}
+
+void HttpSession::start() {
+    TlsStream* const tls = std::get_if<TlsStream>(&stream_);
+    if (tls == nullptr) return read(http_request_limit);
+    tcp().expires_after(http_request_limit);
+    tls->async_handshake(TlsStream::server, [self = shared_from_this()](const beast::error_code& error) {
+        if (!self->closed_) return;
+        if (error) return self->close();
+        self->read(http_request_limit);
+    });
+}
 
 void HttpSession::close() {
     if (const auto closed = std::exchange(closed_, nullptr)) closed(*this);
     beast::error_code ignored;
-    stream_.socket().shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
-    stream_.close();  // outstanding operations end with operation_aborted
+    tcp().socket().shutdown(boost::asio::ip::tcp::socket::shutdown_both, ignored);
+    tcp().close();  // outstanding operations end with operation_aborted
 }
 
 void HttpSession::read(std::chrono::seconds limit) {
@@ -43,10 +70,11 @@ void HttpSession::read(std::chrono::seconds limit) {
     parser_.emplace();
     parser_->header_limit(http_head_bytes_max);
     parser_->body_limit(http_body_bytes_max);
-    stream_.expires_after(limit);
-    http::async_read(
-        stream_, buffer_, *parser_,
-        [self = shared_from_this()](const beast::error_code& error, std::size_t) { self->on_read(error); });
+    tcp().expires_after(limit);
+    const auto done = [self = shared_from_this()](const beast::error_code& error, std::size_t) {
+        self->on_read(error);
+    };
+    std::visit([&](auto& stream) { http::async_read(stream, buffer_, *parser_, done); }, stream_);
 }
 
 void HttpSession::on_read(const beast::error_code& error) {
@@ -97,12 +125,13 @@ void HttpSession::write(http::response<http::string_body> response) {
         self->on_written(error, keep_alive);
     };
     serializer_.emplace(response_);
-    stream_.expires_after(http_answer_limit);
-    if (parser_->is_header_done() && parser_->get().method() == http::verb::head) {
-        http::async_write_header(stream_, *serializer_, done);
-    } else {
-        http::async_write(stream_, *serializer_, done);
-    }
+    tcp().expires_after(http_answer_limit);
+    const bool head_only = parser_->is_header_done() && parser_->get().method() == http::verb::head;
+    const auto send = [&](auto& stream) {
+        if (head_only) return http::async_write_header(stream, *serializer_, done);
+        http::async_write(stream, *serializer_, done);
+    };
+    std::visit(send, stream_);
 }
 
 void HttpSession::on_written(const beast::error_code& error, bool keep_alive) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -11,6 +12,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
+
+struct ssl_ctx_st;
 
 namespace vserd::metrics {
 
@@ -31,8 +35,8 @@ public:
     using Body = std::function<std::string()>;
     using Closed = std::function<void(HttpSession&)>;
 
-    /// `body` renders the reply for /metrics. `closed` is called once, when the connection ends.
-    HttpSession(boost::asio::ip::tcp::socket socket, Body body, Closed closed);
+    /// `body` renders the reply for /metrics. `closed` is called once, when the connection ends. `tls` is null for plain HTTP.
+    HttpSession(boost::asio::ip::tcp::socket socket, ssl_ctx_st* tls, Body body, Closed closed);
 
     void start();
     /// Ends the connection immediately.
@@ -43,6 +47,10 @@ public:
     std::chrono::steady_clock::time_point since() const noexcept { return since_; }
 
 private:
+    using PlainStream = boost::beast::tcp_stream;
+    using TlsStream = boost::asio::ssl::stream<PlainStream>;
+
+    PlainStream& tcp();
     void read(std::chrono::seconds limit);
     void on_read(const boost::beast::error_code& error);
     void answer();
@@ -50,7 +58,7 @@ private:
     void write(boost::beast::http::response<boost::beast::http::string_body> response);
     void on_written(const boost::beast::error_code& error, bool keep_alive);
 
-    boost::beast::tcp_stream stream_;
+    std::variant<PlainStream, TlsStream> stream_;
     Body body_;
     Closed closed_;
     boost::beast::flat_buffer buffer_{http_head_bytes_max};

@@ -1,10 +1,7 @@
 #include "net/tls.hpp"
 
 #include <fmt/core.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include <array>
 #include <cerrno>
@@ -15,12 +12,10 @@
 #include <string_view>
 #include <utility>
 
+#include "net/pem.hpp"
+
 namespace vserd::net {
 namespace {
-
-using Bio = std::unique_ptr<BIO, decltype(&::BIO_free)>;
-using Certificate = std::unique_ptr<X509, decltype(&::X509_free)>;
-using Key = std::unique_ptr<EVP_PKEY, decltype(&::EVP_PKEY_free)>;
 
 Result<std::string> read_file(const std::string& path, const char* what) {
     std::ifstream file(path, std::ios::binary);
@@ -33,20 +28,6 @@ Result<std::string> read_file(const std::string& path, const char* what) {
                                  what, path)};
     }
     return content.str();
-}
-
-Bio bio_of(const std::string& pem) {
-    return {::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &::BIO_free};
-}
-
-Certificate first_certificate(const std::string& pem) {
-    return {::PEM_read_bio_X509(bio_of(pem).get(), nullptr, nullptr, nullptr), &::X509_free};
-}
-
-/// Prevents OpenSSL from asking for a passphrase on the terminal.
-Key key_of(const std::string& pem) {
-    const auto no_passphrase = [](char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) { return 0; };
-    return {::PEM_read_bio_PrivateKey(bio_of(pem).get(), nullptr, no_passphrase, nullptr), &::EVP_PKEY_free};
 }
 
 /// notAfter, in UTC; the epoch if it cannot be read.
@@ -68,7 +49,7 @@ Result<TlsPems> load_tls(const TlsFiles& files) {
     if (!certificate) return certificate.error();
     auto key = read_file(files.key, "tls key");
     if (!key) return key.error();
-    const auto parsed = first_certificate(*certificate);
+    const auto parsed = next_certificate(bio_of(*certificate).get());
     const auto parsed_key = key_of(*key);
     const bool same = parsed && parsed_key && ::X509_check_private_key(parsed.get(), parsed_key.get()) == 1;
     ::ERR_clear_error();  // gRPC uses this thread's error queue too
@@ -89,7 +70,7 @@ Result<TlsPems> load_tls(const TlsFiles& files) {
     if (!files.client_ca.empty()) {
         auto client_ca = read_file(files.client_ca, "tls client CA");
         if (!client_ca) return client_ca.error();
-        const bool usable = first_certificate(*client_ca) != nullptr;
+        const bool usable = next_certificate(bio_of(*client_ca).get()) != nullptr;
         ::ERR_clear_error();
         if (!usable) {
             return unusable("tls client CA", files.client_ca,

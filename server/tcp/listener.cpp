@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "net/acceptor.hpp"
+#include "net/tls_context.hpp"
 #include "tcp/com_port_connection.hpp"
 #include "tcp/raw_connection.hpp"
 #include "tcp/telnet_connection.hpp"

@@ -21,10 +21,11 @@
 namespace vserd::hub {
 class Hub;
 }
+namespace vserd::net {
+class TlsContext;
+}
 
 namespace vserd::tcp {
-
-class TlsContext;
 
 /// Counts of rejected clients, by reason. Any thread may read them.
 struct RefusedClients {
@@ -37,7 +38,7 @@ struct RefusedClients {
 struct ListenerEnvironment {
     hub::Hub& hub;
     io::Loop& loop;
-    TlsContext* tls;  ///< null: no TLS
+    net::TlsContext* tls;  ///< null: no TLS
     std::span<std::byte> scratch;
     RefusedClients& refused;
     std::function<void()> changed;  ///< called when a client connects or leaves

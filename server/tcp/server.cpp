@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "net/tls_context.hpp"
 #include "tcp/listener.hpp"
 #include "tcp/tls_stream.hpp"
 
@@ -58,7 +59,7 @@ private:
 
     hub::Session session_;  ///< the server's own
     RefusedClients refused_;
-    std::optional<TlsContext> tls_;
+    std::optional<net::TlsContext> tls_;
     std::array<std::byte, read_bytes_max> scratch_{};
     std::optional<ListenerEnvironment> environment_;
     std::vector<std::unique_ptr<Listener>> listeners_;

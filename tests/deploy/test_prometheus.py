@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -13,6 +14,7 @@ import urllib.request
 import promql
 import pytest
 import yaml
+from certificates import certify, server_tls
 from conftest import DEPLOY, ROOT, prometheus_tool
 from deny_io_uring import deny_io_uring
 from vserd_process import PATIENCE_SECONDS, Daemon
@@ -90,7 +92,7 @@ def eventually(question):
 class Prometheus:
     """A real one, with the configuration of deploy/ at this test's pace."""
 
-    def __init__(self, folder, target):
+    def __init__(self, folder, target, ca_file):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.address = "127.0.0.1:%d" % probe.getsockname()[1]
@@ -98,6 +100,9 @@ class Prometheus:
             shutil.copy(DEPLOY / "prometheus" / name, folder)
         config = (DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
         assert "127.0.0.1:9464" in config and config.count("15s") == 2
+        job = "  - job_name: vserd\n"
+        assert job in config
+        config = config.replace(job, f"{job}    scheme: https\n    tls_config:\n      ca_file: {ca_file}\n")
         (folder / "prometheus.yml").write_text(config.replace("127.0.0.1:9464", target).replace("15s", "1s"))
         self._log = open(folder / "log", "w")  # noqa: SIM115 - closed by stop()
         self._process = subprocess.Popen(
@@ -146,32 +151,32 @@ def make_trouble(address):
             client.port("nowhere")
 
 
-def certify(folder):
-    """A certificate for [server.tls], which has a metric; returns that table."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                    "-subj", "/CN=vserd", "-keyout", folder / "key", "-out", folder / "crt"], check=True, capture_output=True)
-    return f'[server.tls]\ncertificate = "{folder}/crt"\nkey = "{folder}/key"'
-
-
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vserd")
-    started = Daemon(folder, PORTS, server=certify(folder), history='[history]\nbytes_per_port = "4KiB"',
+    certify(folder, "server")
+    history = '[history]\nbytes_per_port = "4KiB"\n'
+    started = Daemon(folder, PORTS, server="metrics_tls = true", history=history + server_tls(folder),
                      listen=f"unix:{folder}/vserd.sock", metrics="127.0.0.1:0", preexec_fn=deny_io_uring)
     make_trouble(started.address)
     yield started
     started.stop()
 
 
+def certificate_of(daemon):
+    return daemon.config.parent / "server.crt"
+
+
 @pytest.fixture(scope="module")
 def metrics(daemon):
-    with urllib.request.urlopen(f"http://{daemon.metrics}/metrics", timeout=PATIENCE_SECONDS) as reply:
+    trusting = ssl.create_default_context(cafile=certificate_of(daemon))
+    with urllib.request.urlopen(f"https://{daemon.metrics}/metrics", timeout=PATIENCE_SECONDS, context=trusting) as reply:
         return promql.exported(reply.read().decode())
 
 
 @pytest.fixture(scope="module")
 def prometheus(daemon, tmp_path_factory):
-    started = Prometheus(tmp_path_factory.mktemp("prometheus"), daemon.metrics)
+    started = Prometheus(tmp_path_factory.mktemp("prometheus"), daemon.metrics, certificate_of(daemon))
     eventually(lambda: started.query('up{job="vserd"} == 1'))
     eventually(lambda: started.query("count_over_time(vserd_build_info[1m]) >= 3"))  # rates need more than one
     with vser.connect(daemon.address) as client:

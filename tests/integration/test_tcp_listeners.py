@@ -10,6 +10,7 @@ import subprocess
 import threading
 
 import pytest
+from certificates import certify, server_tls
 from restarts import port_table, until
 from tcp_clients import echo, exchange, is_closed, listener, receive, receive_until, serve
 from vserd_process import BIN, PATIENCE_SECONDS, Daemon
@@ -179,16 +180,6 @@ def test_check_names_the_listener_that_cannot_be(tmp_path):
         checked = subprocess.run([BIN / "vserd", "check", config], text=True, capture_output=True, check=False)
         assert checked.returncode == 1
         assert wrong in checked.stderr and 'port "echo"' in checked.stderr
-
-
-def certify(folder, name, *options):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                    f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt", "-addext",
-                    "subjectAltName=IP:127.0.0.1", *options], check=True, capture_output=True)
-
-
-def server_tls(folder, more=""):
-    return f'[server.tls]\ncertificate = "{folder}/server.crt"\nkey = "{folder}/server.key"\n{more}'
 
 
 def tls_client(served, context, number=0, protocol="raw"):

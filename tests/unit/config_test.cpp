@@ -44,6 +44,7 @@ TEST(Config, EveryKeyIsTakenOver) {
 [server]
 listen = ["0.0.0.0:1", "[::1]:2", "unix:/run/x.sock"]
 metrics = ""
+metrics_tls = true
 engine = "sigio"
 allow_insecure_remote = true
 streams_max = 7
@@ -88,6 +89,7 @@ format = "5N1.5/xonxoff"
     Config want;
     want.listen = {"0.0.0.0:1", "[::1]:2", "unix:/run/x.sock"};
     want.metrics = "";
+    want.metrics_tls = true;
     want.engine = "sigio";
     want.allow_insecure_remote = true;
     want.streams_max = 7;
@@ -173,6 +175,9 @@ const std::vector<Case> server_cases{
     {"metrics_where_clients_are_served",
      server("listen = [\"127.0.0.1:5\"]\nmetrics = \"127.0.0.1:5\""),
      {"f:3:11: 'metrics' in [server] is also an address of 'listen'; give it its own port"}},
+    {"metrics_tls_without_certificate",
+     server("metrics_tls = true"),
+     {"f:2:15: 'metrics_tls' in [server] needs a certificate: configure [server.tls]"}},
     {"engine_misspelt",
      server("engine = \"iouring\""),
      {"f:2:10: 'engine' in [server] must be auto, io_uring, sigio, epoll or aio, not 'iouring'; did you mean "
