@@ -37,7 +37,7 @@ THIRD_PARTIES = {
     "liburing": {"io"},
     "aio.h": {"io"},
     "vser_uapi.h": {"line"},
-    "openssl/": {"net", "tcp"},
+    "openssl/": {"net", "tcp", "metrics"},
     "grpc/": {"rpc"},
     "grpcpp/": {"rpc"},
     "absl/": {"rpc"},
