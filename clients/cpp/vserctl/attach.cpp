@@ -56,6 +56,8 @@ client::Result<Connected> connect_without_signals(const client::ConnectOptions& 
 int run_attach(const client::ConnectOptions& connect, const AttachCommand& command, const Options& options) {
     auto connected = connect_without_signals(connect, command, options);
     if (!connected) return print_error(connected.error(), options.json);
+    if (command.suggest_terminal && ::isatty(STDIN_FILENO) == 0)
+        put_note("no terminal: input is sent line by line; use ssh -t for a console");
     return AttachSession(connected->client, std::move(connected->console), command, options).run();
 }
 

@@ -30,7 +30,8 @@ struct AttachCommand {
     int escape_key = 0x1d;  ///< -1: none
     /// Without a terminal: exit when the port was silent for this long after the end of stdin; unset: never.
     std::optional<std::chrono::milliseconds> wait;
-    std::string client_name;  ///< shown to other clients; empty: vserctl@HOST
+    std::string client_name;        ///< shown to other clients; empty: vserctl@HOST
+    bool suggest_terminal = false;  ///< without a terminal, print how to get one by SSH
 };
 struct ReadCommand {
     std::string port;

@@ -1,7 +1,6 @@
 #include "vserctl/ssh_session.hpp"
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,7 +8,6 @@
 #include <variant>
 #include <vector>
 
-#include "vserctl/output.hpp"
 #include "vserctl/utf8.hpp"
 
 namespace vserctl {
@@ -18,7 +16,7 @@ namespace {
 
 constexpr std::string_view alias_mark = "host:";
 constexpr std::size_t name_bytes_max = 64;
-constexpr std::size_t address_bytes_max = 64;
+constexpr std::size_t address_bytes_max = 60;  // the server takes names of up to 64 bytes
 constexpr std::size_t shown_bytes_max = 40;
 
 bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
@@ -64,11 +62,12 @@ ReadCommand read_of(std::string_view port) {
     return read;
 }
 
-AttachCommand attach_of(std::string_view port) {
+AttachCommand attach_of(std::string_view port, bool suggest_terminal) {
     AttachCommand attach;
     attach.port = port;
     attach.from = client::StartPoint::live();
     attach.wait = pipe_wait_default;
+    attach.suggest_terminal = suggest_terminal;
     return attach;
 }
 
@@ -79,18 +78,17 @@ std::string variable(const char* name) {
 
 }  // namespace
 
-Result<SshSession> parse_ssh_command(std::string_view text) {
+Result<Command> parse_ssh_command(std::string_view text) {
     if (text.size() > ssh_command_bytes_max) return refusal(text);
     const auto words = words_of(text);
-    if (words.empty()) return SshSession{PortsCommand{}};
+    if (words.empty()) return Command(PortsCommand{});
 
     auto port = words[0];
     if (port.starts_with(alias_mark)) port = port_of_alias(port.substr(alias_mark.size()));
     if (!is_port_name(port) || words.size() > 2) return refusal(text);
-    const bool action_given = words.size() == 2;
-    const auto action = action_given ? words[1] : "attach";
-    if (action == "read") return SshSession{read_of(port), action_given};
-    if (action == "attach") return SshSession{attach_of(port), action_given};
+    if (words.size() == 1) return Command(attach_of(port, /*suggest_terminal=*/true));
+    if (words[1] == "attach") return Command(attach_of(port, /*suggest_terminal=*/false));
+    if (words[1] == "read") return Command(read_of(port));
     return refusal(text);
 }
 
@@ -109,14 +107,10 @@ Result<Command> take_ssh_session_from_environment() {
     ::clearenv();
     if (!terminal.empty()) ::setenv("TERM", terminal.c_str(), 1);
 
-    auto session = parse_ssh_command(text);
-    if (!session) return std::move(session).error();
-    if (auto* attach = std::get_if<AttachCommand>(&session->command)) {
-        attach->client_name = ssh_client_name(connection);
-        if (!session->action_given && ::isatty(STDIN_FILENO) == 0)
-            put_note("no terminal: input is sent line by line; use ssh -t for a console");
-    }
-    return std::move(session->command);
+    auto command = parse_ssh_command(text);
+    if (!command) return command;
+    if (auto* attach = std::get_if<AttachCommand>(&*command)) attach->client_name = ssh_client_name(connection);
+    return command;
 }
 
 }  // namespace vserctl

@@ -12,15 +12,11 @@ namespace vserctl {
 
 inline constexpr std::size_t ssh_command_bytes_max = 256;
 
-struct SshSession {
-    Command command;            ///< ports, attach or read
-    bool action_given = false;  ///< the client named the action
-};
-
 /// Parses what the client asked for: "PORT", "PORT attach", "PORT read", or nothing to list the ports. PORT may be
 /// "host:PREFIX-PORT", the alias in the client's own configuration (`RemoteCommand host:%n`). Rejects everything else. Nothing
-/// is evaluated or passed on but a port's name, whose characters are those that a configuration allows.
-Result<SshSession> parse_ssh_command(std::string_view text);
+/// is evaluated or passed on but a port's name, whose characters are those that a configuration allows. The result is a
+/// PortsCommand, AttachCommand or ReadCommand.
+Result<Command> parse_ssh_command(std::string_view text);
 
 /// The name by which the server shows the session: "ssh@ADDRESS", from sshd's SSH_CONNECTION.
 std::string ssh_client_name(std::string_view connection);
