@@ -3,6 +3,7 @@ import os
 import pathlib
 import re
 import select
+import shutil
 import subprocess
 import time
 
@@ -301,14 +302,24 @@ def test_only_the_account_with_a_known_key_logs_in(sshd, daemon):
     assert b"Permission denied (publickey)" in asked.stderr
 
 
+def test_a_certificate_logs_in_if_it_is_for_the_account(sshd, daemon, tmp_path):
+    certificate = tmp_path / "stranger-cert.pub"
+    for principal, status in (("console", 0), ("root", 255)):
+        shutil.copy(f"{sshd.stranger}.pub", tmp_path)
+        sign = ["ssh-keygen", "-q", "-s", sshd.ca, "-I", "somebody", "-n", principal]
+        subprocess.run([*sign, tmp_path / "stranger.pub"], check=True)
+        done = run(sshd.ssh(key=sshd.stranger, options=["-o", f"CertificateFile={certificate}"]))
+        assert done.returncode == status, done.stderr
+
+
 def test_sshd_understands_the_file_as_it_is_meant(sshd):
     told = run([sshd_process.SSHD, "-T", "-f", sshd.folder / "sshd_config"], env={**os.environ, "LC_ALL": "C"})
     lines = told.stdout.decode().lower().splitlines()
 
     assert (told.returncode, told.stderr) == (0, b"")
     assert {"disableforwarding yes", "exposeauthinfo yes", "permituserrc no", "permituserenvironment no", "usepam no",
-            "passwordauthentication no", "kbdinteractiveauthentication no", "permitrootlogin no", "allowusers console",
-            "authenticationmethods publickey", "strictmodes yes"} <= set(lines)
+            "strictmodes yes", "passwordauthentication no", "kbdinteractiveauthentication no", "permitrootlogin no",
+            "allowusers console", "authenticationmethods publickey"} <= set(lines)
     assert not [line for line in lines if line.startswith(("acceptenv", "subsystem", "setenv"))]
     command = f"{sshd.folder}/vserctl --server unix:{sshd.vserd_socket} ssh"
     assert [line for line in lines if line.startswith("forcecommand")] == [f"forcecommand {command}"]

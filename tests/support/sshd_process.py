@@ -31,7 +31,7 @@ def missing():
     """Why it cannot run here, or None."""
     if os.geteuid() != 0:
         return "sshd changes users, which takes root"
-    for program in (SSHD, "ssh", "ssh-keygen", "systemd-sysusers", "usermod"):
+    for program in (SSHD, "ssh", "ssh-keygen", "systemd-sysusers", "systemd-analyze", "usermod", "setpriv"):
         if shutil.which(program) is None:
             return f"there is no {program}; ./dev setup installs it"
     if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
@@ -57,14 +57,14 @@ def replaced(text, *pairs):
 
 
 class Sshd:
-    """`folder` belongs to root, and everybody can read it. `key` may log in, `stranger` may not."""
+    """`folder` belongs to root, and everybody can read it. `key` may log in, `stranger` only with a certificate of `ca`."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vserd-ssh-", dir="/var/lib"))
         self.folder.chmod(0o755)
         self.vserd_socket = self.folder / "vserd.sock"
-        self.key, self.stranger, self.host_key = (self.folder / name for name in ("key", "stranger", "host_key"))
-        for key in (self.key, self.stranger, self.host_key):
+        self.key, self.stranger, self.ca, self.host_key = (self.folder / name for name in ("key", "stranger", "ca", "host_key"))
+        for key in (self.key, self.stranger, self.ca, self.host_key):
             new_key(key)
         shutil.copy(self.folder / "key.pub", self.folder / "authorized_keys")
         shutil.copy(BIN / "vserctl", self.folder / "vserctl")
@@ -91,6 +91,7 @@ class Sshd:
         assert "ForceCommand /usr/bin/vserctl --server unix:/run/vserd/vserd.sock ssh\n" in shipped
         (self.folder / "sshd_config").write_text(replaced(
             shipped, ("Port", f"Port {self.port}\nListenAddress 127.0.0.1"), ("HostKey", f"HostKey {self.host_key}"),
+            ("#TrustedUserCAKeys", f"TrustedUserCAKeys {self.ca}.pub"),
             ("AuthorizedKeysFile", f"AuthorizedKeysFile {self.folder}/authorized_keys"),
             ("ForceCommand", f"ForceCommand {self.folder}/vserctl --server unix:{self.vserd_socket} ssh")))
         script = START.format(users=" ".join(USER_FILES), folder=self.folder, python=sys.executable, sshd=SSHD,
