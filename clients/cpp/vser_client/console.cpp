@@ -22,6 +22,7 @@ std::optional<ConsoleItem> Console::next(std::chrono::milliseconds timeout) {
 bool Console::ended() const { return impl_->ended(); }
 std::optional<Error> Console::error() const { return impl_->error(); }
 int Console::ready_fd() const noexcept { return impl_->ready_fd(); }
+int Console::room_fd() const noexcept { return impl_->room_fd(); }
 
 Result<> Console::write(std::string_view bytes) {
     if (impl_->write(bytes, true) == bytes.size()) return Done{};
@@ -45,6 +46,18 @@ Result<> Console::set_signals(const SignalChange& change) {
     auto& signals = *request.mutable_set_signals();
     if (change.dtr) signals.set_dtr(*change.dtr);
     if (change.rts) signals.set_rts(*change.rts);
+    return impl_->command(request);
+}
+
+Result<> Console::set_baud(std::uint32_t baud) {
+    v1::AttachRequest request;
+    request.set_set_baud(baud);
+    return impl_->command(request);
+}
+
+Result<> Console::set_format(const Format& format) {
+    v1::AttachRequest request;
+    to_proto(format, *request.mutable_set_format());
     return impl_->command(request);
 }
 

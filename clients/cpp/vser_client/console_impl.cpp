@@ -36,6 +36,7 @@ Console::Impl::Impl(std::shared_ptr<grpc::Channel> channel, std::string port, Co
       port_name_(std::move(port)),
       options_(std::move(options)),
       ready_fd_(make_eventfd()),
+      room_fd_(make_eventfd()),
       tx_(options_.tx_bytes_max),
       thread_(start_thread_without_signals([this] { run(); })) {}
 
@@ -48,6 +49,7 @@ Console::Impl::~Impl() {
     while (queue_.Next(&tag, &ok)) {
     }
     ::close(ready_fd_);
+    ::close(room_fd_);
 }
 
 Result<> Console::Impl::wait_open() {
@@ -200,14 +202,19 @@ std::size_t Console::Impl::cost(const ConsoleItem& item) {
 }
 
 void Console::Impl::update_ready() {
-    const bool ready = !rx_.empty() || ended_ || (room_wanted_ && !tx_.full());
-    if (ready == ready_) return;
-    ready_ = ready;
+    const bool room = room_wanted_ && !tx_.full();
+    show(ready_fd_, ready_, !rx_.empty() || ended_ || room);
+    show(room_fd_, room_, ended_ || room);
+}
+
+void Console::Impl::show(int eventfd, bool& shown, bool now) {
+    if (now == shown) return;
+    shown = now;
     eventfd_t count = 0;
-    if (ready) {
-        ::eventfd_write(ready_fd_, 1);
+    if (now) {
+        ::eventfd_write(eventfd, 1);
     } else {
-        ::eventfd_read(ready_fd_, &count);
+        ::eventfd_read(eventfd, &count);
     }
 }
 

@@ -44,6 +44,7 @@ public:
 
     const Port& port() const noexcept { return port_; }
     int ready_fd() const noexcept { return ready_fd_; }
+    int room_fd() const noexcept { return room_fd_; }
     std::uint64_t next_offset() const;
     bool ended() const;
     std::optional<Error> error() const;
@@ -69,6 +70,7 @@ private:
     void read_if_room(std::unique_lock<std::mutex>& lock);
     void finish_call();
     void update_ready();
+    static void show(int eventfd, bool& shown, bool now);
     static std::size_t cost(const ConsoleItem& item);  // in rx_bytes_
     v1::AttachRequest open_request() const;
     bool taken_by_server(std::uint64_t tx_offset) const { return tx_offset >= tx_base_ + tx_sent_; }
@@ -79,6 +81,7 @@ private:
     const std::string port_name_;
     const ConsoleOptions options_;
     const int ready_fd_;  // eventfd
+    const int room_fd_;   // eventfd
     grpc::CompletionQueue queue_;
 
     mutable std::mutex mutex_;
@@ -93,6 +96,7 @@ private:
     bool closing_ = false;
     bool ended_ = false;
     bool ready_ = false;          // the state of ready_fd_
+    bool room_ = false;           // the state of room_fd_
     bool discarding_ = false;     // the console reconnects, to discard bytes in transit
     bool room_wanted_ = false;    // a try_write() did not accept all bytes
     std::optional<Error> error_;  // set before ended_, and final

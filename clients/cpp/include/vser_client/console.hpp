@@ -85,6 +85,9 @@ public:
     /// A descriptor for poll loops. It is readable when next() would not wait, and when there is room again after
     /// try_write() accepted only a part. The console owns it; do not read or write it.
     int ready_fd() const noexcept;
+    /// Readable when there is room again after try_write() accepted only a part, and at the end: for loops that do not always
+    /// want items.
+    int room_fd() const noexcept;
 
     /// Sends bytes after everything written before; waits while tx_bytes_max bytes are queued. An error means that the
     /// console has ended.
@@ -105,6 +108,10 @@ public:
     /// Takes effect after the bytes written before. RESOURCE_EXHAUSTED if too many such commands wait.
     Result<> send_break(std::chrono::milliseconds duration = std::chrono::milliseconds{250});
     Result<> set_signals(const SignalChange& change);
+    /// The same for the speed and the format. An Event with SettingsChanged follows when they are in force. If the device
+    /// cannot have them, the console ends with the server's error.
+    Result<> set_baud(std::uint32_t baud);
+    Result<> set_format(const Format& format);
     /// Discards what the server holds for the device, or what was received and not delivered. With Mode::exclusive this is
     /// the only way, for Client::flush() is refused as any other client is. An Event with Flushed counts accepted bytes
     /// that were discarded.
