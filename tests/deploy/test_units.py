@@ -1,4 +1,5 @@
 """The unit files by systemd's own tools, and the daemon under the system-call filter of its unit."""
+import os
 import re
 import subprocess
 
@@ -32,6 +33,13 @@ def here(tmp_path):
 
 def test_verify_has_no_complaint(here):
     assert run("systemd-analyze", "verify", "--man=no", here / "vserd.service", here / "vserd.socket") == ""
+
+
+def test_verify_has_no_complaint_about_the_user_unit(tmp_path):
+    unit = tmp_path / "vserd-tty@.service"
+    unit.write_text((UNITS / unit.name).read_text(encoding="utf-8").replace("/usr/bin/vserctl", str(BIN / "vserctl")))
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+    assert run("systemd-analyze", "verify", "--user", "--man=no", tmp_path / "vserd-tty@board-1.service", env=environment) == ""
 
 
 def test_verify_has_no_complaint_about_the_service_for_ssh(tmp_path):

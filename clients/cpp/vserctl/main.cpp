@@ -17,6 +17,7 @@
 #include "vserctl/options.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/ssh_session.hpp"
+#include "vserctl/tty.hpp"
 
 namespace {
 
@@ -30,6 +31,7 @@ struct Run {
     int operator()(const WatchCommand& command) const { return run_watch(client, command, options.json); }
     int operator()(const AttachCommand&) const { return exit_usage; }  // never called: see run_attach()
     int operator()(const SshCommand&) const { return exit_usage; }     // never called: run() has replaced it
+    int operator()(const TtyCommand&) const { return exit_usage; }     // the same: see run_tty()
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
     int operator()(const BaudCommand& command) const { return run_baud(client, command, options.json); }
@@ -71,6 +73,7 @@ int run(std::vector<std::string> arguments) {
     connect.tls_certificate_file = options.tls_certificate_file;
     connect.tls_key_file = options.tls_key_file;
     if (const auto* attach = std::get_if<AttachCommand>(&options.command)) return run_attach(connect, *attach, options);
+    if (const auto* tty = std::get_if<TtyCommand>(&options.command)) return run_tty(connect, *tty, options);
 
     const auto client = vser::client::Client::connect(options.server, connect);
     if (!client) return print_error(client.error(), options.json);

@@ -10,6 +10,7 @@
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
 #include "vserctl/parse.hpp"
+#include "vserctl/tty_options.hpp"
 #include "vserctl/utf8.hpp"
 
 namespace vserctl {
@@ -35,6 +36,7 @@ struct RawArguments {
     std::string duration = "250ms";
     std::string direction = "both";
     std::optional<std::string> timeout;
+    TtyCommand tty;
     std::uint32_t baud = 0;
     std::vector<std::string> modem_lines;
     bool json = false;
@@ -107,6 +109,8 @@ public:
         add_inventory_commands();
         add_byte_commands();
         add_line_commands();
+        auto* tty = add("tty", tty_summary, tty_examples, [](const RawArguments& raw) -> Command { return raw.tty; });
+        add_tty_options(*tty, arguments_.tty);
     }
 
     ParseOutcome parse(std::vector<std::string> arguments) {

@@ -33,6 +33,12 @@ struct AttachCommand {
     std::string client_name;        ///< shown to other clients; empty: vserctl@HOST
     bool suggest_terminal = false;  ///< without a terminal, print how to get one by SSH
 };
+struct TtyCommand {
+    std::string port;
+    std::string link;  ///< empty: none
+    bool exclusive = false;
+    bool keep = false;  ///< hold what arrives while no program has the terminal open
+};
 struct ReadCommand {
     std::string port;
     vser::client::StartPoint from;
@@ -74,7 +80,7 @@ struct HealthCommand {
 
 using Command =
     std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand, FormatCommand,
-                 SignalsCommand, BreakCommand, FlushCommand, InfoCommand, HealthCommand, SshCommand>;
+                 SignalsCommand, BreakCommand, FlushCommand, InfoCommand, HealthCommand, SshCommand, TtyCommand>;
 
 struct Options {
     std::string server;
