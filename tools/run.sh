@@ -7,6 +7,7 @@ print_next_steps() {
     say "${bold}Starting vserd --demo: simulated ports on 127.0.0.1:50051, metrics on 127.0.0.1:9464. In another terminal:${plain}"
     say ''
     say '  curl -s 127.0.0.1:9464/metrics | grep ^vserd_port'
+    say '  telnet 127.0.0.1 7002            # a small device at a prompt'
     if ! print_vserctl_steps; then say '  (vserctl is being built; a line here will say when it is ready)'; fi
     if ! print_grpcurl_steps; then say '  (grpcurl is not installed; it will be built now, and a line here will say when it is ready)'; fi
     say ''

@@ -237,6 +237,10 @@ Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sock
 /// Before the metrics, which read its counters.
 Result<void> Daemon::Impl::start_tcp() {
     auto server = tcp::Server::start(*hub_, tcp_listeners(options_.config), certificates_);
+    if (!server && options_.demo) {  // the rest of the demo works without
+        spdlog::warn("{}; the demo is served over gRPC only", server.error().message);
+        server = tcp::Server::start(*hub_, {}, certificates_);
+    }
     if (!server) return server.error();
     tcp_ = server->get();
     front_ends_.push_back(std::move(*server));
@@ -291,7 +295,7 @@ void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     if (stopping_) return;
     const rpc::Server& grpc = *grpc_.load();
     print(fmt::format("{}\n{}", serving_line(options_.config.ports.size(), front_ends_, grpc, info.engine),
-                      options_.demo ? advice(grpc.addresses().front()) : ""));
+                      options_.demo ? advice(grpc.addresses().front(), !tcp_->addresses().empty()) : ""));
     for (const auto& [engine, reason] : info.engines_refused)
         spdlog::info("engine {} is not in use: {}", engine, reason);
     supervision_->ready();

@@ -97,6 +97,9 @@ int run(const Options& options) {
                          .metrics = options.metrics};
     if (options.demo) {
         daemon.config = config::demo();
+        // Somebody who chooses the address may run several.
+        if (!options.listen.empty())
+            for (config::PortEntry& port : daemon.config.ports) port.listen.clear();
     } else if (!load(options.config_file, daemon.config)) {
         return failure_exit_code;
     }

@@ -32,15 +32,16 @@ std::string serving_line(std::size_t ports, const std::vector<std::unique_ptr<ne
     return line + fmt::format("; engine {}", engine);
 }
 
-std::string advice(const std::string& address) {
+std::string advice(const std::string& address, bool telnet) {
     return fmt::format(
         "\nTry, in another terminal:\n"
         "  vserctl ports                 list the ports\n"
         "  vserctl attach console        a small device at a prompt; Ctrl-] then . leaves\n"
+        "{1}"
         "  grpcurl -plaintext {0} list\n"
         "  grpcurl -plaintext {0} vser.v1.PortService/ListPorts\n"
         "Ctrl-C here stops the daemon.\n",
-        address);
+        address, telnet ? "  telnet 127.0.0.1 7002         the same device\n" : "");
 }
 
 }  // namespace vserd

@@ -16,6 +16,6 @@ std::string serving_line(std::size_t ports, const std::vector<std::unique_ptr<ne
                          const net::FrontEnd& grpc, std::string_view engine);
 
 /// Commands to try with --demo, whose gRPC server has this address.
-std::string advice(const std::string& address);
+std::string advice(const std::string& address, bool telnet);
 
 }  // namespace vserd

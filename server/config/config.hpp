@@ -80,7 +80,8 @@ ParseResult parse(std::string_view text, std::string_view file);
 /// Reads and parses a file. A file that cannot be read (missing, a directory, too large) is a Problem too.
 ParseResult load(const std::string& path);
 
-/// The configuration of `vserd --demo`: the simulated ports "echo", "console" and two more.
+/// The configuration of `vserd --demo`: the simulated ports "echo", "console" and two more. "console" is served over telnet on
+/// 127.0.0.1:7002, "echo" over RFC 2217 on 127.0.0.1:7001 and raw on 127.0.0.1:7003.
 Config demo();
 
 [[noreturn]] inline void throw_exception_from_error(const std::vector<Problem>&, const boost::source_location&) {

@@ -12,6 +12,13 @@ PortEntry simulated(std::string name, std::string device, std::uint32_t baud, st
     return entry;
 }
 
+ListenEntry listener(std::string address, std::string protocol) {
+    ListenEntry entry;
+    entry.address = std::move(address);
+    entry.protocol = std::move(protocol);
+    return entry;
+}
+
 }  // namespace
 
 Config demo() {
@@ -24,6 +31,8 @@ Config demo() {
         simulated("fast", "sim:echo?unpaced=1", 4'000'000, "Sends back what it is sent, at once"),
         simulated("slow", "sim:echo", 300, "An echo over an acoustic coupler"),
     };
+    config.ports[0].listen = {listener("127.0.0.1:7002", "telnet")};
+    config.ports[1].listen = {listener("127.0.0.1:7001", "rfc2217"), listener("127.0.0.1:7003", "raw")};
     return config;
 }
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(TREE / "tests/support"))
 import recipes as page  # noqa: E402
 
 CHECKOUT = "root/vserd"
-ADDRESSES = (("127.0.0.1", 50051), ("127.0.0.1", 9464))
+ADDRESSES = (("127.0.0.1", 50051), ("127.0.0.1", 9464), ("127.0.0.1", 7002))
 SERVING_SECONDS_MAX = 1200  # a busy machine; what is aimed for is in the README
 GRPCURL_SECONDS_MAX = 900
 AGAIN_SECONDS_MAX = 60
@@ -134,6 +134,15 @@ def check_from_outside(root):
         if name == "metrics" and 'vserd_port_up{port="console"} 1' not in done.stdout:
             raise SystemExit(f"metrics: the console is not up\n{done.stdout}")
         print(f"ok: {name}", flush=True)
+    with socket.create_connection(("127.0.0.1", 7002), 60) as telnet:
+        telnet.sendall(b"\r\n")
+        got = b""
+        while b"sim>" not in got:
+            piece = telnet.recv(4096)
+            if not piece:
+                raise SystemExit(f"telnet: the connection ended after {got!r}")
+            got += piece
+    print("ok: telnet", flush=True)
 
 
 def taken_address():

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from vserd_process import BIN, PATIENCE_SECONDS, Daemon
+from vserd_process import BIN, PATIENCE_SECONDS, Daemon, Process
 
 import vser
 
@@ -107,3 +107,21 @@ def test_a_device_that_may_not_be_used_says_which_group_to_join(tmp_path):
     daemon.stop()
     os.close(leader)
     os.close(follower)
+
+
+TAKEN = "setpriv --pdeathsig KILL nc -lk 127.0.0.1 7002 >/dev/null </dev/null & until nc -z 127.0.0.1 7002; do :; done"
+
+
+def in_a_network_of_its_own(script):
+    return ["unshare", "--net", "sh", "-ec", f'ip link set lo up; {script}; exec "$0" "$@"']
+
+
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize("script, telnet", [(":", True), (TAKEN, False)], ids=["free", "taken"])
+def test_the_demo_has_a_telnet_console_unless_its_port_is_taken(tmp_path, script, telnet):
+    with open(tmp_path / "errors", "w", encoding="utf-8") as errors:
+        demo = Process("--demo", "--metrics", "", program=wrapper(tmp_path, in_a_network_of_its_own(script)), stderr=errors)
+        demo.stop()
+
+    assert ("127.0.0.1:7002" in demo.line) == telnet
+    assert ("cannot listen on 127.0.0.1:7002" in (tmp_path / "errors").read_text()) != telnet
