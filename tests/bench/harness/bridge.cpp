@@ -31,11 +31,15 @@ std::string ser2net_yaml(bool tuned, const std::vector<Line>& lines, int first_p
     return text;
 }
 
-std::string vserd_toml(const std::vector<Line>& lines, int port, const std::string& engine) {
+/// `raw_port` is that of the first line; 0: no line has one.
+std::string vserd_toml(const std::vector<Line>& lines, int port, int raw_port, const std::string& engine) {
     std::string text = "[server]\nlisten = \"127.0.0.1:" + std::to_string(port) + "\"\nmetrics = \"\"\nengine = \"" +
                        engine + "\"\nlog_level = \"warn\"\n";
     for (std::size_t i = 0; i < lines.size(); ++i) {
         text += "[[port]]\nname = \"p" + std::to_string(i) + "\"\ndevice = \"" + lines[i].path + "\"\n";
+        if (raw_port == 0) continue;
+        text += "[[port.listen]]\naddress = \"127.0.0.1:" + std::to_string(raw_port + static_cast<int>(i)) +
+                "\"\nprotocol = \"raw\"\nclients_max = 260\n";
     }
     return text;
 }
@@ -50,13 +54,14 @@ void write_file(const std::string& path, const std::string& text) {
 
 Bridge::Bridge(Face face, const std::vector<Line>& lines, const BridgePrograms& programs) : face_(face) {
     for (const Line& line : lines) flush(line);
-    if (face == Face::vserd) {
-        first_port_ = free_ports(1);
-        write_file(programs.folder + "/vserd.toml", vserd_toml(lines, first_port_, programs.engine));
+    if (is_vserd(face)) {
+        first_port_ = free_ports(face == Face::vserd_raw ? 1 + static_cast<int>(lines.size()) : 1);
+        first_tcp_port_ = face == Face::vserd_raw ? first_port_ + 1 : 0;
+        write_file(programs.folder + "/vserd.toml", vserd_toml(lines, first_port_, first_tcp_port_, programs.engine));
         start({programs.vserd, "--config", programs.folder + "/vserd.toml"}, lines.size(),
               programs.folder + "/vserd.log");
     } else {
-        first_port_ = free_ports(static_cast<int>(lines.size()));
+        first_port_ = first_tcp_port_ = free_ports(static_cast<int>(lines.size()));
         write_file(programs.folder + "/ser2net.yaml", ser2net_yaml(face == Face::ser2net_tuned, lines, first_port_));
         start({programs.ser2net, "-n", "-u", "-c", programs.folder + "/ser2net.yaml", "-P",
                programs.folder + "/ser2net.pid"},
@@ -65,7 +70,7 @@ Bridge::Bridge(Face face, const std::vector<Line>& lines, const BridgePrograms& 
 }
 
 void Bridge::start(const std::vector<std::string>& command, std::size_t lines, const std::string& log_file) {
-    const int last_port = face_ == Face::vserd ? first_port_ : tcp_port(lines - 1);
+    const int last_port = is_vserd(face_) ? first_port_ : tcp_port(lines - 1);
     const auto begin = Clock::now();
     process_ = std::make_unique<Process>(command, log_file);
     while (!is_listening(last_port)) {
@@ -77,7 +82,7 @@ void Bridge::start(const std::vector<std::string>& command, std::size_t lines, c
         std::this_thread::sleep_for(500us);
     }
     seconds_to_serving_ = seconds_since(begin);
-    if (face_ == Face::vserd) wait_for_vserd(begin, lines);
+    if (is_vserd(face_)) wait_for_vserd(begin, lines);
 }
 
 void Bridge::wait_for_vserd(Clock::time_point begin, std::size_t lines) {

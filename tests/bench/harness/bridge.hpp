@@ -9,8 +9,10 @@
 
 namespace vserd::bench {
 
-/// Who carries the bytes. ser2net has two faces: as it comes, and tuned for throughput and latency.
-enum class Face { ser2net_default, ser2net_tuned, vserd };
+/// Who carries the bytes, and how. ser2net as it comes, and tuned for throughput and latency; vserd over gRPC, and over raw TCP.
+enum class Face { ser2net_default, ser2net_tuned, vserd, vserd_raw };
+
+constexpr bool is_vserd(Face face) noexcept { return face == Face::vserd || face == Face::vserd_raw; }
 
 struct BridgePrograms {
     std::string vserd = "vserd";
@@ -26,8 +28,10 @@ public:
     Bridge(Face face, const std::vector<Line>& lines, const BridgePrograms& programs);
 
     Face face() const noexcept { return face_; }
-    int tcp_port(std::size_t line) const noexcept { return first_port_ + static_cast<int>(line); }  ///< ser2net
-    std::string address() const { return "127.0.0.1:" + std::to_string(first_port_); }              ///< vserd
+    int tcp_port(std::size_t line) const noexcept {
+        return first_tcp_port_ + static_cast<int>(line);
+    }                                                                                   ///< but for gRPC
+    std::string address() const { return "127.0.0.1:" + std::to_string(first_port_); }  ///< vserd
     const Process& process() const noexcept { return *process_; }
     double seconds_to_serving() const noexcept { return seconds_to_serving_; }
     double seconds_to_all_online() const noexcept { return seconds_to_all_online_; }
@@ -38,6 +42,7 @@ private:
 
     Face face_;
     int first_port_ = 0;
+    int first_tcp_port_ = 0;
     double seconds_to_serving_ = 0;
     double seconds_to_all_online_ = 0;
     std::unique_ptr<Process> process_;

@@ -41,7 +41,7 @@ std::unique_ptr<Case> write_case(std::size_t write_bytes);
 std::unique_ptr<Case> ports_case(std::size_t ports);
 std::unique_ptr<Case> start_case(std::size_t ports);
 
-/// "ser2net", "ser2net-tuned", anything that begins with "vserd".
+/// "ser2net", "ser2net-tuned", "vserd-raw" (raw TCP), anything else that begins with "vserd" (gRPC).
 Face face_of(const std::string& contender);
 
 /// Waits until `condition`, at most `seconds`; throws with `what` then.

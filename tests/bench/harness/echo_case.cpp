@@ -30,7 +30,7 @@ double round_trip_us(Session& session, std::byte value) {
 class EchoCase : public Case {
 public:
     std::vector<std::string> contenders() const override {
-        return {"direct", "ser2net", "ser2net-tuned", "vserd", "vserd-library"};
+        return {"direct", "ser2net", "ser2net-tuned", "vserd", "vserd-library", "vserd-raw"};
     }
 
     Sample run(const std::string& contender, const Environment& environment) override {

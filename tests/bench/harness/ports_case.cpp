@@ -16,7 +16,9 @@ class PortsCase : public Case {
 public:
     explicit PortsCase(std::size_t ports) : ports_(ports) {}
 
-    std::vector<std::string> contenders() const override { return {"ser2net-tuned", "vserd", "vserd-collect"}; }
+    std::vector<std::string> contenders() const override {
+        return {"ser2net-tuned", "vserd", "vserd-collect", "vserd-raw"};
+    }
 
     Sample run(const std::string& contender, const Environment& environment) override {
         const std::vector<Line> lines = open_lines(ports_);
@@ -42,7 +44,7 @@ public:
 
         const double delivered = finish(devices, *readers);
         if (!readers->all_intact()) throw std::runtime_error(contender + ": bytes were lost or changed");
-        const double less_history = face_of(contender) == Face::vserd ? std::max(resident - history, 0.0) : resident;
+        const double less_history = is_vserd(bridge.face()) ? std::max(resident - history, 0.0) : resident;
         return {{"cpu_us_kb", cpu_us / bytes * 1e3},
                 {"kb_s", bytes / 2e3 / environment.seconds},
                 {"delivered", delivered},
@@ -79,7 +81,7 @@ public:
         const std::vector<Line> lines = open_lines(ports_);
         const Bridge bridge(face_of(contender), lines, environment.programs);
         Sample sample{{"serving_ms", bridge.seconds_to_serving() * 1e3}};
-        if (bridge.face() == Face::vserd) sample["all_online_ms"] = bridge.seconds_to_all_online() * 1e3;
+        if (is_vserd(bridge.face())) sample["all_online_ms"] = bridge.seconds_to_all_online() * 1e3;
         return sample;
     }
 

@@ -49,8 +49,8 @@ public:
 
     std::vector<std::string> contenders() const override {
         if (readers_ > 64) return {"ser2net-tuned", "vserd"};
-        if (readers_ > 1) return {"ser2net", "ser2net-tuned", "vserd"};
-        return {"direct", "ser2net", "ser2net-tuned", "vserd"};
+        if (readers_ > 1) return {"ser2net", "ser2net-tuned", "vserd", "vserd-raw"};
+        return {"direct", "ser2net", "ser2net-tuned", "vserd", "vserd-raw"};
     }
 
     Sample run(const std::string& contender, const Environment& environment) override {

@@ -15,7 +15,7 @@ public:
     explicit WriteCase(std::size_t write_bytes) : write_bytes_(write_bytes) {}
 
     std::vector<std::string> contenders() const override {
-        return {"ser2net", "ser2net-tuned", "vserd", "vserd-library"};
+        return {"ser2net", "ser2net-tuned", "vserd", "vserd-library", "vserd-raw"};
     }
 
     Sample run(const std::string& contender, const Environment& environment) override {

@@ -58,6 +58,11 @@ TARGETS = [
     Target("1000 ports, delivered", _delivered, "%", True, 100, 100),
     Target("1000 ports, CPU per byte, Collect / tuned", _ratio("ports1000", "cpu_us_kb", "vserd-collect", "ser2net-tuned"), "x", False, None, 0.8),
     Target("1000 ports, resident less history", _median("ports1000", "resident_less_history_mb", "vserd"), "MB", False, 60, 30),
+    Target("raw TCP: echo p50, vserd / tuned", _ratio("echo", "p50_us", "vserd-raw", "ser2net-tuned"), "x", False, 0.85, 0.6),
+    Target("raw TCP: device to client, vserd / a direct pty pair", _ratio("read1", "mb_s", "vserd-raw", "direct"), "x", True, 0.95, 1),
+    Target("raw TCP: client to device 4 kB, vserd / tuned", _ratio("write4k", "mb_s", "vserd-raw", "ser2net-tuned"), "x", True, 1.5, 2),
+    Target("raw TCP: 64 ports, CPU per byte, vserd / tuned", _ratio("ports64", "cpu_us_kb", "vserd-raw", "ser2net-tuned"), "x", False, 0.6, 0.4),
+    Target("raw TCP: 1000 ports, CPU per byte, vserd / tuned", _ratio("ports1000", "cpu_us_kb", "vserd-raw", "ser2net-tuned"), "x", False, 0.6, 0.4),
     Target("start to serving, 1 port", _median("start1", "serving_ms", "vserd"), "ms", False, 100, 40),
     Target("start to serving, 1000 ports", _median("start1000", "serving_ms", "vserd"), "ms", False, 170, 60),
 ]
