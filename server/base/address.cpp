@@ -67,7 +67,7 @@ Result<Address> parse_address(std::string_view text) {
     if (host.starts_with('[') && host.ends_with(']')) {
         const std::string inner = host.substr(1, host.size() - 2);
         in6_addr address{};
-        if (inet_pton(AF_INET6, inner.c_str(), &address) != 1) {
+        if (inner.find('\0') != std::string::npos || inet_pton(AF_INET6, inner.c_str(), &address) != 1) {
             return invalid(fmt::format("the host of {} is not an IPv6 address{}", quoted(text), grammar));
         }
         return Address{inner, *port, false, is_local_v6(address)};

@@ -67,6 +67,7 @@ void PortSet::check_listen(ImportedListen& listen, Place at) {
         listen.remarks.push_back({at, why});
         listen.active = false;
     };
+    if (base::printable_text(listen.entry.address) != listen.entry.address) return refuse("the address is not a text");
     const auto address = base::parse_address(listen.entry.address);
     if (!address) return refuse(address.error().message);
     if (listen.entry.tls) {

@@ -300,6 +300,8 @@ TEST(Import, HostileTextCannotLeaveItsComment) {
 
     EXPECT_THAT(toml, Not(HasSubstr("\n[[port]]\n\x01")));
     EXPECT_THAT(conserver("console a { type device; device \"/dev/a\n\"; }"), HasSubstr("# [[port]]"));
+    EXPECT_THAT(imported(std::string("::1\0,3001:raw:0:/dev/a:9600\n", 25), Format::ser2net_conf),
+                HasSubstr("the address is not a text"));
     EXPECT_THAT(yaml(connection("tcp,localhost,1", "serialdev,/dev/a\\\"b,local")),
                 HasSubstr(R"(device = "/dev/a\\\"b")"));
 }
