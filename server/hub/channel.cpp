@@ -51,6 +51,7 @@ Writer::Writer(Channel& channel, std::string client) : channel_(&channel), clien
 
 Writer::~Writer() {
     if (channel_ != nullptr && channel_->exclusive_ == this) channel_->set_exclusive(nullptr);
+    take_back();
 }
 
 Result<void> Writer::acquire_exclusive() {
@@ -102,6 +103,7 @@ void Channel::stop(std::function<void()> done) {
     for (Writer& writer : writers_) writer.channel_ = nullptr;
     writers_.clear();
     exclusive_ = nullptr;
+    yielder_ = nullptr;
     fail_pending_writes({Failure::unavailable, 0, "", fmt::format("port \"{}\" is closing", name())}, true);
     busy_readers_.splice(busy_readers_.end(), waiting_readers_);
     while (!busy_readers_.empty()) {

@@ -71,6 +71,11 @@ public:
     /// Prevents other clients from writing or changing the line until this writer is destroyed. Bytes of others that the queue
     /// has not accepted yet are rejected. Failure::refused with the holder as subject.
     Result<void> acquire_exclusive();
+    /// Gives the port's device to another program until this writer is destroyed or calls take_back(), as port::Port::yield().
+    /// `reason` says for what. Failures: refused (another client holds the port exclusively, or another writer has yielded
+    /// it; the subject is that client), unsupported (the port has no device), and those of port::Port::yield().
+    void yield(const std::string& reason, const port::Reply<void>& reply);
+    void take_back();
     const std::string& client() const noexcept { return client_; }
     /// Null after the channel has closed.
     Channel* channel() const noexcept { return channel_; }
@@ -200,7 +205,8 @@ private:
     List<PendingWrite> pending_writes_;
     List<Writer> writers_;
     Writer* exclusive_ = nullptr;
-    bool left_online_ = false;  ///< the log was resumed, and the previous process had the device open
+    Writer* yielder_ = nullptr;  ///< has given the device to another program
+    bool left_online_ = false;   ///< the log was resumed, and the previous process had the device open
     bool writes_refused_ = false;
     bool stopped_ = false;
     bool stopped_with_device_kept_ = false;  ///< the service manager keeps its descriptor for the next process

@@ -54,6 +54,11 @@ void PortHandle::flush(line::FlushDirection direction, const port::Reply<std::ui
     channel()->port().flush(direction, reply, writer_->client());
 }
 
+void PortHandle::yield(const std::string& reason, const port::Reply<void>& reply) {
+    if (channel() == nullptr) return reply(port_is_gone());
+    writer_->yield(reason, reply);
+}
+
 void PortHandle::read_modem_lines(const port::Reply<line::Signals>& reply) {
     Channel* const port = channel();
     if (port == nullptr) return reply(port_is_gone());

@@ -43,6 +43,9 @@ public:
     void send_break(std::chrono::milliseconds duration, const port::Deadline& deadline, const port::Reply<void>& reply);
     void flush(line::FlushDirection direction, const port::Reply<std::uint64_t>& reply);
 
+    /// As Writer::yield(). Destroying the handle takes the device back.
+    void yield(const std::string& reason, const port::Reply<void>& reply);
+
     // Every session may use these, also while another holds the port.
     void read_modem_lines(const port::Reply<line::Signals>& reply);
     /// Updates settings() from the device, then calls `done`; immediately if the handle is null.

@@ -50,10 +50,12 @@ LineCalls::Hooks Connection::line_hooks() {
         .close_overdue =
             [this] {
                 if (port_.stopping) return;
-                report_stuck(
-                    fmt::format("closing {} has not returned for 5 s: the driver waits for its output to be "
-                                "sent, or hangs; the port reopens when the call returns",
-                                port_.config.device));
+                const std::string reason = fmt::format(
+                    "closing {} has not returned for 5 s: the driver waits for its output to be "
+                    "sent, or hangs; the port reopens when the call returns",
+                    port_.config.device);
+                if (yield_) finish_yield(Error{Failure::timed_out, 0, "", reason});
+                report_stuck(reason);
             },
         .close_refused =
             [this](const Error& error) {
@@ -158,7 +160,8 @@ void Connection::continue_close() {
 
 void Connection::closed() {
     state_ = State::closed;
-    port_.stopping ? finish_stop() : retry_later();
+    if (port_.stopping) return finish_stop();
+    yield_ ? finish_yield({}) : retry_later();
 }
 
 void Connection::stop(std::function<void()> done) {
@@ -166,7 +169,8 @@ void Connection::stop(std::function<void()> done) {
     stop_done_ = std::move(done);
     node_watch_ = {};
     reopen_timer_.cancel();
-    if (state_ == State::closed) return finish_stop();
+    yield_.reset();
+    if (state_ == State::closed || state_ == State::yielded) return finish_stop();
     stop_timer_.after(stop_limit, [this] { finish_stop(); });
     if (state_ == State::closing) return continue_close();  // no worker may have been free before
     if (state_ == State::online) lose("the port was closed");

@@ -36,8 +36,17 @@ public:
     void lose(std::string reason);
     void continue_close();
 
+    /// As Port::yield() and Port::take_back().
+    void yield(std::string reason, std::function<void(Result<void>)> reply);
+    void take_back();
+
 private:
-    enum class State : std::uint8_t { closed, opening, online, closing };
+    /// yielded: closed, and not reopened until take_back().
+    enum class State : std::uint8_t { closed, opening, online, closing, yielded };
+    struct Yield {
+        std::string reason;
+        std::function<void(Result<void>)> reply;  ///< null: was called
+    };
 
     static constexpr std::chrono::milliseconds backoff_min{20};  ///< between two attempts to open the device
     static constexpr std::chrono::milliseconds backoff_max{1000};
@@ -53,6 +62,9 @@ private:
     void node_changed();
     void check_node();
     void set_terminal_refused(bool refused);
+
+    // connection_yield.cpp
+    void finish_yield(Result<void> result);
 
     // connection.cpp
     void go_online(OpenedLine opened);
@@ -73,6 +85,7 @@ private:
     std::function<void()> outdated_;
     State state_ = State::closed;
     std::function<void()> stop_done_;
+    std::optional<Yield> yield_;  ///< requested or in force
     DeviceWatch::Registration node_watch_;
     PortResume resume_;                                                  ///< not yet used by an open
     std::optional<std::chrono::steady_clock::time_point> online_since_;  ///< last time; empty: never online

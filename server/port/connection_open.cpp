@@ -48,10 +48,12 @@ void Connection::try_open() {
             opened(std::move(outcome));
         }),
         .overdue = life_.guarded([this] {
-            report_stuck(
-                fmt::format("opening {} has not returned for 5 s: the driver hangs; the port comes online when "
-                            "the call returns, or unplug the device",
-                            port_.config.device));
+            const std::string reason = fmt::format(
+                "opening {} has not returned for 5 s: the driver hangs; the port comes online when "
+                "the call returns, or unplug the device",
+                port_.config.device);
+            if (yield_) finish_yield(Error{Failure::timed_out, 0, "", reason});
+            report_stuck(reason);
         }),
         .refused = life_.guarded([this, request](const Error& error) {
             resume_.device = std::move(request->held);
@@ -70,7 +72,8 @@ void Connection::report_stuck(const std::string& reason) {
 void Connection::opened(Result<OpenedLine> result) {
     if (!result) return open_failed(result.error());
     calls_.open(result->line);
-    if (port_.stopping) return begin_close();
+    if (yield_ && result->taken_over) port_.listener.on_descriptor(-1);
+    if (port_.stopping || yield_) return begin_close();
     auto attached = environment_.loop.attach(result->line->fd());
     if (!attached) {
         if (result->taken_over) port_.listener.on_descriptor(-1);  // otherwise the fd store would keep its lock
@@ -83,6 +86,7 @@ void Connection::opened(Result<OpenedLine> result) {
 
 void Connection::open_failed(const Error& error) {
     state_ = State::closed;
+    if (yield_) return finish_yield({});
     note_open_failure(error);
     port_.stopping ? finish_stop() : retry_later();
 }

@@ -107,4 +107,10 @@ void Port::flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std
     impl_->transmitter.flush(direction, std::move(reply), std::move(client));
 }
 
+void Port::yield(std::string reason, Reply<void> reply) {
+    impl_->connection.yield(std::move(reason), std::move(reply));
+}
+
+void Port::take_back() { impl_->connection.take_back(); }
+
 }  // namespace vserd::port

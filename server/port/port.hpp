@@ -120,6 +120,14 @@ public:
     /// the device. If it is not 0, an event reports it too.
     void flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client = {});
 
+    /// Gives up the device, so that another program can use it: closes it with its locks, and replies when it is closed. Until
+    /// take_back() the port is offline for `reason`, and does not reopen the device. Accepted bytes are kept, as while the
+    /// device is disconnected. Requires: is not yielded. Failures: timed_out (the driver does not close the device; then the
+    /// port is not yielded).
+    void yield(std::string reason, Reply<void> reply);
+    /// Ends yield(), also one that has not replied yet, which then never does. Otherwise does nothing.
+    void take_back();
+
 private:
     class Impl;
     std::shared_ptr<Impl> impl_;  // shared with callbacks of running worker jobs

@@ -26,9 +26,10 @@ enum class Method : std::uint8_t {
     read,
     write,
     collect,
-    get_server_info
+    get_server_info,
+    yield
 };
-inline constexpr std::size_t methods_count = 16;
+inline constexpr std::size_t methods_count = 17;
 inline constexpr std::size_t codes_count = 17;  ///< OK to UNAUTHENTICATED
 
 /// "vser.v1.ConsoleService/Attach".

@@ -166,4 +166,8 @@ grpc::ServerUnaryReactor* PortService::Flush(Context* context, const v1::FlushRe
     return UnaryCall::start(environment_, {context, request}, Method::flush, request->port(), flush);
 }
 
+grpc::ServerWriteReactor<v1::YieldResponse>* PortService::Yield(Context* context, const v1::YieldRequest* request) {
+    return yields_.start(context->peer(), *request);
+}
+
 }  // namespace vserd::rpc

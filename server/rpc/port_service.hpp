@@ -2,6 +2,7 @@
 
 #include "rpc/environment.hpp"
 #include "rpc/watch_ports.hpp"
+#include "rpc/yield_call.hpp"
 #include "vser/v1/port_service.grpc.pb.h"
 
 namespace vserd::rpc {
@@ -16,16 +17,20 @@ using WithUnaryPortCalls =
                     ::vser::v1::PortService::WithCallbackMethod_SetSignals<
                         ::vser::v1::PortService::WithCallbackMethod_SendBreak<
                             ::vser::v1::PortService::WithCallbackMethod_Flush<Base>>>>>>>>>>;
-using PortServiceBase =
-    WithUnaryPortCalls<::vser::v1::PortService::WithRawCallbackMethod_WatchPorts<::vser::v1::PortService::Service>>;
+using PortServiceBase = WithUnaryPortCalls<::vser::v1::PortService::WithRawCallbackMethod_WatchPorts<
+    ::vser::v1::PortService::WithCallbackMethod_Yield<::vser::v1::PortService::Service>>>;
 
 /// PortService, implemented with the callback API. gRPC threads call its methods.
 class PortService final : public PortServiceBase {
 public:
-    explicit PortService(Environment& environment) : environment_(environment), watchers_(environment) {}
+    explicit PortService(Environment& environment)
+        : environment_(environment), watchers_(environment), yields_(environment) {}
 
-    /// Ends all WatchPorts calls, which would otherwise outlive the server. Io thread.
-    void finish_watchers(const Error& error) { watchers_.finish_all(error); }
+    /// Ends all WatchPorts and Yield calls, which would otherwise outlive the server. Io thread.
+    void finish_streams(const Error& error) {
+        watchers_.finish_all(error);
+        yields_.finish_all(error);
+    }
 
     // The parameter types of the overrides, by position.
     using Context = grpc::CallbackServerContext;
@@ -42,10 +47,12 @@ public:
     Reactor* SetSignals(Context*, const ::vser::v1::SetSignalsRequest*, ::vser::v1::SetSignalsResponse*) override;
     Reactor* SendBreak(Context*, const ::vser::v1::SendBreakRequest*, ::vser::v1::SendBreakResponse*) override;
     Reactor* Flush(Context*, const ::vser::v1::FlushRequest*, ::vser::v1::FlushResponse*) override;
+    grpc::ServerWriteReactor<::vser::v1::YieldResponse>* Yield(Context*, const ::vser::v1::YieldRequest*) override;
 
 private:
     Environment& environment_;
     Watchers watchers_;
+    Yields yields_;
 };
 
 }  // namespace vserd::rpc

@@ -222,7 +222,7 @@ std::vector<net::Refused> Server::Impl::refused() const {
 void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> done) {
     health_->shut_down();
     host_->finish_all(going_down());
-    ports_.finish_watchers(going_down());
+    ports_.finish_streams(going_down());
     // Waiting is not for the io thread, which has to end the streams meanwhile.
     auto stopper = base::start_thread([this, grace, done] {
         shut_down(grace);

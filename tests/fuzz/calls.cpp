@@ -62,6 +62,7 @@ constexpr std::array methods{
     Method{"/vser.v1.PortService/SetSignals", &make<v1::SetSignalsRequest>},
     Method{"/vser.v1.PortService/SendBreak", &make<v1::SendBreakRequest>},
     Method{"/vser.v1.PortService/Flush", &make<v1::FlushRequest>},
+    Method{"/vser.v1.PortService/Yield", &make<v1::YieldRequest>},
     Method{"/vser.v1.AdminService/GetServerInfo", &make<v1::GetServerInfoRequest>},
 };
 
