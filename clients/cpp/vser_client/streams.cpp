@@ -21,6 +21,10 @@ std::optional<ReadItem> to_item(v1::ReadResponse&& response) {
 
 std::optional<PortEvent> to_item(v1::WatchPortsResponse&& response) { return from_proto(response.event()); }
 
+std::optional<YieldedDevice> to_item(v1::YieldResponse&& response) {
+    return YieldedDevice{std::move(*response.mutable_device())};
+}
+
 /// A server stream as a Stream::Source.
 template <class Item, class Response>
 class GrpcSource final : public Stream<Item>::Source {
@@ -81,6 +85,16 @@ Stream<PortEvent> Client::watch(const std::vector<std::string>& ports) const {
     request.mutable_ports()->Add(ports.begin(), ports.end());
     return Stream<PortEvent>(std::make_unique<GrpcSource<PortEvent, v1::WatchPortsResponse>>(
         impl_->channel, [&](grpc::ClientContext* context) { return impl_->ports->WatchPorts(context, request); }));
+}
+
+Stream<YieldedDevice> Client::yield(const std::string& port, const std::string& reason,
+                                    const std::string& client) const {
+    v1::YieldRequest request;
+    request.set_port(port);
+    request.set_reason(reason);
+    request.set_client(client);
+    return Stream<YieldedDevice>(std::make_unique<GrpcSource<YieldedDevice, v1::YieldResponse>>(
+        impl_->channel, [&](grpc::ClientContext* context) { return impl_->ports->Yield(context, request); }));
 }
 
 }  // namespace vser::client

@@ -39,6 +39,7 @@ struct RawArguments {
     TtyCommand tty;
     std::uint32_t baud = 0;
     std::vector<std::string> modem_lines;
+    std::vector<std::string> words;
     bool json = false;
     bool follow = false;
     bool events = false;
@@ -105,7 +106,8 @@ public:
             ->check(CLI::ExistingFile.description(""));
         app_.footer(
             "Examples:\n  vserctl ports\n  vserctl attach vser0\n  vserctl -s lab7:50051 read vser0 --follow\n"
-            "Exit status: 0 success, 1 rejected or output failed, 2 usage, 3 could not connect.");
+            "Exit status: 0 success, 1 rejected or output failed, 2 usage, 3 could not connect; yield: that of the "
+            "command.");
         add_inventory_commands();
         add_byte_commands();
         add_line_commands();
@@ -323,6 +325,18 @@ void Parser::add_line_commands() {
         ->type_name("DURATION")
         ->capture_default_str();
 
+    auto* yield = add("yield", "Run a command that needs the device itself; vserd closes it meanwhile",
+                      "  vserctl yield vser0 -- esptool.py --port {device} write_flash 0 firmware.bin\n"
+                      "  vserctl yield vser0 -- picocom -b 115200 {device}",
+                      [](const RawArguments& arguments) -> Command {
+                          return YieldCommand{arguments.port, arguments.words};
+                      });
+    add_port(yield);
+    yield
+        ->add_option("COMMAND", arguments_.words,
+                     "After --: the command and its arguments; {device} is the device's path")
+        ->required()
+        ->type_name("");
     auto* flush = add("flush", "Discard queued bytes", "  vserctl flush vser0\n  vserctl flush vser0 output",
                       [](const RawArguments& arguments) -> Command {
                           const auto direction = arguments.direction == "input"    ? FlushDirection::input

@@ -72,15 +72,19 @@ struct FlushCommand {
     std::string port;
     vser::client::FlushDirection direction = vser::client::FlushDirection::both;
 };
+struct YieldCommand {
+    std::string port;
+    std::vector<std::string> words;  ///< the command to run, with "{device}" in it
+};
 struct InfoCommand {};
 struct SshCommand {};  ///< replaced by what the client of sshd asked for: see ssh_session.hpp
 struct HealthCommand {
     std::string port;  ///< empty: the server as a whole
 };
 
-using Command =
-    std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand, FormatCommand,
-                 SignalsCommand, BreakCommand, FlushCommand, InfoCommand, HealthCommand, SshCommand, TtyCommand>;
+using Command = std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand,
+                             FormatCommand, SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand,
+                             HealthCommand, SshCommand, TtyCommand>;
 
 struct Options {
     std::string server;

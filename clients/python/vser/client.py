@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import overload
 from weakref import WeakSet
@@ -143,6 +143,14 @@ class Client:
         return self._connection.call("PortService/Flush", request, port_pb2.FlushResponse).output_bytes_discarded
 
     # Bytes
+
+    @contextmanager
+    def yielded(self, port: str, reason: str = "") -> Iterator[str]:
+        """Gives the port's device to another program on the server's machine: `with client.yielded("vser0") as device:`. vserd has
+        closed the device when the block begins, and opens it again after the block. `reason` is shown to other clients."""
+        request = port_pb2.YieldRequest(port=port, reason=reason)
+        with closing(self._connection.stream("PortService/Yield", request, port_pb2.YieldResponse)) as replies:
+            yield next(replies).device
 
     def write(self, port: str, data: bytes | str, timeout: float | None = None) -> Written:
         """Returns when the port's queue has accepted all of it; `timeout` limits the whole call.

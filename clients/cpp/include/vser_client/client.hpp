@@ -77,6 +77,11 @@ public:
     Stream<ReadItem> read(const std::string& port, const ReadOptions& options = {}) const;
     /// First the state of each port, then every change. Without names: all ports.
     Stream<PortEvent> watch(const std::vector<std::string>& ports = {}) const;
+    /// Asks for the device of a port, so that another program on the server's machine can use it. The item comes when vserd has
+    /// closed the device. vserd opens it again when the stream ends: by cancel(), by the destructor, or with this process.
+    /// `reason` and `client` are shown to other clients.
+    Stream<YieldedDevice> yield(const std::string& port, const std::string& reason,
+                                const std::string& client = {}) const;
     /// Bytes in both directions. Waits until the server has opened the console.
     Result<Console> attach(const std::string& port, ConsoleOptions options = {}) const;
 

@@ -226,4 +226,9 @@ struct WriteReceipt {
     std::uint64_t tx_offset = 0;  ///< the port's tx offset after the last of these bytes
 };
 
+/// vserd has closed the device of a port for this client.
+struct YieldedDevice {
+    std::string path;  ///< on the server's machine
+};
+
 }  // namespace vser::client
