@@ -37,6 +37,7 @@ public:
     virtual std::size_t input_room() const noexcept = 0;
     virtual void receive(std::span<const std::byte> bytes, SimTime now) = 0;  ///< at most input_room()
     virtual void receive_break(SimTime now) = 0;
+    virtual void host_lines_changed(SimTime) {}                ///< the host has set DTR and RTS, both at once or one
     virtual void refill(SimTime now) = 0;                      ///< adds the bytes due by now to output()
     virtual std::optional<SimTime> next_event() const = 0;     ///< when refill() will have more without further input
     virtual line::Signals modem_lines(SimTime now) const = 0;  ///< all six, as the host sees them
@@ -55,5 +56,8 @@ std::unique_ptr<SimApplication> make_sim_echo(SimState& state, std::size_t buffe
 
 /// A small computer: a boot log, then a prompt.
 std::unique_ptr<SimApplication> make_sim_console(SimState& state, bool unpaced);
+
+/// An ESP32 on a board: a boot log, or its ROM loader if DTR and RTS select it.
+std::unique_ptr<SimApplication> make_sim_esp(SimState& state, std::chrono::milliseconds en_rise);
 
 }  // namespace vserd::sim

@@ -38,6 +38,12 @@ Error unplugged(SimTime now, SimTime until) {
     return Error{Failure::io, ENODEV, "device", std::move(message)};
 }
 
+std::unique_ptr<SimApplication> make_application(const SimSpec& spec, SimState& state) {
+    if (spec.model == SimModel::echo) return make_sim_echo(state, spec.unpaced ? unpaced_fifo_bytes : paced_fifo_bytes);
+    if (spec.model == SimModel::console) return make_sim_console(state, spec.unpaced);
+    return make_sim_esp(state, spec.en_rise);
+}
+
 }  // namespace
 
 SimDevice::SimDevice(SimSpec spec, std::uint64_t number)
@@ -48,9 +54,7 @@ SimDevice::SimDevice(SimSpec spec, std::uint64_t number)
       random_state_(spec_.seed),
       from_host_(spec_.unpaced ? unpaced_fifo_bytes : paced_fifo_bytes) {
     state_.faults = spec_.faults;
-    application_ = spec_.model == SimModel::echo
-                       ? make_sim_echo(state_, spec_.unpaced ? unpaced_fifo_bytes : paced_fifo_bytes)
-                       : make_sim_console(state_, spec_.unpaced);
+    application_ = make_application(spec_, state_);
 }
 
 Result<base::Fd> SimDevice::connect(const line::Settings& settings) {
@@ -74,6 +78,7 @@ Result<base::Fd> SimDevice::connect(const line::Settings& settings) {
     state_.settings = settings;
     state_.dtr = state_.rts = true;  // the kernel raises them at open
     if (!std::exchange(powered_, true)) application_->power_on(now);
+    application_->host_lines_changed(now);
     return std::move((*pair)[0]);
 }
 
@@ -133,7 +138,9 @@ Result<line::Signals> SimDevice::set_signals(const line::SignalChange& change) {
     if (const auto plugged = check_plugged(); !plugged) return plugged.error();
     state_.dtr = change.dtr.value_or(state_.dtr);
     state_.rts = change.rts.value_or(state_.rts);
-    return application_->modem_lines(std::chrono::steady_clock::now());
+    const auto now = std::chrono::steady_clock::now();
+    application_->host_lines_changed(now);
+    return application_->modem_lines(now);
 }
 
 Result<void> SimDevice::set_break(bool on) {

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t id_chars_max = 64;
 constexpr std::string_view parameters_known =
-    "id, unpaced, drop, flip, seed, unplug_after_bytes, unplug_for, open_fails, hangs, hang_for";
+    "id, unpaced, drop, flip, seed, unplug_after_bytes, unplug_for, en_rise, open_fails, hangs, hang_for";
 
 Error invalid(std::string message) { return Error{Failure::invalid_argument, 0, "device", std::move(message)}; }
 
@@ -64,6 +64,7 @@ Result<void> put_parameter(SimSpec& spec, std::string_view name, std::string_vie
     if (name == "seed") return store(spec.seed, parse_number<std::uint64_t>(value));
     if (name == "unplug_after_bytes") return store(spec.unplug_after_bytes, parse_number<std::uint64_t>(value));
     if (name == "unplug_for") return store(spec.unplug_for, parse_sim_duration(value));
+    if (name == "en_rise") return store(spec.en_rise, parse_sim_duration(value));
     if (name == "open_fails") return store(spec.open_fails, parse_number<std::uint32_t>(value));
     if (name == "hangs") return store(spec.hangs, parse_hang(value));
     if (name == "hang_for") return store(spec.hang_for, parse_sim_duration(value));
@@ -73,7 +74,8 @@ Result<void> put_parameter(SimSpec& spec, std::string_view name, std::string_vie
 Result<SimModel> parse_model(std::string_view name) {
     if (name == "echo") return SimModel::echo;
     if (name == "console") return SimModel::console;
-    return invalid(fmt::format("'sim:{}' is not a simulated device: use sim:echo or sim:console", name));
+    if (name == "esp") return SimModel::esp;
+    return invalid(fmt::format("'sim:{}' is not a simulated device: use sim:echo, sim:console or sim:esp", name));
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ struct SimFaults {
 /// The call in which the driver of a simulated device hangs, like a bad driver: it returns late.
 enum class SimHang : std::uint8_t { none, open, signals, close };
 
-enum class SimModel : std::uint8_t { echo, console };
+enum class SimModel : std::uint8_t { echo, console, esp };
 
 /// A parsed device string: "sim:echo", "sim:console?id=lab&drop=0.01&seed=7". README.md describes it.
 struct SimSpec {
@@ -29,6 +29,7 @@ struct SimSpec {
     std::uint64_t seed = 1;                      ///< of the fault generator: the same seed gives the same faults
     std::uint64_t unplug_after_bytes = 0;        ///< sent to the host since open; 0: never
     std::chrono::milliseconds unplug_for{1000};  ///< how long it then stays unplugged
+    std::chrono::milliseconds en_rise{20};       ///< of sim:esp: how long a capacitor delays the end of its reset
     std::uint32_t open_fails = 0;                ///< how many opens fail with ENODEV at first
     SimHang hangs = SimHang::none;
     std::chrono::milliseconds hang_for{std::chrono::hours(1)};  ///< how long each such call takes

@@ -19,7 +19,7 @@ using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
 TEST(CheckDevice, TakesAbsolutePathsAndKnownSimulators) {
-    for (const auto* device : {"/dev/ttyUSB0", "/dev/vser0", "/dev/serial/by-id/usb-x", "sim:echo", "sim:console",
+    for (const auto* device : {"/dev/ttyUSB0", "/dev/vser0", "/dev/serial/by-id/usb-x", "sim:echo", "sim:console", "sim:esp",
                                "sim:echo?", "sim:console?id=lab-1&drop=0.01&seed=7&unpaced=1"}) {
         EXPECT_TRUE(port::check_device(device)) << device;
     }
@@ -37,7 +37,7 @@ TEST(CheckDevice, NamesWhatIsWrong) {
     EXPECT_NE(message("").find("empty"), std::string::npos);
     EXPECT_NE(message("ttyS0").find("absolute path"), std::string::npos);
     EXPECT_NE(message(std::string_view("/dev/tty\0S0", 11)).find("NUL"), std::string::npos);
-    EXPECT_NE(message("sim:").find("sim:echo or sim:console"), std::string::npos);
+    EXPECT_NE(message("sim:").find("sim:echo, sim:console or sim:esp"), std::string::npos);
     EXPECT_NE(message("sim:ehco").find("sim:ehco"), std::string::npos);
     EXPECT_NE(message("sim:echo?speed=1").find("'speed': no such parameter"), std::string::npos);
     EXPECT_NE(message("sim:echo?unpaced=yes").find("'unpaced'"), std::string::npos);
@@ -55,7 +55,7 @@ TEST(SimSpec, HoldsEveryParameter) {
     const auto spec = parse_sim_spec(
         "sim:console?id=a.b_c-1&unpaced=1&drop=0.25&flip=1&seed=18446744073709551615&unplug_after_bytes=9&unplug_for="
         "250ms"
-        "&open_fails=3&hangs=signals&hang_for=2s");
+        "&en_rise=120ms&open_fails=3&hangs=signals&hang_for=2s");
 
     ASSERT_TRUE(spec) << spec.error().message;
     EXPECT_EQ(spec->model, SimModel::console);
@@ -66,6 +66,7 @@ TEST(SimSpec, HoldsEveryParameter) {
     EXPECT_EQ(spec->seed, 18446744073709551615U);
     EXPECT_EQ(spec->unplug_after_bytes, 9U);
     EXPECT_EQ(spec->unplug_for, milliseconds(250));
+    EXPECT_EQ(spec->en_rise, milliseconds(120));
     EXPECT_EQ(spec->open_fails, 3U);
     EXPECT_EQ(spec->hangs, SimHang::signals);
     EXPECT_EQ(spec->hang_for, milliseconds(2000));
