@@ -31,6 +31,20 @@ TEST(CommandLine, GlobalOptionsMayFollowTheCommand) {
     EXPECT_EQ(parse_command_line({"baud", "p", "-s", "x:1"}).options->server, "x:1");
 }
 
+TEST(CommandLine, WordsOfAYieldedCommandAreNotOptions) {
+    ::unsetenv("VSERD_ADDRESS");
+    const auto outcome = parse_command_line({"yield", "p", "--", "flash", "--json", "-s", "x:1", "--", "{device}", ""});
+
+    ASSERT_TRUE(outcome.options);
+    EXPECT_FALSE(outcome.options->json);
+    EXPECT_EQ(outcome.options->server, "127.0.0.1:50051");
+    const auto& command = std::get<YieldCommand>(outcome.options->command);
+    EXPECT_EQ(command.port, "p");
+    EXPECT_THAT(command.words, testing::ElementsAre("flash", "--json", "-s", "x:1", "--", "{device}", ""));
+    EXPECT_EQ(parse_command_line({"yield", "p"}).exit_code, 2);
+    EXPECT_EQ(parse_command_line({"yield", "p", "flash", "--port", "x"}).exit_code, 2) << "without --";
+}
+
 TEST(CommandLine, EveryCommandIsUnderstood) {
     EXPECT_EQ(std::get<BaudCommand>(parse_command_line({"baud", "p", "9600"}).options->command).baud, 9600U);
     EXPECT_FALSE(std::get<BaudCommand>(parse_command_line({"baud", "p"}).options->command).baud.has_value());
