@@ -1,7 +1,14 @@
 """RFC 2217: every sub-command is answered with the value in force, and notifications come from the port's events."""
+import os
+import pty
+import select
+import subprocess
+import time
+
 import serial
 from restarts import port_table, until, wire
 from tcp_clients import (COM_PORT, DO, IAC, WILL, com_port, echo, exchange, is_closed, listener, receive, serve)
+from vserd_process import PATIENCE_SECONDS
 
 import vser
 
@@ -217,3 +224,33 @@ def test_a_missing_client_agreement_does_not_keep_commands_from_being_answered(s
     exchange(client, bytes([IAC, DO, COM_PORT]), bytes([IAC, WILL, COM_PORT]))
     assert receive(client, 7)[:4] == bytes([IAC, 250, COM_PORT, 107])
     exchange(client, com_port(SIZE, b"\0"), answer(SIZE, b"\x08"))
+
+
+def test_microcom_can_use_it(serve):
+    served = serve(echo(listener("rfc2217"), device="sim:echo"))
+    host, port = served.address("rfc2217")
+    master, slave = pty.openpty()
+    program = subprocess.Popen(["microcom", "-t", f"{host}:{port}", "-s", "9600"], stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+
+    shown_until(master, b"to get to the prompt.\r\n")
+    os.write(master, b"typed")
+    shown_until(master, b"typed")
+    with served.client() as vserd:
+        assert vserd.baud("echo") == 9600
+        os.write(master, b"\x1c")
+        shown_until(master, b"-> ")
+        os.write(master, b"speed 19200\r")
+        until(lambda: vserd.baud("echo") == 19200)
+    shown_until(master, b"-> ")
+    os.write(master, b"quit\r")
+
+    assert program.wait(PATIENCE_SECONDS) == 0
+    os.close(master)
+
+
+def shown_until(terminal, text):
+    shown, deadline = b"", time.monotonic() + PATIENCE_SECONDS
+    while text not in shown:
+        assert select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0], shown
+        shown += os.read(terminal, 4096)
