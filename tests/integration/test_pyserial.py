@@ -1,25 +1,12 @@
 """pyserial's own suite, which ./dev setup fetches, over RFC 2217, raw TCP and vser://: it fails where no server can help, and nowhere else."""
 import contextlib
 import os
-import re
-import subprocess
 import threading
 import tty
 
 import pytest
-from debian import CACHE
+from pyserial_suite import LIMITS_OF_THE_CLIENT, SUITE, failures
 from tcp_clients import echo, listener, serve
-from vserd_process import PATIENCE_SECONDS
-
-SUITE = CACHE / "pyserial-3.5" / "test"
-# Limits of pyserial's RFC 2217 client: it cannot cancel a call, and knows neither a write timeout nor non-blocking reads.
-LIMITS_OF_THE_CLIENT = {
-    "test_cancel_once (test_cancel.TestCancelRead.test_cancel_once)",
-    "test_cancel_once (test_cancel.TestCancelWrite.test_cancel_once)",
-    "test_WriteTimeout (test.Test_MoreTimeouts.test_WriteTimeout)",
-    "test2_Loopback (test.Test4_Nonblocking.test2_Loopback)",
-    "test2_LoopbackTimeout (test.Test4_Nonblocking.test2_LoopbackTimeout)",
-}
 
 # A pty has no modem lines.
 LIMITS_OF_A_PTY = {
@@ -50,14 +37,6 @@ runpy.run_path("run_all_tests.py", run_name="__main__")
 """
 
 pytestmark = pytest.mark.skipif(not SUITE.exists(), reason="no pyserial archive; ./dev setup fetches it from PyPI")
-
-
-def failures(*command):
-    """The tests of the suite that fail, and what it printed."""
-    done = subprocess.run(["/usr/bin/python3", "-B", *command], cwd=SUITE, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=8 * PATIENCE_SECONDS, check=False)
-    assert int(re.search(r"^Ran (\d+) tests", done.stdout, re.MULTILINE).group(1)) >= 60, done.stdout
-    return set(re.findall(r"^(?:ERROR|FAIL): (.*)$", done.stdout, re.MULTILINE)), done.stdout
 
 
 def test_over_rfc_2217_it_fails_where_its_client_has_limits(serve):
