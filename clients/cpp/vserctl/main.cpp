@@ -17,6 +17,7 @@
 #include "vserctl/options.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/ssh_session.hpp"
+#include "vserctl/transfer.hpp"
 #include "vserctl/tty.hpp"
 #include "vserctl/yield.hpp"
 
@@ -30,10 +31,11 @@ struct Run {
 
     int operator()(const PortsCommand& command) const { return run_ports(client, command, options.json); }
     int operator()(const WatchCommand& command) const { return run_watch(client, command, options.json); }
-    int operator()(const AttachCommand&) const { return exit_usage; }  // never called: see run_attach()
-    int operator()(const SshCommand&) const { return exit_usage; }     // never called: run() has replaced it
-    int operator()(const TtyCommand&) const { return exit_usage; }     // the same: see run_tty()
-    int operator()(const YieldCommand&) const { return exit_usage; }   // never called: see run_yield()
+    int operator()(const AttachCommand&) const { return exit_usage; }    // never called: see run_attach()
+    int operator()(const SshCommand&) const { return exit_usage; }       // never called: run() has replaced it
+    int operator()(const TtyCommand&) const { return exit_usage; }       // the same: see run_tty()
+    int operator()(const TransferCommand&) const { return exit_usage; }  // the same: see run_transfer()
+    int operator()(const YieldCommand&) const { return exit_usage; }     // never called: see run_yield()
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
     int operator()(const BaudCommand& command) const { return run_baud(client, command, options.json); }
@@ -77,6 +79,8 @@ int run(std::vector<std::string> arguments) {
     if (const auto* attach = std::get_if<AttachCommand>(&options.command)) return run_attach(connect, *attach, options);
     if (const auto* tty = std::get_if<TtyCommand>(&options.command)) return run_tty(connect, *tty, options);
     if (const auto* yield = std::get_if<YieldCommand>(&options.command)) return run_yield(connect, *yield, options);
+    if (const auto* transfer = std::get_if<TransferCommand>(&options.command))
+        return run_transfer(connect, *transfer, options);
 
     const auto client = vser::client::Client::connect(options.server, connect);
     if (!client) return print_error(client.error(), options.json);

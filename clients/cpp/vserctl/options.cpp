@@ -10,6 +10,7 @@
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
 #include "vserctl/parse.hpp"
+#include "vserctl/transfer_options.hpp"
 #include "vserctl/tty_options.hpp"
 #include "vserctl/utf8.hpp"
 
@@ -37,6 +38,8 @@ struct RawArguments {
     std::string direction = "both";
     std::optional<std::string> timeout;
     TtyCommand tty;
+    TransferCommand send;
+    TransferCommand receive;
     std::uint32_t baud = 0;
     std::vector<std::string> modem_lines;
     std::vector<std::string> words;
@@ -113,6 +116,13 @@ public:
         add_line_commands();
         auto* tty = add("tty", tty_summary, tty_examples, [](const RawArguments& raw) -> Command { return raw.tty; });
         add_tty_options(*tty, arguments_.tty);
+        auto* send = add("send", send_summary, send_examples,
+                         [](const RawArguments& raw) -> Command { return checked_transfer(raw.send); });
+        arguments_.send.sends = true;
+        add_transfer_options(*send, arguments_.send);
+        auto* receive = add("receive", receive_summary, receive_examples,
+                            [](const RawArguments& raw) -> Command { return checked_transfer(raw.receive); });
+        add_transfer_options(*receive, arguments_.receive);
     }
 
     ParseOutcome parse(std::vector<std::string> arguments) {

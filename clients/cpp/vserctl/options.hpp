@@ -39,6 +39,15 @@ struct TtyCommand {
     bool exclusive = false;
     bool keep = false;  ///< hold what arrives while no program has the terminal open
 };
+// By lrzsz.
+enum class TransferProtocol : std::uint8_t { unspecified, xmodem, ymodem, zmodem };
+struct TransferCommand {
+    bool sends = false;
+    std::string port;
+    std::string file;
+    TransferProtocol protocol = TransferProtocol::unspecified;
+    std::chrono::milliseconds wait{60'000};  ///< give up when the peer was silent this long
+};
 struct ReadCommand {
     std::string port;
     vser::client::StartPoint from;
@@ -84,7 +93,7 @@ struct HealthCommand {
 
 using Command = std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand,
                              FormatCommand, SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand,
-                             HealthCommand, SshCommand, TtyCommand>;
+                             HealthCommand, SshCommand, TtyCommand, TransferCommand>;
 
 struct Options {
     std::string server;
