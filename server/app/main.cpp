@@ -97,7 +97,7 @@ int run(const Options& options) {
                          .metrics = options.metrics};
     if (options.demo) {
         daemon.config = config::demo();
-        // Somebody who chooses the address may run several.
+        // With --listen several demos can run at once, so none may claim the fixed ports.
         if (!options.listen.empty())
             for (config::PortEntry& port : daemon.config.ports) port.listen.clear();
     } else if (!load(options.config_file, daemon.config)) {

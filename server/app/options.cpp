@@ -48,7 +48,9 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
     app.footer(examples);
     app.set_version_flag("--version", "vserd " VSERD_VERSION);
     app.add_option("-c,--config", options.config_file, "Configuration in TOML")->type_name("FILE");
-    app.add_flag("--demo", options.demo, "Serve simulated ports, without a configuration");
+    app.add_flag(
+        "--demo", options.demo,
+        "Serve simulated ports, without a configuration; over telnet and raw TCP too unless --listen is given");
     app.add_flag("--strict", options.strict, "Exit with an error if a device cannot be opened at the start");
     app.add_option("--listen", options.listen,
                    "Listen on this address instead of those in the configuration; can be repeated")

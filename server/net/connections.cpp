@@ -38,6 +38,9 @@ constexpr std::uint64_t pending_calls_of_suspect_max = 256;
 constexpr double pending_call_bytes = 24.0 * 1024;
 /// A connection that received more between two sweeps makes the next sweep come sooner.
 constexpr std::uint64_t busy_bytes = std::uint64_t{16} << 10;
+/// Calls are counted after so many bytes, which are some 130 calls at least, and this often, or at once if they came fast.
+constexpr std::uint64_t uncounted_bytes = 4096;
+constexpr std::chrono::milliseconds count_interval{500};
 constexpr std::size_t discarded_at_once_bytes = std::size_t{16} << 20;
 constexpr std::size_t shed_at_once_max = 64;
 /// Closing a connection that holds less does not help.
@@ -127,12 +130,25 @@ std::size_t Connections::size() const {
 }
 
 /// recent_resets is a leaky bucket too. It drains for the whole time since the last count, in which the resets happened.
-void Connections::count(Connection& connection, std::chrono::steady_clock::time_point now,
+/// Returns false if there are no counts.
+bool Connections::count(Connection& connection, std::chrono::steady_clock::time_point now,
                         const CountStreams& count_streams) {
-    const StreamCounts before = std::exchange(connection.streams, count_streams(connection.peer));
+    const auto counts = count_streams(connection.peer);
+    if (!counts) return false;
+    const StreamCounts before = std::exchange(connection.streams, *counts);
+    connection.counted_at_bytes = connection.received_bytes;
     const double seconds = std::chrono::duration<double>(now - std::exchange(connection.counted, now)).count();
-    const auto resets = static_cast<double>(connection.streams.failed - before.failed);
+    const auto resets = static_cast<double>(counts->failed) - static_cast<double>(before.failed);
     connection.recent_resets = std::max(0.0, connection.recent_resets + resets - resets_per_second * seconds);
+    return true;
+}
+
+/// Whether calls that were not counted yet may have become too many. Each takes some bytes, so a quiet connection need not be
+/// counted.
+bool Connections::is_count_due(const Connection& connection, bool is_busy, bool is_leaving) const {
+    if (connection.unexplained_bytes > unexplained_bytes_max) return true;
+    if (connection.received_bytes - connection.counted_at_bytes < uncounted_bytes) return false;
+    return is_busy || is_leaving || swept_ - connection.counted >= count_interval;
 }
 
 Abuse Connections::check(Connection& connection, double seconds, const CountStreams& count_streams,
@@ -151,11 +167,12 @@ Abuse Connections::check(Connection& connection, double seconds, const CountStre
     const double drained = std::min(level, unexplained_bytes_per_second * seconds);
     connection.drained_bytes += drained;
     connection.unexplained_bytes = std::max(0.0, level - drained);
-    // Counting costs time, so a slow connection is counted only when it may be closed.
-    if (is_busy || !traffic.peer_open || connection.unexplained_bytes > unexplained_bytes_max)
-        count(connection, swept_, count_streams);
     // gRPC learns that a client has gone only after it has read all that the client sent.
-    if (is_flooding(connection, !traffic.peer_open || suspects.has(connection.address, swept_))) return Abuse::resets;
+    const bool is_suspect = !traffic.peer_open || suspects.has(connection.address, swept_);
+    bool is_counted = is_count_due(connection, is_busy, !traffic.peer_open) && count(connection, swept_, count_streams);
+    // The last counts may be old: nobody is closed because of those.
+    if (!is_counted && is_flooding(connection, is_suspect)) is_counted = count(connection, swept_, count_streams);
+    if (is_counted && is_flooding(connection, is_suspect)) return Abuse::resets;
     return connection.unexplained_bytes > explainable_bytes(connection.streams) ? Abuse::unexplained_bytes
                                                                                 : Abuse::none;
 }
@@ -173,14 +190,17 @@ std::vector<Connections::Closed> Connections::sweep(std::chrono::steady_clock::t
         closed.push_back(close(*connection, abuse));
     }
     std::erase_if(connections_, [](const auto& entry) { return !entry.second->descriptor; });
-    if (excess_bytes > 0) std::ranges::move(shed(excess_bytes), std::back_inserter(closed));
+    if (excess_bytes > 0) std::ranges::move(shed(excess_bytes, count_streams), std::back_inserter(closed));
     return closed;
 }
 
 /// Requires mutex_.
-std::vector<Connections::Closed> Connections::shed(std::int64_t excess_bytes) {
+std::vector<Connections::Closed> Connections::shed(std::int64_t excess_bytes, const CountStreams& count_streams) {
     std::vector<Connection*> largest;
-    for (auto& [peer, connection] : connections_) largest.push_back(connection.get());
+    for (auto& [peer, connection] : connections_) {
+        if (connection->pending_calls() > 0) count(*connection, swept_, count_streams);
+        largest.push_back(connection.get());
+    }
     std::ranges::sort(largest, std::greater{}, [](const Connection* each) { return held_by(*each); });
     std::vector<Closed> closed;
     auto left = static_cast<double>(excess_bytes);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,7 +26,11 @@ struct StreamCounts {
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;  ///< reset by the client
 
-    std::uint64_t open() const noexcept { return started - succeeded - failed; }
+    /// gRPC changes the counts one after the other, so that their sum may be too large for a moment.
+    std::uint64_t open() const noexcept {
+        const std::uint64_t ended = succeeded + failed;
+        return started > ended ? started - ended : 0;
+    }
 };
 
 /// The usage of one connection, to detect abuse. gRPC does not report the bytes that it receives, so they are read from the
@@ -47,11 +52,12 @@ struct Connection {
     std::atomic<std::uint64_t> known_bytes{0};  ///< received by known calls, with an allowance for their headers
 
     // Connections::sweep() only.
-    base::Fd descriptor;               ///< a duplicate; closed with the connection
-    std::uint64_t received_bytes = 0;  ///< by the kernel
-    double drained_bytes = 0;          ///< forgiven so far because they arrived slowly
-    double unexplained_bytes = 0;      ///< received, but not by a known call
-    StreamCounts streams;              ///< gRPC's last counts
+    base::Fd descriptor;                 ///< a duplicate; closed with the connection
+    std::uint64_t received_bytes = 0;    ///< by the kernel
+    double drained_bytes = 0;            ///< forgiven so far because they arrived slowly
+    double unexplained_bytes = 0;        ///< received, but not by a known call
+    StreamCounts streams;                ///< gRPC's last counts
+    std::uint64_t counted_at_bytes = 0;  ///< received_bytes then
     std::chrono::steady_clock::time_point counted = std::chrono::steady_clock::now();  ///< time of those counts
     double recent_resets = 0;  ///< calls that the client reset; decays with time
 };
@@ -60,8 +66,8 @@ struct Connection {
 enum class Abuse : std::uint8_t { none, unexplained_bytes, resets, memory };
 const char* describe(Abuse abuse) noexcept;
 
-/// Supplied by rpc/, because gRPC has the counts and net/ does not use gRPC.
-using CountStreams = std::function<StreamCounts(const std::string& peer)>;
+/// Supplied by rpc/, because gRPC has the counts and net/ does not use gRPC. Nothing if gRPC does not know that peer.
+using CountStreams = std::function<std::optional<StreamCounts>(const std::string& peer)>;
 
 /// The open TCP connections of a server. Clients of a Unix socket have no names in gRPC and share one entry. Only the limits
 /// for all clients together bound them, because they are users of this machine.
@@ -80,8 +86,7 @@ public:
     };
     /// Removes connections that have ended, and closes those that abuse the server; the limits are lower for addresses in
     /// `suspects`. If `excess_bytes` of memory are in use beyond the limit, it also closes the connections that hold the most,
-    /// until they add up to that. Calls `count_streams` for connections that send much, that have many unexplained bytes, or
-    /// whose client has gone. Acceptor's thread only.
+    /// until they add up to that. Calls `count_streams` only for connections that may be closed. Acceptor's thread only.
     std::vector<Closed> sweep(std::chrono::steady_clock::time_point now, std::int64_t excess_bytes,
                               const CountStreams& count_streams, const Probation& suspects);
     /// Whether a connection sent much between the last two sweeps, so that the next one should come soon. Acceptor's thread
@@ -90,9 +95,10 @@ public:
 
 private:
     Abuse check(Connection& connection, double seconds, const CountStreams& count_streams, const Probation& suspects);
-    static void count(Connection& connection, std::chrono::steady_clock::time_point now,
+    bool is_count_due(const Connection& connection, bool is_busy, bool is_leaving) const;
+    static bool count(Connection& connection, std::chrono::steady_clock::time_point now,
                       const CountStreams& count_streams);
-    std::vector<Closed> shed(std::int64_t excess_bytes);
+    std::vector<Closed> shed(std::int64_t excess_bytes, const CountStreams& count_streams);
 
     mutable std::mutex mutex_;
     std::unordered_map<std::string, std::shared_ptr<Connection>> connections_;  ///< guarded by mutex_

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "net/pem.hpp"
+#include "net/tls_context.hpp"
 
 namespace vserd::net {
 namespace {
@@ -81,6 +82,7 @@ Result<TlsPems> load_tls(const TlsFiles& files) {
     pems.expires = expiry_of(*parsed);
     pems.certificate = std::move(*certificate);
     pems.key = std::move(*key);
+    if (const auto made = make_tls_context(pems); !made) return made.error();
     return pems;
 }
 

@@ -26,7 +26,8 @@ struct TlsPems {
 /// Warn when the certificate expires within this time.
 inline constexpr std::chrono::hours certificate_expiry_warning{14 * 24};
 
-/// Reads the files and checks that they match. Otherwise gRPC would fail each handshake without saying why.
+/// Reads the files, and checks that they match and that OpenSSL accepts them. Otherwise each handshake would fail without a
+/// reason.
 Result<TlsPems> load_tls(const TlsFiles& files);
 
 /// Returns a warning if the certificate has expired at `now`, or expires within certificate_expiry_warning.

@@ -1,5 +1,6 @@
 #include "net/tls_context.hpp"
 
+#include <fmt/core.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -47,7 +48,8 @@ bool fill(SSL_CTX* context, const TlsPems& pems) {
     ::SSL_CTX_set_mode(context,
                        SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     ::SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    ::SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+    ::SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    ::SSL_CTX_set_num_tickets(context, 0);
     return use_chain(context, pems.certificate) && use_key(context, pems.key) &&
            require_clients_of(context, pems.client_ca);
 }
@@ -56,15 +58,24 @@ bool fill(SSL_CTX* context, const TlsPems& pems) {
 
 void SslContextRelease::operator()(ssl_ctx_st* context) const noexcept { ::SSL_CTX_free(context); }
 
+Result<SslContext> make_tls_context(const TlsPems& pems) {
+    ::ERR_clear_error();  // this thread's queue; gRPC uses it too
+    SslContext context(::SSL_CTX_new(::TLS_server_method()));
+    if (context && fill(context.get(), pems)) return context;
+    const char* reason = ::ERR_reason_error_string(::ERR_get_error());
+    ::ERR_clear_error();
+    return Error{Failure::invalid_argument, 0, "tls",
+                 fmt::format("OpenSSL rejects the certificates in [server.tls]: {}",
+                             reason != nullptr ? reason : "unknown reason")};
+}
+
 Result<ssl_ctx_st*> TlsContext::current() {
     if (const auto pems = store_->newer_than(generation_)) {
-        decltype(context_) context(::SSL_CTX_new(::TLS_server_method()));
-        const bool usable = context && fill(context.get(), *pems);
-        ::ERR_clear_error();  // of this thread
-        context_ = usable ? std::move(context) : nullptr;
+        auto made = make_tls_context(*pems);
+        context_ = made ? std::move(*made) : nullptr;
     }
     if (context_) return context_.get();
-    return Error{Failure::invalid_argument, 0, "tls", "OpenSSL does not accept the certificate in [server.tls]"};
+    return Error{Failure::invalid_argument, 0, "tls", "OpenSSL rejects the certificates in [server.tls]"};
 }
 
 }  // namespace vserd::net

@@ -13,6 +13,8 @@ namespace {
 
 /// The page size of a reply; further pages follow.
 constexpr std::intptr_t sockets_per_page = 500;
+/// Listing costs time that grows with the number of sockets.
+constexpr std::chrono::milliseconds list_interval{20};
 
 /// A message of channelz as JSON, without spaces; empty if there is no such object.
 std::string take(char* json) {
@@ -66,17 +68,28 @@ void Channelz::list_sockets() {
     }
 }
 
-net::StreamCounts Channelz::streams(const std::string& peer) {
-    if (!sockets_.contains(peer)) list_sockets();
+/// Empty if gRPC does not know the peer, or if that socket has been closed.
+std::string Channelz::json_of(const std::string& peer) const {
     const auto socket = sockets_.find(peer);
-    if (socket == sockets_.end()) return {};
-    const std::string json = take(::grpc_channelz_get_socket(socket->second));
+    return socket == sockets_.end() ? std::string() : take(::grpc_channelz_get_socket(socket->second));
+}
+
+/// A name may belong to a new socket: clients reuse their ports.
+std::optional<net::StreamCounts> Channelz::streams(const std::string& peer) {
+    std::string json = json_of(peer);
+    const auto now = std::chrono::steady_clock::now();
+    if (json.empty() && now - listed_ >= list_interval) {
+        listed_ = now;
+        list_sockets();
+        json = json_of(peer);
+    }
+    if (json.empty()) return std::nullopt;
     const auto count = [&json](std::string_view key) {
         std::size_t at = 0;
         const auto value = next_string(json, key, at);  // zero is omitted
         return value ? to_number<std::uint64_t>(*value) : 0;
     };
-    return {count("streamsStarted"), count("streamsSucceeded"), count("streamsFailed")};
+    return net::StreamCounts{count("streamsStarted"), count("streamsSucceeded"), count("streamsFailed")};
 }
 
 }  // namespace vserd::rpc

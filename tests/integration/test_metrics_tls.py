@@ -3,13 +3,14 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 import urllib.error
 import urllib.request
 
 import pytest
 from certificates import certify, server_tls
 from restarts import until
-from vserd_process import PATIENCE_SECONDS, Daemon
+from vserd_process import BIN, PATIENCE_SECONDS, Daemon
 
 PORT = '[[port]]\nname = "echo"\ndevice = "sim:echo"\n'
 
@@ -81,3 +82,30 @@ def test_a_scraper_needs_the_certificate_that_the_server_asks_for(tmp_path):
 
     assert "vserd_build_info" in scrape(daemon, context)
     daemon.stop()
+
+
+def test_a_scraper_that_asks_to_resume_its_session_is_served(tmp_path):
+    certify(tmp_path, "person")
+    daemon = serve(tmp_path, f'client_ca = "{tmp_path}/person.crt"')
+    context = trusting(tmp_path)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(tmp_path / "person.crt", tmp_path / "person.key")
+    session = None
+    for _ in range(2):
+        with context.wrap_socket(connect(daemon), server_hostname="127.0.0.1", session=session) as client:
+            client.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.0 200"
+            session = client.session
+    daemon.stop()
+
+
+def test_a_key_that_openssl_rejects_is_told_by_start_and_check(tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-days", "2", "-subj", "/CN=weak", "-keyout",
+                    tmp_path / "server.key", "-out", tmp_path / "server.crt"], check=True, capture_output=True)
+    with open(tmp_path / "errors", "w", encoding="utf-8") as errors, pytest.raises(AssertionError, match="did not start"):
+        Daemon(tmp_path, PORT, server="metrics_tls = true", history=server_tls(tmp_path), stderr=errors)
+    checked = subprocess.run([BIN / "vserd", "check", tmp_path / "vserd.toml"], text=True, capture_output=True, check=False)
+
+    assert checked.returncode == 1
+    for told in (checked.stderr, (tmp_path / "errors").read_text()):
+        assert "OpenSSL rejects the certificates in [server.tls]: ee key too small" in told

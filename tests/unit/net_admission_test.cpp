@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
 const Probation nobody;
 
-StreamCounts no_streams(const std::string& /*peer*/) { return {}; }
+std::optional<StreamCounts> no_streams(const std::string& /*peer*/) { return StreamCounts{}; }
 
 CountStreams open_streams(std::uint64_t count) {
     return [count](const std::string& /*peer*/) { return StreamCounts{count, 0, 0}; };
@@ -227,6 +228,8 @@ TEST(Connections, AClientThatLeavesManyCallsBehindIsHeldToAccount) {
     connections.add(few.server.get());
     connections.add(many.server.get());
     const std::string flooder = peer_name(many.server.get());
+    send_through(few, 5000);
+    send_through(many, 5000);
     few.client = {};
     many.client = {};
 
@@ -241,6 +244,75 @@ TEST(Connections, AClientThatLeavesManyCallsBehindIsHeldToAccount) {
     EXPECT_EQ(closed.front().peer, flooder);
     EXPECT_EQ(closed.front().abuse, Abuse::resets);
 }
+
+TEST(Connections, ASlowStreamOfResetsIsCountedToo) {
+    Connections connections;
+    const TcpPair pair = connect_pair();
+    connections.add(pair.server.get());
+    auto now = Clock::now();
+    StreamCounts counts;
+    for (int tenths = 0; tenths < 20; ++tenths) {
+        now += 100ms;
+        counts.started = counts.failed += 200;
+        send_through(pair, 200 * 30);
+        if (!connections
+                 .sweep(
+                     now, 0, [&](const std::string&) { return counts; }, nobody)
+                 .empty())
+            return;
+    }
+    FAIL() << counts.failed << " resets in two seconds were not counted";
+}
+
+TEST(Connections, NobodyIsClosedBecauseOfCountsThatAreOld) {
+    Connections connections;
+    const TcpPair pair = connect_pair();
+    connections.add(pair.server.get());
+    send_through(pair, 20'000);
+    auto now = Clock::now();
+    ASSERT_TRUE(connections
+                    .sweep(
+                        now, 0,
+                        [](const std::string&) {
+                            return StreamCounts{300, 0, 300};
+                        },
+                        nobody)
+                    .empty());
+    Probation suspects;
+    now += 60s;
+    suspects.punish(peer_address(pair.client.get()), now);
+
+    const auto later = connections.sweep(
+        now, 0,
+        [](const std::string&) {
+            return StreamCounts{300, 0, 300};
+        },
+        suspects);
+    const auto unknown = connections.sweep(
+        now, 0, [](const std::string&) { return std::optional<StreamCounts>(); }, suspects);
+
+    EXPECT_TRUE(later.empty());
+    EXPECT_TRUE(unknown.empty());
+}
+
+TEST(Connections, WhereMemoryIsShortCallsThatHaveEndedDoNotCount) {
+    Connections connections;
+    const TcpPair pair = connect_pair();
+    connections.add(pair.server.get());
+    send_through(pair, 20'000);
+    ASSERT_TRUE(connections.sweep(Clock::now(), 0, open_streams(1000), nobody).empty());
+
+    const auto closed = connections.sweep(
+        Clock::now(), mebibyte,
+        [](const std::string&) {
+            return StreamCounts{1000, 1000, 0};
+        },
+        nobody);
+
+    EXPECT_TRUE(closed.empty());
+}
+
+TEST(StreamCounts, SumsThatAreTooLargeForAMomentAreNoOpenCalls) { EXPECT_EQ((StreamCounts{10, 6, 5}.open()), 0U); }
 
 TEST(Connections, WhatWaitsToBeReadOfAClosedConnectionIsThrownAway) {
     Connections connections;
