@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "base/address.hpp"
+#include "base/address_set.hpp"
 #include "base/units.hpp"
 #include "config/limits.hpp"
 #include "config/ports.hpp"
@@ -25,7 +25,7 @@ struct Listen {
     toml::source_position at;
 };
 
-std::vector<Listen> read_listen(Table& server) {
+std::vector<Listen> read_listen(Table& server, base::AddressSet& taken) {
     std::vector<Listen> list;
     std::set<std::string> seen;
     for (auto& entry : server.strings("listen", listen_max)) {
@@ -34,6 +34,9 @@ std::vector<Listen> read_listen(Table& server) {
             server.problem(entry.at, "'listen' in [server]: " + address.error().message);
         } else if (!seen.insert(entry.value).second) {
             server.problem(entry.at, fmt::format("'listen' in [server] has '{}' twice", entry.value));
+        } else if (const auto* other = taken.add(entry.value, *address, {})) {
+            server.problem(entry.at, fmt::format("'listen' in [server] has '{}' already, as '{}'; keep one of them",
+                                                 entry.value, other->text));
         } else {
             list.push_back({std::move(entry.value), std::move(*address), entry.at});
         }
@@ -41,20 +44,21 @@ std::vector<Listen> read_listen(Table& server) {
     return list;
 }
 
-void read_metrics(Table& server, const std::vector<Listen>& listen, Config& config) {
-    const auto text = server.string("metrics");
-    if (!text) return;
-    config.metrics = text->value;
+void read_metrics(Table& server, base::AddressSet& taken, Config& config) {
+    const auto text = server.string("metrics").value_or(Located<std::string>{config.metrics, server.at()});
+    config.metrics = text.value;
     if (config.metrics.empty()) return;
     const auto address = base::parse_address(config.metrics);
     if (!address) {
-        server.problem(text->at, "'metrics' in [server]: " + address.error().message);
+        server.problem(text.at, "'metrics' in [server]: " + address.error().message);
     } else if (address->unix_socket) {
-        server.problem(text->at,
+        server.problem(text.at,
                        "'metrics' in [server] must be \"HOST:PORT\", or \"\" for none: it is scraped over TCP");
-    } else if (address->port != 0 && std::any_of(listen.begin(), listen.end(),
-                                                 [&](const Listen& entry) { return entry.address == *address; })) {
-        server.problem(text->at, "'metrics' in [server] is also an address of 'listen'; give it its own port");
+    } else if (const auto* other = taken.add(text.value, *address, {})) {
+        server.problem(
+            text.at,
+            fmt::format("'metrics' in [server] is also an address of 'listen'{}; give it its own port",
+                        other->text == text.value ? "" : fmt::format(", '{}' as '{}'", text.value, other->text)));
     }
 }
 
@@ -125,8 +129,9 @@ void read_server(Table& root, Problems& problems, Config& config) {
     const toml::table* source = root.table("server");
     if (!source) return;
     Table server(*source, "[server]", problems);
-    const std::vector<Listen> listen = read_listen(server);
-    read_metrics(server, listen, config);
+    base::AddressSet taken;
+    const std::vector<Listen> listen = read_listen(server, taken);
+    read_metrics(server, taken, config);
     if (const auto engine = server.word("engine", engines)) config.engine = engine->value;
     if (const auto level = server.word("log_level", log_levels)) config.log_level = level->value;
     if (const auto change = server.word("on_foreign_change", foreign_changes)) config.on_foreign_change = change->value;

@@ -14,13 +14,12 @@ constexpr const char* heading = "[[port.listen]]";
 
 /// Checks an address beyond its syntax.
 void check_address(Table& table, const Located<std::string>& text, const base::Address& address,
-                   TakenAddresses& taken) {
-    if (address.port == 0 && !address.unix_socket) return;
-    const std::string place = fmt::format("{} in line {}", heading, text.at.line);
-    const auto [first, added] = taken.emplace(text.value, place);
-    if (added) return;
-    table.problem(text.at, fmt::format("address '{}' is used already, by {}; give this listener another one",
-                                       text.value, first->second));
+                   base::AddressSet& taken) {
+    const auto* other = taken.add(text.value, address, fmt::format("{} in line {}", heading, text.at.line));
+    if (other == nullptr) return;
+    const std::string overlap = other->text == text.value ? "" : fmt::format(" as '{}'", other->text);
+    table.problem(text.at, fmt::format("address '{}' is used already{}, by {}; give this listener another one",
+                                       text.value, overlap, other->place));
 }
 
 void check_tls(Table& table, const Located<std::string>& text, const base::Address& address, const Config& server,
@@ -45,7 +44,7 @@ void read_words(Table& table, ListenEntry& entry) {
     if (const auto word = table.word("mode", {"read-only", "read-write", "exclusive"})) entry.mode = word->value;
 }
 
-ListenEntry read_listen(const toml::table& source, const Config& server, TakenAddresses& taken, Problems& problems) {
+ListenEntry read_listen(const toml::table& source, const Config& server, base::AddressSet& taken, Problems& problems) {
     Table table(source, heading, problems);
     ListenEntry entry;
     if (!table.has("address")) table.problem(table.at(), fmt::format("{} needs 'address'", heading));
@@ -80,7 +79,7 @@ ListenEntry read_listen(const toml::table& source, const Config& server, TakenAd
 
 }  // namespace
 
-std::vector<ListenEntry> read_port_listen(Table& port, const Config& server, TakenAddresses& taken,
+std::vector<ListenEntry> read_port_listen(Table& port, const Config& server, base::AddressSet& taken,
                                           Problems& problems) {
     std::vector<ListenEntry> entries;
     port.tables("listen", [&](const toml::table& table) {

@@ -32,8 +32,12 @@ bool has_control_characters(std::string_view text) {
 struct Taken {
     std::map<std::string, std::uint32_t, std::less<>> names;                            ///< name -> line
     std::map<std::string, std::pair<std::string, std::uint32_t>, std::less<>> devices;  ///< path -> name and line
-    TakenAddresses addresses;
+    base::AddressSet addresses;
 };
+
+void take(const std::string& text, const char* place, Taken& taken) {
+    if (const auto address = base::parse_address(text)) taken.addresses.add(text, *address, place);
+}
 
 void read_name(Table& table, PortEntry& entry, Taken& taken) {
     const auto name = table.string("name");
@@ -147,8 +151,8 @@ PortEntry read_port(const toml::table& source, const Config& server, Problems& p
 std::vector<PortEntry> read_ports(Table& root, const Config& server, Problems& problems) {
     std::vector<PortEntry> ports;
     Taken taken;
-    for (const std::string& address : server.listen) taken.addresses.emplace(address, "'listen' in [server]");
-    taken.addresses.emplace(server.metrics, "'metrics' in [server]");
+    for (const std::string& address : server.listen) take(address, "'listen' in [server]", taken);
+    take(server.metrics, "'metrics' in [server]", taken);
     root.tables("port", [&](const toml::table& table) {
         ports.push_back(read_port(table, server, problems, taken));
         if (ports.size() == ports_max + 1) {

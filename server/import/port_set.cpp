@@ -38,8 +38,11 @@ std::string settings_text(const line::Settings& settings) {
 
 }  // namespace
 
-PortSet::PortSet(const Environment& environment, Document& document)
-    : environment_(environment), document_(document), addresses_{"127.0.0.1:50051", "127.0.0.1:9464"} {}
+PortSet::PortSet(const Environment& environment, Document& document) : environment_(environment), document_(document) {
+    for (const char* text : {"127.0.0.1:50051", "127.0.0.1:9464"}) {
+        addresses_.add(text, base::parse_address(text).value(), "vserd itself");
+    }
+}
 
 void PortSet::check_name(ImportedPort& port, Place at) {
     const std::string wanted = std::exchange(port.entry.name, valid_name(port.entry.name));
@@ -74,13 +77,12 @@ void PortSet::check_listen(ImportedListen& listen, Place at) {
         document_.tls = true;
         return refuse("needs TLS: configure [server.tls] and remove the comment signs here");
     }
-    if (addresses_.contains(listen.entry.address)) {
-        return refuse("another listener uses this address, or vserd itself does; choose another one");
-    }
     if (const auto usable = environment_.check_address(listen.entry.address); !usable) {
         return refuse(usable.error().message);
     }
-    addresses_.insert(listen.entry.address);
+    if (const auto* other = addresses_.add(listen.entry.address, *address, "another listener")) {
+        return refuse(fmt::format("{} uses {}; choose another address", other->place, other->text));
+    }
     if (!address->local) document_.insecure_remote = true;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/address_set.hpp"
 #include "import/document.hpp"
 #include "import/import.hpp"
 
@@ -31,7 +32,7 @@ private:
     Document& document_;
     std::set<std::string> names_;
     std::map<std::string, std::size_t> devices_;  ///< normalised path -> index in the document
-    std::set<std::string> addresses_;
+    base::AddressSet addresses_;
 };
 
 }  // namespace vserd::importing
