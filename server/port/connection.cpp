@@ -40,10 +40,12 @@ LineCalls::Hooks Connection::line_hooks() {
     return {
         .hung =
             [this](const std::string& what) {
+                call_hangs(what);
                 if (state_ == State::online) lose(fmt::format("{}; the port reopens when it does", what));
             },
         .closing =
             [this](int fd) {
+                stuck_.clear();
                 if (!port_.listener.keeps_descriptor()) line::release_lock(fd);
             },
         .closed = [this] { closed(); },
@@ -54,12 +56,13 @@ LineCalls::Hooks Connection::line_hooks() {
                     "closing {} has not returned for 5 s: the driver waits for its output to be "
                     "sent, or hangs; the port reopens when the call returns",
                     port_.config.device);
-                if (yield_) finish_yield(Error{Failure::timed_out, 0, "", reason});
+                call_hangs(reason);
                 report_stuck(reason);
             },
         .close_refused =
             [this](const Error& error) {
                 if (!port_.stopping) note_open_failure(error);
+                if (yield_) finish_yield(error);
                 reopen_timer_.after(backoff_max, [this] { continue_close(); });
             },
     };
@@ -160,6 +163,7 @@ void Connection::continue_close() {
 
 void Connection::closed() {
     state_ = State::closed;
+    stuck_.clear();
     if (port_.stopping) return finish_stop();
     yield_ ? finish_yield({}) : retry_later();
 }

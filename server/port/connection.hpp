@@ -64,6 +64,7 @@ private:
     void set_terminal_refused(bool refused);
 
     // connection_yield.cpp
+    void call_hangs(const std::string& reason);
     void finish_yield(Result<void> result);
 
     // connection.cpp
@@ -86,6 +87,7 @@ private:
     State state_ = State::closed;
     std::function<void()> stop_done_;
     std::optional<Yield> yield_;  ///< requested or in force
+    std::string stuck_;           ///< why the device cannot be closed now: a call to its driver hangs; empty: none does
     DeviceWatch::Registration node_watch_;
     PortResume resume_;                                                  ///< not yet used by an open
     std::optional<std::chrono::steady_clock::time_point> online_since_;  ///< last time; empty: never online

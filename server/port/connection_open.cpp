@@ -52,7 +52,7 @@ void Connection::try_open() {
                 "opening {} has not returned for 5 s: the driver hangs; the port comes online when "
                 "the call returns, or unplug the device",
                 port_.config.device);
-            if (yield_) finish_yield(Error{Failure::timed_out, 0, "", reason});
+            call_hangs(reason);
             report_stuck(reason);
         }),
         .refused = life_.guarded([this, request](const Error& error) {
@@ -70,6 +70,7 @@ void Connection::report_stuck(const std::string& reason) {
 }
 
 void Connection::opened(Result<OpenedLine> result) {
+    stuck_.clear();
     if (!result) return open_failed(result.error());
     calls_.open(result->line);
     if (yield_ && result->taken_over) port_.listener.on_descriptor(-1);

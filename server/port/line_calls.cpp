@@ -36,7 +36,7 @@ void LineCalls::returned() {
 void LineCalls::overdue() {
     const std::string hangs = fmt::format("the driver of {} has not answered for 5 s", device_);
     if (auto call = std::exchange(running_, std::nullopt)) call->abandon({Failure::timed_out, 0, "", hangs});
-    if (state_ == State::running) hooks_.hung(hangs);
+    hooks_.hung(hangs);
 }
 
 /// No worker was free. The device may work, so the port stays online.

@@ -89,6 +89,54 @@ TEST_P(PortHang, ACloseThatHangsIsReportedAndThePortComesBack) {
     EXPECT_TRUE(until([&] { return online(channel); })) << channel.port().offline_reason();
 }
 
+TEST_P(PortHang, AYieldDoesNotWaitForACallThatHangsAlready) {
+    for (const SimHang hang : {SimHang::open, SimHang::close, SimHang::signals}) {
+        auto& channel = add_hanging_port("");
+        ASSERT_TRUE(until([&] { return online(channel); }));
+        auto control = SimControl::find(id).value();
+        control.hang(hang);
+        if (hang == SimHang::signals) {
+            channel.port().set_signals({.dtr = true}, [](const Result<line::Signals>&) {});
+        } else {
+            control.unplug(10ms);
+        }
+        ASSERT_TRUE(offline_with(channel, hang == SimHang::open    ? "opening"
+                                          : hang == SimHang::close ? "closing"
+                                                                   : "has not answered for 5 s"));
+
+        std::optional<Result<void>> reply;
+        channel.port().yield("flash", [&](Result<void> result) { reply = std::move(result); });
+
+        ASSERT_TRUE(reply.has_value()) << "it answers at once";
+        ASSERT_FALSE(*reply);
+        EXPECT_EQ(reply->error().failure, Failure::timed_out);
+        control.hang(SimHang::none);
+        EXPECT_TRUE(until([&] { return online(channel); })) << channel.port().offline_reason();
+        channel.port().yield("flash", [&](Result<void> result) { reply = std::move(result); });
+        EXPECT_TRUE(until([&] { return reply->has_value(); })) << "the next one succeeds";
+        channel.port().take_back();
+        EXPECT_TRUE(until([&] { return online(channel); })) << channel.port().offline_reason();
+    }
+}
+
+TEST_P(PortHang, AYieldThatWaitsForACallIsAnsweredWhenTheCallHangs) {
+    auto& channel = add_hanging_port("");
+    ASSERT_TRUE(until([&] { return online(channel); }));
+    auto control = SimControl::find(id).value();
+    control.hang(SimHang::signals);
+    channel.port().set_signals({.dtr = true}, [](const Result<line::Signals>&) {});
+
+    std::optional<Result<void>> reply;
+    channel.port().yield("flash", [&](Result<void> result) { reply = std::move(result); });
+
+    EXPECT_FALSE(reply.has_value());
+    ASSERT_TRUE(until([&] { return reply.has_value(); }, 10s));
+    ASSERT_FALSE(*reply);
+    EXPECT_EQ(reply->error().failure, Failure::timed_out);
+    control.hang(SimHang::none);
+    EXPECT_TRUE(until([&] { return online(channel); })) << channel.port().offline_reason();
+}
+
 TEST_P(PortHang, APortWhoseDriverHangsCanBeRemoved) {
     auto& channel = add_hanging_port("&hangs=open");
     ASSERT_FALSE(online(channel));
