@@ -61,9 +61,10 @@ void print_summary(const importing::Document& document) {
             comments += listen.remarks.size();
         }
     }
-    failure(fmt::format("{}: ports: {}, listeners: {}, comments about what has no equivalent: {}{}", document.file,
-                        ports, listeners, comments,
+    failure(fmt::format("{}: ports: {}, listeners: {}, settings without an equivalent: {} (see the comments){}",
+                        document.file, ports, listeners, comments,
                         document.insecure_remote ? "; listeners can be reached from other machines without TLS" : ""));
+    if (ports == 0) failure(document.file + ": warning: the result has no active port; see its comments");
 }
 
 }  // namespace
@@ -72,7 +73,7 @@ int import_configuration(const std::string& file) {
     const auto text = contents_of(file);
     if (!text) return failure(text.error().message);
     const auto format = importing::format_of(file, *text);
-    if (!format) return failure(file + ": is neither of ser2net (.yaml, .conf) nor of conserver (.cf)");
+    if (!format) return failure(file + ": is not a configuration of ser2net (.yaml, .conf) or conserver (.cf)");
     const auto imported = importing::import_text(*text, file, *format, environment());
     if (!imported) return failure(to_string(imported.error()));
     const std::string toml = importing::to_toml(*imported);

@@ -76,6 +76,13 @@ const KeywordAdvice* keyword_advice(const std::string& keyword) {
     return found == keyword_advices.end() ? nullptr : &*found;
 }
 
+/// "vm" may be the short name of "vm.example.org". Two different domains are two machines.
+bool is_same_machine(const std::string& first, const std::string& second) {
+    const std::string a = lower_case(first);
+    const std::string b = lower_case(second);
+    return a == b || (!a.empty() && b.starts_with(a + ".")) || (!b.empty() && a.starts_with(b + "."));
+}
+
 class ConserverReader {
 public:
     ConserverReader(const Environment& environment, Document& document)
@@ -229,8 +236,8 @@ private:
     /// The file is shared by all masters; each serves its own consoles.
     void check_master(const ConserverBlock& block, const Console& console, ImportedPort& port) const {
         const std::string master = console.text("master", "localhost");
-        if (master == "localhost" || master == "127.0.0.1" || master == "::1" || master == environment_.host_name)
-            return;
+        if (master == "localhost" || master == "127.0.0.1" || master == "::1") return;
+        if (is_same_machine(master, environment_.host_name)) return;
         port.remarks.push_back({console.place("master", block.at),
                                 fmt::format("console '{}' belongs to the machine '{}'", block.name, master)});
         port.active = false;

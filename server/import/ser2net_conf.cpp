@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <fmt/core.h>
 
 #include "import/gensio.hpp"
@@ -18,13 +19,19 @@ struct OldLine {
     std::string options;
 };
 
+/// An IPv6 address has colons of its own, before a comma: "::1,3000". Elsewhere, commas separate options.
+std::size_t ipv6_size(std::string_view line) {
+    const std::size_t comma = line.find(',');
+    if (comma == std::string_view::npos) return 0;
+    const std::string host(line.substr(0, std::min(comma, line.find('%'))));
+    in6_addr address{};
+    return inet_pton(AF_INET6, host.c_str(), &address) == 1 ? comma : 0;
+}
+
 /// Splits at single colons: a device such as /dev/serial/by-path/pci-0000:00 cannot be told apart in this format.
 OldLine old_line(std::string_view line, Place at) {
     OldLine parts;
-    // An IPv6 address has colons of its own, before a comma: "::1,3000".
-    const std::size_t comma = line.find(',');
-    std::size_t colon = line.find(':');
-    if (comma != std::string_view::npos && colon < comma) colon = line.find(':', comma);
+    std::size_t colon = line.find(':', ipv6_size(line));
     for (std::string* part : {&parts.address, &parts.state, &parts.timeout, &parts.device}) {
         if (colon == std::string_view::npos && part != &parts.device) {
             throw Fault{at, "expected PORT:STATE:TIMEOUT:DEVICE:OPTIONS, as of ser2net.conf"};

@@ -80,6 +80,27 @@ def test_a_mistake_is_named_with_its_place_and_nothing_is_printed(tmp_path):
     assert done.stderr.startswith(f"{wrong}:2:16: unknown keyword 'bude'")
 
 
+def test_a_result_without_ports_is_a_warning(tmp_path):
+    other = tmp_path / "other.cf"
+    other.write_text("console a { type device; device /dev/a; master other.example.org; }\n")
+
+    _, summary = imported(other, tmp_path)
+
+    assert f"{other}: warning: the result has no active port" in summary
+    other.write_text("console a { type device; device /dev/a; }\n")
+    assert "warning" not in imported(other, tmp_path)[1]
+
+
+def test_an_address_that_vserd_itself_listens_on_is_a_comment(tmp_path):
+    wide = tmp_path / "ser2net.conf"
+    wide.write_text("0.0.0.0,50051:raw:0:/dev/ttyS0:9600,NONE\n3001:raw:0:/dev/ttyS1:9600\n")
+
+    toml, _ = imported(wide, tmp_path)
+
+    assert "vserd itself uses 127.0.0.1:50051" in toml
+    assert re.findall(r'^address = "(.*)"', toml, re.MULTILINE) == ["[::]:3001"]
+
+
 @pytest.mark.parametrize("file", ["missing.yaml", "."])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, file):
     done = run("import", tmp_path / file)

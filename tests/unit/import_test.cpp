@@ -140,6 +140,8 @@ TEST(ImportSer2net, AddressThatVserdCannotUseIsACommentWithTheReason) {
     EXPECT_THAT(yaml(connection("tcp,localhost,1", "serialdev,/dev/a,local") + other),
                 HasSubstr("another listener uses"));
     EXPECT_THAT(yaml(connection("tcp,127.0.0.1,50051", "serialdev,/dev/a,local")), HasSubstr("vserd itself"));
+    EXPECT_THAT(yaml(connection("tcp,0.0.0.0,50051", "serialdev,/dev/a,local")),
+                HasSubstr("vserd itself uses 127.0.0.1:50051; choose another address"));
     EXPECT_THAT(yaml(connection("tcp,no-such-host,1", "serialdev,/dev/a,local")), HasSubstr("does not resolve"));
     EXPECT_THAT(yaml(connection("tcp,localhost,99999", "serialdev,/dev/a,local")), HasSubstr("must be a number"));
 }
@@ -209,6 +211,15 @@ TEST(ImportOldSer2net, LinesBecomePorts) {
     EXPECT_EQ(config.ports[0].listen[0].protocol, "rfc2217");
     EXPECT_EQ(config.ports[1].listen[0].address, "[::1]:3001");
     EXPECT_EQ(line::to_string(config.ports[1].settings.get().format), "8N1/xonxoff");
+    const auto commas = config_of(
+        "3000:raw:0:/dev/ttyS0:9600,7DATABITS,EVEN,2STOPBITS remctl\n"
+        "fe80::1,3001:raw:0:/dev/ttyS1:9600, NONE\n0.0.0.0,3002:raw:0:/dev/ttyS2:9600,LOCAL\n",
+        Format::ser2net_conf);
+    ASSERT_THAT(commas.ports, SizeIs(3));
+    EXPECT_EQ(line::to_string(commas.ports[0].settings.get().format), "7E2");
+    EXPECT_EQ(commas.ports[0].listen[0].address, "[::]:3000");
+    EXPECT_EQ(commas.ports[1].listen[0].address, "[fe80::1]:3001");
+    EXPECT_EQ(commas.ports[2].listen[0].address, "0.0.0.0:3002");
     EXPECT_THAT(imported("3000:telnet", Format::ser2net_conf), HasSubstr("f:1:1: expected PORT:STATE"));
 }
 
@@ -267,8 +278,13 @@ TEST(ImportConserver, OtherTypesAndMastersAreComments) {
     EXPECT_THAT(conserver("console a { type exec; exec ssh host; }"), HasSubstr("console 'a' of type exec"));
     EXPECT_THAT(conserver("console a { type device; device /dev/a; master other; }"),
                 HasSubstr("# device = \"/dev/a\""));
-    EXPECT_THAT(conserver("console a { type device; device /dev/a; master lab7; }"),
-                HasSubstr("\ndevice = \"/dev/a\""));
+    for (const char* name : {"lab7", "lab7.example.org", "LAB7"}) {
+        EXPECT_THAT(conserver(std::string("console a { type device; device /dev/a; master ") + name + "; }"),
+                    HasSubstr("\ndevice = \"/dev/a\""))
+            << name;
+    }
+    EXPECT_THAT(conserver("console a { type device; device /dev/a; master lab70.example.org; }"),
+                HasSubstr("# device = \"/dev/a\""));
 }
 
 TEST(ImportConserver, QuotesCommentsAndIncludesAreRead) {
