@@ -1,6 +1,7 @@
 """`vserctl yield`: a program gets the device of a port, and vserd takes it back whatever happens."""
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import termios
@@ -95,7 +96,7 @@ def test_the_command_has_the_device_for_itself_and_readers_see_both_moments(benc
     fcntl.ioctl(device, termios.TIOCNXCL)
     os.close(device)
     told = bench.next_event(vser.Offline)
-    assert told.reason.startswith("yielded to vserctl@") and "sh -c" in told.reason
+    assert re.fullmatch("yielded to vserctl@[^:]*: sh", told.reason)
     assert bench.reason() == told.reason
 
     out, errors = child.communicate("\n", timeout=PATIENCE_SECONDS)
@@ -107,6 +108,14 @@ def test_the_command_has_the_device_for_itself_and_readers_see_both_moments(benc
     while (item := bench.reader.next(PATIENCE_SECONDS)) is not None and not isinstance(item, vser.Data):
         pass
     assert item.data == b"after"
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), "env"), (("--reason", "new firmware"), "new firmware")])
+def test_other_clients_see_the_program_or_the_given_reason_and_no_arguments(bench, options, shown):
+    status, _, _ = bench.run("yield", *options, "line", "--", "/usr/bin/env", "TOKEN=secret", "true")
+
+    assert status == 0
+    assert bench.next_event(vser.Offline).reason.endswith(f": {shown}")
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["kill", "stop"])

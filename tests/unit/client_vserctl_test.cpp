@@ -41,6 +41,9 @@ TEST(CommandLine, WordsOfAYieldedCommandAreNotOptions) {
     const auto& command = std::get<YieldCommand>(outcome.options->command);
     EXPECT_EQ(command.port, "p");
     EXPECT_THAT(command.words, testing::ElementsAre("flash", "--json", "-s", "x:1", "--", "{device}", ""));
+    EXPECT_EQ(command.reason, "");
+    const auto told = parse_command_line({"yield", "p", "--reason", "new firmware", "--", "flash"});
+    EXPECT_EQ(std::get<YieldCommand>(told.options->command).reason, "new firmware");
     EXPECT_EQ(parse_command_line({"yield", "p"}).exit_code, 2);
     EXPECT_EQ(parse_command_line({"yield", "p", "flash", "--port", "x"}).exit_code, 2) << "without --";
 }

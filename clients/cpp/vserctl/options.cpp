@@ -35,6 +35,7 @@ struct RawArguments {
     std::string text;
     std::optional<std::string> format;
     std::string duration = "250ms";
+    std::string reason;
     std::string direction = "both";
     std::optional<std::string> timeout;
     TtyCommand tty;
@@ -339,9 +340,11 @@ void Parser::add_line_commands() {
                       "  vserctl yield vser0 -- esptool.py --port {device} write_flash 0 firmware.bin\n"
                       "  vserctl yield vser0 -- picocom -b 115200 {device}",
                       [](const RawArguments& arguments) -> Command {
-                          return YieldCommand{arguments.port, arguments.words};
+                          return YieldCommand{arguments.port, arguments.words, arguments.reason};
                       });
     add_port(yield);
+    yield->add_option("--reason", arguments_.reason, "What other clients see (default: the name of the program)")
+        ->type_name("TEXT");
     yield
         ->add_option("COMMAND", arguments_.words,
                      "After --: the command and its arguments; {device} is the device's path")

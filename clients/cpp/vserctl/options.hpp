@@ -84,6 +84,7 @@ struct FlushCommand {
 struct YieldCommand {
     std::string port;
     std::vector<std::string> words;  ///< the command to run, with "{device}" in it
+    std::string reason;              ///< what readers see; empty: the program's name
 };
 struct InfoCommand {};
 struct SshCommand {};  ///< replaced by what the client of sshd asked for: see ssh_session.hpp

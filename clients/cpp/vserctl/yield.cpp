@@ -49,10 +49,11 @@ std::vector<std::string> with_device(std::vector<std::string> words, const std::
     return words;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-    return text;
+/// Every client sees it, and arguments can be secrets.
+std::string reason_of(const YieldCommand& command) {
+    if (!command.reason.empty()) return command.reason;
+    const std::string& program = command.words.front();
+    return program.substr(program.rfind('/') + 1);
 }
 
 /// Starts the command with the signal mask that vserctl was started with. Returns the errno of a failure.
@@ -117,7 +118,7 @@ client::Result<Acquired> acquire(const client::ConnectOptions& connect, const Yi
     const auto client = client::Client::connect(options.server, connect);
     if (!client) return client.error();
     auto device = std::make_unique<YieldedDevice>(
-        *client, YieldedDevice::Request{command.port, joined(command.words), client_name()}, put_note);
+        *client, YieldedDevice::Request{command.port, reason_of(command), client_name()}, put_note);
     auto path = device->acquire();
     if (!path) return path.error();
     return Acquired{std::move(device), *std::move(path)};

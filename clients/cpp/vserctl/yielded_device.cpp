@@ -54,7 +54,7 @@ bool YieldedDevice::ask_again() {
             stream_ = client_.yield(request_.port, request_.reason, request_.client);
         }
         if (stream_.next()) {
-            note_("the server has given up the device again");
+            note_("the server has closed the device again");
             return true;
         }
     }
