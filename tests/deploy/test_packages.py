@@ -79,7 +79,8 @@ def test_the_packages_hold_what_belongs_to_them(packages):
     assert {"libvserd_client.a", "libvserd_proto.a", "vserd_clientConfig.cmake", "vserd_clientConfigVersion.cmake",
             "vserd_client.pc"} <= {path.rsplit("/", 1)[1] for path in development}
     assert {"/etc/vserd/sshd_config", "/usr/lib/systemd/system/vserd-ssh.service", "/usr/lib/sysusers.d/vserd-ssh.conf",
-            "/usr/share/doc/vserd-ssh/README.md", "/usr/share/doc/vserd-ssh/examples/ssh_config"} <= contents(packages["vserd-ssh"])
+            "/usr/lib/systemd/system/ssh.service.d/vserd-ssh.conf", "/usr/share/doc/vserd-ssh/README.md",
+            "/usr/share/doc/vserd-ssh/examples/ssh_config"} <= contents(packages["vserd-ssh"])
     sources = {f"/usr/src/vser-1.0/{path.name}" for path in (ROOT / "kmod").iterdir() if path.suffix in (".c", ".h")}
     assert sources | {"/usr/src/vser-1.0/dkms.conf", "/usr/src/vser-1.0/Kbuild"} <= contents(packages["vser-dkms"])
     assert not any(path.startswith("/usr/local") for package in packages.values() for path in contents(package))

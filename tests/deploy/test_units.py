@@ -1,6 +1,7 @@
 """The unit files by systemd's own tools, and the daemon under the system-call filter of its unit."""
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -46,6 +47,20 @@ def test_verify_has_no_complaint_about_the_service_for_ssh(tmp_path):
     unit = tmp_path / SSH_UNIT.name
     unit.write_text(SSH_UNIT.read_text(encoding="utf-8").replace("/usr/sbin/sshd", "/bin/true"))  # also where there is no sshd
     assert run("systemd-analyze", "verify", "--man=no", unit) == ""
+
+
+def test_the_directory_of_sshd_survives_the_stop_of_either_service(tmp_path):
+    """Each unit has RuntimeDirectory=sshd, and systemd removes it with the first that stops, if that does not preserve it."""
+    system = tmp_path / "usr/lib/systemd/system"
+    (system / "ssh.service.d").mkdir(parents=True)
+    (system / "ssh.service").write_text("[Service]\nExecStart=/bin/true\nRuntimeDirectory=sshd\n")
+    shutil.copy(SSH_UNIT, system)
+    shutil.copy(SSH_UNIT.parent / "ssh.service.d/vserd-ssh.conf", system / "ssh.service.d")
+
+    for unit in ("ssh.service", "vserd-ssh.service"):
+        text = run("systemd-analyze", f"--root={tmp_path}", "cat-config", f"systemd/system/{unit}")
+        assert "RuntimeDirectory=sshd\n" in text
+        assert re.findall(r"^RuntimeDirectoryPreserve=(.*)$", text, re.MULTILINE) == ["yes"]
 
 
 @pytest.mark.parametrize(("unit", "exposure_max"), [(UNITS / "vserd.service", EXPOSURE_MAX), (SSH_UNIT, SSH_EXPOSURE_MAX)],
