@@ -215,11 +215,11 @@ class Scripted:
     """A console that returns these items."""
 
     def __init__(self, *items):
-        self.items, self.next_offset = list(items), 0
+        self.items, self.meanwhile = list(items), lambda: None
 
     def next_unless(self, stop, timeout):
         item = None if stop() or not self.items else self.items.pop(0)
-        self.next_offset = getattr(item, "end", self.next_offset)
+        self.meanwhile()  # in another thread, before the receiver has the item
         return item
 
     def wake(self):
@@ -249,6 +249,23 @@ def test_bytes_before_an_offset_are_discarded_wherever_they_are():
     assert receiver.read(1, 1, None) == b"d"
     receiver.discard_before(7)
     assert receiver.read(10, 1, None) == b"h"
+
+
+def test_bytes_are_discarded_while_another_thread_reads():
+    console = Scripted(vser.Data(0, b"abcd", 0), vser.Data(4, b"ef", 0), vser.Data(6, b"gh", 0))
+    receiver = Receiver(console)
+    assert receiver.read(1, 1, None) == b"a"
+
+    console.meanwhile = lambda: receiver.discard_before(6)
+    assert receiver.read(4, 1, None) == b"gh"
+
+
+@pytest.mark.parametrize("lost", [vser.Gap(2, 5), vser.LogRestarted(2, 0)])
+def test_bytes_before_a_loss_are_discarded_too(lost):
+    receiver = Receiver(Scripted(vser.Data(0, b"ab", 0), lost))
+    assert receiver.available() == 2
+    receiver.discard_before(5)
+    assert receiver.read(10, 1, None) == b""
 
 
 def test_a_cancelled_read_returns_what_there_is_once():
