@@ -69,11 +69,11 @@ def test_a_timeout_shows_the_last_text_and_keeps_it(echo):
     take = echo.expect("Kernel", PATIENCE_SECONDS)
 
     with pytest.raises(vser.ExpectTimeout) as caught:
-        echo.expect("login: ", 0.2)
+        echo.expect("login: ", 1)
 
-    assert caught.value.before in b" panic"
+    assert caught.value.before == b" panic"
     assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert 'port "echo": b\'login: \' did not appear within 0.2 s' in str(caught.value)
+    assert 'port "echo": b\'login: \' did not appear within 1 s' in str(caught.value)
     assert echo.expect("panic", PATIENCE_SECONDS).before == b" "
     assert take.end < echo.next_offset
 
