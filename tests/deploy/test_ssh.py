@@ -317,7 +317,7 @@ def test_sshd_understands_the_file_as_it_is_meant(sshd):
     lines = told.stdout.decode().lower().splitlines()
 
     assert (told.returncode, told.stderr) == (0, b"")
-    assert {"disableforwarding yes", "exposeauthinfo yes", "permituserrc no", "permituserenvironment no", "usepam no",
+    assert {"disableforwarding yes", "exposeauthinfo no", "permituserrc no", "permituserenvironment no", "usepam no",
             "strictmodes yes", "passwordauthentication no", "kbdinteractiveauthentication no", "permitrootlogin no",
             "allowusers console", "authenticationmethods publickey"} <= set(lines)
     assert not [line for line in lines if line.startswith(("acceptenv", "subsystem", "setenv"))]
