@@ -1,4 +1,5 @@
 """vserctl send and receive, with the real lrzsz at the other end of a pair of ptys."""
+import contextlib
 import json
 import os
 import pathlib
@@ -6,6 +7,7 @@ import random
 import shutil
 import signal
 import subprocess
+import threading
 
 import pytest
 from restarts import port_table, until
@@ -22,7 +24,10 @@ pytestmark = pytest.mark.skipif(not shutil.which("sz"), reason="lrzsz is not ins
 
 
 class Peer:
-    """The device: a pty on which lrzsz is started, wired to the one that vserd opens."""
+    """The device: a pty on which lrzsz is started, wired to the one that vserd opens.
+
+    lrzsz gets pipes: on a terminal it discards the output queue when it ends, and with it the last ACK, if nobody has read it yet.
+    """
 
     def __init__(self, folder):
         self.folder = folder
@@ -35,10 +40,24 @@ class Peer:
         self.process = None
 
     def run(self, *command):
-        self.process = subprocess.Popen(command, stdin=self._fd, stdout=self._fd, stderr=subprocess.DEVNULL, cwd=self.folder)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
+                                        cwd=self.folder)
+        pipes = [(self._fd, self.process.stdin.fileno()), (self.process.stdout.fileno(), self._fd)]
+        self._threads = [threading.Thread(target=self._copy, args=pipe, daemon=True) for pipe in pipes]
+        for thread in self._threads:
+            thread.start()
+
+    @staticmethod
+    def _copy(source, sink):
+        with contextlib.suppress(OSError):  # one end is gone
+            while piece := os.read(source, 4096):
+                while piece:
+                    piece = piece[os.write(sink, piece):]
 
     def ends(self):
-        return self.process.wait(PATIENCE_SECONDS)
+        status = self.process.wait(PATIENCE_SECONDS)
+        self._threads[1].join(PATIENCE_SECONDS)  # what it wrote at last is on its way
+        return status
 
     def close(self):
         if self.process:
@@ -46,6 +65,11 @@ class Peer:
             self.process.wait()
         self._socat.terminate()
         self._socat.wait()
+        if self.process:
+            for thread in self._threads:
+                thread.join(PATIENCE_SECONDS)
+            self.process.stdin.close()
+            self.process.stdout.close()
         os.close(self._fd)
 
 
