@@ -109,6 +109,20 @@ def test_a_megabyte_comes_back_whole(tty):
     assert hashlib.sha256(back.got).digest() == hashlib.sha256(data).digest()
 
 
+def test_a_program_that_keeps_the_terminal_open_gets_its_bytes_when_another_one_closes_it(tty, client):
+    local = tty()
+    for _ in range(20):
+        one, other = os.open(local.link, os.O_RDWR | os.O_NOCTTY), os.open(local.link, os.O_RDWR | os.O_NOCTTY)
+        os.close(one)
+        client.write("echo", b"still here")
+        got = b""
+        while len(got) < 10:
+            assert select.select([other], [], [], PATIENCE_SECONDS)[0], f"after {got!r} nothing came"
+            got += os.read(other, 10)
+        os.close(other)
+        assert got == b"still here"
+
+
 # Settings
 
 def test_stty_sets_the_speed_and_the_flow_control_of_the_line(tty, client):

@@ -5,8 +5,9 @@
 
 namespace vserctl {
 
-/// Counts how often other programs have a file open, through inotify(7): the master of a pseudo terminal does not learn when its
-/// slave is opened.
+/// Learns when other programs open and close a file, through inotify(7): the master of a pseudo terminal does not learn when its
+/// slave is opened. The kernel merges equal events, so after a close it looks into /proc for the programs that still have the
+/// file open. Those of other users are visible only to root; for them the events are counted.
 class OpenWatch {
 public:
     /// Counts from now on. Throws std::system_error.
@@ -26,6 +27,7 @@ public:
     bool is_open() const noexcept { return open_ > 0; }
 
 private:
+    std::string path_;
     int fd_ = -1;
     std::int64_t open_ = 0;
 };

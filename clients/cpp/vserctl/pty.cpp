@@ -92,7 +92,7 @@ std::optional<Pty::Packet> Pty::read() {
     Packet packet;
     if (type == TIOCPKT_DATA) packet.bytes = {buffer_.data() + 1, static_cast<std::size_t>(count - 1)};
     packet.settings_changed = (type & TIOCPKT_IOCTL) != 0;
-    packet.input_flushed = (type & TIOCPKT_FLUSHREAD) != 0;
+    packet.input_flushed = (type & TIOCPKT_FLUSHREAD) != 0 && !std::exchange(own_flush_, false);
     packet.output_flushed = (type & TIOCPKT_FLUSHWRITE) != 0;
     return packet;
 }
@@ -128,6 +128,6 @@ void Pty::report_changes() {
 
 void Pty::end_exclusive() noexcept { ::ioctl(slave_, TIOCNXCL); }
 
-void Pty::discard_unread() noexcept { ::ioctl(slave_, TCFLSH, TCIFLUSH); }
+void Pty::discard_unread() noexcept { own_flush_ = ::ioctl(slave_, TCFLSH, TCIFLUSH) == 0; }
 
 }  // namespace vserctl

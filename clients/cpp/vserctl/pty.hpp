@@ -53,7 +53,8 @@ public:
 private:
     std::string path_;
     int master_ = -1;
-    int slave_ = -1;  // held open: without any slave the master would report a hang-up and nothing else
+    int slave_ = -1;          // held open: without any slave the master would report a hang-up and nothing else
+    bool own_flush_ = false;  // the next packet about discarded input reports discard_unread()
     std::array<char, 4097> buffer_{};  // a packet: its type, then bytes
 };
 

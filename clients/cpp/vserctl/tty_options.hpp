@@ -8,9 +8,10 @@ namespace vserctl {
 
 inline constexpr const char* tty_summary = "Make a port a local terminal, for programs that open a serial device";
 inline constexpr const char* tty_examples =
-    "  vserctl tty vser0\n  vserctl tty vser0 --link /tmp/board & picocom -b 115200 /tmp/board\n"
+    "  vserctl tty vser0\n"
+    "  vserctl tty vser0 --link /tmp/board     in another terminal: picocom -b 115200 /tmp/board\n"
     "  vserctl -s lab7:50051 tty vser0 --link ~/board --json\n"
-    "The settings of a terminal are its speed and RTS/CTS; modem lines, breaks and formats other than 8N1 need "
+    "A pseudo terminal carries only the speed and RTS/CTS. For modem lines, breaks or other formats than 8N1, use "
     "rfc2217://.";
 
 /// Parses into `command`, which outlives `app`.

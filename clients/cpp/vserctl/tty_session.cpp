@@ -229,6 +229,7 @@ void TtySession::take(const client::ConsoleItem& item) {
 }
 
 void TtySession::take_bytes(const client::Data& data) {
+    update_open();  // a program that opened the pty before these bytes were sent gets them
     if (!watch_.is_open() && !command_.keep) return;
     const auto skipped = skip_to_ - std::min(skip_to_, data.offset);
     received_ = data.bytes.substr(std::min<std::uint64_t>(skipped, data.bytes.size()));
@@ -275,7 +276,7 @@ void TtySession::put_into_pty(const std::optional<TtySettings>& settings) {
 }
 
 void TtySession::on_console_end() {
-    // A device that cannot have the requested settings ends the console.
+    // A device that does not support the requested settings ends the console.
     if (mirror_.deadline() && console_.error() && !console_.error()->is_transport() && reopen()) return;
     done_ = true;
 }
@@ -288,7 +289,7 @@ bool TtySession::reopen() {
     if (!again) return false;
     const auto unsent = console_.tx_bytes_waiting();
     console_ = *std::move(again);
-    say(fmt::format("the device cannot have these settings: {}; {} bytes were not sent", printable(error.message),
+    say(fmt::format("the device does not support these settings: {}; {} bytes were not sent", printable(error.message),
                     unsent));
     put_into_pty(mirror_.restore_pty(settings_of(console_.port())));
     return true;

@@ -109,7 +109,7 @@ public:
     Result<> send_break(std::chrono::milliseconds duration = std::chrono::milliseconds{250});
     Result<> set_signals(const SignalChange& change);
     /// The same for the speed and the format. An Event with SettingsChanged follows when they are in force. If the device
-    /// cannot have them, the console ends with the server's error.
+    /// does not support them, the console ends with the server's error.
     Result<> set_baud(std::uint32_t baud);
     Result<> set_format(const Format& format);
     /// Discards what the server holds for the device, or what was received and not delivered. With Mode::exclusive this is
