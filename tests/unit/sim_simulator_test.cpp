@@ -19,8 +19,8 @@ using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
 TEST(CheckDevice, TakesAbsolutePathsAndKnownSimulators) {
-    for (const auto* device : {"/dev/ttyUSB0", "/dev/vser0", "/dev/serial/by-id/usb-x", "sim:echo", "sim:console", "sim:esp",
-                               "sim:echo?", "sim:console?id=lab-1&drop=0.01&seed=7&unpaced=1"}) {
+    for (const auto* device : {"/dev/ttyUSB0", "/dev/vser0", "/dev/serial/by-id/usb-x", "sim:echo", "sim:console",
+                               "sim:esp", "sim:echo?", "sim:console?id=lab-1&drop=0.01&seed=7&unpaced=1"}) {
         EXPECT_TRUE(port::check_device(device)) << device;
     }
 }

@@ -146,8 +146,9 @@ class Client:
 
     @contextmanager
     def yielded(self, port: str, reason: str = "") -> Iterator[str]:
-        """Gives the port's device to another program on the server's machine: `with client.yielded("vser0") as device:`. vserd has
-        closed the device when the block begins, and opens it again after the block. `reason` is shown to other clients."""
+        """Gives the port's device to another program on the server's machine: `with client.yielded("vser0") as device:`.
+        vserd has closed the device when the block begins, and opens it again after the block. `reason` is shown to other
+        clients."""
         request = port_pb2.YieldRequest(port=port, reason=reason)
         with closing(self._connection.stream("PortService/Yield", request, port_pb2.YieldResponse)) as replies:
             yield next(replies).device
