@@ -363,6 +363,20 @@ def test_what_a_port_held_by_another_client_refuses_is_told(tty, client):
         until(lambda: "speed 19200 baud" in stty(local.link))
 
 
+def test_it_tells_how_many_written_bytes_were_not_sent(tty, client):
+    local = tty("slow")
+    port = os.open(local.link, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    written = 0
+    while select.select([], [port], [], 1)[1]:  # until the queues of the server and of vserctl are full
+        written += os.write(port, bytes(4096))
+
+    local.ends()
+
+    told = int(re.search(r"at least (\d+) bytes were not sent", local.errors()).group(1))
+    assert 16384 < told <= written - client.port("slow").tx_offset  # vserctl's own, and the kernel's; the network held others
+    os.close(port)
+
+
 def test_errors_have_the_usual_exit_statuses(tmp_path, daemon):
     assert vserctl(daemon.address, "tty", "none").returncode == 1
     assert vserctl(f"unix:{tmp_path}/nobody", "tty", "echo", "--timeout", "1s").returncode == 3

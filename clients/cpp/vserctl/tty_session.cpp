@@ -23,6 +23,9 @@ namespace {
 constexpr std::size_t rx_held_max = std::size_t{64} << 10;
 constexpr std::size_t tx_held_max = std::size_t{16} << 10;
 constexpr std::chrono::milliseconds drain_at_end{500};
+// The kernel passes a program's bytes on a moment later.
+constexpr int pause_at_end_ms = 20;
+constexpr std::size_t discarded_at_end_max = std::size_t{1} << 20;
 constexpr std::chrono::seconds port_timeout{5};
 // Programs change the settings several times when they open a port. EXTPROC is set again after the last of these changes, so
 // that it does not overwrite one.
@@ -299,12 +302,25 @@ TtySession::End TtySession::leave() {
     if (!console_.error()) {
         read_pty(false);
         const bool sent = written_.empty() && console_.drain(drain_at_end).ok();
-        const auto left = written_.size() + console_.tx_bytes_waiting();
-        if (!sent && left > 0) say(fmt::format("{} bytes were not sent", left));
+        const auto left = (sent ? 0 : written_.size() + console_.tx_bytes_waiting()) + discard_written();
+        // If it was not drained, the network holds some more.
+        if (left > 0) say(fmt::format("{}{} bytes were not sent", sent ? "" : "at least ", left));
     }
     const auto error = console_.error();
     console_.close();
     return {.status = error ? print_error(*error, json_) : exit_ok, .signal = signal_};
+}
+
+/// Returns how many bytes the kernel still held for the master. A program that goes on writing does not delay the end.
+std::size_t TtySession::discard_written() {
+    std::size_t bytes = 0;
+    pollfd more{.fd = pty_.fd(), .events = POLLIN, .revents = 0};
+    while (bytes < discarded_at_end_max && ::poll(&more, 1, pause_at_end_ms) == 1) {
+        const auto packet = pty_.read();
+        if (!packet) break;
+        bytes += packet->bytes.size();
+    }
+    return bytes;
 }
 
 void TtySession::say(const std::string& text) const {

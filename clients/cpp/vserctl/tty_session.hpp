@@ -62,6 +62,7 @@ private:
     bool reopen();
 
     End leave();
+    std::size_t discard_written();
     void say(const std::string& text) const;
     void say_item(const vser::client::ConsoleItem& item) const;
 
