@@ -45,6 +45,7 @@ class TreeReader {
 public:
     explicit TreeReader(std::string_view text) {
         if (yaml_parser_initialize(&parser_) == 0) throw std::bad_alloc();
+        if (text.empty()) text = "";  // libyaml takes no null pointer
         yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
     }
     TreeReader(const TreeReader&) = delete;

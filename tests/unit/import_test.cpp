@@ -22,7 +22,7 @@ Environment here() {
 }
 
 /// The result as TOML, which vserd's own parser has accepted; or "f:LINE:COLUMN: message".
-std::string imported(const std::string& text, Format format) {
+std::string imported(std::string_view text, Format format) {
     const auto document = import_text(text, "f", format, here());
     if (!document) return to_string(document.error());
     const std::string toml = to_toml(*document);
@@ -187,6 +187,7 @@ TEST(ImportSer2net, MistakesAreNamedWithTheirPlace) {
     EXPECT_THAT(yaml(connection("tcp,a,b,c", "serialdev,/dev/a")), HasSubstr("is not 'tcp,PORT'"));
     EXPECT_THAT(yaml(std::string(100, '[')), HasSubstr("more than 16 levels"));
     EXPECT_THAT(yaml(""), HasSubstr("the file is empty"));
+    EXPECT_THAT(imported(std::string_view(), Format::ser2net_yaml), HasSubstr("the file is empty"));
 }
 
 TEST(ImportSer2net, NamesAreMadeValidAndUnique) {
