@@ -2,7 +2,8 @@
 """clang_tidy.py BUILD [FOLDER...]: clang-tidy over the sources of each folder, with the flags of BUILD/compile_commands.json.
 
 Nearly all of clang-tidy's time goes into the headers of gRPC and Asio, so all sources of a folder are read as one file:
-minutes instead of half an hour. Sources that do not go together (two unnamed namespaces with one name) are read again alone.
+minutes instead of half an hour. Sources that do not go together (two unnamed namespaces with one name) are read again alone, and so
+is a source that CMake compiles apart from its folder's.
 """
 import concurrent.futures
 import json
@@ -29,16 +30,19 @@ def sources_of(entry):
 
 
 def groups_of(build, wanted):
-    """folder -> [(source, flags)] for every source of ours in the compilation database."""
+    """folder -> {source: flags} for every source of ours in the compilation database, and the sources that are compiled alone."""
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         entries = json.load(file)
-    groups = {}
-    for entry, source in ((entry, source) for entry in entries for source in sources_of(entry)):
-        path = os.path.relpath(source, ROOT)
-        folder = os.path.dirname(path)
-        if path.startswith(FOLDERS) and (not wanted or folder in wanted):
-            groups.setdefault(folder, {})[source] = flags_of(entry)
-    return groups
+    groups, alone = {}, set()
+    for entry, sources in ((entry, sources_of(entry)) for entry in entries):
+        if len(sources) == 1:
+            alone.update(sources)
+        for source in sources:
+            path = os.path.relpath(source, ROOT)
+            folder = os.path.dirname(path)
+            if path.startswith(FOLDERS) and (not wanted or folder in wanted):
+                groups.setdefault(folder, {})[source] = flags_of(entry)
+    return groups, alone
 
 
 def flags_of(entry):
@@ -69,13 +73,15 @@ def tidy(work, name, sources):
     return done.returncode, NOISE.sub("", done.stdout)
 
 
-def tidy_folder(work, folder, sources):
+def tidy_folder(work, folder, sources, alone):
     name = folder.replace("/", "_")
-    status, output = tidy(work, name, sources)
-    apart = set(ERROR_IN.findall(output)) & set(sources)
-    if not apart or len(sources) == 1:
-        return status, output
-    status, output = tidy_folder(work, folder, {s: f for s, f in sources.items() if s not in apart}) if apart != set(sources) \
+    apart = alone & set(sources)
+    if not apart or apart == set(sources):
+        status, output = tidy(work, name, sources)
+        apart = set(ERROR_IN.findall(output)) & set(sources)
+        if not apart or len(sources) == 1:
+            return status, output
+    status, output = tidy_folder(work, folder, {s: f for s, f in sources.items() if s not in apart}, alone) if apart != set(sources) \
         else (0, "")
     for source in sorted(apart):
         alone = tidy(work, name + "_" + os.path.basename(source)[:-4], {source: sources[source]})
@@ -89,14 +95,14 @@ def main(arguments):
         return 2
     work = os.path.join(arguments[0], "tidy")
     os.makedirs(work, exist_ok=True)
-    groups = groups_of(arguments[0], {folder.rstrip("/") for folder in arguments[1:]})
+    groups, alone = groups_of(arguments[0], {folder.rstrip("/") for folder in arguments[1:]})
     if not groups:
         print("no source of ours in", arguments[0], file=sys.stderr)
         return 2
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         by_size = sorted(groups, key=lambda folder: -len(groups[folder]))
-        for folder, (status, output) in zip(by_size, pool.map(lambda f: tidy_folder(work, f, groups[f]), by_size)):
+        for folder, (status, output) in zip(by_size, pool.map(lambda f: tidy_folder(work, f, groups[f], alone), by_size)):
             print(f"{'ok' if status == 0 else 'FAILED'}: {folder}, {len(groups[folder])} sources", flush=True)
             if status:
                 print(output, flush=True)

@@ -1,5 +1,7 @@
 #include "vserctl/lrzsz_process.hpp"
 
+#include "vserctl/argument_pointers.hpp"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -35,9 +37,7 @@ int spawn(const std::vector<std::string>& command, const std::string& directory,
     ::sigemptyset(&ignored);
     ::sigaddset(&ignored, SIGPIPE);
     ::posix_spawnattr_setsigdefault(&attributes, &ignored);
-    std::vector<char*> words;
-    for (const auto& word : command) words.push_back(const_cast<char*>(word.c_str()));
-    words.push_back(nullptr);
+    const std::vector<char*> words = argument_pointers(command);
     const int error = ::posix_spawn(&pid, command.front().c_str(), &actions, &attributes, words.data(), environ);
     ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&actions);

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "vserctl/argument_pointers.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/utf8.hpp"
@@ -58,9 +59,7 @@ std::string reason_of(const YieldCommand& command) {
 
 /// Starts the command with the signal mask that vserctl was started with. Returns the errno of a failure.
 int start(const std::vector<std::string>& words, const sigset_t& mask, pid_t& pid) {
-    std::vector<char*> arguments;
-    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
+    const std::vector<char*> arguments = argument_pointers(words);
     sigset_t ignored;  // by main()
     sigemptyset(&ignored);
     for (const int number : {SIGPIPE, SIGXFSZ}) sigaddset(&ignored, number);

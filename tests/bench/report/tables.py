@@ -13,6 +13,7 @@ TITLES = {
     "ports64": "64 ports at 115200",
     "ports512": "512 ports at 115200",
     "ports1000": "1000 ports at 115200",
+    "rfc2217": "pyserial over RFC 2217, 4 kB there and back at a time",
     "start1": "Start to serving, 1 port",
     "start1000": "Start to serving, 1000 ports",
 }

@@ -63,6 +63,7 @@ TARGETS = [
     Target("raw TCP: client to device 4 kB, vserd / tuned", _ratio("write4k", "mb_s", "vserd-raw", "ser2net-tuned"), "x", True, 1.5, 2),
     Target("raw TCP: 64 ports, CPU per byte, vserd / tuned", _ratio("ports64", "cpu_us_kb", "vserd-raw", "ser2net-tuned"), "x", False, 0.6, 0.4),
     Target("raw TCP: 1000 ports, CPU per byte, vserd / tuned", _ratio("ports1000", "cpu_us_kb", "vserd-raw", "ser2net-tuned"), "x", False, 0.6, 0.4),
+    Target("RFC 2217: pyserial, 4 kB both ways, vserd / tuned", _ratio("rfc2217", "mb_s", "vserd", "ser2net-tuned"), "x", True, 1, 1.5),
     Target("start to serving, 1 port", _median("start1", "serving_ms", "vserd"), "ms", False, 100, 40),
     Target("start to serving, 1000 ports", _median("start1000", "serving_ms", "vserd"), "ms", False, 170, 60),
 ]
