@@ -120,10 +120,5 @@ vserd=''
 "$(dirname "$(realpath "$0")")/restart_check.py" >"$scratch/restart" 2>&1
 check 'a restart tells what wires and counters did meanwhile' 0 $?
 [ $failed = 0 ] || cat "$scratch/restart"
-if [ -d "${VSERD_CACHE:-/nonexistent}/pyserial-3.5" ]; then
-    "$(dirname "$(realpath "$0")")/pyserial_check.py" >"$scratch/pyserial" 2>&1
-    check "pyserial's suite over RFC 2217 fails where its client has limits" 0 $?
-fi
-[ $failed = 0 ] || tail -60 "$scratch/pyserial"
 [ $failed = 0 ] || cat "$scratch/log" "$scratch/events"
 exit $failed
