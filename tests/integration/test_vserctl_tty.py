@@ -217,6 +217,7 @@ def test_what_arrives_while_nobody_has_it_open_is_for_the_log_only(tty, client):
         while len(got) < 9:
             item = console.next(PATIENCE_SECONDS)
             got += item.data if isinstance(item, vser.Data) else b""
+    local.settle()
     with local.open() as port:
         port.write(b"second")
         assert port.read(6) == b"second"

@@ -48,6 +48,13 @@ class LocalTty:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 
+    def settle(self):
+        """Waits until it has done what there is to do: its main thread no longer wakes up."""
+        before = -1
+        while (now := self.switches()) != before:
+            before = now
+            time.sleep(0.2)
+
     def ends(self, how=signal.SIGTERM):
         self.process.send_signal(how)
         return self.process.wait(PATIENCE_SECONDS)
