@@ -50,8 +50,10 @@ class LocalTty:
 
     def settle(self):
         """Waits until it has done what there is to do: its main thread no longer wakes up."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         before = -1
         while (now := self.switches()) != before:
+            assert time.monotonic() < deadline, "vserctl tty never rests"
             before = now
             time.sleep(0.2)
 
