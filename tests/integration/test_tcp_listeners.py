@@ -13,16 +13,11 @@ import pytest
 from certificates import certify, server_tls
 from restarts import port_table, until
 from tcp_clients import echo, exchange, is_closed, listener, receive, receive_until, serve
-from vserd_process import BIN, PATIENCE_SECONDS, Daemon
+from vserd_process import BIN, PATIENCE_SECONDS, Daemon, free_port
 
 import vser
 
 CLIENTS = 'vserd_tcp_clients{port="echo",protocol="%s"}'
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 def test_one_more_client_than_the_limit_is_turned_away_and_counted(serve):

@@ -8,14 +8,13 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 
 from debian import ROOT
-from vserd_process import BIN, PATIENCE_SECONDS
+from vserd_process import BIN, PATIENCE_SECONDS, free_port
 
 FILES = ROOT / "deploy" / "ssh"
 SSHD = "/usr/sbin/sshd"
@@ -37,11 +36,6 @@ def missing():
     if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
         return "no mount namespaces here"
     return None
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def new_key(path):

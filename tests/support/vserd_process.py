@@ -3,11 +3,18 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 
 BIN = pathlib.Path(os.environ["VSERD_BUILD_DIR"]) / "bin"
 PATIENCE_SECONDS = 30
 SERVING = re.compile(r"serving \d+ ports on (?P<address>[^,;]+)(?:, [^;]+)?(?:; metrics https?://(?P<metrics>[^/]+))?")
+
+
+def free_port():
+    """A TCP port of 127.0.0.1 that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 class Process:
