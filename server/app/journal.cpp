@@ -35,6 +35,9 @@ void report_client_event(const hub::Channel& channel, const port::Event& event) 
     } else if (const auto* held = std::get_if<port::OutputHeld>(&event)) {
         spdlog::info("port {}: {}", name,
                      held->held ? "flow control holds the output" : "flow control released the output");
+    } else if (const auto* notice = std::get_if<port::Notice>(&event)) {
+        const JournalField session("SESSION", notice->from);
+        spdlog::info("port {}: notice from {}: {}", name, notice->from, notice->text);
     }
 }
 

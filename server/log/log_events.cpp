@@ -59,6 +59,10 @@ struct RecordWriter {
     }
     void operator()(const port::ForeignReadersFound& event) const { put(base::joined(event.processes, "\n")); }
     void operator()(const port::OutputHeld& event) const { record.values[0] = event.held ? 1 : 0; }
+    void operator()(const port::Notice& event) const {
+        put(event.from + event.text);
+        record.values = {event.from.size(), record.text_bytes < event.from.size() + event.text.size() ? 1U : 0U};
+    }
 };
 
 std::vector<std::string> printable_lines(std::string_view text) {
@@ -69,6 +73,14 @@ std::vector<std::string> printable_lines(std::string_view text) {
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     return lines;
+}
+
+port::Notice notice_of(const EventRecord& record) {
+    const std::string_view stored{record.text.data(), record.text_bytes};
+    const auto from = stored.substr(0, static_cast<std::size_t>(record.values[0]));
+    std::string text = base::printable_text(stored.substr(from.size()));
+    if (record.values[1] != 0) text += "...";
+    return {std::move(text), base::printable_text(from)};
 }
 
 port::Event event_of(const EventRecord& record) {
@@ -86,11 +98,12 @@ port::Event event_of(const EventRecord& record) {
         case 6: return port::WriterChanged{std::move(text)};
         case 7: return port::Flushed{static_cast<line::FlushDirection>(values[0]), values[1], std::move(text)};
         case 8: return port::ForeignReadersFound{printable_lines({record.text.data(), record.text_bytes})};
-        default: return port::OutputHeld{values[0] != 0};
+        case 9: return port::OutputHeld{values[0] != 0};
+        default: return notice_of(record);
     }
 }
 
-static_assert(std::variant_size_v<port::Event> == 10, "another kind of event needs its place here, and a log_version");
+static_assert(std::variant_size_v<port::Event> == 11, "another kind of event needs its place here, and a log_version");
 
 }  // namespace
 

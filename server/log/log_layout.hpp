@@ -16,7 +16,7 @@
 namespace vserd::log {
 
 inline constexpr std::uint64_t log_magic = 0x676F'6C64'7265'7376;  // "vserdlog"
-inline constexpr std::uint32_t log_version = 3;
+inline constexpr std::uint32_t log_version = 4;
 
 inline constexpr std::size_t log_events_max = 1024;
 inline constexpr std::size_t log_time_marks_max = 4096;

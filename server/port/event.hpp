@@ -49,8 +49,13 @@ struct ForeignReadersFound {
 struct OutputHeld {
     bool held;
 };
+/// A message from a client to everybody attached to the port.
+struct Notice {
+    std::string text;  ///< one printable line
+    std::string from;
+};
 
 using Event = std::variant<SettingsChanged, SignalsChanged, LineErrorsCounted, WentOffline, CameOnline, BreakSent,
-                           WriterChanged, Flushed, ForeignReadersFound, OutputHeld>;
+                           WriterChanged, Flushed, ForeignReadersFound, OutputHeld, Notice>;
 
 }  // namespace vserd::port

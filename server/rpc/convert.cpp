@@ -76,6 +76,10 @@ struct EventVisitor {
         for (const std::string& process : event.processes) readers.add_processes(process);
     }
     void operator()(const port::OutputHeld& event) const { message.mutable_held()->set_held(event.held); }
+    void operator()(const port::Notice& event) const {
+        message.mutable_notice()->set_text(event.text);
+        message.mutable_notice()->set_from(event.from);
+    }
 };
 
 }  // namespace

@@ -72,6 +72,8 @@ void TelnetConnection::take_event(const log::EventItem& event) {
         tell("device connected");
     } else if (const auto* writer = std::get_if<port::WriterChanged>(&event.event)) {
         if (writer->client.empty()) told_refusal_ = false;
+    } else if (const auto* notice = std::get_if<port::Notice>(&event.event)) {
+        tell(fmt::format("notice from {}: {}", notice->from, notice->text));
     }
 }
 

@@ -151,11 +151,13 @@ TEST(LogStore, EveryKindOfEventComesBack) {
     log.append_event(port::ForeignReadersFound{{"agetty (pid 12)", "sh (pid 13)"}});
     log.append_event(port::OutputHeld{true});
     log.append_event(port::SettingsChanged{settings, true});
+    log.append_event(port::Notice{"reboot at 5", "ann"});
+    log.append_event(port::Notice{std::string(1000, 'n'), "bob"});
 
     const ByteLog next(opened(file));
 
     const auto& events = next.events();
-    ASSERT_EQ(events.size(), 11U);
+    ASSERT_EQ(events.size(), 13U);
     EXPECT_EQ(std::get<port::SettingsChanged>(events[0].event).settings, settings);
     EXPECT_EQ(std::get<port::SignalsChanged>(events[1].event).signals,
               (line::Signals{true, false, true, false, true, false}));
@@ -176,6 +178,10 @@ TEST(LogStore, EveryKindOfEventComesBack) {
     EXPECT_TRUE(std::get<port::OutputHeld>(events[9].event).held);
     EXPECT_FALSE(std::get<port::SettingsChanged>(events[0].event).changed_outside);
     EXPECT_TRUE(std::get<port::SettingsChanged>(events[10].event).changed_outside);
+    EXPECT_EQ(std::get<port::Notice>(events[11].event).text, "reboot at 5");
+    EXPECT_EQ(std::get<port::Notice>(events[11].event).from, "ann");
+    EXPECT_EQ(std::get<port::Notice>(events[12].event).text, std::string(event_text_bytes_max - 3, 'n') + "...");
+    EXPECT_EQ(std::get<port::Notice>(events[12].event).from, "bob");
 }
 
 TEST(LogStore, EventTextThatIsNotUtf8ComesBackAsUtf8) {

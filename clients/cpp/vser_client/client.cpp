@@ -9,6 +9,7 @@
 #include "vser/v1/admin_service.grpc.pb.h"
 #include "vser/v1/console_service.grpc.pb.h"
 #include "vser/v1/port_service.grpc.pb.h"
+#include "vser/v1/session_service.grpc.pb.h"
 #include "vser_client/channel.hpp"
 #include "vser_client/client_impl.hpp"
 #include "vser_client/convert.hpp"
@@ -67,6 +68,7 @@ Client::Impl::Impl(std::shared_ptr<grpc::Channel> a_channel, std::chrono::millis
       ports(v1::PortService::NewStub(channel)),
       console(v1::ConsoleService::NewStub(channel)),
       admin(v1::AdminService::NewStub(channel)),
+      sessions(v1::SessionService::NewStub(channel)),
       health(grpc::health::v1::Health::NewStub(channel)) {}
 
 Client::Impl::~Impl() = default;
@@ -164,6 +166,31 @@ Result<std::uint64_t> Client::flush(const std::string& port, FlushDirection dire
     request.set_direction(static_cast<v1::FlushDirection>(direction));
     return call(*impl_->ports, &v1::PortService::Stub::Flush, request, after(impl_->call_timeout),
                 [](const v1::FlushResponse& response) { return response.output_bytes_discarded(); });
+}
+
+Result<std::vector<Session>> Client::sessions(const std::vector<std::string>& ports) const {
+    v1::ListSessionsRequest request;
+    request.mutable_ports()->Add(ports.begin(), ports.end());
+    return call(*impl_->sessions, &v1::SessionService::Stub::ListSessions, request, after(impl_->call_timeout),
+                [](const v1::ListSessionsResponse& response) { return from_proto(response); });
+}
+
+Result<> Client::end_session(const std::string& id, const std::string& reason, const std::string& client) const {
+    v1::EndSessionRequest request;
+    request.set_id(id);
+    request.set_reason(reason);
+    request.set_client(client);
+    return call(*impl_->sessions, &v1::SessionService::Stub::EndSession, request, after(impl_->call_timeout),
+                [](const v1::EndSessionResponse&) { return Done{}; });
+}
+
+Result<std::uint32_t> Client::send_notice(const std::string& port, const std::string& text,
+                                          const std::string& client) const {
+    auto request = for_port<v1::SendNoticeRequest>(port);
+    request.set_text(text);
+    request.set_client(client);
+    return call(*impl_->sessions, &v1::SessionService::Stub::SendNotice, request, after(impl_->call_timeout),
+                [](const v1::SendNoticeResponse& response) { return response.readers(); });
 }
 
 Result<WriteReceipt> Client::write(const std::string& port, std::string_view bytes) const {

@@ -9,6 +9,7 @@
 #include "vser/v1/admin_service.grpc.pb.h"
 #include "vser/v1/console_service.grpc.pb.h"
 #include "vser/v1/port_service.grpc.pb.h"
+#include "vser/v1/session_service.grpc.pb.h"
 #include "vser_client/client.hpp"
 
 namespace vser::client {
@@ -23,6 +24,7 @@ struct Client::Impl {
     std::unique_ptr<v1::PortService::Stub> ports;
     std::unique_ptr<v1::ConsoleService::Stub> console;
     std::unique_ptr<v1::AdminService::Stub> admin;
+    std::unique_ptr<v1::SessionService::Stub> sessions;
     std::unique_ptr<grpc::health::v1::Health::Stub> health;
 };
 

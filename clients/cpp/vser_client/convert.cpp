@@ -125,6 +125,7 @@ Event from_proto(const v1::Event& event) {
                 ForeignReaders{{event.foreign_reader().processes().begin(), event.foreign_reader().processes().end()}};
             break;
         case v1::Event::kHeld: out.what = OutputHeld{event.held().held()}; break;
+        case v1::Event::kNotice: out.what = Notice{event.notice().text(), event.notice().from()}; break;
         case v1::Event::EVENT_NOT_SET: break;
     }
     return out;
@@ -138,6 +139,26 @@ PortEvent from_proto(const v1::PortEvent& event) {
     out.time = from_proto(event.time());
     out.removed = event.removed();
     return out;
+}
+
+static Session from_proto(const v1::Session& session) {
+    return {.id = session.id(),
+            .identity = session.identity(),
+            .via = session.via(),
+            .peer = session.peer(),
+            .client = session.client(),
+            .port = session.port(),
+            .mode = enumerated(session.mode(), SessionMode::exclusive),
+            .since = from_proto(session.since()),
+            .read_bytes = session.read_bytes(),
+            .written_bytes = session.written_bytes(),
+            .lag_bytes = session.lag_bytes()};
+}
+
+std::vector<Session> from_proto(const v1::ListSessionsResponse& response) {
+    std::vector<Session> sessions;
+    for (const auto& session : response.sessions()) sessions.push_back(from_proto(session));
+    return sessions;
 }
 
 ServerInfo from_proto(const v1::GetServerInfoResponse& info) {

@@ -4,6 +4,7 @@
 
 #include "vser/v1/admin_service.pb.h"
 #include "vser/v1/port_service.pb.h"
+#include "vser/v1/session_service.pb.h"
 #include "vser/v1/types.pb.h"
 #include "vser_client/types.hpp"
 
@@ -20,6 +21,7 @@ Gap from_proto(const v1::Gap& gap);
 Event from_proto(const v1::Event& event);
 PortEvent from_proto(const v1::PortEvent& event);
 ServerInfo from_proto(const v1::GetServerInfoResponse& info);
+std::vector<Session> from_proto(const v1::ListSessionsResponse& response);
 
 void to_proto(std::chrono::milliseconds duration, google::protobuf::Duration& out);
 void to_proto(const Format& format, v1::Format& out);

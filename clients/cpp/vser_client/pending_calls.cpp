@@ -73,6 +73,19 @@ PendingCall<Port> Client::begin_get_port(const std::string& port, std::chrono::m
     return PendingCall<Port>(std::make_unique<ThreadedCall<Port>>(run, timeout));
 }
 
+PendingCall<std::vector<Session>> Client::begin_sessions(const std::string& port,
+                                                         std::chrono::milliseconds timeout) const {
+    const auto run = [impl = impl_, port](grpc::ClientContext& context) -> Result<std::vector<Session>> {
+        v1::ListSessionsRequest request;
+        request.add_ports(port);
+        v1::ListSessionsResponse response;
+        const auto status = impl->sessions->ListSessions(&context, request, &response);
+        if (!status.ok()) return to_error(status);
+        return from_proto(response);
+    };
+    return PendingCall<std::vector<Session>>(std::make_unique<ThreadedCall<std::vector<Session>>>(run, timeout));
+}
+
 PendingCall<std::uint64_t> Client::begin_flush(const std::string& port, FlushDirection direction,
                                                std::chrono::milliseconds timeout) const {
     const auto run = [impl = impl_, port, direction](grpc::ClientContext& context) -> Result<std::uint64_t> {

@@ -13,6 +13,7 @@
 
 #include "vserctl/describe.hpp"
 #include "vserctl/exit_code.hpp"
+#include "vserctl/sessions.hpp"
 #include "vserctl/utf8.hpp"
 
 namespace vserctl {
@@ -100,13 +101,14 @@ int AttachSession::poll_timeout_ms() const {
 
 void AttachSession::wait() {
     const bool want_typed = stdin_open_ && !done_ && typed_bytes_ < typed_bytes_max;
-    std::array<pollfd, 6> fds{{
+    std::array<pollfd, 7> fds{{
         {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
         {.fd = screen_.full() ? -1 : console_.ready_fd(), .events = POLLIN, .revents = 0},
         {.fd = want_typed ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0},
         {.fd = screen_.empty() ? -1 : screen_.fd(), .events = POLLOUT, .revents = 0},
         {.fd = question_ ? question_->ready_fd() : -1, .events = POLLIN, .revents = 0},
         {.fd = flush_ ? flush_->ready_fd() : -1, .events = POLLIN, .revents = 0},
+        {.fd = who_ ? who_->ready_fd() : -1, .events = POLLIN, .revents = 0},
     }};
     const int ready = ::poll(fds.data(), fds.size(), poll_timeout_ms());
     if (escape_.holds() && fds[2].revents == 0 && Clock::now() - last_typed_ >= report_timeout)
@@ -117,6 +119,7 @@ void AttachSession::wait() {
     if (fds[3].revents != 0 && !screen_.flush()) done_ = true;
     if (fds[4].revents != 0) show_port();
     if (fds[5].revents != 0) show_discarded();
+    if (fds[6].revents != 0) show_who();
 }
 
 void AttachSession::on_signal(int number) {
@@ -168,6 +171,7 @@ void AttachSession::on_key(Key key) {
         case Key::quit: done_ = true; break;
         case Key::help: help(); break;
         case Key::info: ask_about_port(); break;
+        case Key::who: ask_who(); break;
         case Key::discard: discard(); break;
         default: answer(fmt::format("not a command; {} ? lists them", key_name(command_.escape_key)));
     }
@@ -179,6 +183,7 @@ void AttachSession::help() {
     answer(escape + " b sends a break");
     answer(escape + " d discards bytes that are still queued for the device");
     answer(escape + " i shows the state of the port");
+    answer(escape + " w shows who is connected to the port");
     answer(fmt::format("{0} {0} sends {0}", escape));
 }
 
@@ -200,6 +205,19 @@ void AttachSession::show_port() {
     if (now.signals) answer("modem lines: " + describe(*now.signals));
     if (now.held_by_flow_control) answer("held by flow control: the device accepts no bytes");
     if (!now.foreign_readers.empty()) answer(describe_readers(now.foreign_readers));
+}
+
+void AttachSession::ask_who() {
+    if (who_) return answer("the server has not answered yet");
+    who_.emplace(client_.begin_sessions(command_.port, answer_timeout));
+}
+
+void AttachSession::show_who() {
+    const auto sessions = who_->take();
+    if (!sessions) return;
+    who_.reset();
+    if (!sessions->ok()) return answer("no answer: " + printable(sessions->error().message));
+    for (const auto& session : **sessions) answer(describe(session));
 }
 
 /// Discards bytes in all three places: this program, the connection, and the server's queue.
@@ -353,7 +371,11 @@ void AttachSession::report_queued_bytes() {
 }
 
 int AttachSession::exit_status() {
-    if (const auto error = console_.error()) return print_error(*error, options_.json);
+    if (const auto error = console_.error()) {
+        if (error->reason != "SESSION_ENDED" || options_.json) return print_error(*error, options_.json);
+        put_note(printable(error->message));
+        return exit_refused;
+    }
     if (screen_.error() != 0) return print_error(std::string(OutputFailed(screen_.error()).what()), options_.json);
     if (stdin_error_ != 0)
         return print_error(std::string("cannot read stdin: ") + std::strerror(stdin_error_), options_.json);

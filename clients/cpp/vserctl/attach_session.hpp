@@ -42,6 +42,8 @@ private:
     void help();
     void ask_about_port();
     void show_port();
+    void ask_who();
+    void show_who();
     void discard();
     void flush_output();
     void show_discarded();
@@ -75,6 +77,7 @@ private:
     std::deque<EscapeParser::Piece> typed_;  // bytes and breaks that the console has not accepted yet
     std::size_t typed_bytes_ = 0;
     std::optional<vser::client::PendingCall<vser::client::Port>> question_;
+    std::optional<vser::client::PendingCall<std::vector<vser::client::Session>>> who_;
     std::optional<vser::client::PendingCall<std::uint64_t>> flush_;
     bool discarding_ = false;  // the console reconnects, which discards bytes in transit
     std::uint64_t discarded_bytes_ = 0;

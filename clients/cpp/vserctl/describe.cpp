@@ -50,6 +50,9 @@ struct Sentence {
         return held.held ? "flow control holds the output: the device accepts no bytes"
                          : "flow control released the output";
     }
+    std::string operator()(const client::Notice& notice) const {
+        return fmt::format("notice from {}: {}", printable(notice.from), printable(notice.text));
+    }
 };
 
 }  // namespace

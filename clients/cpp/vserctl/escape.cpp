@@ -22,6 +22,7 @@ Key key_of(char c) {
         case '?':
         case 'h': return Key::help;
         case 'i': return Key::info;
+        case 'w': return Key::who;
         default: return Key::unknown;
     }
 }

@@ -11,10 +11,10 @@
 namespace vserctl {
 
 /// A command of `attach`, typed after the escape key.
-enum class Key { quit, send_break, discard, help, info, unknown };
+enum class Key { quit, send_break, discard, help, info, who, unknown };
 
-/// Separates commands from other input. The escape key is followed by `.` (quit), `b` (break), `d` (discard), `?` (help) or
-/// `i` (info); typed twice, it sends itself. Keys may arrive in separate reads, and as the key reports that a device may have
+/// Separates commands from other input. The escape key is followed by `.` (quit), `b` (break), `d` (discard), `?` (help),
+/// `i` (info) or `w` (who); typed twice, it sends itself. Keys may arrive in separate reads, and as the key reports that a device may have
 /// switched on (KeyReport). An incomplete report is held back: see flush().
 class EscapeParser {
 public:

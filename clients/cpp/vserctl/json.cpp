@@ -188,6 +188,9 @@ struct EventFields {
         out.field("foreign_reader", JsonObject().field("processes", readers.processes));
     }
     void operator()(const client::OutputHeld& held) const { out.field("held", JsonObject().field("held", held.held)); }
+    void operator()(const client::Notice& notice) const {
+        out.field("notice", JsonObject().field("text", notice.text).field("from", notice.from));
+    }
 };
 
 struct ItemFields {

@@ -16,6 +16,7 @@
 #include "vserctl/exit_code.hpp"
 #include "vserctl/options.hpp"
 #include "vserctl/output.hpp"
+#include "vserctl/sessions.hpp"
 #include "vserctl/ssh_session.hpp"
 #include "vserctl/transfer.hpp"
 #include "vserctl/tty.hpp"
@@ -45,6 +46,9 @@ struct Run {
     int operator()(const FlushCommand& command) const { return run_flush(client, command, options.json); }
     int operator()(const HealthCommand& command) const { return run_health(client, command, options.json); }
     int operator()(const InfoCommand&) const { return run_info(client, options); }
+    int operator()(const WhoCommand& command) const { return run_who(client, command, options.json); }
+    int operator()(const EndCommand& command) const { return run_end(client, command, options.json); }
+    int operator()(const NoticeCommand& command) const { return run_notice(client, command, options.json); }
 };
 
 /// gRPC's log lines would appear in the console's output.

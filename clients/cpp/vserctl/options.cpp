@@ -36,6 +36,7 @@ struct RawArguments {
     std::optional<std::string> format;
     std::string duration = "250ms";
     std::string reason;
+    std::string session;
     std::string direction = "both";
     std::optional<std::string> timeout;
     TtyCommand tty;
@@ -115,6 +116,7 @@ public:
         add_inventory_commands();
         add_byte_commands();
         add_line_commands();
+        add_session_commands();
         auto* tty = add("tty", tty_summary, tty_examples, [](const RawArguments& raw) -> Command { return raw.tty; });
         add_tty_options(*tty, arguments_.tty);
         auto* send = add("send", send_summary, send_examples,
@@ -196,6 +198,7 @@ private:
     void add_byte_commands();
     void add_attach();
     void add_line_commands();
+    void add_session_commands();
 
     CLI::App app_;
     Options options_;
@@ -362,6 +365,26 @@ void Parser::add_line_commands() {
         ->type_name("")
         ->capture_default_str()
         ->check(CLI::IsMember({"input", "output", "both"}));
+}
+
+void Parser::add_session_commands() {
+    auto* who = add("who", "Show who is connected to the ports", "  vserctl who\n  vserctl who vser0 --json",
+                    [](const RawArguments& arguments) -> Command { return WhoCommand{arguments.ports}; });
+    who->add_option("PORT", arguments_.ports, "Only these")->type_name("");
+    auto* end = add("end", "End a session of another client, which does not reconnect by itself",
+                    "  vserctl end k7fm-12\n  vserctl end k7fm-12 --reason 'the board is needed for a release'",
+                    [](const RawArguments& arguments) -> Command {
+                        return EndCommand{arguments.session, arguments.reason};
+                    });
+    end->add_option("SESSION", arguments_.session, "The session's id, as who shows it")->required()->type_name("");
+    end->add_option("--reason", arguments_.reason, "What the client is told")->type_name("TEXT");
+    auto* notice =
+        add("notice", "Show a line of text to everybody attached to a port; the device does not receive it",
+            "  vserctl notice vser0 'I reboot the board at 5'", [](const RawArguments& arguments) -> Command {
+                return NoticeCommand{arguments.port, arguments.text};
+            });
+    add_port(notice);
+    notice->add_option("TEXT", arguments_.text, "One line, 1024 bytes at most")->required()->type_name("");
 }
 
 }  // namespace

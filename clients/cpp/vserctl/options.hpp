@@ -86,15 +86,27 @@ struct YieldCommand {
     std::vector<std::string> words;  ///< the command to run, with "{device}" in it
     std::string reason;              ///< what readers see; empty: the program's name
 };
+struct WhoCommand {
+    std::vector<std::string> ports;
+};
+struct EndCommand {
+    std::string session;
+    std::string reason;
+};
+struct NoticeCommand {
+    std::string port;
+    std::string text;
+};
 struct InfoCommand {};
 struct SshCommand {};  ///< replaced by what the client of sshd asked for: see ssh_session.hpp
 struct HealthCommand {
     std::string port;  ///< empty: the server as a whole
 };
 
-using Command = std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand,
-                             FormatCommand, SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand,
-                             HealthCommand, SshCommand, TtyCommand, TransferCommand>;
+using Command =
+    std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand, FormatCommand,
+                 SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand, HealthCommand, SshCommand,
+                 TtyCommand, TransferCommand, WhoCommand, EndCommand, NoticeCommand>;
 
 struct Options {
     std::string server;

@@ -24,6 +24,7 @@ from vser.types import (
     PortChange,
     Record,
     ServerInfo,
+    Session,
     Signals,
     StartPoint,
     Written,
@@ -31,6 +32,7 @@ from vser.types import (
 from vser.v1 import admin_service_pb2 as admin_pb2
 from vser.v1 import console_service_pb2 as console_pb2
 from vser.v1 import port_service_pb2 as port_pb2
+from vser.v1 import session_service_pb2 as session_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT_SECONDS = 10.0
@@ -141,6 +143,25 @@ class Client:
         """Discards queued bytes. Returns the number of accepted bytes that were discarded before they reached the device."""
         request = port_pb2.FlushRequest(port=port, direction=f"FLUSH_DIRECTION_{direction.name}")
         return self._connection.call("PortService/Flush", request, port_pb2.FlushResponse).output_bytes_discarded
+
+    # Who is connected
+
+    def sessions(self, *ports: str) -> list[Session]:
+        """The clients that are connected to these ports. Without names: to all ports."""
+        request = session_pb2.ListSessionsRequest(ports=ports)
+        reply = self._connection.call("SessionService/ListSessions", request, session_pb2.ListSessionsResponse)
+        return [convert.session_of(session) for session in reply.sessions]
+
+    def end_session(self, session: str, reason: str = "", name: str = "") -> None:
+        """Ends a session by its id. Its client sees the reason, and `name` as who ended it."""
+        request = session_pb2.EndSessionRequest(id=session, reason=reason, client=name)
+        self._connection.call("SessionService/EndSession", request, session_pb2.EndSessionResponse)
+
+    def notice(self, port: str, text: str, name: str = "") -> int:
+        """Shows a line of text to everybody attached to the port, as a Notice event. The device does not receive it. `name` is
+        shown as the sender. Returns the number of readers."""
+        request = session_pb2.SendNoticeRequest(port=port, text=text, client=name)
+        return self._connection.call("SessionService/SendNotice", request, session_pb2.SendNoticeResponse).readers
 
     # Bytes
 

@@ -12,6 +12,7 @@ from vser import items, types
 from vser.v1 import admin_service_pb2 as admin_pb2
 from vser.v1 import console_service_pb2 as console_pb2
 from vser.v1 import port_service_pb2 as port_pb2
+from vser.v1 import session_service_pb2 as session_pb2
 from vser.v1 import types_pb2
 
 _NS = 1_000_000_000
@@ -168,6 +169,9 @@ def _what_of(message: types_pb2.Event) -> items.EventKind | None:
             return items.ForeignReaders(tuple(message.foreign_reader.processes))
         case "held":
             return items.OutputHeld(message.held.held)
+        case "notice":
+            # "from" is a Python keyword.
+            return items.Notice(message.notice.text, str(getattr(message.notice, "from")))
     return None
 
 
@@ -201,6 +205,22 @@ def records_of(message: console_pb2.CollectResponse) -> Iterator[types.Record]:
 def change_of(message: port_pb2.PortEvent) -> types.PortChange:
     event = event_of(message.event) if message.HasField("event") else None
     return types.PortChange(port_of(message.port), event, message.events_lost, message.removed)
+
+
+def session_of(message: session_pb2.Session) -> types.Session:
+    return types.Session(
+        id=message.id,
+        identity=message.identity,
+        via=message.via,
+        peer=message.peer,
+        client=message.client,
+        port=message.port,
+        mode=types.SessionMode(message.mode),
+        since_ns=time_ns(message.since),
+        read_bytes=message.read_bytes,
+        written_bytes=message.written_bytes,
+        lag_bytes=message.lag_bytes,
+    )
 
 
 def server_info_of(message: admin_pb2.GetServerInfoResponse) -> types.ServerInfo:

@@ -111,6 +111,14 @@ class OutputHeld:
     held: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message from a client to everybody attached to the port."""
+
+    text: str
+    sender: str
+
+
 EventKind: TypeAlias = (
     SettingsChanged
     | Signals
@@ -122,6 +130,7 @@ EventKind: TypeAlias = (
     | Flushed
     | ForeignReaders
     | OutputHeld
+    | Notice
 )
 
 
@@ -198,6 +207,7 @@ __all__ = [
     "LineErrors",
     "LogItem",
     "LogRestarted",
+    "Notice",
     "Offline",
     "Online",
     "OutputHeld",

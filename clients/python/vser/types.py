@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -235,6 +235,36 @@ class ServerInfo:
     ports_up: int
     ports_total: int
     readers: int
+
+
+class SessionMode(_Enum):
+    """What a session asked for. YIELDED: it has given the device to another program."""
+
+    YIELDED = 0
+    READ_ONLY = 1
+    READ_WRITE = 2
+    EXCLUSIVE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One client that stays connected to one port. `identity` and `peer` are empty if the server does not show them to you."""
+
+    id: str
+    identity: str
+    via: str
+    peer: str
+    client: str
+    port: str
+    mode: SessionMode
+    since_ns: int
+    read_bytes: int
+    written_bytes: int
+    lag_bytes: int
+
+    @property
+    def since(self) -> datetime:
+        return datetime.fromtimestamp(self.since_ns / 1e9, tz=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,10 +61,19 @@ public:
     /// Returns the number of accepted bytes that were discarded before they reached the device.
     Result<std::uint64_t> flush(const std::string& port, FlushDirection direction) const;
 
-    /// get_port() and flush() without waiting for the reply.
+    /// The clients that are connected to these ports; without names, to all ports.
+    Result<std::vector<Session>> sessions(const std::vector<std::string>& ports = {}) const;
+    /// Ends a session. `reason`, and `client` as the name of who ended it, are shown to its client.
+    Result<> end_session(const std::string& id, const std::string& reason = {}, const std::string& client = {}) const;
+    /// Shows a line of text to everybody attached to the port. Returns the number of its readers.
+    Result<std::uint32_t> send_notice(const std::string& port, const std::string& text,
+                                      const std::string& client = {}) const;
+
+    /// get_port(), flush() and sessions() without waiting for the reply.
     PendingCall<Port> begin_get_port(const std::string& port, std::chrono::milliseconds timeout) const;
     PendingCall<std::uint64_t> begin_flush(const std::string& port, FlushDirection direction,
                                            std::chrono::milliseconds timeout) const;
+    PendingCall<std::vector<Session>> begin_sessions(const std::string& port, std::chrono::milliseconds timeout) const;
 
     /// Sends all of `bytes` and returns when the server's queue has accepted them. `timeout` limits the whole call. The
     /// metadata of an error say how many bytes the server had accepted: "bytes_taken", or "bytes_taken_at_least" if the

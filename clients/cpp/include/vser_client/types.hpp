@@ -20,6 +20,7 @@ enum class State : std::uint8_t { unspecified = 0, online = 1, offline = 2 };
 enum class Parity : std::uint8_t { unspecified = 0, none = 1, odd = 2, even = 3, mark = 4, space = 5 };
 enum class StopBits : std::uint8_t { unspecified = 0, one = 1, one_and_half = 2, two = 3 };
 enum class FlowControl : std::uint8_t { unspecified = 0, none = 1, rts_cts = 2, xon_xoff = 3 };
+enum class SessionMode : std::uint8_t { yielded = 0, read_only = 1, read_write = 2, exclusive = 3 };
 enum class FlushDirection : std::uint8_t { input = 1, output = 2, both = 3 };
 
 /// The format of a character, and the flow control.
@@ -184,13 +185,18 @@ struct ForeignReaders {
 struct OutputHeld {
     bool held = false;
 };
+/// A message from a client to everybody attached to the port.
+struct Notice {
+    std::string text;
+    std::string from;
+};
 
 /// Something that happened on a port, at its place in the log. monostate: an event that this library does not know.
 struct Event {
     std::uint64_t offset = 0;
     Time time;
     std::variant<std::monostate, SettingsChanged, Signals, LineErrors, Offline, Online, BreakSent, WriterChanged,
-                 Flushed, ForeignReaders, OutputHeld>
+                 Flushed, ForeignReaders, OutputHeld, Notice>
         what;
     std::uint64_t number = 0;  ///< numbers the log's events: 1, 2, 3, ...; 0: not in the log, or an old server
 };
@@ -219,6 +225,21 @@ struct ServerInfo {
     std::uint32_t ports_up = 0;
     std::uint32_t ports_total = 0;
     std::uint32_t readers = 0;
+};
+
+/// One client that stays connected to one port; the fields are described in vser/v1/session_service.proto.
+struct Session {
+    std::string id;
+    std::string identity;  ///< empty: not shown to this client
+    std::string via;
+    std::string peer;  ///< empty: not shown to this client
+    std::string client;
+    std::string port;
+    SessionMode mode = SessionMode::yielded;
+    Time since;
+    std::uint64_t read_bytes = 0;
+    std::uint64_t written_bytes = 0;
+    std::uint64_t lag_bytes = 0;
 };
 
 struct WriteReceipt {
