@@ -2,8 +2,10 @@
 
 #include <chrono>
 #include <cstdio>
-#include <optional>
+#include <string>
+#include <vector>
 
+#include "app/reload.hpp"
 #include "io/engine_select.hpp"
 #include "net/listen_socket.hpp"
 #include "net/tls.hpp"
@@ -12,14 +14,16 @@
 namespace vserd {
 namespace {
 
-/// Whether vserd could start with these files; if not, prints why. A certificate that expires soon only gives a warning.
+/// Whether vserd could start with these files and clients could connect; if not, prints why. A certificate that expires soon
+/// only gives a warning.
 bool check_tls(const std::string& file, const net::TlsFiles& tls) {
     const auto loaded = net::load_tls(tls);
-    const std::optional<std::string> warning =
-        loaded ? net::expiry_warning(loaded->expires, std::chrono::system_clock::now())
-               : std::optional(loaded.error().message);
-    if (warning) std::fprintf(stderr, "%s: [server.tls]: %s\n", file.c_str(), warning->c_str());
-    return loaded.has_value();
+    const auto now = std::chrono::system_clock::now();
+    const auto problems = loaded ? net::expiry_warnings(*loaded, now) : std::vector{loaded.error().message};
+    for (const std::string& problem : problems) {
+        std::fprintf(stderr, "%s: [server.tls]: %s\n", file.c_str(), problem.c_str());
+    }
+    return loaded && !net::has_expired(*loaded, now);
 }
 
 /// Whether vserd could start with these addresses; if not, prints why. Binds none of them, because the daemon may be running.
@@ -60,7 +64,7 @@ Result<void> check_state(const config::Config& config) {
 }  // namespace
 
 bool can_start(const std::string& file, const config::Config& config) {
-    const net::TlsFiles tls{config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file};
+    const net::TlsFiles tls = tls_files(config);
     if (!tls.certificate.empty() && !check_tls(file, tls)) return false;
     if (!check_addresses(file, config)) return false;
     for (const auto& checked : {check_engine(config), check_state(config)}) {

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "app/await.hpp"
+#include "app/certificates.hpp"
 #include "app/journal.hpp"
 #include "app/journal_outputs.hpp"
 #include "app/memory_trimmer.hpp"
@@ -29,7 +30,6 @@
 #include "io/engine_select.hpp"
 #include "io/loop.hpp"
 #include "metrics/exporter.hpp"
-#include "net/certificate_store.hpp"
 #include "net/exposure.hpp"
 #include "net/front_end.hpp"
 #include "net/tls.hpp"
@@ -71,11 +71,6 @@ std::vector<std::string> listen_addresses(const config::Config& config) {
         addresses.emplace_back(default_socket);
     }
     return addresses;
-}
-
-void warn_of_expiry(std::chrono::system_clock::time_point expires) {
-    const auto warning = net::expiry_warning(expires, std::chrono::system_clock::now());
-    if (warning) spdlog::warn("{}", *warning);
 }
 
 std::string absolute(const std::string& file) {
@@ -123,9 +118,11 @@ private:
     std::unique_ptr<hub::Hub> hub_;
     std::optional<Supervision> supervision_;
     std::optional<PortJournal> logger_;
-    std::shared_ptr<net::CertificateStore> certificates_;  ///< null: no TLS
-    std::atomic<rpc::Server*> grpc_{nullptr};              ///< one of the front ends; the thread of another reads this
-    tcp::Server* tcp_ = nullptr;                           ///< one of the front ends
+    std::shared_ptr<net::CertificateStore> store() const { return certificates_ ? certificates_->store() : nullptr; }
+
+    std::unique_ptr<Certificates> certificates_;  ///< null: no TLS
+    std::atomic<rpc::Server*> grpc_{nullptr};     ///< one of the front ends; the thread of another reads this
+    tcp::Server* tcp_ = nullptr;                  ///< one of the front ends
     std::vector<std::unique_ptr<net::FrontEnd>> front_ends_;
     std::optional<Signals> signals_;
     std::optional<boost::asio::steady_timer> announce_timer_;
@@ -154,6 +151,7 @@ int Daemon::Impl::run() {
     disk_.reset();
     while (loop_->poll_once()) continue;
     reload_.reset();  // stop() has stopped it, but it may have been called again
+    certificates_.reset();
     hub_.reset();
     if (const auto left = keeper_->directory().leave(); !left) spdlog::warn("state_dir: {}", left.error().message);
     keeper_.reset();
@@ -211,10 +209,9 @@ Result<void> Daemon::Impl::start() {
 
 Result<void> Daemon::Impl::load_certificates() {
     if (options_.config.tls_certificate_file.empty()) return {};
-    auto pems = net::load_tls(tls_files(options_.config));
-    if (!pems) return pems.error();
-    warn_of_expiry(pems->expires);
-    certificates_ = std::make_shared<net::CertificateStore>(std::move(*pems));
+    auto certificates = Certificates::load(tls_files(options_.config), *loop_, *disk_);
+    if (!certificates) return certificates.error();
+    certificates_ = std::move(*certificates);
     return {};
 }
 
@@ -224,7 +221,7 @@ Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sock
     if (auto checked = check_exposure(addresses); !checked) return checked;
     auto server = rpc::Server::start(*hub_, {.listen = addresses,
                                              .inherited = std::move(sockets),
-                                             .certificates = certificates_,
+                                             .certificates = store(),
                                              .memory_max = config.memory_max,
                                              .warn = [](const std::string& message) { spdlog::warn("{}", message); },
                                              .info = std::move(info)});
@@ -236,10 +233,10 @@ Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sock
 
 /// Before the metrics, which read its counters.
 Result<void> Daemon::Impl::start_tcp() {
-    auto server = tcp::Server::start(*hub_, tcp_listeners(options_.config), certificates_);
+    auto server = tcp::Server::start(*hub_, tcp_listeners(options_.config), store());
     if (!server && options_.demo) {  // the rest of the demo works without
         spdlog::warn("{}; the demo is served over gRPC only", server.error().message);
-        server = tcp::Server::start(*hub_, {}, certificates_);
+        server = tcp::Server::start(*hub_, {}, store());
     }
     if (!server) return server.error();
     tcp_ = server->get();
@@ -268,10 +265,10 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
         if (const net::FrontEnd* server = grpc_.load()) list.push_back(server);
         return list;
     };
-    auto exporter = metrics::Exporter::start(options_.config.metrics,
-                                             {*hub_, info.version, info.engine, info.engines_refused, rpc_counts,
-                                              others, certificates_, journal_lines_dropped},
-                                             options_.config.metrics_tls);
+    auto exporter = metrics::Exporter::start(
+        options_.config.metrics,
+        {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, others, store(), journal_lines_dropped},
+        options_.config.metrics_tls);
     if (!exporter) return exporter.error();
     front_ends_.push_back(std::move(*exporter));
     return {};
@@ -312,15 +309,8 @@ void Daemon::Impl::take_signal(int signal) {
     stop(0);
 }
 
-/// New handshakes use these files. Turning client certificates on or off requires a restart.
 void Daemon::Impl::replace_certificates(const net::TlsPems& pems, const config::Config& after) {
-    config::Config& config = options_.config;
-    if (config.tls_client_ca_file.empty() != after.tls_client_ca_file.empty()) return;
-    config.tls_certificate_file = after.tls_certificate_file;
-    config.tls_key_file = after.tls_key_file;
-    config.tls_client_ca_file = after.tls_client_ca_file;
-    if (certificates_) certificates_->replace(pems);
-    warn_of_expiry(pems.expires);
+    if (certificates_ && certificates_->replace(tls_files(after), pems)) copy_tls(after, options_.config);
 }
 
 /// --strict: waits until every device is open, and stops the daemon if one could not be opened.
@@ -349,6 +339,7 @@ void Daemon::Impl::stop(int exit_code) {
     stopping_ = true;
     exit_code_ = exit_code;
     if (reload_) reload_->stop();
+    if (certificates_) certificates_->stop();
     if (supervision_) supervision_->stopping();
     for (const auto& each : front_ends_) each->announce_stop();
     end_if_it_hangs();

@@ -28,7 +28,16 @@ hub::HubConfig hub_config(const config::Config& config) {
 }
 
 net::TlsFiles tls_files(const config::Config& config) {
-    return {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file};
+    return {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file, config.tls_crl_file,
+            config.tls_client_certificates == "optional"};
+}
+
+void copy_tls(const config::Config& from, config::Config& to) {
+    to.tls_certificate_file = from.tls_certificate_file;
+    to.tls_key_file = from.tls_key_file;
+    to.tls_client_ca_file = from.tls_client_ca_file;
+    to.tls_crl_file = from.tls_crl_file;
+    to.tls_client_certificates = from.tls_client_certificates;
 }
 
 std::vector<tcp::ListenOptions> tcp_listeners(const config::Config& config) {
@@ -121,9 +130,7 @@ void Reload::apply(const config::Config& config, std::map<std::string, restart::
         target->removed_ports_keep = after.removed_ports_keep;
         target->on_foreign_change = after.on_foreign_change;
     }
-    before.tls_certificate_file = options_.config.tls_certificate_file;
-    before.tls_key_file = options_.config.tls_key_file;
-    before.tls_client_ca_file = options_.config.tls_client_ca_file;
+    copy_tls(options_.config, before);
     if (!(before == after)) {
         spdlog::warn(
             "ports, listeners of ports, history and certificates were reloaded; other changes of {} need a restart",

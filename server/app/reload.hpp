@@ -19,6 +19,8 @@ namespace vserd {
 
 hub::HubConfig hub_config(const config::Config& config);
 net::TlsFiles tls_files(const config::Config& config);
+/// Copies the keys of [server.tls].
+void copy_tls(const config::Config& from, config::Config& to);
 std::vector<tcp::ListenOptions> tcp_listeners(const config::Config& config);
 
 /// Reads the configuration file again and applies it. Disk accesses happen on the disk thread. All requests that arrive during

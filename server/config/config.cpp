@@ -17,6 +17,7 @@ namespace {
 
 const std::vector<std::string_view> engines{"auto", "io_uring", "sigio", "epoll", "aio"};
 const std::vector<std::string_view> foreign_changes{"report", "restore"};
+const std::vector<std::string_view> client_certificates{"required", "optional"};
 const std::vector<std::string_view> log_levels{"trace", "debug", "info", "warn", "error"};
 
 struct Listen {
@@ -80,6 +81,15 @@ void read_tls(Table& server, Problems& problems, Config& config) {
     read_file_name(tls, "certificate", config.tls_certificate_file);
     read_file_name(tls, "key", config.tls_key_file);
     read_file_name(tls, "client_ca", config.tls_client_ca_file);
+    read_file_name(tls, "crl", config.tls_crl_file);
+    if (const auto word = tls.word("client_certificates", client_certificates)) {
+        config.tls_client_certificates = word->value;
+    }
+    for (const std::string_view key : {"crl", "client_certificates"}) {
+        if (source->contains(key) && !source->contains("client_ca")) {
+            tls.problem(tls.at(), fmt::format("'{}' in [server.tls] needs 'client_ca'", key));
+        }
+    }
     for (const std::string_view key : {"certificate", "key"}) {
         if (!source->contains(key)) tls.problem(tls.at(), fmt::format("[server.tls] needs '{}'", key));
     }

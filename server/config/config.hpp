@@ -49,6 +49,8 @@ struct Config {
     std::string tls_certificate_file;
     std::string tls_key_file;
     std::string tls_client_ca_file;                       ///< if set, clients need a certificate
+    std::string tls_crl_file;                             ///< revoked certificates of clients
+    std::string tls_client_certificates = "required";     ///< or "optional": a client may show a token instead
     std::uint32_t streams_max = 4096;                     ///< concurrent byte streams
     std::uint64_t memory_max = std::uint64_t{256} << 20;  ///< memory for clients, in bytes
     std::chrono::milliseconds drain_limit{5000};

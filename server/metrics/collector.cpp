@@ -164,10 +164,13 @@ void append_server(std::vector<MetricFamily>& to, const Sources& sources) {
 
 /// Empty without TLS.
 MetricFamily expiry_family(const Sources& sources) {
-    MetricFamily result = family(MetricType::Gauge, "vserd_tls_certificate_expiry_timestamp_seconds",
-                                 "When the server's TLS certificate expires, in seconds since the epoch.");
+    MetricFamily result =
+        family(MetricType::Gauge, "vserd_certificate_expiry_timestamp_seconds",
+               "When the first certificate in a file of [server.tls] expires, in seconds since the epoch.");
     if (!sources.certificates) return result;
-    add(result, {}, std::chrono::duration<double>(sources.certificates->expires().time_since_epoch()).count());
+    for (const net::Expiry& each : sources.certificates->expiries()) {
+        add(result, {{"file", each.file}}, std::chrono::duration<double>(each.time.time_since_epoch()).count());
+    }
     return result;
 }
 

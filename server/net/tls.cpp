@@ -1,13 +1,12 @@
 #include "net/tls.hpp"
 
 #include <fmt/core.h>
-#include <openssl/err.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
 #include <fstream>
-#include <memory>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -17,6 +16,8 @@
 
 namespace vserd::net {
 namespace {
+
+using Time = std::chrono::system_clock::time_point;
 
 Result<std::string> read_file(const std::string& path, const char* what) {
     std::ifstream file(path, std::ios::binary);
@@ -31,29 +32,27 @@ Result<std::string> read_file(const std::string& path, const char* what) {
     return content.str();
 }
 
-/// notAfter, in UTC; the epoch if it cannot be read.
-std::chrono::system_clock::time_point expiry_of(const X509& certificate) {
-    std::tm time{};
-    if (::ASN1_TIME_to_tm(::X509_get0_notAfter(&certificate), &time) != 1) return {};
-    return std::chrono::system_clock::from_time_t(::timegm(&time));
+/// The first time at which a certificate of the file expires.
+Expiry expiry_of(const std::string& file, const std::string& pem) {
+    Time earliest = Time::max();
+    const Bio bio = bio_of(pem);
+    while (const Certificate each = next_certificate(bio.get())) {
+        earliest = std::min(earliest, time_of(::X509_get0_notAfter(each.get())));
+    }
+    return {file, earliest};
 }
 
 Error unusable(const char* what, const std::string& path, std::string_view why) {
     return {Failure::invalid_argument, 0, what, fmt::format("the {} file {} {}", what, path, why)};
 }
 
-}  // namespace
-
-Result<TlsPems> load_tls(const TlsFiles& files) {
-    TlsPems pems;
+Result<void> load_server(const TlsFiles& files, TlsPems& pems) {
     auto certificate = read_file(files.certificate, "tls certificate");
     if (!certificate) return certificate.error();
     auto key = read_file(files.key, "tls key");
     if (!key) return key.error();
     const auto parsed = next_certificate(bio_of(*certificate).get());
     const auto parsed_key = key_of(*key);
-    const bool same = parsed && parsed_key && ::X509_check_private_key(parsed.get(), parsed_key.get()) == 1;
-    ::ERR_clear_error();  // gRPC uses this thread's error queue too
     if (!parsed) {
         return unusable("tls certificate", files.certificate,
                         "does not contain a PEM certificate (-----BEGIN CERTIFICATE-----); is it the key, or DER?");
@@ -62,40 +61,81 @@ Result<TlsPems> load_tls(const TlsFiles& files) {
         return unusable("tls key", files.key,
                         "does not contain a PEM private key without passphrase (-----BEGIN PRIVATE KEY-----)");
     }
-    if (!same) {
+    if (::X509_check_private_key(parsed.get(), parsed_key.get()) != 1) {
         return unusable("tls key", files.key,
                         fmt::format("does not match the certificate in {}; the server's own certificate must come "
                                     "first in that file",
                                     files.certificate));
     }
-    if (!files.client_ca.empty()) {
-        auto client_ca = read_file(files.client_ca, "tls client CA");
-        if (!client_ca) return client_ca.error();
-        const bool usable = next_certificate(bio_of(*client_ca).get()) != nullptr;
-        ::ERR_clear_error();
-        if (!usable) {
-            return unusable("tls client CA", files.client_ca,
-                            "does not contain a PEM certificate (-----BEGIN CERTIFICATE-----)");
-        }
-        pems.client_ca = std::move(*client_ca);
-    }
-    pems.expires = expiry_of(*parsed);
+    pems.expiries.push_back(expiry_of(files.certificate, *certificate));
     pems.certificate = std::move(*certificate);
     pems.key = std::move(*key);
+    return {};
+}
+
+Result<void> load_clients(const TlsFiles& files, TlsPems& pems) {
+    if (files.client_ca.empty()) return {};
+    auto client_ca = read_file(files.client_ca, "tls client CA");
+    if (!client_ca) return client_ca.error();
+    if (!next_certificate(bio_of(*client_ca).get())) {
+        return unusable("tls client CA", files.client_ca,
+                        "does not contain a PEM certificate (-----BEGIN CERTIFICATE-----)");
+    }
+    pems.expiries.push_back(expiry_of(files.client_ca, *client_ca));
+    pems.client_ca = std::move(*client_ca);
+    pems.client_certificate_optional = files.client_certificate_optional;
+    if (files.crl.empty()) return {};
+    auto lists = read_file(files.crl, "tls crl");
+    if (!lists) return lists.error();
+    auto revoked = RevocationLists::parse(*lists, pems.client_ca);
+    if (!revoked) return unusable("tls crl", files.crl, revoked.error().message);
+    if (const auto due = (*revoked)->next_update()) pems.crl_due = Expiry{files.crl, *due};
+    pems.revoked = std::move(*revoked);
+    pems.crl = std::move(*lists);
+    return {};
+}
+
+std::string utc(Time time) {
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    std::array<char, 32> text{};
+    std::strftime(text.data(), text.size(), "%F %T UTC", &parts);
+    return text.data();
+}
+
+}  // namespace
+
+std::vector<std::string> TlsFiles::names() const {
+    std::vector<std::string> names{certificate, key, client_ca, crl};
+    std::erase(names, "");
+    return names;
+}
+
+Result<TlsPems> load_tls(const TlsFiles& files) {
+    const ClearErrors clear;
+    TlsPems pems;
+    if (const auto loaded = load_server(files, pems); !loaded) return loaded.error();
+    if (const auto loaded = load_clients(files, pems); !loaded) return loaded.error();
     if (const auto made = make_tls_context(pems); !made) return made.error();
     return pems;
 }
 
-std::optional<std::string> expiry_warning(std::chrono::system_clock::time_point expires,
-                                          std::chrono::system_clock::time_point now) {
-    if (expires > now + certificate_expiry_warning) return std::nullopt;
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(expires);
-    std::tm time{};
-    ::gmtime_r(&seconds, &time);
-    std::array<char, 32> text{};
-    std::strftime(text.data(), text.size(), "%F %T UTC", &time);
-    return fmt::format("the TLS certificate {} on {}; renew it and reload vserd",
-                       expires <= now ? "expired" : "expires", text.data());
+std::vector<std::string> expiry_warnings(const TlsPems& pems, Time now) {
+    std::vector<std::string> warnings;
+    for (const Expiry& each : pems.expiries) {
+        if (each.time > now + certificate_expiry_warning) continue;
+        warnings.push_back(fmt::format("the TLS certificate in {} {} on {}; renew it", each.file,
+                                       each.time <= now ? "expired" : "expires", utc(each.time)));
+    }
+    if (pems.crl_due && pems.crl_due->time <= now) {
+        warnings.push_back(
+            fmt::format("the CA should have replaced the revocation list in {} by {}; vserd keeps using it",
+                        pems.crl_due->file, utc(pems.crl_due->time)));
+    }
+    return warnings;
 }
+
+bool has_expired(const TlsPems& pems, Time now) { return pems.expiries.front().time <= now; }
 
 }  // namespace vserd::net

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "base/fd.hpp"
@@ -42,6 +43,8 @@ public:
     virtual Moved write(std::span<const iovec> pieces) = 0;
     /// Whether a read may wait until the socket is writable, and a write until it is readable.
     virtual bool crosses() const noexcept = 0;
+    /// The client's certificate in PEM, after the handshake. It is verified. Empty if the client has shown none.
+    virtual std::string peer_certificate() const { return {}; }
     /// Closes the sending side, if that is possible without waiting.
     virtual void shut_down() noexcept = 0;
 

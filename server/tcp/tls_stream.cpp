@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/pem.hpp"
+
 namespace vserd::tcp {
 namespace {
 
@@ -56,6 +58,11 @@ Stream::Moved TlsStream::write(std::span<const iovec> pieces) {
         ::SSL_write_ex(session_.get(), first.iov_base, std::min(first.iov_len, tls_write_bytes_max), &size);
     if (result == 1) return {Outcome::moved, size};
     return {outcome_of(result)};
+}
+
+std::string TlsStream::peer_certificate() const {
+    if (!session_ || ::SSL_get_verify_result(session_.get()) != X509_V_OK) return {};
+    return net::pem_of(::SSL_get0_peer_certificate(session_.get()));
 }
 
 void TlsStream::shut_down() noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "tcp/stream.hpp"
 
@@ -22,6 +23,7 @@ public:
     Moved read(std::span<std::byte> space) override;
     Moved write(std::span<const iovec> pieces) override;
     bool crosses() const noexcept override { return true; }
+    std::string peer_certificate() const override;
     void shut_down() noexcept override;
 
 private:

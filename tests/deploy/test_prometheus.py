@@ -47,7 +47,7 @@ CONTRACT = {  # of the api: the metric, and its labels
     "vserd_refused_total": {"via", "reason"},
     "vserd_tcp_clients": {"port", "protocol"},
     "vserd_tcp_clients_fell_behind_total": {"port", "protocol"},
-    "vserd_tls_certificate_expiry_timestamp_seconds": set(),
+    "vserd_certificate_expiry_timestamp_seconds": {"file"},
     "process_cpu_seconds_total": set(),
     "process_resident_memory_bytes": set(),
     "process_virtual_memory_bytes": set(),

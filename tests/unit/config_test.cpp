@@ -56,6 +56,8 @@ log_level = "debug"
 certificate = "/c"
 key = "/k"
 client_ca = "/a"
+client_certificates = "optional"
+crl = "/r"
 [history]
 bytes_per_port = "64KiB"
 [[port]]
@@ -100,6 +102,8 @@ format = "5N1.5/xonxoff"
     want.tls_certificate_file = "/c";
     want.tls_key_file = "/k";
     want.tls_client_ca_file = "/a";
+    want.tls_client_certificates = "optional";
+    want.tls_crl_file = "/r";
     want.history_bytes_per_port = 64 << 10;
     want.ports.resize(2);
     want.ports[0] = {
@@ -219,6 +223,14 @@ const std::vector<Case> server_cases{
     {"state_dir_relative",
      server("state_dir = \"state\""),
      {"f:2:13: 'state_dir' in [server] must be the absolute path of a directory, or \"\" for none"}},
+    {"tls_crl_without_client_ca",
+     "[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\ncrl = \"/r\"\nclient_certificates = \"optional\"\n",
+     {"f:1:1: 'crl' in [server.tls] needs 'client_ca'",
+      "f:1:1: 'client_certificates' in [server.tls] needs 'client_ca'"}},
+    {"tls_unknown_client_certificates",
+     "[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\nclient_ca = \"/a\"\nclient_certificates = \"optinal\"\n",
+     {"f:5:23: 'client_certificates' in [server.tls] must be required or optional, not 'optinal'; did you mean "
+      "'optional'?"}},
     {"tls_relative_path",
      "[server.tls]\ncertificate = \"c.pem\"\nkey = \"/k\"\n",
      {"f:2:15: 'certificate' in [server.tls] must be the absolute path of a PEM file"}},
