@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace vserd {
 
@@ -16,6 +17,8 @@ enum class Failure {
     unavailable,       ///< the device is disconnected, or the server is shutting down
     out_of_range,      ///< an offset that has not been reached
     refused,           ///< another client holds the port exclusively; `subject` names it
+    denied,            ///< the client's role on the port is too low; `subject` is the role that is needed
+    unauthenticated,   ///< a token or certificate that proves nothing
     exhausted,         ///< a named limit was reached; `subject` names it
     timed_out,         ///< not done within the deadline
     io                 ///< the operating system reported an error; `errno_value` says which
@@ -28,6 +31,7 @@ struct Error {
     int errno_value = 0;
     std::string subject;
     std::string message;
+    std::vector<std::pair<std::string, std::string>> details = {};  ///< more for programs: ("held", "read")
 };
 
 template <class T = void>

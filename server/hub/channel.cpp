@@ -6,14 +6,30 @@
 #include <utility>
 
 namespace vserd::hub {
+namespace {
 
-Reader::Reader(Channel& channel, log::Cursor start, Sink& sink) : channel_(&channel), cursor_(start), sink_(sink) {
+Error removed(std::string_view port) {
+    return {Failure::unavailable, 0, "removed",
+            fmt::format("port \"{}\" was removed or replaced by a reload of the configuration", port)};
+}
+
+}  // namespace
+
+Reader::Reader(Channel& channel, log::Cursor start, Sink& sink, Writer* writer)
+    : channel_(&channel), writer_(writer), cursor_(start), sink_(sink) {
+    if (writer_ != nullptr) writer_->reader_ = this;
     channel.busy_readers_.push_back(*this);
     channel.count_reader(+1);
 }
 
 Reader::~Reader() {
+    leave_writer();
     if (channel_ != nullptr) channel_->count_reader(-1);
+}
+
+void Reader::leave_writer() noexcept {
+    if (writer_ != nullptr) writer_->reader_ = nullptr;
+    writer_ = nullptr;
 }
 
 std::optional<log::Item> Reader::next(std::size_t bytes_max) {
@@ -45,11 +61,18 @@ void Reader::wait() {
     channel_->waiting_readers_.push_back(*this);
 }
 
-Writer::Writer(Channel& channel, std::string client) : channel_(&channel), client_(std::move(client)) {
+Writer::Writer(Channel& channel, ClientRef client, access::Role role)
+    : channel_(&channel), client_(std::move(client)), name_(shown_name(*client_)), role_(role) {
     channel.writers_.push_back(*this);
 }
 
 Writer::~Writer() {
+    leave();
+    if (reader_ != nullptr) reader_->leave_writer();
+}
+
+/// Gives up what it holds.
+void Writer::leave() {
     if (channel_ != nullptr && channel_->exclusive_ == this) channel_->set_exclusive(nullptr);
     take_back();
 }
@@ -106,13 +129,7 @@ void Channel::stop(std::function<void()> done) {
     yielder_ = nullptr;
     fail_pending_writes({Failure::unavailable, 0, "", fmt::format("port \"{}\" is closing", name())}, true);
     busy_readers_.splice(busy_readers_.end(), waiting_readers_);
-    while (!busy_readers_.empty()) {
-        Reader& reader = busy_readers_.front();
-        busy_readers_.pop_front();
-        reader.channel_ = nullptr;
-        count_reader(-1);
-        reader.sink_.on_closed();
-    }
+    while (!busy_readers_.empty()) close_reader(busy_readers_.front(), removed(name()));
     port_.stop([this, done = std::move(done)] {
         log_.save_heap_blocks();  // the readers have released theirs
         done();
@@ -134,7 +151,7 @@ void Channel::refuse_writes() {
     fail_pending_writes({Failure::unavailable, 0, "", "the server is shutting down"}, true);
 }
 
-Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& sink) {
+Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& sink, Writer* writer) {
     if (stopped_) return Error{Failure::unavailable, 0, "", fmt::format("port \"{}\" is closing", name())};
     if (readers_count_ >= limits_.readers_max) {
         return Error{Failure::exhausted, 0, "readers_max",
@@ -160,14 +177,14 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
     } else if (const auto* age = std::get_if<StartAge>(&start)) {
         cursor = log_.at_age(age->age, now);
     }
-    return std::make_unique<Reader>(*this, cursor, sink);
+    return std::make_unique<Reader>(*this, cursor, sink, writer);
 }
 
 Result<void> Channel::check_access(const Writer* writer) const {
     if (exclusive_ == nullptr || exclusive_ == writer) return {};
-    return Error{Failure::refused, 0, exclusive_->client_,
+    return Error{Failure::refused, 0, exclusive_->name_,
                  fmt::format("port \"{}\" is held exclusively by \"{}\"; wait until that client detaches, or read only",
-                             name(), exclusive_->client_)};
+                             name(), exclusive_->name_)};
 }
 
 void Channel::submit(const Writer& writer, PendingWrite& write) {
@@ -364,9 +381,20 @@ void Channel::refuse_pending_writes_of_others() {
     }
 }
 
+/// Fails the writes that wait for room and belong to `writer`.
+void Channel::fail_pending_writes_of(const Writer& writer, const Error& error) {
+    for (auto write = pending_writes_.begin(); write != pending_writes_.end();) {
+        PendingWrite& one = *write++;
+        if (one.writer != &writer) continue;
+        one.unlink();
+        refuse(one, error);
+        write = pending_writes_.begin();  // done() may have removed others
+    }
+}
+
 void Channel::set_exclusive(Writer* writer) {
     exclusive_ = writer;
-    record_event(port::WriterChanged{writer != nullptr ? writer->client_ : std::string{}});
+    record_event(port::WriterChanged{writer != nullptr ? writer->name_ : std::string{}});
 }
 
 }  // namespace vserd::hub

@@ -8,6 +8,8 @@
 #include <string>
 #include <variant>
 
+#include "access/policy.hpp"
+#include "hub/client.hpp"
 #include "hub/sink.hpp"
 #include "log/byte_log.hpp"
 #include "port/port.hpp"
@@ -17,6 +19,7 @@
 namespace vserd::hub {
 
 class Channel;
+class Writer;
 
 /// Where a reader starts (StartPoint in proto/vser/v1/types.proto).
 struct StartLive {};
@@ -38,7 +41,8 @@ using StartPoint = std::variant<StartLive, StartOldest, StartOffset, StartTail, 
 /// One subscription: a cursor in one log. Destroying it detaches. Io thread only.
 class Reader : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
-    Reader(Channel& channel, log::Cursor start, Sink& sink);
+    /// `writer`: the handle that it belongs to, perhaps null.
+    Reader(Channel& channel, log::Cursor start, Sink& sink, Writer* writer);
     ~Reader();
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
@@ -53,17 +57,20 @@ public:
 
 private:
     friend class Channel;
+    friend class Writer;
     void wait();
+    void leave_writer() noexcept;
 
     Channel* channel_;
+    Writer* writer_;  ///< null: the handle is gone
     log::Cursor cursor_;
     Sink& sink_;
 };
 
-/// One party that writes: one for each PortHandle. Keeps acquired exclusive access until it is destroyed.
+/// One client on one port: one for each PortHandle. Keeps acquired exclusive access until it is destroyed.
 class Writer : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
-    Writer(Channel& channel, std::string client);
+    Writer(Channel& channel, ClientRef client, access::Role role);
     ~Writer();
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
@@ -76,14 +83,27 @@ public:
     /// it; the subject is that client), unsupported (the port has no device), and those of port::Port::yield().
     void yield(const std::string& reason, const port::Reply<void>& reply);
     void take_back();
-    const std::string& client() const noexcept { return client_; }
+    const Client& client() const noexcept { return *client_; }
+    const std::string& name() const noexcept { return name_; }  ///< as other clients see it
+    access::Role role() const noexcept { return role_; }
+    /// As PortHandle::when_ended().
+    void when_ended(std::function<void(const Error& why)> ended) { ended_ = std::move(ended); }
+    /// Its reader; null: none.
+    const Reader* reader() const noexcept { return reader_; }
     /// Null after the channel has closed.
     Channel* channel() const noexcept { return channel_; }
 
 private:
     friend class Channel;
-    Channel* channel_;  ///< null after the channel has closed
-    std::string client_;
+    friend class Reader;
+    void leave();
+
+    Channel* channel_;  ///< null after the channel has closed, or the session was ended
+    const ClientRef client_;
+    const std::string name_;
+    access::Role role_;
+    Reader* reader_ = nullptr;
+    std::function<void(const Error& why)> ended_;
 };
 
 /// Bytes for a port's tx queue. The caller owns it, and keeps it in place until done() or withdraw().
@@ -146,8 +166,10 @@ public:
     bool is_resumed() const noexcept { return kept_.resumed; }
     const std::string& warning() const noexcept { return kept_.warning; }
 
-    /// Failures: out_of_range (an offset not yet reached), exhausted (readers_max).
-    Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink);
+    /// Failures: out_of_range (an offset not yet reached), exhausted (readers_max). `writer`: the handle that reads.
+    Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink, Writer* writer = nullptr);
+    /// Applies new rules to the clients that are connected. Ends those that lost the role they use.
+    void apply(const access::Policy& policy);
 
     /// Adds bytes to the tx queue in the order of submission, waiting for room. Failures in done(): refused (another client
     /// holds the port exclusively), unavailable, exhausted (pending_writes_max, waiting_write_bytes_max).
@@ -156,7 +178,7 @@ public:
     /// writer. Failure::refused with the holder as subject while another client holds the port exclusively.
     Result<void> check_access(const Writer* writer) const;
     /// The client that holds the port exclusively; empty: none.
-    std::string holder() const { return exclusive_ != nullptr ? exclusive_->client_ : std::string{}; }
+    std::string holder() const { return exclusive_ != nullptr ? exclusive_->name_ : std::string{}; }
     /// Withdraws a write before done() (deadline, cancellation). `taken` counts the bytes that the queue has accepted.
     static void withdraw(PendingWrite& write) noexcept;
 
@@ -189,7 +211,11 @@ private:
     void fail_pending_writes(const Error& error, bool also_patient);
     void count_reader(int change) noexcept;
     void set_exclusive(Writer* writer);
+    void close_reader(Reader& reader, const Error& why);
+    void end(Writer& writer, const Error& why);
+    static bool lost_its_right(const Writer& writer, access::Role role);
     void refuse_pending_writes_of_others();
+    void fail_pending_writes_of(const Writer& writer, const Error& error);
 
     const ChannelLimits limits_;
     EventHook hook_;

@@ -246,31 +246,52 @@ Channel* Hub::find(std::string_view name) noexcept {
     return found == channels_.end() ? nullptr : found->second.get();
 }
 
-Result<Channel*> Hub::require(std::string_view name) {
+void Hub::set_authority(access::AuthorityRef authority) {
+    authority_ = std::move(authority);
+    published_authority_.store(authority_);
+    for (const auto& [name, channel] : channels_) channel->apply(authority_->policy);
+}
+
+Result<Channel*> Hub::require(std::string_view name, const access::Identity& identity) {
     if (name.empty()) {
         return Error{Failure::invalid_argument, 0, "port", "port is empty; name one, as ListPorts shows them"};
     }
-    if (Channel* channel = find(name)) return channel;
+    const auto& policy = authority_->policy;
+    Channel* const channel = find(name);
+    if (channel != nullptr && policy.role_of(identity, name) >= access::Role::list) return channel;
 
     const std::string_view asked = name.substr(0, unknown_name_bytes_max);
     std::string message = fmt::format("no port \"{}\"", asked);
-    if (const auto* closest = closest_name(asked)) message += fmt::format("; did you mean \"{}\"?", *closest);
+    const auto visible = names_for(identity);
+    if (const auto* closest = closest_name(asked, visible)) message += fmt::format("; did you mean \"{}\"?", *closest);
     if (channels_.empty()) {
         message += "; no port is configured";
-    } else if (channels_.size() <= names_listed_max) {
+    } else if (visible.empty()) {
+        message += "; there is none that you may see";
+    } else if (visible.size() <= names_listed_max) {
         std::string listed;
-        for (const auto& [other, channel] : channels_) listed += (listed.empty() ? "" : ", ") + other;
+        for (const auto* other : visible) listed += (listed.empty() ? "" : ", ") + *other;
         message += " The ports are: " + listed;
     }
     return Error{Failure::not_found, 0, std::string(asked), message};
 }
 
-/// Null if there are no ports. The cost is bounded: only the names with the most common letters are compared in full.
-const std::string* Hub::closest_name(std::string_view name) const {
+/// The ports that exist for `identity`.
+std::vector<const std::string*> Hub::names_for(const access::Identity& identity) const {
+    std::vector<const std::string*> names;
+    names.reserve(channels_.size());
+    for (const auto& [name, channel] : channels_) {
+        if (authority_->policy.role_of(identity, name) >= access::Role::list) names.push_back(&name);
+    }
+    return names;
+}
+
+/// Null if `names` is empty. The cost is bounded: only the names with the most common letters are compared in full.
+const std::string* Hub::closest_name(std::string_view name, const std::vector<const std::string*>& names) {
     using Candidate = std::pair<std::size_t, const std::string*>;
     std::vector<Candidate> candidates;
-    candidates.reserve(channels_.size());
-    for (const auto& [other, channel] : channels_) candidates.emplace_back(common_letters(name, other), &other);
+    candidates.reserve(names.size());
+    for (const auto* other : names) candidates.emplace_back(common_letters(name, *other), other);
     const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(std::min(candidates.size(), candidates_max));
     std::ranges::partial_sort(candidates, end, std::greater{}, &Candidate::first);
     const std::string* closest = candidates.empty() ? nullptr : candidates.front().second;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/authority.hpp"
 #include "hub/channel.hpp"
 #include "hub/delivery_histogram.hpp"
 #include "hub/port_watcher.hpp"
@@ -56,9 +57,16 @@ public:
     void apply(const HubConfig& config, std::map<std::string, restart::FiledLog>&& prepared = {});
 
     Channel* find(std::string_view name) noexcept;
-    /// Failure::not_found with the closest name in the message; invalid_argument (subject "port") for an empty name.
-    Result<Channel*> require(std::string_view name);
+    /// A port that `identity` may list. Failure::not_found with the closest name in the message, one that it may list too;
+    /// invalid_argument (subject "port") for an empty name.
+    Result<Channel*> require(std::string_view name, const access::Identity& identity = {});
     const std::map<std::string, std::unique_ptr<Channel>, std::less<>>& channels() const noexcept { return channels_; }
+
+    /// Replaces the rules. Clients that lost the role they use are disconnected.
+    void set_authority(access::AuthorityRef authority);
+    /// The rules in force.
+    const access::Authority& authority() const noexcept { return *authority_; }
+    access::AuthorityRef shared_authority() const { return published_authority_.load(); }  // any thread
 
     /// As Session::open_stream().
     Result<StreamSlot> open_stream();
@@ -100,7 +108,8 @@ private:
     void watch_removed();
     void gone(const Channel& channel);
     void each_watcher(const std::function<void(PortWatcher&)>& call);
-    const std::string* closest_name(std::string_view name) const;
+    std::vector<const std::string*> names_for(const access::Identity& identity) const;
+    static const std::string* closest_name(std::string_view name, const std::vector<const std::string*>& names);
     void publish_stats();
     void wait_for_drain(std::chrono::steady_clock::time_point deadline);
     void close_all();
@@ -125,6 +134,8 @@ private:
     std::unique_ptr<boost::asio::steady_timer> removed_timer_;
     std::map<std::string, port::PortConfig>
         returning_;  ///< to be added when the previous port of that name has stopped
+    access::AuthorityRef authority_ = std::make_shared<const access::Authority>();
+    std::atomic<access::AuthorityRef> published_authority_{authority_};
     std::atomic<std::shared_ptr<const StatsList>> stats_;
     std::unique_ptr<boost::asio::steady_timer> drain_timer_;
     std::function<void()> drain_done_;

@@ -14,28 +14,36 @@ namespace vserd::hub {
 /// One port as one session uses it: its state, a reader, writes and control. Made by Session::open(). Becomes null when the
 /// port is removed or the hub closes it. A default-constructed handle is null too. Io thread only.
 ///
-/// Everything that writes or changes the line asks check_access() first, here and nowhere else.
+/// Everything asks check_access() first, here and nowhere else: the client's role, then whether another client holds the port.
 class PortHandle {
 public:
     PortHandle() = default;
-    PortHandle(Channel& channel, std::string client) : writer_(std::make_unique<Writer>(channel, std::move(client))) {}
+    PortHandle(Channel& channel, ClientRef client, access::Role role)
+        : writer_(std::make_unique<Writer>(channel, std::move(client), role)) {}
 
     explicit operator bool() const noexcept { return channel() != nullptr; }
     /// The port's state. Requires: not null.
     const Channel& operator*() const noexcept { return *channel(); }
     const Channel* operator->() const noexcept { return channel(); }
 
-    /// As Channel::attach(). The reader may outlive the handle.
+    /// What the client may do on this port, by the rules in force. Requires: not null.
+    access::Role role() const noexcept { return writer_->role(); }
+    /// `ended` is called when the client loses the role that it needs, or its session is ended, unless a reader is attached:
+    /// then the reader's sink is told. The handle is null by then, and may be destroyed by the function.
+    void when_ended(std::function<void(const Error& why)> ended);
+
+    /// As Channel::attach(), with the role `read`. The reader may outlive the handle.
     Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink);
 
     /// As Writer::acquire_exclusive(). Destroying the handle releases the port.
     Result<void> acquire_exclusive();
-    /// Whether this session may write and change the line now. Failure::refused with the holder as subject.
-    Result<void> check_access() const;
+    /// Whether this client may do now what needs that role. Failure::denied with the role as subject; from `write` on also
+    /// Failure::refused with the holder as subject.
+    Result<void> check_access(access::Role needed) const;
     /// As Channel::submit(). `write` must be done or withdrawn before the handle is destroyed.
     void submit(PendingWrite& write);
 
-    // The requests of port::Port. Each fails with the error of check_access(), or with unavailable if the handle is null.
+    // The requests of port::Port, with the role `control`. Each fails with the error of check_access(), or with unavailable if the handle is null.
     /// Rejects invalid values even while the device is disconnected.
     void change_settings(const line::SettingsChange& change, const port::Deadline& deadline,
                          const port::Reply<line::Settings>& reply);
@@ -46,7 +54,7 @@ public:
     /// As Writer::yield(). Destroying the handle takes the device back.
     void yield(const std::string& reason, const port::Reply<void>& reply);
 
-    // Every session may use these, also while another holds the port.
+    // Every client that may list the port may use these, also while another holds it.
     void read_modem_lines(const port::Reply<line::Signals>& reply);
     /// Updates settings() from the device, then calls `done`; immediately if the handle is null.
     void look(std::function<void()> done);

@@ -1,25 +1,47 @@
 #include "hub/session.hpp"
 
-#include "base/text.hpp"
+#include <fmt/core.h>
+
 #include "hub/hub.hpp"
 
 namespace vserd::hub {
 
-void Session::for_each_port(const std::function<void(const Channel&)>& visit) const {
-    for (const auto& [name, channel] : hub_.channels()) visit(*channel);
+access::Role Session::role(std::string_view port) const {
+    return hub_.authority().policy.role_of(client_->identity, port);
 }
 
-const Channel* Session::find(std::string_view port) const noexcept { return hub_.find(port); }
+access::AuthorityRef Session::authority() const { return hub_.shared_authority(); }
 
-const Channel* Session::port_after(std::string_view name) const noexcept {
-    const auto next = hub_.channels().upper_bound(name);
-    return next == hub_.channels().end() ? nullptr : next->second.get();
+Result<void> Session::check_known() const {
+    if (authority()->policy.knows(client_->identity)) return {};
+    return Error{Failure::denied,
+                 0,
+                 "list",
+                 fmt::format("no rule of this server grants anything to {}", access::to_string(client_->identity)),
+                 {{"held", "none"}}};
+}
+
+void Session::for_each_port(const std::function<void(const Channel&)>& visit) const {
+    for (const auto& [name, channel] : hub_.channels()) {
+        if (role(name) >= access::Role::list) visit(*channel);
+    }
+}
+
+const Channel* Session::find(std::string_view port) const {
+    return role(port) >= access::Role::list ? hub_.find(port) : nullptr;
+}
+
+const Channel* Session::port_after(std::string_view name) const {
+    const auto& channels = hub_.channels();
+    auto next = channels.upper_bound(name);
+    while (next != channels.end() && role(next->first) < access::Role::list) ++next;
+    return next == channels.end() ? nullptr : next->second.get();
 }
 
 Result<PortHandle> Session::open(std::string_view port) {
-    const auto channel = hub_.require(port);
+    const auto channel = hub_.require(port, client_->identity);
     if (!channel) return channel.error();
-    return PortHandle(**channel, client_name());
+    return PortHandle(**channel, client_, role(port));
 }
 
 Result<StreamSlot> Session::open_stream() { return hub_.open_stream(); }
@@ -30,10 +52,5 @@ void Session::remove_watcher(PortWatcher& watcher) noexcept { hub_.remove_watche
 io::Loop& Session::loop() const noexcept { return hub_.loop(); }
 bool Session::shutting_down() const noexcept { return hub_.shutting_down(); }
 DeliveryHistogram& Session::delivery() noexcept { return hub_.delivery(); }
-
-/// The name that other clients see.
-std::string Session::client_name() const {
-    return identity_.client.empty() ? base::printable_text(identity_.peer) : identity_.client;
-}
 
 }  // namespace vserd::hub

@@ -3,10 +3,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <string_view>
 #include <utility>
 
+#include "access/authority.hpp"
+#include "hub/client.hpp"
 #include "hub/port_handle.hpp"
 #include "io/loop.hpp"
 
@@ -16,33 +17,33 @@ class DeliveryHistogram;
 class Hub;
 class PortWatcher;
 
-/// The client of a session.
-struct Identity {
-    std::string peer;         ///< the address of the connection
-    std::string client = {};  ///< the client's name, safe to show to others; empty: none
-};
-
 /// Counts as one of the hub's concurrent byte streams ([server] streams_max) until it is destroyed.
 struct StreamRelease {
     void operator()(std::uint32_t* streams) const noexcept { --*streams; }
 };
 using StreamSlot = std::unique_ptr<std::uint32_t, StreamRelease>;
 
-/// One identity connected through one face: the only way from a face to a port. May be created on any thread; all other use
-/// is on the io thread.
+/// One identity connected through one face: the only way from a face to a port. Ports that the identity may not list do not
+/// exist for it. May be created on any thread; all other use is on the io thread.
 class Session {
 public:
     /// `hub` outlives the session.
-    Session(Hub& hub, Identity identity) : hub_(hub), identity_(std::move(identity)) {}
+    Session(Hub& hub, Client client) : hub_(hub), client_(std::make_shared<const Client>(std::move(client))) {}
 
-    const Identity& identity() const noexcept { return identity_; }
+    const Client& client() const noexcept { return *client_; }
+    /// What the client may do on that port, by the rules in force.
+    access::Role role(std::string_view port) const;
+    /// The rules in force. Any thread.
+    access::AuthorityRef authority() const;
+    /// Whether the rules grant the client anything at all. Failure::denied if not. Any thread.
+    Result<void> check_known() const;
 
     /// Visits all ports in the order of their names.
     void for_each_port(const std::function<void(const Channel&)>& visit) const;
     /// Null if there is no port of that name.
-    const Channel* find(std::string_view port) const noexcept;
+    const Channel* find(std::string_view port) const;
     /// The first port after that name; null: none.
-    const Channel* port_after(std::string_view name) const noexcept;
+    const Channel* port_after(std::string_view name) const;
     /// Failure::not_found with the closest name in the message; invalid_argument (subject "port") for an empty name.
     Result<PortHandle> open(std::string_view port);
     /// A byte stream keeps the result as long as it runs. Failure::exhausted (subject "streams_max").
@@ -57,10 +58,8 @@ public:
     DeliveryHistogram& delivery() noexcept;
 
 private:
-    std::string client_name() const;
-
     Hub& hub_;
-    Identity identity_;
+    ClientRef client_;
 };
 
 }  // namespace vserd::hub

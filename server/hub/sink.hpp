@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/result.hpp"
+
 namespace vserd::hub {
 
 /// Takes the items of one reader: a gRPC stream, a log collector, a test recorder. Called on the io thread.
@@ -10,8 +12,9 @@ class Sink {
 public:
     virtual ~Sink() = default;
     virtual void on_available() = 0;
-    /// A reload removed the port, or the server is shutting down: nothing more will come. Destroy the reader, now or soon.
-    virtual void on_closed() = 0;
+    /// Nothing more will come: a reload removed the port (Failure::unavailable, subject "removed"), the server is shutting down,
+    /// or the client may not read any more. Destroy the reader, now or soon.
+    virtual void on_closed(const Error& why) = 0;
 };
 
 }  // namespace vserd::hub

@@ -21,7 +21,7 @@ void Writer::yield(const std::string& reason, const port::Reply<void>& reply) {
     Channel& channel = *channel_;
     if (const auto access = channel.check_access(this); !access) return reply(access.error());
     if (channel.yielder_ != nullptr) {
-        const std::string& holder = channel.yielder_->client();
+        const std::string& holder = channel.yielder_->name();
         return reply(Error{Failure::refused, 0, holder,
                            fmt::format("port \"{}\" is {}; wait until \"{}\" has finished", channel.name(),
                                        channel.port_.offline_reason(), holder)});
@@ -32,7 +32,7 @@ void Writer::yield(const std::string& reason, const port::Reply<void>& reply) {
             fmt::format("port \"{}\" is simulated: there is no device that another program can open", channel.name())});
     }
     channel.yielder_ = this;
-    channel.port_.yield(reason_text(client_, reason), [&channel, reply](const Result<void>& result) {
+    channel.port_.yield(reason_text(name_, reason), [&channel, reply](const Result<void>& result) {
         if (!result) channel.yielder_ = nullptr;
         reply(result);
     });

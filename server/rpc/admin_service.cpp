@@ -8,6 +8,7 @@ grpc::ServerUnaryReactor* AdminService::GetServerInfo(grpc::CallbackServerContex
                                                       const ::vser::v1::GetServerInfoRequest* request,
                                                       ::vser::v1::GetServerInfoResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::get_server_info, [response](UnaryCall& call) {
+        if (const auto known = call.session().check_known(); !known) return call.fail(known.error());
         const Environment& environment = call.environment();
         response->set_version(environment.info.version);
         response->set_engine(environment.info.engine);

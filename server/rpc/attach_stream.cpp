@@ -184,7 +184,7 @@ void AttachStream::take_bytes(const std::string& bytes) {
 void AttachStream::take_line_request() {
     if (!may_write()) return;
     if (!port()) return finish(port_removed(port_name()));
-    const bool refused = !port().check_access();
+    const bool refused = !port().check_access(access::Role::control);
     const bool offline = port()->port().state() == port::PortState::offline;
     watch_for_device(offline && !refused);  // the request waits for the device, as bytes do
     if (refused) return refuse(0, request_name(request_));

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "rpc/caller.hpp"
 #include "rpc/stream_host.hpp"
 #include "rpc/wire.hpp"
 
@@ -19,11 +20,12 @@ Environment& ByteStream::environment() const noexcept { return host().environmen
 
 void ByteStream::accept_arrived(bool ok) {
     if (!ok) return;
-    auto ticket = environment().admission.admit(context_.peer(), net::stream_bytes, 0);
-    if (ticket) {
-        ticket_ = std::move(*ticket);
+    auto admitted = admit(environment(), context_, net::stream_bytes, 0);
+    if (admitted) {
+        ticket_ = std::move(admitted->ticket);
+        client_ = std::move(admitted->client);
     } else {
-        refusal_ = ticket.error();
+        refusal_ = admitted.error();
     }
     accepted();
 }
@@ -52,7 +54,8 @@ void ByteStream::accept_completed(bool ok) {
 }
 
 void ByteStream::start_session(std::string client) {
-    session_.emplace(environment().hub, hub::Identity{context_.peer(), std::move(client)});
+    client_.name = std::move(client);
+    session_.emplace(environment().hub, client_);
 }
 
 void ByteStream::send(const grpc::ByteBuffer& message) {

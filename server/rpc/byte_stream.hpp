@@ -103,6 +103,7 @@ private:
     net::Ticket ticket_;
     std::optional<Error> refusal_;  ///< why admission rejected the call
     grpc::ServerContext context_;
+    hub::Client client_;
     std::optional<hub::Session> session_;
     hub::StreamSlot slot_;
     MemberCompletion<ByteStream, &ByteStream::accept_completed, &ByteStream::accept_arrived> accept_completion_{*this};

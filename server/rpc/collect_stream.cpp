@@ -45,7 +45,7 @@ Result<void> CollectStream::add_sources() {
         watching_ = true;
         Result<void> added;
         session().for_each_port([&](const hub::Channel& channel) {
-            if (added) added = add_source(channel.name(), request_.from(), "from");
+            if (added && may_read(channel)) added = add_source(channel.name(), request_.from(), "from");
         });
         return added;
     }
@@ -66,7 +66,7 @@ Result<void> CollectStream::add_source(const std::string& port, const v1::StartP
     const auto start = start_point(from, field);
     if (!start) return start.error();
     Source& source = sources_.emplace_back(*this, port);
-    if (auto attached = source.attach(*opened, *start); !attached) {
+    if (auto attached = source.attach(std::move(*opened), *start); !attached) {
         sources_.pop_back();
         return attached;
     }
@@ -74,15 +74,16 @@ Result<void> CollectStream::add_source(const std::string& port, const v1::StartP
     return {};
 }
 
-Result<void> CollectStream::Source::attach(hub::PortHandle& port, const hub::StartPoint& start) {
-    auto reader = port.attach(start, *this);
+Result<void> CollectStream::Source::attach(hub::PortHandle port, const hub::StartPoint& start) {
+    handle_ = std::move(port);
+    auto reader = handle_.attach(start, *this);
     if (!reader) return reader.error();
     reader_ = std::move(*reader);
     return {};
 }
 
 void CollectStream::on_port_added(const hub::Channel& channel) {
-    if (ending()) return;
+    if (ending() || !may_read(channel)) return;
     v1::StartPoint from;
     from.set_oldest(true);  // a reload added this port: send all of its log
     if (const auto added = add_source(channel.name(), from, "from"); !added) {
@@ -102,8 +103,8 @@ void CollectStream::available(Source& source) {
     });
 }
 
-void CollectStream::closed(Source& source) {
-    if (!request_.all() || session().shutting_down()) return finish(port_removed(source.port()));
+void CollectStream::closed(Source& source, const Error& why) {
+    if (!request_.all() || session().shutting_down()) return finish(why, {.port = source.port()});
     if (source.is_linked()) readable_.erase(readable_.iterator_to(source));
     sources_.remove_if([&](const Source& other) { return &other == &source; });
 }

@@ -23,15 +23,16 @@ private:
     class Source final : public hub::Sink, public boost::intrusive::list_base_hook<> {
     public:
         Source(CollectStream& stream, std::string port) : stream_(stream), port_(std::move(port)) {}
-        Result<void> attach(hub::PortHandle& port, const hub::StartPoint& start);
+        Result<void> attach(hub::PortHandle port, const hub::StartPoint& start);
         std::optional<log::Item> next(std::size_t bytes_max) { return reader_->next(bytes_max); }
         const std::string& port() const noexcept { return port_; }
         void on_available() override { stream_.available(*this); }
-        void on_closed() override { stream_.closed(*this); }
+        void on_closed(const Error& why) override { stream_.closed(*this, why); }
 
     private:
         CollectStream& stream_;
         const std::string port_;
+        hub::PortHandle handle_;
         std::unique_ptr<hub::Reader> reader_;
     };
 
@@ -47,10 +48,11 @@ private:
     void on_port_event(const hub::Channel& /*channel*/, const log::EventItem& /*event*/) override {}
     void on_port_removed(const hub::Channel& /*channel*/) override {}  // its source gets on_closed()
 
+    bool may_read(const hub::Channel& channel) { return session().role(channel.name()) >= access::Role::read; }
     Result<void> add_sources();
     Result<void> add_source(const std::string& port, const v1::StartPoint& from, const std::string& field);
     void available(Source& source);
-    void closed(Source& source);
+    void closed(Source& source, const Error& why);
     void gather();
     void append(const Source& source, const log::Item& item);
 

@@ -84,6 +84,4 @@ void LogStream::release() {
     port_ = {};
 }
 
-void LogStream::on_closed() { finish(port_removed(port_name_), {.port = port_name_}); }
-
 }  // namespace vserd::rpc

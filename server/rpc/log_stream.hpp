@@ -40,7 +40,7 @@ protected:
 
 private:
     void on_available() override { pump(); }
-    void on_closed() override;
+    void on_closed(const Error& why) override { finish(why, {.port = port_name_}); }
     bool fill_outbox();
     bool waits_at_head();
 

@@ -65,7 +65,7 @@ grpc::ServerUnaryReactor* PortService::GetPort(Context* context, const v1::GetPo
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* PortService::WatchPorts(Context* context, const grpc::ByteBuffer* request) {
-    return watchers_.start(context->peer(), *request);
+    return watchers_.start(*context, *request);
 }
 
 grpc::ServerUnaryReactor* PortService::GetBaud(Context* context, const v1::GetBaudRequest* request,
@@ -167,7 +167,7 @@ grpc::ServerUnaryReactor* PortService::Flush(Context* context, const v1::FlushRe
 }
 
 grpc::ServerWriteReactor<v1::YieldResponse>* PortService::Yield(Context* context, const v1::YieldRequest* request) {
-    return yields_.start(context->peer(), *request);
+    return yields_.start(*context, *request);
 }
 
 }  // namespace vserd::rpc

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "grpc/health/v1/health.pb.h"
+#include "rpc/caller.hpp"
 #include "rpc/status.hpp"
 #include "vser/v1/admin_service.pb.h"
 #include "vser/v1/console_service.pb.h"
@@ -107,6 +108,15 @@ private:
     reflection::ServerReflectionResponse response_;
 };
 
+/// Admits a call of a client that the rules know.
+Result<net::Ticket> admit_known(Environment& environment, const grpc::ServerContextBase& context) {
+    auto admitted = admit(environment, context, net::stream_bytes, 0);
+    if (!admitted) return admitted.error();
+    const hub::Session session(environment.hub, std::move(admitted->client));
+    if (const auto known = session.check_known(); !known) return known.error();
+    return std::move(admitted->ticket);
+}
+
 }  // namespace
 
 reflection::ServerReflectionResponse reflect(const reflection::ServerReflectionRequest& request) {
@@ -140,7 +150,7 @@ reflection::ServerReflectionResponse reflect(const reflection::ServerReflectionR
 
 grpc::ServerBidiReactor<reflection::ServerReflectionRequest, reflection::ServerReflectionResponse>*
 ReflectionService::ServerReflectionInfo(grpc::CallbackServerContext* context) {
-    return new Stream(admission_.admit(context->peer(), net::stream_bytes, 0));
+    return new Stream(admit_known(environment_, *context));
 }
 
 }  // namespace vserd::rpc

@@ -74,7 +74,7 @@ public:
     Impl(hub::Hub& hub, ServerOptions options)
         : options_(std::move(options)),
           admission_(options_.memory_max),
-          session_(hub, {""}),
+          session_(hub, {.identity = access::internal_identity()}),
           environment_{hub,       session_, session_.loop(), counters_, options_.info, std::chrono::steady_clock::now(),
                        admission_} {}
 
@@ -106,7 +106,7 @@ private:
     ConsoleService console_{environment_};
     PortService ports_{environment_};
     AdminService admin_{environment_};
-    ReflectionService reflection_{admission_};
+    ReflectionService reflection_{environment_};
     std::vector<std::string> addresses_;
     std::vector<std::shared_ptr<TlsCredentials>> credentials_;  ///< gRPC calls them as long as the server lives
     std::unique_ptr<grpc::ServerCompletionQueue> queue_;

@@ -56,6 +56,8 @@ Shape shape_of(const Error& error) {
             return {grpc::StatusCode::UNAVAILABLE, "DEVICE_AWAY", nullptr};
         case Failure::out_of_range: return {grpc::StatusCode::OUT_OF_RANGE, "OFFSET_NOT_REACHED", "field"};
         case Failure::refused: return {grpc::StatusCode::FAILED_PRECONDITION, "HELD_EXCLUSIVELY", "holder"};
+        case Failure::denied: return {grpc::StatusCode::PERMISSION_DENIED, "ROLE_TOO_LOW", "needed"};
+        case Failure::unauthenticated: return {grpc::StatusCode::UNAUTHENTICATED, "NOT_AUTHENTICATED", nullptr};
         case Failure::exhausted: return {grpc::StatusCode::RESOURCE_EXHAUSTED, "LIMIT_REACHED", "limit"};
         case Failure::timed_out: return {grpc::StatusCode::DEADLINE_EXCEEDED, "DEADLINE", nullptr};
         case Failure::io: return shape_of_errno(error.errno_value);
@@ -83,6 +85,7 @@ grpc::Status to_status(const Error& error, const ErrorContext& context) {
     if (shape.subject != nullptr && !error.subject.empty()) {
         metadata[shape.subject] = cut(error.subject, metadata_bytes_max);
     }
+    for (const auto& [key, value] : error.details) metadata[key] = cut(value, metadata_bytes_max);
     if (error.errno_value != 0) metadata["errno"] = errno_name(error.errno_value);
     if (context.bytes_taken) metadata["bytes_taken"] = std::to_string(*context.bytes_taken);
     if (context.head) metadata["head"] = std::to_string(*context.head);

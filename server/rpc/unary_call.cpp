@@ -5,17 +5,19 @@
 
 #include <utility>
 
+#include "rpc/caller.hpp"
+
 namespace vserd::rpc {
 
 UnaryCall* UnaryCall::start(Environment& environment, Caller caller, Method method, Work work) {
-    const std::string peer = caller.context->peer();
-    auto* call = new UnaryCall(environment, method, peer);
-    auto ticket = environment.admission.admit(peer, net::call_bytes, caller.request->ByteSizeLong());
-    if (!ticket) {
-        call->refuse(ticket.error());
+    auto* call = new UnaryCall(environment, method);
+    auto admitted = admit(environment, *caller.context, net::call_bytes, caller.request->ByteSizeLong());
+    if (!admitted) {
+        call->refuse(admitted.error());
         return call;
     }
-    call->ticket_ = std::move(*ticket);
+    call->ticket_ = std::move(admitted->ticket);
+    call->session_.emplace(environment.hub, std::move(admitted->client));
     environment.loop.post_call([call, work = std::move(work)] { work(*call); });
     return call;
 }
@@ -24,7 +26,7 @@ UnaryCall* UnaryCall::start(Environment& environment, Caller caller, Method meth
                             PortWork work) {
     return start(environment, caller, method, [&port, work = std::move(work)](UnaryCall& call) {
         call.port_ = port;  // refers to the request, which lives as long as the call
-        auto opened = call.session_.open(port);
+        auto opened = call.session_->open(port);
         if (!opened) return call.fail(opened.error());
         call.handle_ = std::move(*opened);
         work(call, call.handle_);

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,13 +42,12 @@ public:
     /// Keeps an object alive until the call has ended.
     void hold(std::shared_ptr<void> held) { held_ = std::move(held); }
     Environment& environment() const noexcept { return environment_; }
-    hub::Session& session() noexcept { return session_; }
+    hub::Session& session() noexcept { return *session_; }
     /// Accounts for the memory of a large reply. If it returns false, fail with memory_refusal().
     [[nodiscard]] bool hold_bytes(std::size_t bytes) { return ticket_.grow(bytes); }
 
 private:
-    UnaryCall(Environment& environment, Method method, const std::string& peer)
-        : environment_(environment), method_(method), session_(environment.hub, {peer}) {}
+    UnaryCall(Environment& environment, Method method) : environment_(environment), method_(method) {}
     void OnCancel() override;  // a gRPC thread
     void OnDone() override;    // a gRPC thread
     void refuse(const Error& error);
@@ -55,7 +55,7 @@ private:
 
     Environment& environment_;
     const Method method_;
-    hub::Session session_;
+    std::optional<hub::Session> session_;
     hub::PortHandle handle_;  ///< declared before held_, which may use it in its destructor
     net::Ticket ticket_;
     bool refused_ = false;  ///< admission rejected the call

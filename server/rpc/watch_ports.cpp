@@ -41,8 +41,9 @@ void PortsWatch::refuse(const Error& error) {
     Finish(status);
 }
 
-void PortsWatch::start(net::Ticket ticket, const v1::WatchPortsRequest& request) {
-    ticket_ = std::move(ticket);
+void PortsWatch::start(Admitted admitted, const v1::WatchPortsRequest& request) {
+    ticket_ = std::move(admitted.ticket);
+    session_.emplace(environment_.hub, std::move(admitted.client));
     names_.insert(request.ports().begin(), request.ports().end());
     environment_.loop.post_call([this] { begin(); });
 }
@@ -50,7 +51,7 @@ void PortsWatch::start(net::Ticket ticket, const v1::WatchPortsRequest& request)
 void PortsWatch::begin() {
     if (const auto refusal = watchers_.enter(*this)) return finish(environment_.status_of(*refusal));
     for (const std::string& name : names_) {
-        const auto port = session_.open(name);
+        const auto port = session_->open(name);
         if (!port) return finish(environment_.status_of(port.error(), {.port = name}));
     }
     pump();
@@ -101,13 +102,13 @@ void PortsWatch::queue(const SharedPortEvent& event) {
 /// The next port whose current state is still to be sent; null: none.
 const hub::Channel* PortsWatch::next_first_state() {
     if (names_.empty()) {
-        const hub::Channel* channel = session_.port_after(first_state_sent_);
+        const hub::Channel* channel = session_->port_after(first_state_sent_);
         if (channel != nullptr) first_state_sent_ = channel->name();
         return channel;
     }
     for (auto name = names_.upper_bound(first_state_sent_); name != names_.end(); ++name) {
         first_state_sent_ = *name;
-        if (const hub::Channel* channel = session_.find(*name)) return channel;
+        if (const hub::Channel* channel = session_->find(*name)) return channel;
     }
     return nullptr;
 }
@@ -131,16 +132,16 @@ void PortsWatch::send(const EncodedPortEvent& event, std::uint64_t lost) {
     StartWrite(&in_flight_);
 }
 
-PortsWatch* Watchers::start(const std::string& peer, const grpc::ByteBuffer& request) {
-    auto* watch = new PortsWatch(environment_, *this, peer);  // owns itself
-    auto ticket = environment_.admission.admit(peer, net::stream_bytes, request.Length() * bytes_per_request_byte);
+PortsWatch* Watchers::start(const grpc::ServerContextBase& context, const grpc::ByteBuffer& request) {
+    auto* watch = new PortsWatch(environment_, *this);  // owns itself
+    auto admitted = admit(environment_, context, net::stream_bytes, request.Length() * bytes_per_request_byte);
     v1::WatchPortsRequest parsed;
-    if (!ticket) {
-        watch->refuse(ticket.error());
+    if (!admitted) {
+        watch->refuse(admitted.error());
     } else if (!parse(request, parsed)) {
         watch->refuse(invalid_field("", "the request is not a vser.v1.WatchPortsRequest"));
     } else {
-        watch->start(std::move(*ticket), parsed);
+        watch->start(std::move(*admitted), parsed);
     }
     return watch;
 }

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "hub/port_watcher.hpp"
+#include "rpc/caller.hpp"
 #include "rpc/environment.hpp"
 #include "vser/v1/port_service.pb.h"
 
@@ -33,13 +34,12 @@ class PortsWatch final
     : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
-    PortsWatch(Environment& environment, Watchers& watchers, const std::string& peer)
-        : environment_(environment), watchers_(watchers), session_(environment.hub, {peer}) {}
+    PortsWatch(Environment& environment, Watchers& watchers) : environment_(environment), watchers_(watchers) {}
 
     /// Ends the call on the gRPC thread that makes it, without the io thread.
     void refuse(const Error& error);
     /// Starts the call on the io thread.
-    void start(net::Ticket ticket, const ::vser::v1::WatchPortsRequest& request);
+    void start(Admitted admitted, const ::vser::v1::WatchPortsRequest& request);
 
     // Io thread.
     void begin();
@@ -53,14 +53,16 @@ private:
     void OnDone() override;
 
     // Io thread.
-    bool watches(const std::string& port) const { return names_.empty() || names_.contains(port); }
+    bool watches(const std::string& port) const {
+        return (names_.empty() || names_.contains(port)) && session_->role(port) >= access::Role::list;
+    }
     const hub::Channel* next_first_state();
     void pump();
     void send(const EncodedPortEvent& event, std::uint64_t lost);
 
     Environment& environment_;
     Watchers& watchers_;
-    hub::Session session_;
+    std::optional<hub::Session> session_;
     net::Ticket ticket_;
     bool refused_ = false;
     std::set<std::string, std::less<>> names_;  ///< empty: all
@@ -78,8 +80,8 @@ class Watchers final : private hub::PortWatcher {
 public:
     explicit Watchers(Environment& environment) : environment_(environment) {}
 
-    PortsWatch* start(const std::string& peer, const grpc::ByteBuffer& request);  // any thread
-    void finish_all(const Error& error);                                          // io thread
+    PortsWatch* start(const grpc::ServerContextBase& context, const grpc::ByteBuffer& request);  // any thread
+    void finish_all(const Error& error);                                                         // io thread
 
 private:
     friend class PortsWatch;

@@ -13,21 +13,24 @@ void YieldCall::refuse(const Error& error) {
     Finish(status);
 }
 
-void YieldCall::start(net::Ticket ticket, const v1::YieldRequest& request) {
-    ticket_ = std::move(ticket);
+void YieldCall::start(Admitted admitted, const v1::YieldRequest& request) {
+    ticket_ = std::move(admitted.ticket);
+    client_ = std::move(admitted.client);
     port_ = request.port();
     reason_ = request.reason();
-    client_ = request.client();
+    client_.name = request.client();
     environment_.loop.post_call([this] { begin(); });
 }
 
 void YieldCall::begin() {
     if (const auto refusal = yields_.enter(*this)) return finish(environment_.status_of(*refusal));
-    const auto client = client_name(client_, peer_);
-    if (!client) return finish(to_status(client.error(), {.port = port_}));
-    auto opened = hub::Session(environment_.hub, {peer_, *client}).open(port_);
+    auto name = client_name(client_.name, client_.peer);
+    if (!name) return finish(to_status(name.error(), {.port = port_}));
+    client_.name = std::move(*name);
+    auto opened = hub::Session(environment_.hub, client_).open(port_);
     if (!opened) return finish(environment_.status_of(opened.error(), {.port = port_}));
     handle_ = std::move(*opened);
+    handle_.when_ended([this](const Error& why) { finish(environment_.status_of(why, {.port = port_})); });
     handle_.yield(reason_, [this](const Result<void>& result) { closed(result); });
 }
 
@@ -63,13 +66,13 @@ void YieldCall::OnDone() {
     environment_.loop.post_call([this] { environment_.loop.post([this] { delete this; }); });
 }
 
-YieldCall* Yields::start(const std::string& peer, const v1::YieldRequest& request) {
-    auto* call = new YieldCall(environment_, *this, peer);  // owns itself
-    auto ticket = environment_.admission.admit(peer, net::stream_bytes, request.ByteSizeLong());
-    if (!ticket) {
-        call->refuse(ticket.error());
+YieldCall* Yields::start(const grpc::ServerContextBase& context, const v1::YieldRequest& request) {
+    auto* call = new YieldCall(environment_, *this);  // owns itself
+    auto admitted = admit(environment_, context, net::stream_bytes, request.ByteSizeLong());
+    if (!admitted) {
+        call->refuse(admitted.error());
     } else {
-        call->start(std::move(*ticket), request);
+        call->start(std::move(*admitted), request);
     }
     return call;
 }

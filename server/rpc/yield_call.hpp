@@ -7,6 +7,7 @@
 #include <string>
 
 #include "hub/port_watcher.hpp"
+#include "rpc/caller.hpp"
 #include "rpc/environment.hpp"
 #include "vser/v1/port_service.pb.h"
 
@@ -20,13 +21,12 @@ class YieldCall final
     : public grpc::ServerWriteReactor<::vser::v1::YieldResponse>,
       public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
-    YieldCall(Environment& environment, Yields& yields, std::string peer)
-        : environment_(environment), yields_(yields), peer_(std::move(peer)) {}
+    YieldCall(Environment& environment, Yields& yields) : environment_(environment), yields_(yields) {}
 
     /// Ends the call on the gRPC thread that makes it, without the io thread.
     void refuse(const Error& error);
     /// Starts the call on the io thread.
-    void start(net::Ticket ticket, const ::vser::v1::YieldRequest& request);
+    void start(Admitted admitted, const ::vser::v1::YieldRequest& request);
 
     // Io thread.
     const std::string& port() const noexcept { return port_; }
@@ -44,11 +44,10 @@ private:
 
     Environment& environment_;
     Yields& yields_;
-    const std::string peer_;
     net::Ticket ticket_;
     std::string port_;
     std::string reason_;
-    std::string client_;
+    hub::Client client_;
     hub::PortHandle handle_;
     ::vser::v1::YieldResponse response_;
     bool refused_ = false;
@@ -60,8 +59,8 @@ class Yields final : private hub::PortWatcher {
 public:
     explicit Yields(Environment& environment) : environment_(environment) {}
 
-    YieldCall* start(const std::string& peer, const ::vser::v1::YieldRequest& request);  // any thread
-    void finish_all(const Error& error);                                                 // io thread
+    YieldCall* start(const grpc::ServerContextBase& context, const ::vser::v1::YieldRequest& request);  // any thread
+    void finish_all(const Error& error);                                                                // io thread
 
 private:
     friend class YieldCall;

@@ -81,9 +81,8 @@ void Connection::finish(std::string_view reason, std::chrono::milliseconds limit
     run();
 }
 
-void Connection::on_closed() {
-    finish(session_.shutting_down() ? "vserd is shutting down" : "the port was removed or has another device now",
-           handshake_limit);
+void Connection::on_closed(const Error& why) {
+    finish(session_.shutting_down() ? "vserd is shutting down" : why.message, handshake_limit);
 }
 
 void Connection::tick(std::chrono::steady_clock::time_point now) {

@@ -109,7 +109,7 @@ protected:
 
 private:
     void on_available() override { run(); }
-    void on_closed() override;
+    void on_closed(const Error& why) override;
     void shake_hands();
     void open();
     void run_input();

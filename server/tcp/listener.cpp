@@ -154,8 +154,9 @@ void Listener::add(base::Fd fd, std::string peer) {
         return;
     }
     ConnectionEnvironment environment{options_, stats_, environment_.scratch};
-    hub::Session session(environment_.hub,
-                         {.peer = peer, .client = fmt::format("{} client {}", to_string(options_.protocol), peer)});
+    hub::Session session(environment_.hub, {.via = to_string(options_.protocol),
+                                            .peer = peer,
+                                            .name = fmt::format("{} client {}", to_string(options_.protocol), peer)});
     const auto on_end = [this](const Connection& connection) { ended(connection); };
     const auto make = [&]<class Kind>(std::type_identity<Kind>) -> std::shared_ptr<Connection> {
         return std::make_shared<Kind>(std::move(environment), std::move(stream), std::move(session), on_end);

@@ -32,7 +32,9 @@ Server::OpenedSockets open_sockets(const std::vector<std::string>& addresses) {
 class Server::Impl {
 public:
     Impl(hub::Hub& hub, std::shared_ptr<const net::CertificateStore> certificates)
-        : session_(hub, {""}), ticker_(session_.loop().context()), closer_(session_.loop().context()) {
+        : session_(hub, {.identity = access::internal_identity()}),
+          ticker_(session_.loop().context()),
+          closer_(session_.loop().context()) {
         if (certificates) tls_.emplace(std::move(certificates));
         environment_.emplace(ListenerEnvironment{hub, session_.loop(), tls_ ? &*tls_ : nullptr, scratch_, refused_,
                                                  [this] { clients_changed(); }});

@@ -11,7 +11,12 @@ namespace {
 
 using hub::Writer;
 
-class ChannelTest : public HubTest {};
+class ChannelTest : public HubTest {
+protected:
+    static hub::ClientRef client(std::string name) {
+        return std::make_shared<const hub::Client>(hub::Client{.name = std::move(name)});
+    }
+};
 
 TEST_P(ChannelTest, AStoppedReaderCostsTheOthersNothingAndIsToldOfItsGap) {
     auto& channel = online_port(/*history_bytes=*/100'000);
@@ -75,7 +80,7 @@ TEST_P(ChannelTest, AnOffsetNotReachedIsOutOfRangeWithTheHead) {
 
 TEST_P(ChannelTest, WritesOfSeveralWritersArriveWholeAndInOrder) {
     auto& channel = online_port();
-    Writer writer{channel, "test"};
+    Writer writer{channel, client("test"), access::Role::admin};
     std::vector<std::unique_ptr<Write>> writes;
     std::string wanted;
     for (char letter = 'a'; letter <= 'j'; ++letter) {
@@ -92,7 +97,7 @@ TEST_P(ChannelTest, WritesOfSeveralWritersArriveWholeAndInOrder) {
 
 TEST_P(ChannelTest, AWithdrawnWriteSaysHowMuchWasTaken) {
     auto& channel = online_port();
-    Writer writer{channel, "test"};
+    Writer writer{channel, client("test"), access::Role::admin};
     Write write(std::string(1 << 20, 'x'));
     channel.submit(writer, write.pending);
     ASSERT_FALSE(write.result);
@@ -108,10 +113,10 @@ TEST_P(ChannelTest, AnExclusiveWriterShutsOutTheOthersUntilItGoes) {
     auto& channel = online_port();
     Recorder recorder;
     recorder.start(channel, hub::StartLive{});
-    Writer other{channel, "other"};
+    Writer other{channel, client("other"), access::Role::admin};
     Write refused("no");
     {
-        Writer holder{channel, "holder"};
+        Writer holder{channel, client("holder"), access::Role::admin};
         ASSERT_TRUE(holder.acquire_exclusive());
         EXPECT_EQ(other.acquire_exclusive().error().failure, Failure::refused);
         channel.submit(other, refused.pending);
@@ -138,8 +143,8 @@ TEST_P(ChannelTest, AnExclusiveWriterShutsOutTheOthersUntilItGoes) {
 
 TEST_P(ChannelTest, WhatOthersHaveSubmittedIsRefusedWhenAClientTakesThePort) {
     auto& channel = online_port();
-    Writer other{channel, "other"};
-    Writer holder{channel, "holder"};
+    Writer other{channel, client("other"), access::Role::admin};
+    Writer holder{channel, client("holder"), access::Role::admin};
     Write waiting(std::string(1 << 20, 'x'));  // more than the queue and the pty take
     Write own(std::string(10, 'y'));
     channel.submit(other, waiting.pending);
@@ -158,7 +163,7 @@ TEST_P(ChannelTest, WhatOthersHaveSubmittedIsRefusedWhenAClientTakesThePort) {
 TEST_P(ChannelTest, WritesWhileAwayFailOrWaitAsTheyWish) {
     auto& channel = add_port(node());
     ASSERT_TRUE(until([&] { return channel.port().stats()->open_errors > 0; }));
-    Writer writer{channel, "test"};
+    Writer writer{channel, client("test"), access::Role::admin};
     Write impatient("no");
     Write patient("yes");
     patient.pending.wait_while_offline = true;
@@ -222,7 +227,7 @@ TEST_P(ChannelTest, AReloadChangesALivePortInPlace) {
     hub_->add_watcher(watcher);
     Recorder reader;
     reader.start(channel, hub::StartLive{});
-    Writer writer{channel, "test"};
+    Writer writer{channel, client("test"), access::Role::admin};
     Write before(std::string(8192, 'x'));  // which neither the queue nor the pty takes whole
     while (channel.port().transmit(as_bytes(std::string(4096, 'w'))) > 0) loop_->poll_once();
     channel.submit(writer, before.pending);

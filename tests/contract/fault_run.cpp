@@ -40,7 +40,7 @@ public:
             if (run_.phase_ == Phase::playing && run_.dice(200) == 0) run_.touch_reader();  // itself perhaps
         }
     }
-    void on_closed() override { reader_.reset(); }
+    void on_closed(const Error& /*why*/) override { reader_.reset(); }
 
 private:
     void take(const log::Item& item) {

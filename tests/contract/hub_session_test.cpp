@@ -45,8 +45,8 @@ protected:
         return failures;
     }
 
-    Session alice_{replace_hub({.streams_max = 2}), {"ipv4:192.0.2.1:1", "alice"}};
-    Session bob_{*hub_, {"ipv4:192.0.2.2:2", "bob"}};
+    Session alice_{replace_hub({.streams_max = 2}), {.peer = "ipv4:192.0.2.1:1", .name = "alice"}};
+    Session bob_{*hub_, {.peer = "ipv4:192.0.2.2:2", .name = "bob"}};
 };
 
 TEST_P(SessionTest, PortsAreListedInTheOrderOfTheirNames) {
@@ -109,7 +109,7 @@ TEST_P(SessionTest, ExclusiveAccessOfOneSessionKeepsTheOthersFromWritingAndFromT
     held = {};
 
     EXPECT_EQ(shut_out->holder(), "");
-    EXPECT_TRUE(shut_out.check_access());
+    EXPECT_TRUE(shut_out.check_access(access::Role::write));
     const auto baud =
         reply_of<line::Settings>([&](const auto& reply) { shut_out.change_settings({.baud = 9600}, soon(), reply); });
     ASSERT_TRUE(baud) << baud.error().message;
@@ -123,13 +123,13 @@ TEST_P(SessionTest, AMovedHandleKeepsExclusiveAccess) {
 
     PortHandle moved = std::move(port);
 
-    EXPECT_TRUE(moved.check_access());
+    EXPECT_TRUE(moved.check_access(access::Role::write));
     EXPECT_EQ(moved->holder(), "alice");
 }
 
 TEST_P(SessionTest, AClientWithoutANameIsShownByItsAddress) {
     apply({"p"});
-    Session unnamed(*hub_, {"unix:/tmp/\xFF"});
+    Session unnamed(*hub_, {.peer = "unix:/tmp/\xFF"});
     PortHandle port = open(unnamed);
 
     ASSERT_TRUE(port.acquire_exclusive());

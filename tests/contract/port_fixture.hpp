@@ -168,7 +168,7 @@ public:
             }
         }
     }
-    void on_closed() override {
+    void on_closed(const Error& /*why*/) override {
         closed = true;
         reader_.reset();
     }

@@ -46,8 +46,8 @@ protected:
         return reasons;
     }
 
-    Session alice_{*hub_, {"ipv4:192.0.2.1:1", "alice"}};
-    Session bob_{*hub_, {"ipv4:192.0.2.2:2", "bob"}};
+    Session alice_{*hub_, {.peer = "ipv4:192.0.2.1:1", .name = "alice"}};
+    Session bob_{*hub_, {.peer = "ipv4:192.0.2.2:2", .name = "bob"}};
     hub::Channel* channel_ = nullptr;
     Recorder recorder_;
 };

@@ -17,7 +17,9 @@ ALLOWED = {
     # the byte log stores events and the line's last status: values only
     "log": {"port/event.hpp", "line/line.hpp", "line/settings.hpp", "base"},
     "restart": {"log", "port", "line", "base"},
-    "hub": {"restart", "log", "port", "line", "io", "base"},
+    # decisions only: no sockets, no ports
+    "access": {"base"},
+    "hub": {"access", "restart", "log", "port", "line", "io", "base"},
     "net": {"io", "base"},
     # values, and how they are written; no machinery
     "config": {"base", "line/settings.hpp", "sim/sim_spec.hpp"},
@@ -25,11 +27,11 @@ ALLOWED = {
     "import": {"config", "line/settings.hpp", "base"},
     "metrics": {"net", "hub", "log", "port", "io", "base"},
     # a face reaches ports through a Session only, never through the hub and its channels
-    "rpc": {"net", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
+    "rpc": {"net", "access", "hub/client.hpp", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
-    "tcp": {"net", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
+    "tcp": {"net", "access", "hub/client.hpp", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
-    "app": {"rpc", "tcp", "metrics", "import", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
+    "app": {"rpc", "access", "tcp", "metrics", "import", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
 }
 
 # How a third party's include begins -> the folders of the server where it belongs

@@ -1,0 +1,76 @@
+#include "rpc/caller.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace vserd::rpc {
+namespace {
+
+constexpr std::string_view bearer_prefix = "Bearer ";
+
+std::string_view view(const grpc::string_ref& text) { return {text.data(), text.size()}; }
+
+void append(std::vector<std::string>& names, const std::vector<grpc::string_ref>& more, std::string_view kind) {
+    for (const grpc::string_ref& name : more) names.push_back(std::string(kind) + std::string(view(name)));
+}
+
+/// Whether nobody on the way can read what the client sends.
+bool is_private(const grpc::AuthContext& connection) {
+    for (const auto& type : connection.FindPropertyValues("transport_security_type")) {
+        if (view(type) == "ssl" || view(type) == "local") return true;
+    }
+    return false;
+}
+
+Error bad_token(std::string message) { return {Failure::unauthenticated, 0, "", std::move(message)}; }
+
+/// The token of the call; none: it has no `authorization`.
+Result<std::optional<std::string_view>> token_of(const grpc::ServerContextBase& context) {
+    const auto& metadata = context.client_metadata();
+    const auto found = metadata.find("authorization");
+    if (found == metadata.end()) return std::optional<std::string_view>{};
+    const std::string_view value = view(found->second);
+    if (!value.starts_with(bearer_prefix)) {
+        return bad_token("`authorization` must be \"Bearer TOKEN\"; other schemes are not known here");
+    }
+    if (metadata.count("authorization") > 1) return bad_token("`authorization` was sent twice; send one token");
+    return std::optional(value.substr(bearer_prefix.size()));
+}
+
+}  // namespace
+
+Result<access::Identity> identity_of(const grpc::ServerContextBase& context, const access::Authority& authority) {
+    access::Identity identity;
+    if (!authority.policy.is_enforced()) return identity;
+    const auto connection = context.auth_context();
+    const auto token = token_of(context);
+    if (!token) return token.error();
+    if (*token) {
+        if (!is_private(*connection)) {
+            return bad_token(
+                "a token is refused on a connection that others can read; connect with TLS or over the Unix socket");
+        }
+        auto known = authority.authenticator.bearer(**token, std::chrono::system_clock::now());
+        if (!known) return known.error();
+        identity = std::move(*known);
+    }
+    append(identity.names, connection->FindPropertyValues("peer_uri"), "cert:");
+    append(identity.names, connection->FindPropertyValues("peer_dns"), "cert:");
+    append(identity.names, connection->FindPropertyValues(unix_peer_property), "");
+    return identity;
+}
+
+Result<Admitted> admit(Environment& environment, const grpc::ServerContextBase& context, std::size_t bytes,
+                       std::size_t message_bytes) {
+    std::string peer = context.peer();
+    auto ticket = environment.admission.admit(peer, bytes, message_bytes);
+    if (!ticket) return ticket.error();
+    auto identity = identity_of(context, *environment.session.authority());
+    if (!identity) return identity.error();
+    return Admitted{std::move(*ticket), {.identity = std::move(*identity), .via = "grpc", .peer = std::move(peer)}};
+}
+
+}  // namespace vserd::rpc
