@@ -35,16 +35,21 @@ Result<void> PortHandle::acquire_exclusive() {
 }
 
 Result<void> PortHandle::check_access(Role needed) const {
+    if (const auto allowed = check_role(needed); !allowed) return allowed;
+    return needed >= Role::write ? channel()->check_access(writer_.get()) : Result<void>{};
+}
+
+Result<void> PortHandle::check_role(Role needed) const {
     const Channel* const port = channel();
     if (port == nullptr) return port_is_gone();
     if (writer_->role() < needed) return role_too_low(*port, needed, writer_->role());
-    return needed >= Role::write ? port->check_access(writer_.get()) : Result<void>{};
+    return {};
 }
 
 void PortHandle::submit(PendingWrite& write) {
     Channel* const port = channel();
     if (port == nullptr) return write.done(port_is_gone());
-    if (writer_->role() < Role::write) return write.done(role_too_low(*port, Role::write, writer_->role()));
+    if (const auto allowed = check_role(Role::write); !allowed) return write.done(allowed.error());
     port->submit(*writer_, write);
 }
 

@@ -40,6 +40,8 @@ public:
     /// Whether this client may do now what needs that role. Failure::denied with the role as subject; from `write` on also
     /// Failure::refused with the holder as subject.
     Result<void> check_access(access::Role needed) const;
+    /// The same without the holder.
+    Result<void> check_role(access::Role needed) const;
     /// As Channel::submit(). `write` must be done or withdrawn before the handle is destroyed.
     void submit(PendingWrite& write);
 

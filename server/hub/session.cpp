@@ -21,6 +21,8 @@ Result<void> Session::check_known() const {
                  {{"held", "none"}}};
 }
 
+void Session::add_certificate(std::string_view /*pem*/) {}
+
 void Session::for_each_port(const std::function<void(const Channel&)>& visit) const {
     for (const auto& [name, channel] : hub_.channels()) {
         if (role(name) >= access::Role::list) visit(*channel);

@@ -38,6 +38,9 @@ public:
     /// Whether the rules grant the client anything at all. Failure::denied if not. Any thread.
     Result<void> check_known() const;
 
+    /// Adds the names of a client certificate (PEM) that the face has verified.
+    void add_certificate(std::string_view pem);
+
     /// Visits all ports in the order of their names.
     void for_each_port(const std::function<void(const Channel&)>& visit) const;
     /// Null if there is no port of that name.

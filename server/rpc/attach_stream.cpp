@@ -136,6 +136,12 @@ void AttachStream::take_open(const v1::Open& open) {
     if (!LogStream::open(open.port(), open.from(), open.encoding())) return;
     opened_ = true;
     mode_ = open.mode();
+    if (const auto allowed = port().check_role(access::Role::write); !allowed) {
+        if (mode_ == v1::MODE_READ_WRITE || mode_ == v1::MODE_EXCLUSIVE) {
+            return finish(allowed.error(), {.port = port_name()});
+        }
+        mode_ = v1::MODE_READ_ONLY;
+    }
     if (mode_ == v1::MODE_EXCLUSIVE) {
         if (const auto acquired = port().acquire_exclusive(); !acquired) {
             return finish(acquired.error(), {.port = port_name()});
@@ -144,7 +150,8 @@ void AttachStream::take_open(const v1::Open& open) {
 
     v1::AttachResponse response;
     v1::Opened& opened = *response.mutable_opened();
-    to_proto(*port(), *opened.mutable_port());
+    to_proto(*port(), port().role(), *opened.mutable_port());
+    opened.set_role(to_proto(port().role()));
     opened.set_offset(std::max(offset(), port()->log().oldest_offset()));
     queue(to_buffer(response));
     if (const std::string holder = port()->holder(); !holder.empty() && mode_ != v1::MODE_EXCLUSIVE) {
@@ -157,6 +164,10 @@ void AttachStream::take_open(const v1::Open& open) {
 /// On an error, ends the call.
 bool AttachStream::may_write() {
     if (mode_ != v1::MODE_READ_ONLY) return true;
+    if (const auto allowed = port().check_role(access::Role::write); port() && !allowed) {
+        finish(allowed.error(), {.port = port_name()});
+        return false;
+    }
     finish(Error{Failure::unsupported, 0, "mode", "this stream was opened read-only; open it with another mode"});
     return false;
 }
@@ -184,6 +195,10 @@ void AttachStream::take_bytes(const std::string& bytes) {
 void AttachStream::take_line_request() {
     if (!may_write()) return;
     if (!port()) return finish(port_removed(port_name()));
+    if (const auto allowed = port().check_role(access::Role::control); !allowed) {
+        watch_for_device(false);
+        return refuse(0, request_name(request_), access::Role::control);
+    }
     const bool refused = !port().check_access(access::Role::control);
     const bool offline = port()->port().state() == port::PortState::offline;
     watch_for_device(offline && !refused);  // the request waits for the device, as bytes do
@@ -207,12 +222,16 @@ void AttachStream::start_line_request() {
     }
 }
 
-/// Another client holds the port. This client stays attached and gets an event. The next request is taken only after that event
+/// Another client holds the port, or the request needs a higher role. This client stays attached and gets an event. The next request is taken only after that event
 /// was sent, so that a client that does not read cannot accumulate such events.
-void AttachStream::refuse(std::uint64_t bytes, std::string request) {
+void AttachStream::refuse(std::uint64_t bytes, std::string request, std::optional<access::Role> needed) {
     refusal_ = writer_event(*port(), 0);
     refusal_->mutable_event()->mutable_writer()->set_refused_bytes(bytes);
     refusal_->mutable_event()->mutable_writer()->set_refused_request(std::move(request));
+    if (needed) {
+        refusal_->mutable_event()->mutable_writer()->set_needed_role(to_proto(*needed));
+        refusal_->mutable_event()->mutable_writer()->set_held_role(to_proto(port().role()));
+    }
     announce_refusal();
 }
 

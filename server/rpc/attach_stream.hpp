@@ -53,7 +53,7 @@ private:
     void make_way();
     void way_made(bool again);
     bool may_write();
-    void refuse(std::uint64_t bytes, std::string request);
+    void refuse(std::uint64_t bytes, std::string request, std::optional<access::Role> needed = std::nullopt);
     void announce_refusal();
     void on_ready() override;
 

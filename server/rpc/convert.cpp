@@ -173,6 +173,13 @@ void to_proto(const hub::Channel& channel, v1::Port& message) {
     to_proto(*port.stats(), *message.mutable_stats());
 }
 
+v1::Role to_proto(access::Role role) { return static_cast<v1::Role>(role); }
+
+void to_proto(const hub::Channel& channel, access::Role role, v1::Port& message) {
+    to_proto(channel, message);
+    message.set_role(to_proto(role));
+}
+
 void to_proto(log::WallTime time, google::protobuf::Timestamp& message) {
     const auto seconds = std::chrono::floor<std::chrono::seconds>(time.time_since_epoch());
     message.set_seconds(seconds.count());

@@ -19,6 +19,9 @@ void to_proto(const line::Signals& signals, v1::Signals& message);
 void to_proto(const log::EventItem& item, v1::Event& message);
 void to_proto(const log::GapItem& item, v1::Gap& message);
 void to_proto(const hub::Channel& channel, v1::Port& message);
+/// The same as one client sees it.
+void to_proto(const hub::Channel& channel, access::Role role, v1::Port& message);
+v1::Role to_proto(access::Role role);
 void to_proto(log::WallTime time, google::protobuf::Timestamp& message);
 
 /// Messages to values. `field` is the path of the message in the request; Failure::invalid_argument names the field with it.

@@ -44,8 +44,9 @@ grpc::ServerUnaryReactor* PortService::ListPorts(Context* context, const v1::Lis
                                                  v1::ListPortsResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::list_ports, [response](UnaryCall& call) {
         const Environment& environment = call.environment();
-        call.session().for_each_port(
-            [response](const hub::Channel& channel) { to_proto(channel, *response->add_ports()); });
+        call.session().for_each_port([&](const hub::Channel& channel) {
+            to_proto(channel, call.session().role(channel.name()), *response->add_ports());
+        });
         // Counted until the client has received it: the message, its encoded form, and gRPC's copy.
         if (!call.hold_bytes(response->SpaceUsedLong() + 2 * response->ByteSizeLong())) {
             response->Clear();
@@ -59,7 +60,7 @@ grpc::ServerUnaryReactor* PortService::GetPort(Context* context, const v1::GetPo
                                                v1::GetPortResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::get_port, request->port(),
                             [response](UnaryCall& call, hub::PortHandle& port) {
-                                to_proto(*port, *response->mutable_port());
+                                to_proto(*port, port.role(), *response->mutable_port());
                                 call.succeed();
                             });
 }

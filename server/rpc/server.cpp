@@ -30,6 +30,7 @@
 #include "rpc/spare_pollers.hpp"
 #include "rpc/stream_host.hpp"
 #include "rpc/tls_credentials.hpp"
+#include "rpc/unix_peers.hpp"
 
 namespace vserd::rpc {
 namespace {
@@ -97,6 +98,8 @@ private:
     Result<std::vector<net::Acceptor::Listener>> listen(grpc::ServerBuilder& builder);
     void shut_down(std::chrono::milliseconds grace);
     std::shared_ptr<grpc::ServerCredentials> credentials_of(const std::string& address);
+    /// Whether it matters who connects. Any thread.
+    bool is_enforced() const { return session_.authority()->policy.is_enforced(); }
 
     RpcCounters counters_;
     ServerOptions options_;
@@ -109,6 +112,7 @@ private:
     ReflectionService reflection_{environment_};
     std::vector<std::string> addresses_;
     std::vector<std::shared_ptr<TlsCredentials>> credentials_;  ///< gRPC calls them as long as the server lives
+    std::optional<UnixPeers> unix_peers_;                       ///< the acceptor's thread
     std::unique_ptr<grpc::ServerCompletionQueue> queue_;
     std::optional<SparePollers> spare_pollers_;
     std::optional<StreamHost> host_;
@@ -150,13 +154,17 @@ Result<std::vector<net::Acceptor::Listener>> Server::Impl::listen(grpc::ServerBu
     auto groups = open_sockets();
     if (!groups) return groups.error();
     std::vector<net::Acceptor::Listener> listeners;
+    unix_peers_.emplace(builder);
     for (auto& sockets : *groups) {
         const std::string& address = sockets.front().address();
         addresses_.push_back(address);
         const std::shared_ptr target =
             builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials_of(address));
+        const bool has_users = net::is_unix(address);
         for (net::ListenSocket& socket : sockets) {
-            listeners.push_back({std::move(socket), [target](int listener, base::Fd connection) {
+            listeners.push_back({std::move(socket), [this, target, has_users](int listener, base::Fd connection) {
+                                     if (has_users && is_enforced() && unix_peers_->accept(listener, connection))
+                                         return;
                                      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
                                      parameters.listener_fd = listener;
                                      parameters.fd = connection.release();

@@ -113,10 +113,17 @@ const hub::Channel* PortsWatch::next_first_state() {
     return nullptr;
 }
 
+v1::PortEvent PortsWatch::first_state_of(const hub::Channel& channel) const {
+    v1::PortEvent state = state_of(channel);
+    state.mutable_port()->set_role(to_proto(session_->role(channel.name())));
+    return state;
+}
+
 void PortsWatch::pump() {
     if (writing_ || finished_) return;
     if (!first_states_done_) {
-        if (const hub::Channel* channel = next_first_state()) return send(encode(*channel, state_of(*channel)), 0);
+        if (const hub::Channel* channel = next_first_state())
+            return send(encode(*channel, first_state_of(*channel)), 0);
         first_states_done_ = true;
     }
     if (events_.empty()) return;

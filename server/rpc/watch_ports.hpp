@@ -57,6 +57,7 @@ private:
         return (names_.empty() || names_.contains(port)) && session_->role(port) >= access::Role::list;
     }
     const hub::Channel* next_first_state();
+    ::vser::v1::PortEvent first_state_of(const hub::Channel& channel) const;
     void pump();
     void send(const EncodedPortEvent& event, std::uint64_t lost);
 

@@ -43,6 +43,9 @@ void Connection::start() { run(); }
 void Connection::open() {
     begun_ = true;
     deadline_.reset();
+    if (const std::string certificate = stream_->peer_certificate(); !certificate.empty()) {
+        session_.add_certificate(certificate);
+    }
     auto slot = session_.open_stream();
     if (!slot) return finish(slot.error().message, handshake_limit);
     slot_ = std::move(*slot);
@@ -231,7 +234,7 @@ void Connection::send_to_port(std::span<const std::byte> bytes) {
 void Connection::written(const Result<void>& result) {
     if (closed_) return;
     if (!result) {
-        if (result.error().failure == Failure::refused) {
+        if (result.error().failure == Failure::refused || result.error().failure == Failure::denied) {
             on_refused(result.error());
         } else if (port_) {
             finish(result.error().message, handshake_limit);

@@ -82,8 +82,9 @@ protected:
     virtual void take_data(log::DataItem data) = 0;       ///< of at most data_bytes_max()
     virtual void take_gap(const log::GapItem& gap) = 0;   ///< the log overtook the reader
     virtual void take_event(const log::EventItem& event) = 0;
-    virtual void on_refused(const Error& error) = 0;  ///< another client holds the port; the bytes are dropped
-    virtual void tell(std::string_view notice) = 0;   ///< shows it, if the client is a person
+    virtual void on_refused(
+        const Error& error) = 0;  ///< another client holds the port, or the role is too low; the bytes are dropped
+    virtual void tell(std::string_view notice) = 0;  ///< shows it, if the client is a person
     virtual std::size_t data_bytes_max() const = 0;
     virtual bool keeps_half_closed() const { return false; }
 

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "access/role.hpp"
 
 namespace vserd::tcp {
 
@@ -27,6 +30,7 @@ struct ListenOptions {
     std::uint64_t replay_bytes = 0;  ///< of the log, for each client that connects
     std::uint32_t clients_max = 16;
     bool tls = false;
+    std::optional<access::Role> role = std::nullopt;  ///< what everybody who connects here may do, with [access]
 
     friend bool operator==(const ListenOptions&, const ListenOptions&) = default;
 };

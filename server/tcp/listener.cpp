@@ -12,6 +12,7 @@
 
 #include "net/acceptor.hpp"
 #include "net/tls_context.hpp"
+#include "net/unix_peer.hpp"
 #include "tcp/com_port_connection.hpp"
 #include "tcp/raw_connection.hpp"
 #include "tcp/telnet_connection.hpp"
@@ -148,13 +149,15 @@ void Listener::add(base::Fd fd, std::string peer) {
         environment_.refused.clients_max.fetch_add(1, std::memory_order_relaxed);
         return;
     }
+    auto names = net::unix_peer_names(fd.get());
     auto stream = stream_of(std::move(fd));
     if (!stream) {
         environment_.refused.tls.fetch_add(1, std::memory_order_relaxed);
         return;
     }
     ConnectionEnvironment environment{options_, stats_, environment_.scratch};
-    hub::Session session(environment_.hub, {.via = to_string(options_.protocol),
+    hub::Session session(environment_.hub, {.identity = {.names = std::move(names), .granted = options_.role},
+                                            .via = to_string(options_.protocol),
                                             .peer = peer,
                                             .name = fmt::format("{} client {}", to_string(options_.protocol), peer)});
     const auto on_end = [this](const Connection& connection) { ended(connection); };

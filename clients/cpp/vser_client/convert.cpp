@@ -88,6 +88,7 @@ Port from_proto(const v1::Port& port) {
     out.log_id = port.log_id();
     out.held_by_flow_control = port.held_by_flow_control();
     out.foreign_readers = {port.foreign_readers().begin(), port.foreign_readers().end()};
+    out.role = enumerated(port.role(), Role::admin);
     return out;
 }
 
@@ -113,8 +114,10 @@ Event from_proto(const v1::Event& event) {
         case v1::Event::kOnline: out.what = Online{event.online().device()}; break;
         case v1::Event::kBreak: out.what = BreakSent{from_proto(event.break_().duration())}; break;
         case v1::Event::kWriter:
-            out.what = WriterChanged{event.writer().client(), event.writer().refused_bytes(),
-                                     event.writer().refused_request()};
+            out.what =
+                WriterChanged{event.writer().client(), event.writer().refused_bytes(), event.writer().refused_request(),
+                              enumerated(event.writer().needed_role(), Role::admin),
+                              enumerated(event.writer().held_role(), Role::admin)};
             break;
         case v1::Event::kFlushed:
             out.what = Flushed{enumerated(event.flushed().direction(), FlushDirection::both), event.flushed().bytes(),

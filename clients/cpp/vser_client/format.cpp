@@ -56,6 +56,18 @@ Result<Format> parse_format(std::string_view text) {
     return format;
 }
 
+std::string to_string(Role role) {
+    switch (role) {
+        case Role::unspecified: break;
+        case Role::list: return "list";
+        case Role::read: return "read";
+        case Role::write: return "write";
+        case Role::control: return "control";
+        case Role::admin: return "admin";
+    }
+    return {};
+}
+
 std::string to_string(const Format& format) {
     const auto parity = static_cast<std::size_t>(format.parity);
     const auto stop_bits = static_cast<std::size_t>(format.stop_bits);

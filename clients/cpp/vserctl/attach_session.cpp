@@ -81,6 +81,8 @@ void AttachSession::greet() {
     auto text = fmt::format("attached to {} ({}), {} {}", printable(port.name), printable(port.device), port.baud,
                             to_string(port.format));
     if (command_.read_only) text += ", read-only";
+    if (port.role != client::Role::unspecified && port.role < client::Role::write)
+        text += fmt::format(" (your role is {})", to_string(port.role));
     if (command_.escape_key >= 0) text += fmt::format("; {} ? for help", key_name(command_.escape_key));
     say(text);
     if (port.state == client::State::offline)

@@ -93,6 +93,9 @@ int run_ports(const client::Client& client, const PortsCommand& command, bool js
     for (const auto& port : *ports) {
         auto note = printable(port.offline_reason.empty() ? port.description : port.offline_reason);
         const auto add = [&note](const std::string& more) { note += (note.empty() ? "" : "; ") + more; };
+        if (port.role < client::Role::admin && port.role != client::Role::unspecified) {
+            add(fmt::format("you may {}", to_string(port.role)));
+        }
         if (port.held_by_flow_control) add("held by flow control");
         if (!port.foreign_readers.empty()) add(describe_readers(port.foreign_readers));
         table.add({{printable(port.name), Colour::plain},

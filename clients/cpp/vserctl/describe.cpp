@@ -31,6 +31,11 @@ struct Sentence {
         return fmt::format("break of {} sent", human_duration(sent.duration));
     }
     std::string operator()(const client::WriterChanged& writer) const {
+        if (writer.needed_role != client::Role::unspecified) {
+            return fmt::format("{} was rejected: it needs the role {}, and you have {}",
+                               printable(writer.refused_request), to_string(writer.needed_role),
+                               to_string(writer.held_role));
+        }
         if (writer.client.empty()) return "exclusive access released";
         const auto holder = printable(writer.client);
         if (!writer.refused_request.empty())

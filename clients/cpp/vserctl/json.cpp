@@ -176,7 +176,9 @@ struct EventFields {
         out.field("writer", JsonObject()
                                 .field("client", writer.client)
                                 .field("refused_bytes", writer.refused_bytes)
-                                .field("refused_request", writer.refused_request));
+                                .field("refused_request", writer.refused_request)
+                                .field("needed_role", to_string(writer.needed_role))
+                                .field("held_role", to_string(writer.held_role)));
     }
     void operator()(const client::Flushed& flushed) const {
         out.field("flushed", JsonObject()
@@ -243,6 +245,7 @@ JsonObject to_json(const client::Port& port) {
     out.field("engine", port.engine).field("oldest_offset", port.oldest_offset).field("next_offset", port.next_offset);
     out.field("tx_offset", port.tx_offset).field("readers", std::uint64_t{port.readers}).field("log_id", port.log_id);
     out.field("held_by_flow_control", port.held_by_flow_control).field("foreign_readers", port.foreign_readers);
+    out.field("role", to_string(port.role));
     return out.field("stats", to_json(port.stats));
 }
 

@@ -15,7 +15,8 @@
 
 namespace vser::client {
 
-enum class Mode : std::uint8_t { read_only = 1, read_write = 2, exclusive = 3 };
+/// `by_role`: reads and writes if the client's role on the port allows it, otherwise reads only.
+enum class Mode : std::uint8_t { by_role = 0, read_only = 1, read_write = 2, exclusive = 3 };
 
 /// The connection was lost; the console is reconnecting.
 struct Disconnected {

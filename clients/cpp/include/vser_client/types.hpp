@@ -85,6 +85,11 @@ struct PortStats {
     std::uint64_t tx_queue_bytes = 0;
 };
 
+/// What a client may do on a port. Each role includes those before it.
+enum class Role : std::uint8_t { unspecified, list, read, write, control, admin };
+/// "read"; empty for unspecified.
+std::string to_string(Role role);
+
 /// A port as the server sees it; the fields are described in vser/v1/types.proto.
 struct Port {
     std::string name;
@@ -106,6 +111,7 @@ struct Port {
     std::string log_id;                        ///< offsets are valid only within the log with this id
     bool held_by_flow_control = false;         ///< flow control holds bytes back from the device
     std::vector<std::string> foreign_readers;  ///< other processes that read the device: "agetty (pid 123)"
+    Role role = Role::unspecified;             ///< of this client
 };
 
 /// Where in a port's log to start.
@@ -170,6 +176,9 @@ struct WriterChanged {
     /// What the server rejected from this console because of the holder: bytes, and a request such as "break".
     std::uint64_t refused_bytes = 0;
     std::string refused_request;
+    /// Not unspecified: the request was rejected because it needs this role, and this client has `held_role`.
+    Role needed_role = Role::unspecified;
+    Role held_role = Role::unspecified;
 };
 /// A flush discarded accepted bytes before they reached the device.
 struct Flushed {
