@@ -88,7 +88,14 @@ bool load(const std::string& file, config::Config& config) {
 }
 
 int run(const Options& options) {
-    if (options.command == Command::import) return import_configuration(options.config_file);
+    switch (options.command) {
+        case Command::import: return import_configuration(options.config_file);
+        case Command::pki_init: return pki_init(options.pki);
+        case Command::pki_server: return pki_server(options.pki);
+        case Command::pki_client: return pki_client(options.pki);
+        case Command::run:
+        case Command::check: break;
+    }
     DaemonOptions daemon{.config = {},
                          .config_file = options.config_file,
                          .strict = options.strict,

@@ -25,6 +25,40 @@ Examples:
   vserd import /etc/conserver/conserver.cf >vserd.toml
 )";
 
+const char* const pki_notes = R"(
+Examples:
+  vserd pki init /etc/vserd/pki --name lab7.example --client ann    CA, certificate of this server, certificate of ann
+  vserd pki client /etc/vserd/pki ci                                one more client
+  vserd pki server /etc/vserd/pki --name lab7.example               renew: remove server.crt and server.key first
+
+Clients are named by a URI, spiffe://vserd/NAME. Certificates are valid for two years, the CA for ten. No file is overwritten.
+)";
+
+void add_pki(CLI::App& app, Options& options) {
+    auto* pki = app.add_subcommand("pki", "Make a private CA, and certificates of the server and of clients");
+    pki->require_subcommand(1);
+    pki->footer(pki_notes);
+    const auto add = [&](const char* name, const char* summary, Command command) {
+        auto* added = pki->add_subcommand(name, summary);
+        added->add_option("DIR", options.pki.directory, "The directory of the CA")->required()->type_name("");
+        added->callback([&options, command] { options.command = command; });
+        return added;
+    };
+    auto* init = add("init", "Make a CA and a certificate of the server", Command::pki_init);
+    auto* server = add("server", "Make another certificate of the server, to renew it", Command::pki_server);
+    for (auto* each : {init, server}) {
+        each->add_option("--name", options.pki.names,
+                         "A host name or IP address by which clients reach this machine; can be repeated")
+            ->type_name("HOST");
+    }
+    init->add_option("--client", options.pki.clients, "Make a certificate of this client; can be repeated")
+        ->type_name("NAME");
+    add("client", "Make certificates of clients", Command::pki_client)
+        ->add_option("NAME", options.pki.clients, "The clients' names")
+        ->required()
+        ->type_name("");
+}
+
 std::string address_problem(const std::string& text) {
     const auto address = base::parse_address(text);
     return address ? "" : address.error().message;
@@ -70,8 +104,11 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
         ->type_name("FILE");
     import->footer(import_notes);
 
+    add_pki(app, options);
+
     try {
         app.parse(argc, argv);
+        if (options.command != Command::run) return options;
         if (*check) {
             options.command = Command::check;
         } else if (*import) {

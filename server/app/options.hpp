@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "app/pki_command.hpp"
+
 namespace vserd {
 
-enum class Command : std::uint8_t { run, check, import };
+enum class Command : std::uint8_t { run, check, import, pki_init, pki_server, pki_client };
 
 /// The command line of vserd.
 struct Options {
@@ -17,6 +19,7 @@ struct Options {
     bool strict = false;
     std::vector<std::string> listen;     ///< replaces the configured addresses; empty: use those
     std::optional<std::string> metrics;  ///< replaces the configured address
+    PkiOptions pki;
 };
 
 /// Parses the command line. For --help, --version and errors it prints, sets `exit_code` (0, or 2 for an error) and returns
