@@ -28,10 +28,10 @@ def openssl(*arguments):
     subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 
 
-def certify(folder, name, *options):
+def certify(folder, name, *options, names="IP:127.0.0.1"):
     """Writes NAME.crt and NAME.key, self-signed."""
     openssl("req", "-x509", *CURVE, "-days", "2", "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key", "-out",
-            folder / f"{name}.crt", "-addext", "subjectAltName=IP:127.0.0.1", *options)
+            folder / f"{name}.crt", "-addext", f"subjectAltName={names}", *options)
 
 
 class Authority:

@@ -6,10 +6,18 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <sstream>
+#include <utility>
+#include <vector>
+
+#include "vser_client/bearer_token.hpp"
 
 namespace vser::client {
 namespace {
+
+/// RFC 6750.
+constexpr const char* token_characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
 
 Result<std::string> read_file(const std::string& path) {
     if (path.empty()) return std::string();
@@ -42,18 +50,37 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> make_credentials(const Connect
     return grpc::SslCredentials(ssl);
 }
 
+bool is_unix(const std::string& address) {
+    return address.starts_with("unix:") || address.starts_with("unix-abstract:");
+}
+
+/// Others could read a token on the network.
+std::optional<Error> token_problem(const std::string& address, const ConnectOptions& options) {
+    if (options.token.empty()) return std::nullopt;
+    if (options.token.find_first_not_of(token_characters) != std::string::npos) {
+        return Error{.code = Code::invalid_argument,
+                     .message = "the token has characters that no bearer token has; is it the right file?",
+                     .reason = "TOKEN"};
+    }
+    if (options.tls || is_unix(address)) return std::nullopt;
+    return Error{.code = Code::invalid_argument,
+                 .message = "the token is not sent to " + address +
+                            " without encryption; connect with TLS, or over a Unix socket",
+                 .reason = "TOKEN_NEEDS_TLS"};
+}
+
 }  // namespace
 
 std::string with_default_port(const std::string& address) {
-    const bool is_path = address.starts_with("unix:") || address.starts_with("unix-abstract:");
     const auto host_end = address.starts_with('[') ? address.find(']') : 0;
     const bool is_uri = address.find('/') != std::string::npos;  // a gRPC URI such as dns:///host
-    if (is_path || is_uri || host_end == std::string::npos || address.find(':', host_end) != std::string::npos)
+    if (is_unix(address) || is_uri || host_end == std::string::npos || address.find(':', host_end) != std::string::npos)
         return address;
     return address + ":50051";
 }
 
 Result<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address, const ConnectOptions& options) {
+    if (auto problem = token_problem(address, options)) return *std::move(problem);
     auto credentials = make_credentials(options);
     if (!credentials) return std::move(credentials).error();
 
@@ -68,7 +95,11 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const std::string& address, 
     // Do not use web proxies: few of them keep a stream open for days.
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // a quiet console is the normal case
-    return grpc::CreateCustomChannel(with_default_port(address), *credentials, arguments);
+    if (!options.tls_name.empty()) arguments.SetSslTargetNameOverride(options.tls_name);
+    std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+    if (!options.token.empty()) interceptors.push_back(std::make_unique<BearerToken>(options.token));
+    return grpc::experimental::CreateCustomChannelWithInterceptors(with_default_port(address), *credentials, arguments,
+                                                                   std::move(interceptors));
 }
 
 }  // namespace vser::client

@@ -52,6 +52,11 @@ std::string plain_connect_message(const std::string& message) {
     return at == std::string::npos ? message : message.substr(at + marker.size());
 }
 
+/// An older vserd does not have the call, and one with [access] may reject it. Later calls report their own errors.
+bool is_answer_of_vserd(const Error& error) {
+    return error.code == Code::unimplemented || (error.code == Code::permission_denied && !error.reason.empty());
+}
+
 Error connect_error(const std::string& address, const ConnectOptions& options, const Error& cause) {
     const auto limit_s = std::to_string(std::chrono::duration<double>(options.connect_timeout).count());
     const auto why = cause.code == Code::deadline_exceeded
@@ -81,8 +86,8 @@ Result<Client> Client::connect(const std::string& address, const ConnectOptions&
     // Wait for an answer, because another kind of server may listen on that port.
     const auto answered = call(*impl->admin, &v1::AdminService::Stub::GetServerInfo, {}, after(options.connect_timeout),
                                [](const v1::GetServerInfoResponse&) { return Done{}; });
-    if (!answered && answered.error().code != Code::unimplemented)
-        return connect_error(address, options, answered.error());
+    if (!answered && answered.error().code == Code::unauthenticated) return answered.error();
+    if (!answered && !is_answer_of_vserd(answered.error())) return connect_error(address, options, answered.error());
     return Client(std::move(impl));
 }
 

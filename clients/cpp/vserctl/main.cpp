@@ -16,6 +16,7 @@
 #include "vserctl/exit_code.hpp"
 #include "vserctl/options.hpp"
 #include "vserctl/output.hpp"
+#include "vserctl/server_choice.hpp"
 #include "vserctl/sessions.hpp"
 #include "vserctl/ssh_session.hpp"
 #include "vserctl/transfer.hpp"
@@ -36,6 +37,7 @@ struct Run {
     int operator()(const SshCommand&) const { return exit_usage; }       // never called: run() has replaced it
     int operator()(const TtyCommand&) const { return exit_usage; }       // the same: see run_tty()
     int operator()(const TransferCommand&) const { return exit_usage; }  // the same: see run_transfer()
+    int operator()(const ConfigCommand&) const { return exit_usage; }    // the same: see run_config()
     int operator()(const YieldCommand&) const { return exit_usage; }     // never called: see run_yield()
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
@@ -74,12 +76,9 @@ int run(std::vector<std::string> arguments) {
     auto& options = *outcome.options;
     if (std::holds_alternative<SshCommand>(options.command) && !take_ssh_session(options)) return exit_usage;
 
-    vser::client::ConnectOptions connect;
-    if (options.timeout) connect.connect_timeout = connect.call_timeout = *options.timeout;
-    connect.tls = options.tls;
-    connect.tls_ca_file = options.tls_ca_file;
-    connect.tls_certificate_file = options.tls_certificate_file;
-    connect.tls_key_file = options.tls_key_file;
+    if (const auto* config = std::get_if<ConfigCommand>(&options.command)) return run_config(*config, options);
+
+    const auto connect = connect_options(options);
     if (const auto* attach = std::get_if<AttachCommand>(&options.command)) return run_attach(connect, *attach, options);
     if (const auto* tty = std::get_if<TtyCommand>(&options.command)) return run_tty(connect, *tty, options);
     if (const auto* yield = std::get_if<YieldCommand>(&options.command)) return run_yield(connect, *yield, options);

@@ -10,6 +10,8 @@
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
 #include "vserctl/parse.hpp"
+#include "vserctl/server_choice.hpp"
+#include "vserctl/server_options.hpp"
 #include "vserctl/transfer_options.hpp"
 #include "vserctl/tty_options.hpp"
 #include "vserctl/utf8.hpp"
@@ -39,6 +41,7 @@ struct RawArguments {
     std::string session;
     std::string direction = "both";
     std::optional<std::string> timeout;
+    ConfigCommand config;
     TtyCommand tty;
     TransferCommand send;
     TransferCommand receive;
@@ -92,23 +95,10 @@ public:
         app_.require_subcommand(1);
         app_.fallthrough();
         app_.set_version_flag("--version", "vserctl " VSERD_VERSION);
-        app_.add_option("-s,--server", options_.server, "HOST[:PORT], [IPV6][:PORT] or unix:/PATH of vserd")
-            ->envname("VSERD_ADDRESS")
-            ->default_val("127.0.0.1:50051")
-            ->type_name("ADDRESS");
+        server_ = add_server_options(app_, options_);
         app_.add_flag("--json", options_.json, "Print JSON: one object, or one per line in continuous output");
         app_.add_option("--timeout", arguments_.timeout, "Time limit of a call (default 10s; none for write -)")
             ->type_name("DURATION");
-        app_.add_flag("--tls", options_.tls, "Connect with TLS");
-        app_.add_option("--tls-ca", options_.tls_ca_file, "Trust this CA instead of the system's")
-            ->type_name("FILE")
-            ->check(CLI::ExistingFile.description(""));
-        app_.add_option("--tls-cert", options_.tls_certificate_file, "Client certificate to present")
-            ->type_name("FILE")
-            ->check(CLI::ExistingFile.description(""));
-        app_.add_option("--tls-key", options_.tls_key_file, "The key of --tls-cert")
-            ->type_name("FILE")
-            ->check(CLI::ExistingFile.description(""));
         app_.footer(
             "Examples:\n  vserctl ports\n  vserctl attach vser0\n  vserctl -s lab7:50051 read vser0 --follow\n"
             "Exit status: 0 success, 1 rejected or output failed, 2 usage, 3 could not connect; yield: that of the "
@@ -117,6 +107,9 @@ public:
         add_byte_commands();
         add_line_commands();
         add_session_commands();
+        auto* config = add("config", config_summary, config_examples,
+                           [](const RawArguments& raw) -> Command { return raw.config; });
+        add_config_options(*config, arguments_.config);
         auto* tty = add("tty", tty_summary, tty_examples, [](const RawArguments& raw) -> Command { return raw.tty; });
         add_tty_options(*tty, arguments_.tty);
         auto* send = add("send", send_summary, send_examples,
@@ -134,8 +127,6 @@ public:
         try {
             std::reverse(arguments.begin(), arguments.end());  // the order that CLI11 expects
             app_.parse(std::move(arguments));
-            options_.tls = options_.tls || !options_.tls_ca_file.empty() || !options_.tls_certificate_file.empty();
-            options_.server = checked(parse_server(options_.server));
             if (arguments_.timeout) options_.timeout = checked(parse_duration(*arguments_.timeout));
             if (options_.timeout == std::chrono::milliseconds{}) {
                 throw CLI::ValidationError(
@@ -145,6 +136,9 @@ public:
             for (auto& [subcommand, make] : makers_) {
                 arguments_.json = options_.json;
                 if (subcommand->parsed()) options_.command = make(arguments_);
+            }
+            if (!std::holds_alternative<ConfigCommand>(options_.command)) {
+                outcome.err = checked(choose_server(options_, server_->count() > 0));
             }
             outcome.options = std::move(options_);
         } catch (const CLI::Success& success) {
@@ -201,6 +195,7 @@ private:
     void add_session_commands();
 
     CLI::App app_;
+    CLI::Option* server_ = nullptr;
     Options options_;
     RawArguments arguments_;
     std::vector<std::pair<CLI::App*, Maker>> makers_;

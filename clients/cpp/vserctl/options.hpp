@@ -98,6 +98,10 @@ struct NoticeCommand {
     std::string text;
 };
 struct InfoCommand {};
+struct ConfigCommand {   ///< of vserctl itself; needs no server
+    std::string action;  ///< list or show
+    std::string name;    ///< of the server to show; empty: the default
+};
 struct SshCommand {};  ///< replaced by what the client of sshd asked for: see ssh_session.hpp
 struct HealthCommand {
     std::string port;  ///< empty: the server as a whole
@@ -106,7 +110,7 @@ struct HealthCommand {
 using Command =
     std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand, FormatCommand,
                  SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand, HealthCommand, SshCommand,
-                 TtyCommand, TransferCommand, WhoCommand, EndCommand, NoticeCommand>;
+                 TtyCommand, TransferCommand, WhoCommand, EndCommand, NoticeCommand, ConfigCommand>;
 
 struct Options {
     std::string server;
@@ -116,6 +120,10 @@ struct Options {
     std::string tls_ca_file;
     std::string tls_certificate_file;
     std::string tls_key_file;
+    std::string tls_name;     ///< the name that the server's certificate must have; empty: that of the address
+    std::string token_file;   ///< empty: none
+    std::string token;        ///< from the file or the environment; empty: none
+    std::string config_file;  ///< given with --config; empty: the usual one
     Command command;
 };
 
@@ -130,7 +138,8 @@ struct ParseOutcome {
 /// Whether "--json" is among the options, so that usage errors are JSON too.
 bool asks_for_json(const std::vector<std::string>& arguments);
 
-/// Parses the command line (without the program's name) and VSERD_ADDRESS.
+/// Parses the command line (without the program's name), VSERD_ADDRESS and VSERD_TOKEN, and reads vserctl's configuration.
+/// With options, `err` may contain warnings.
 ParseOutcome parse_command_line(std::vector<std::string> arguments);
 
 }  // namespace vserctl

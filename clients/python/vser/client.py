@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import overload
 from weakref import WeakSet
@@ -16,6 +17,7 @@ from vser.connection import Connection, Tls
 from vser.console import Console
 from vser.errors import VserError
 from vser.items import LogItem
+from vser.servers import Server, find_server, read_token
 from vser.types import (
     FlushDirection,
     Format,
@@ -37,20 +39,34 @@ from vser.v1 import session_service_pb2 as session_pb2
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT_SECONDS = 10.0
 _ADDRESS_VARIABLE = "VSERD_ADDRESS"
+_TOKEN_VARIABLE = "VSERD_TOKEN"
 # The size of one Write request: large, so that few are needed, and well below the server's limit of 1 MiB.
 _WRITE_BYTES_MAX = 256 * 1024
 
 
-def connect(address: str | None = None, *, tls: Tls | bool = False, timeout: float | None = DEFAULT_TIMEOUT_SECONDS) -> Client:
+def connect(
+    address: str | None = None,
+    *,
+    tls: Tls | bool = False,
+    token: str | None = None,
+    token_file: str | Path | None = None,
+    timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+) -> Client:
     """Connects to a vserd and checks that it answers.
 
-    address: "HOST[:PORT]", "[IPV6][:PORT]" or "unix:/PATH"; the default port is 50051. Without an address, the variable
-    VSERD_ADDRESS is used, or 127.0.0.1:50051. Proxy variables of the environment (http_proxy and similar) are ignored.
-    tls: True for the system's CAs, or a Tls with files. timeout: seconds for each call, None for no limit.
-    Raises Unreachable if no server answers.
+    address: "HOST[:PORT]", "[IPV6][:PORT]" or "unix:/PATH", or the name of a server in ~/.config/vserctl/config.toml; the default
+    port is 50051. Without an address, the variable VSERD_ADDRESS is used, or the default server of that file, or
+    127.0.0.1:50051. Proxy variables of the environment (http_proxy and similar) are ignored.
+    tls: True for the system's CAs, or a Tls with files; False: as the file says, for a named server, or none.
+    token, token_file: a bearer token, or a file that holds one; otherwise the variable VSERD_TOKEN is used, or what the file says.
+    timeout: seconds for each call, None for no limit.
+    Raises Unreachable if no server answers, and ValueError for a mistake in the file and for a token without TLS.
     """
-    where = address or os.environ.get(_ADDRESS_VARIABLE) or DEFAULT_ADDRESS
-    connection = Connection(where, Tls() if tls is True else tls or None, timeout)
+    where = address or os.environ.get(_ADDRESS_VARIABLE) or None
+    named = find_server(where)
+    files = Tls() if tls is True else tls or (named.tls if named else None)
+    shown = token or _token_of(token_file, named)
+    connection = Connection(named.address if named else where or DEFAULT_ADDRESS, files, timeout, shown)
     client = Client(connection)
     try:
         client.info()
@@ -58,6 +74,14 @@ def connect(address: str | None = None, *, tls: Tls | bool = False, timeout: flo
         connection.close()
         raise
     return client
+
+
+def _token_of(file: str | Path | None, named: Server | None) -> str | None:
+    if file is None and os.environ.get(_TOKEN_VARIABLE):
+        return os.environ[_TOKEN_VARIABLE]
+    if file is None and named is not None:
+        file = named.token_file
+    return None if file is None else read_token(file)
 
 
 class Client:

@@ -33,11 +33,13 @@ _DEFAULT_PORT = 50051
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """PEM files. `ca`: the CA to trust instead of the system's; `certificate` and `key`: the client's own."""
+    """PEM files. `ca`: the CA to trust instead of the system's; `certificate` and `key`: the client's own. `name`: the name that
+    the server's certificate must have, instead of the host in the address."""
 
     ca: str | Path | None = None
     certificate: str | Path | None = None
     key: str | Path | None = None
+    name: str | None = None
 
 
 class Stream(Protocol[_Reply_co]):
@@ -50,14 +52,18 @@ class Stream(Protocol[_Reply_co]):
 class Connection:
     """Makes calls with a time limit, and raises VserError. Any thread."""
 
-    def __init__(self, address: str, tls: Tls | None, timeout: float | None) -> None:
+    def __init__(self, address: str, tls: Tls | None, timeout: float | None, token: str | None = None) -> None:
+        if token and tls is None and not address.startswith("unix"):
+            raise ValueError(f"the token is not sent to {address} without encryption; connect with TLS, or over a Unix socket")
         self.timeout = timeout
-        self._address, self._tls = address, tls
+        self._address, self._tls, self._token = address, tls, token
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         target = with_default_port(address)
         if tls is None:
             self._channel = grpc.insecure_channel(target, options=_OPTIONS)
         else:
-            self._channel = grpc.secure_channel(target, _credentials(tls), options=_OPTIONS)
+            named = (("grpc.ssl_target_name_override", tls.name),) if tls.name else ()
+            self._channel = grpc.secure_channel(target, _credentials(tls), options=(*_OPTIONS, *named))
 
     def close(self) -> None:
         self._channel.close()
@@ -65,13 +71,13 @@ class Connection:
     def another(self) -> Connection:
         """Returns a new connection to the same server. A channel that has failed waits some seconds before it tries again, and
         this wait cannot be cut short."""
-        return Connection(self._address, self._tls, self.timeout)
+        return Connection(self._address, self._tls, self.timeout, self._token)
 
     def call(self, method: str, request: Message, reply: type[_Reply], timeout: float | None = None) -> _Reply:
         """One request, one reply. `timeout` replaces that of the connection."""
         start = self._channel.unary_unary(_path(method), _serialize, reply.FromString)
         try:
-            return start(request, timeout=self.timeout if timeout is None else timeout)
+            return start(request, timeout=self.timeout if timeout is None else timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise error_of(error) from None
         except ValueError:  # gRPC raises this for a closed channel
@@ -79,7 +85,7 @@ class Connection:
 
     def stream(self, method: str, request: Message, reply: type[_Reply]) -> Generator[_Reply, None, None]:
         """One request, many replies, without a time limit. Closing the generator ends the call."""
-        call = self._channel.unary_stream(_path(method), _serialize, reply.FromString)(request)
+        call = self._channel.unary_stream(_path(method), _serialize, reply.FromString)(request, metadata=self._metadata)
         try:
             yield from call
         except grpc.RpcError as error:
@@ -89,7 +95,8 @@ class Connection:
 
     def attach(self, requests: Iterable[console_pb2.AttachRequest]) -> Stream[console_pb2.AttachResponse]:
         reply = console_pb2.AttachResponse
-        return self._channel.stream_stream(_path("ConsoleService/Attach"), _serialize, reply.FromString)(iter(requests))
+        start = self._channel.stream_stream(_path("ConsoleService/Attach"), _serialize, reply.FromString)
+        return start(iter(requests), metadata=self._metadata)
 
 
 def with_default_port(address: str) -> str:

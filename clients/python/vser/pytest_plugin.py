@@ -45,9 +45,9 @@ class Trace:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("vser", "serial ports of vserd")
-    group.addoption("--vserd", metavar="ADDRESS", help="address of vserd: HOST[:PORT] or unix:/PATH")
+    group.addoption("--vserd", metavar="ADDRESS", help="address of vserd: HOST[:PORT] or unix:/PATH, or the name of a server")
     group.addoption("--vser-port", metavar="NAME", help="the port of the fixture vser_console")
-    parser.addini("vserd", "address of vserd: HOST[:PORT] or unix:/PATH", default="")
+    parser.addini("vserd", "address of vserd: HOST[:PORT] or unix:/PATH, or the name of a server", default="")
     parser.addini("vser_port", "the port of the fixture vser_console", default="")
 
 
@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def vser_client(pytestconfig: pytest.Config) -> Iterator[Client]:
-    """The connection to vserd. Override this fixture for TLS."""
+    """The connection to vserd. For TLS and tokens name a server of ~/.config/vserctl/config.toml, or override this fixture."""
     with connect(_setting(pytestconfig, "vserd") or None) as client:
         yield client
 

@@ -22,6 +22,8 @@ struct ConnectOptions {
     std::string tls_ca_file;                        ///< PEM; the CA of the server; empty: the system's CAs
     std::string tls_certificate_file;               ///< PEM; this client's certificate, if the server requires one
     std::string tls_key_file;                       ///< PEM; the key of tls_certificate_file
+    std::string tls_name;                           ///< the name in the server's certificate; empty: the address's host
+    std::string token;  ///< bearer token that each call shows; requires `tls` or a Unix socket; empty: none
 };
 
 struct ReadOptions {
@@ -36,7 +38,7 @@ class Client {
 public:
     /// `address` is "HOST[:PORT]", "[::1][:PORT]" or "unix:/PATH"; the default port is 50051. Proxy variables of the
     /// environment (http_proxy and similar) are ignored. Waits until the server answers; if it does not, the error
-    /// is_transport().
+    /// is_transport(). If the server does not accept the token or the certificate, the error is UNAUTHENTICATED.
     static Result<Client> connect(const std::string& address, const ConnectOptions& options = {});
 
     Result<std::vector<Port>> list_ports() const;

@@ -67,7 +67,7 @@ class Serial(SerialBase):  # type: ignore[misc]  # mypy does not read pyserial
         self._break_began: float | None = None
         self._written_to = 0  # the port's tx offset after our last byte
         with _errors_of_pyserial():
-            self._client = connect(self._target.address, tls=self._target.tls)
+            self._client = connect(self._target.address, tls=self._target.tls, token_file=self._target.token_file)
             try:
                 self._attach(self._client.port(self._target.port))
             except BaseException:

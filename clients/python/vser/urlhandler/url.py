@@ -10,12 +10,12 @@ from vser.types import StartPoint, Tail
 
 _SHAPE = "vser://[HOST[:PORT]]/NAME[?OPTION&OPTION...]"
 _FLAGS = ("exclusive", "keep", "tls")
-_VALUES = ("from", "name", "unix", "ca", "certificate", "key")
+_VALUES = ("from", "name", "unix", "ca", "certificate", "key", "token_file")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a URL names. `address` None: the default of vser.connect(). `keep`: open() leaves the port's settings as they are."""
+    """What a URL names. `address`: for vser.connect(), so it may be the name of a server; None: its default. `keep`: open() leaves the port's settings as they are."""
 
     address: str | None
     port: str
@@ -24,6 +24,7 @@ class Target:
     keep: bool = False
     name: str = "pyserial"
     tls: Tls | bool = field(default=False)
+    token_file: str | None = None
 
 
 def parse(url: str) -> Target:
@@ -43,6 +44,7 @@ def parse(url: str) -> Target:
         keep="keep" in options,
         name=options.get("name", "pyserial"),
         tls=_tls(options),
+        token_file=options.get("token_file"),
     )
 
 

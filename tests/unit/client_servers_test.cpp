@@ -1,0 +1,96 @@
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+#include "vserctl/servers.hpp"
+
+namespace vserctl {
+namespace {
+
+TEST(Servers, EveryKeyIsTakenOverAndRelativePathsAreThoseOfTheFile) {
+    ::setenv("HOME", "/people/ann", 1);
+    const auto servers = parse_servers(R"(
+default = "lab"
+[server.lab]
+address = "lab7:50443"
+ca = "lab/ca.crt"
+cert = "~/ann.crt"
+key = "/keys/ann.key"
+tls_name = "lab7.example"
+token_file = "lab/token"
+[server.local]
+address = "unix:/run/vserd/vserd.sock"
+)",
+                                       "/etc/vserctl/config.toml");
+
+    ASSERT_TRUE(servers) << servers.error().message;
+    EXPECT_EQ(servers->usual, "lab");
+    const NamedServer* const lab = servers->find("lab");
+    ASSERT_NE(lab, nullptr);
+    EXPECT_EQ(lab->address, "lab7:50443");
+    EXPECT_TRUE(lab->tls);
+    EXPECT_EQ(lab->ca, "/etc/vserctl/lab/ca.crt");
+    EXPECT_EQ(lab->cert, "/people/ann/ann.crt");
+    EXPECT_EQ(lab->key, "/keys/ann.key");
+    EXPECT_EQ(lab->tls_name, "lab7.example");
+    EXPECT_EQ(lab->token_file, "/etc/vserctl/lab/token");
+    ASSERT_NE(servers->find("local"), nullptr);
+    EXPECT_FALSE(servers->find("local")->tls);
+    EXPECT_EQ(servers->find("other"), nullptr);
+}
+
+struct Mistake {
+    const char* name;
+    const char* text;
+    const char* told;
+};
+
+class ServersMistake : public testing::TestWithParam<Mistake> {};
+
+TEST_P(ServersMistake, IsToldWithItsPlace) {
+    const auto servers = parse_servers(GetParam().text, "f");
+
+    ASSERT_FALSE(servers);
+    EXPECT_EQ(servers.error().message, GetParam().told);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Servers, ServersMistake,
+    testing::Values(
+        Mistake{"unknown_key", "[server.lab]\naddress = \"lab\"\nadress = \"x\"",
+                "f:3:1: 'adress' is not a key of [server.lab]: address, ca, cert, key, tls, tls_name, token_file"},
+        Mistake{"unknown_table", "[servers.lab]\naddress = \"lab\"",
+                "f:1:2: 'servers' is not known: the file has 'default' and [server.NAME]"},
+        Mistake{"no_address", "[server.lab]\ntls = true", "f:1:1: [server.lab] needs 'address'"},
+        Mistake{"bad_address", "[server.lab]\naddress = \"lab:x\"",
+                "f:2:11: the server 'lab:x' is not an address: write HOST:PORT, [IPV6]:PORT or unix:/PATH"},
+        Mistake{"wrong_type", "[server.lab]\naddress = 7", "f:2:11: 'address' must be a text that is not empty"},
+        Mistake{"certificate_without_key", "[server.lab]\naddress = \"lab\"\ncert = \"c\"",
+                "f:1:1: [server.lab] needs both 'cert' and 'key', or neither"},
+        Mistake{"default_of_nobody", "default = \"lab\"",
+                "f:1:11: 'default' names 'lab', but there is no [server.lab]"},
+        Mistake{"name_of_an_address", "[server.\"lab:1\"]\naddress = \"lab\"",
+                "f:1:9: 'lab:1' is not a name: use A-Z a-z 0-9 _ -"},
+        Mistake{"the_first_of_two", "[server.lab]\naddress = \"\"\n[other]",
+                "f:2:11: 'address' must be a text that is not empty"}),
+    [](const auto& each) { return each.param.name; });
+
+TEST(Servers, OnlyAFileThatWasNamedMustExist) {
+    const auto usual = read_servers("/no/such/config.toml", false);
+    ASSERT_TRUE(usual);
+    EXPECT_TRUE(usual->list.empty());
+
+    EXPECT_FALSE(read_servers("/no/such/config.toml", true));
+    EXPECT_FALSE(read_servers("/etc", false));
+}
+
+TEST(Servers, TheFileIsWhereXdgSays) {
+    ::setenv("HOME", "/people/ann", 1);
+    ::setenv("XDG_CONFIG_HOME", "/x", 1);
+    EXPECT_EQ(servers_file(), "/x/vserctl/config.toml");
+    ::unsetenv("XDG_CONFIG_HOME");
+    EXPECT_EQ(servers_file(), "/people/ann/.config/vserctl/config.toml");
+}
+
+}  // namespace
+}  // namespace vserctl
