@@ -8,6 +8,7 @@
 
 #include "base/address_set.hpp"
 #include "base/units.hpp"
+#include "config/access_table.hpp"
 #include "config/limits.hpp"
 #include "config/ports.hpp"
 #include "config/table.hpp"
@@ -229,6 +230,7 @@ ParseResult parse(std::string_view text, std::string_view file) {
     Table root(source, "", problems);
     read_server(root, problems, config);
     read_history(root, problems, config);
+    config.access = read_access(root, problems);
     config.ports = read_ports(root, config, problems);
     root.finish();
     if (!problems.empty()) return problems.take();

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "access/settings.hpp"
 #include "base/result.hpp"
 #include "line/settings.hpp"
 
@@ -19,7 +21,8 @@ struct ListenEntry {
     std::string mode = "read-write";  ///< or "read-only", "exclusive"
     std::uint64_t replay_bytes = 0;   ///< of the log, for each client that connects
     std::uint32_t clients_max = 16;
-    bool tls = false;  ///< with the certificate of [server.tls]
+    bool tls = false;                                 ///< with the certificate of [server.tls]
+    std::optional<access::Role> role = std::nullopt;  ///< what everybody who connects may do; only with [access]
 
     friend bool operator==(const ListenEntry&, const ListenEntry&) = default;
 };
@@ -61,6 +64,7 @@ struct Config {
     std::string log_level = "info";            ///< trace, debug, info, warn, error
     std::size_t history_bytes_per_port = std::size_t{1} << 20;
     std::vector<PortEntry> ports;
+    std::optional<access::Settings> access;  ///< unset: everybody may do everything
 
     friend bool operator==(const Config&, const Config&) = default;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/address.hpp"
+#include "config/access_table.hpp"
 #include "config/limits.hpp"
 
 namespace vserd::config {
@@ -57,12 +58,12 @@ ListenEntry read_listen(const toml::table& source, const Config& server, base::A
         entry.clients_max = static_cast<std::uint32_t>(clients->value);
     }
     if (const auto on = table.boolean("tls")) entry.tls = on->value;
-    if (table.has("role")) {
-        if (const auto role = table.string("role")) {
-            table.problem(role->at, fmt::format("'role' in {} is not supported by this version, which has no [access]; "
+    if (const auto role = read_role(table)) {
+        entry.role = role->value;
+        if (!server.access)
+            table.problem(role->at, fmt::format("'role' in {} needs [access]: without it everybody may do everything; "
                                                 "'mode' limits what clients may do",
                                                 heading));
-        }
     }
     table.finish();
     if (!text) return entry;

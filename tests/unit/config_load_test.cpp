@@ -56,7 +56,7 @@ TEST_F(ConfigLoad, SaysWhyAFileCannotBeRead) {
               missing +
                   ": cannot be opened: No such file or directory; give the path of a configuration "
                   "with --config, or try --demo");
-    EXPECT_EQ(problem_of(folder_), folder_.string() + ": is a directory, not a configuration file");
+    EXPECT_EQ(problem_of(folder_), folder_.string() + ": is a directory, not a file");
     EXPECT_EQ(problem_of(fifo), fifo + ": is not a regular file");
 }
 

@@ -350,7 +350,7 @@ const std::vector<Case> listen_cases{
      {"f:8:11: 'tls' in [[port.listen]] is for TCP; 'unix:/run/a' is a Unix socket"}},
     {"role_without_access",
      listener(raw + "role = \"write\""),
-     {"f:7:8: 'role' in [[port.listen]] is not supported by this version, which has no [access]; 'mode' limits what "
+     {"f:7:8: 'role' in [[port.listen]] needs [access]: without it everybody may do everything; 'mode' limits what "
       "clients may do"}},
     {"listen_as_in_server",
      port("listen = [\"127.0.0.1:7\"]"),

@@ -1,0 +1,87 @@
+#include "access/jwt.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "access/json.hpp"
+#include "base/text.hpp"
+
+namespace vserd::access {
+namespace {
+
+Error refused_token(std::string message) { return {Failure::unauthenticated, 0, "token", std::move(message)}; }
+
+bool is_for(const json_t* audiences, const std::string& wanted) {
+    if (json_is_string(audiences)) return json_text(audiences) == wanted;
+    for (std::size_t i = 0; i < ::json_array_size(audiences); ++i) {
+        if (json_text(::json_array_get(audiences, i)) == wanted) return true;
+    }
+    return false;
+}
+
+/// Seconds since 1970 (NumericDate); may have a fraction.
+std::optional<double> time_claim(const Json& claims, const char* key) {
+    const json_t* value = ::json_object_get(claims.get(), key);
+    if (!json_is_number(value)) return std::nullopt;
+    const double seconds = ::json_number_value(value);
+    return std::isfinite(seconds) ? std::optional(seconds) : std::nullopt;
+}
+
+Result<void> check_times(const Json& claims, std::chrono::system_clock::time_point now) {
+    const auto expires = time_claim(claims, "exp");
+    const auto begins = time_claim(claims, "nbf");
+    if (!expires || !begins)
+        return refused_token("the token has no \"exp\" or no \"nbf\", or one that is not a number");
+    const double seconds = std::chrono::duration<double>(now.time_since_epoch()).count();
+    const auto leeway = static_cast<double>(jwt_leeway.count());
+    if (seconds >= *expires + leeway) return refused_token("the token has expired; ask for a new one");
+    if (seconds < *begins - leeway) return refused_token("the token is not valid yet; compare the clocks");
+    return {};
+}
+
+bool is_identity_name(const std::optional<std::string>& name) {
+    return name && !name->empty() && name->size() <= jwt_name_bytes_max && base::printable_text(*name) == *name;
+}
+
+Result<Identity> identity_of(const Json& claims) {
+    const auto subject = json_text(claims, "sub");
+    if (!is_identity_name(subject))
+        return refused_token(fmt::format("the token has no \"sub\" of 1 to {} printable bytes", jwt_name_bytes_max));
+    Identity identity{.names = {"jwt:sub=" + *subject}};
+    const json_t* groups = ::json_object_get(claims.get(), "groups");
+    if (groups == nullptr) return identity;
+    if (!json_is_array(groups) || ::json_array_size(groups) > jwt_groups_max)
+        return refused_token(
+            fmt::format("\"groups\" of the token is not an array of at most {} names", jwt_groups_max));
+    for (std::size_t i = 0; i < ::json_array_size(groups); ++i) {
+        const auto group = json_text(::json_array_get(groups, i));
+        if (is_identity_name(group)) identity.names.push_back("jwt:group=" + *group);
+    }
+    return identity;
+}
+
+}  // namespace
+
+Result<Identity> JwtVerifier::check(std::string_view token, std::chrono::system_clock::time_point now) const {
+    if (token.size() > jwt_bytes_max)
+        return refused_token(fmt::format("the token is malformed: it has more than {} bytes", jwt_bytes_max));
+    const auto kid = key_id_of_jws(token);
+    if (!kid) return kid.error();
+    const auto key = std::find_if(keys_.begin(), keys_.end(), [&](const Jwk& k) { return k.kid == *kid; });
+    if (key == keys_.end()) return refused_token("the token is not signed by a key that the server accepts");
+    const auto payload = verify_jws(token, *key);
+    if (!payload) return payload.error();
+    const Json claims = parse_json_object(*payload);
+    if (!claims) return refused_token("the token is malformed: its claims cannot be read");
+    if (json_text(claims, "iss") != issuer_)
+        return refused_token("the token is of another issuer than the server accepts");
+    if (!is_for(::json_object_get(claims.get(), "aud"), audience_))
+        return refused_token("the token is for another audience than this server");
+    if (const auto valid = check_times(claims, now); !valid) return valid.error();
+    return identity_of(claims);
+}
+
+}  // namespace vserd::access
