@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "access/load.hpp"
 #include "app/reload.hpp"
 #include "io/engine_select.hpp"
 #include "net/listen_socket.hpp"
@@ -49,6 +50,30 @@ bool check_addresses(const std::string& file, const config::Config& config) {
     return usable;
 }
 
+/// Whether vserd could start with the files of [access]; if not, prints why.
+bool check_access(const std::string& file, const config::Config& config) {
+    const access::Loaded loaded = access::load(config.access, std::chrono::system_clock::now());
+    for (const std::string& error : loaded.report.errors) std::fprintf(stderr, "%s\n", error.c_str());
+    for (const std::string& warning : loaded.report.warnings)
+        std::fprintf(stderr, "%s: warning: %s\n", file.c_str(), warning.c_str());
+    return loaded.authority != nullptr;
+}
+
+/// With [access], a listener grants nothing by itself.
+void warn_of_listeners_without_role(const std::string& file, const config::Config& config) {
+    if (!config.access) return;
+    for (const config::PortEntry& port : config.ports) {
+        for (const config::ListenEntry& entry : port.listen) {
+            if (entry.role) continue;
+            std::fprintf(
+                stderr,
+                "%s: warning: port \"%s\": the listener %s has no 'role', so only clients that a rule names may use "
+                "it: by their user on a Unix socket, or by their certificate with tls = true\n",
+                file.c_str(), port.name.c_str(), entry.address.c_str());
+        }
+    }
+}
+
 Result<void> check_engine(const config::Config& config) {
     const auto choice = io::select_engine(config.engine);
     if (!choice) return choice.error();
@@ -66,7 +91,7 @@ Result<void> check_state(const config::Config& config) {
 bool can_start(const std::string& file, const config::Config& config) {
     const net::TlsFiles tls = tls_files(config);
     if (!tls.certificate.empty() && !check_tls(file, tls)) return false;
-    if (!check_addresses(file, config)) return false;
+    if (!check_addresses(file, config) || !check_access(file, config)) return false;
     for (const auto& checked : {check_engine(config), check_state(config)}) {
         if (checked) continue;
         std::fprintf(stderr, "%s: %s\n", file.c_str(), checked.error().message.c_str());
@@ -80,6 +105,7 @@ int check(const std::string& file, const config::Config& config) {
     if (config.ports.empty()) {
         std::fprintf(stderr, "%s: warning: there is no [[port]]; a reload rejects such a file\n", file.c_str());
     }
+    warn_of_listeners_without_role(file, config);
     std::printf("%s: OK (%zu ports)\n", file.c_str(), config.ports.size());
     return 0;
 }

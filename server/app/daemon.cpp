@@ -16,6 +16,7 @@
 #include <optional>
 #include <thread>
 
+#include "app/access_control.hpp"
 #include "app/await.hpp"
 #include "app/certificates.hpp"
 #include "app/journal.hpp"
@@ -98,6 +99,7 @@ private:
     Result<void> start_tcp();
     Result<void> start_metrics(const rpc::ServerInfo& info);
     Result<void> load_certificates();
+    Result<void> load_access();
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
     void announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit);
     void announce(const rpc::ServerInfo& info);
@@ -121,8 +123,9 @@ private:
     std::shared_ptr<net::CertificateStore> store() const { return certificates_ ? certificates_->store() : nullptr; }
 
     std::unique_ptr<Certificates> certificates_;  ///< null: no TLS
-    std::atomic<rpc::Server*> grpc_{nullptr};     ///< one of the front ends; the thread of another reads this
-    tcp::Server* tcp_ = nullptr;                  ///< one of the front ends
+    std::unique_ptr<AccessControl> access_;
+    std::atomic<rpc::Server*> grpc_{nullptr};  ///< one of the front ends; the thread of another reads this
+    tcp::Server* tcp_ = nullptr;               ///< one of the front ends
     std::vector<std::unique_ptr<net::FrontEnd>> front_ends_;
     std::optional<Signals> signals_;
     std::optional<boost::asio::steady_timer> announce_timer_;
@@ -152,6 +155,7 @@ int Daemon::Impl::run() {
     while (loop_->poll_once()) continue;
     reload_.reset();  // stop() has stopped it, but it may have been called again
     certificates_.reset();
+    access_.reset();
     hub_.reset();
     if (const auto left = keeper_->directory().leave(); !left) spdlog::warn("state_dir: {}", left.error().message);
     keeper_.reset();
@@ -192,9 +196,10 @@ Result<void> Daemon::Impl::start() {
     disk_ = std::move(*disk);
     keeper_->set_remover([this](const std::string& path) { disk_->run([path] { ::unlink(path.c_str()); }, [] {}); });
     if (auto loaded = load_certificates(); !loaded) return loaded;
+    if (auto loaded = load_access(); !loaded) return loaded;
     if (auto started = start_tcp(); !started) return started;
     reload_.emplace(
-        options_, *hub_, *tcp_, *supervision_, *disk_,
+        options_, *hub_, *tcp_, *supervision_, *disk_, *access_,
         [this](const net::TlsPems& pems, const config::Config& after) { replace_certificates(pems, after); });
     // Before gRPC, so that the metrics are available to every client that can connect.
     if (auto started = start_metrics(info); !started) return started;
@@ -212,6 +217,14 @@ Result<void> Daemon::Impl::load_certificates() {
     auto certificates = Certificates::load(tls_files(options_.config), *loop_, *disk_);
     if (!certificates) return certificates.error();
     certificates_ = std::move(*certificates);
+    return {};
+}
+
+/// Before anything listens.
+Result<void> Daemon::Impl::load_access() {
+    auto access = AccessControl::load(options_.config.access, *loop_, *disk_, *hub_);
+    if (!access) return access.error();
+    access_ = std::move(*access);
     return {};
 }
 
@@ -340,6 +353,7 @@ void Daemon::Impl::stop(int exit_code) {
     exit_code_ = exit_code;
     if (reload_) reload_->stop();
     if (certificates_) certificates_->stop();
+    if (access_) access_->stop();
     if (supervision_) supervision_->stopping();
     for (const auto& each : front_ends_) each->announce_stop();
     end_if_it_hangs();

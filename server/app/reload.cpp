@@ -54,6 +54,7 @@ std::vector<tcp::ListenOptions> tcp_listeners(const config::Config& config) {
             options.replay_bytes = entry.replay_bytes;
             options.clients_max = entry.clients_max;
             options.tls = entry.tls;
+            options.role = entry.role;
         }
     }
     return listeners;
@@ -74,30 +75,42 @@ void Reload::start() {
         [files, has_tls, file = options_.config_file] {
             files->config = config::load(file);
             const config::ParseResult& result = *files->config;
+            if (result) files->access = access::load(result->access, std::chrono::system_clock::now());
             if (result && has_tls && !result->tls_certificate_file.empty())
                 files->tls = net::load_tls(tls_files(*result));
         },
         [this, files] { loaded(*files); });
 }
 
-void Reload::loaded(const Files& files) {
-    if (stopped_) return;
+std::optional<std::string> Reload::problem_in(const Files& files) const {
     const config::ParseResult& result = *files.config;
     if (!result) {
         for (const config::Problem& problem : result.error()) spdlog::error("{}", to_string(problem));
-        return fail(to_string(result.error().front()));
+        return to_string(result.error().front());
     }
     if (files.tls && !*files.tls) {
         const std::string why = fmt::format("{}: [server.tls]: {}", options_.config_file, files.tls->error().message);
         spdlog::error("{}", why);
-        return fail(why);
+        return why;
+    }
+    if (!files.access.authority) {
+        for (const std::string& error : files.access.report.errors) spdlog::error("[access]: {}", error);
+        return "[access]: " + files.access.report.errors.front();
     }
     if (result->ports.empty() && !options_.config.ports.empty()) {
         const std::string why = options_.config_file + ": has no [[port]], and a reload does not remove all ports";
         spdlog::error("{}; to run without ports, restart vserd", why);
-        return fail(why);
+        return why;
     }
+    return std::nullopt;
+}
+
+void Reload::loaded(const Files& files) {
+    if (stopped_) return;
+    if (const auto problem = problem_in(files)) return fail(*problem);
+    const config::ParseResult& result = *files.config;
     if (files.tls) take_certificates_(**files.tls, *result);
+    access_.replace(result->access, files.access);
     auto work = hub_.disk_work(hub_config(*result));
     auto open = tcp_.prepare(tcp_listeners(*result));
     if (!work && !open) return apply(*result, {}, {});
@@ -129,11 +142,13 @@ void Reload::apply(const config::Config& config, std::map<std::string, restart::
         target->history_bytes_per_port = after.history_bytes_per_port;
         target->removed_ports_keep = after.removed_ports_keep;
         target->on_foreign_change = after.on_foreign_change;
+        target->access = after.access;
     }
     copy_tls(options_.config, before);
     if (!(before == after)) {
         spdlog::warn(
-            "ports, listeners of ports, history and certificates were reloaded; other changes of {} need a restart",
+            "ports, listeners of ports, history, certificates and [access] were reloaded; other changes of {} need a "
+            "restart",
             options_.config_file);
     }
     spdlog::info("reloaded {}: {} ports", options_.config_file, after.ports.size());

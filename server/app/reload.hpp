@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "access/load.hpp"
+#include "app/access_control.hpp"
 #include "app/daemon.hpp"
 #include "app/disk_thread.hpp"
 #include "app/supervision.hpp"
@@ -32,12 +34,13 @@ public:
 
     /// All outlive this, or stop() was called.
     Reload(DaemonOptions& options, hub::Hub& hub, tcp::Server& tcp, Supervision& supervision, DiskThread& disk,
-           TakeCertificates take_certificates)
+           AccessControl& access, TakeCertificates take_certificates)
         : options_(options),
           hub_(hub),
           tcp_(tcp),
           supervision_(supervision),
           disk_(disk),
+          access_(access),
           take_certificates_(std::move(take_certificates)) {}
 
     void start();
@@ -48,9 +51,12 @@ private:
     struct Files {
         std::optional<config::ParseResult> config;
         std::optional<Result<net::TlsPems>> tls;  ///< empty without TLS, before or after
+        access::Loaded access;
     };
 
     void loaded(const Files& files);
+    /// Why the files cannot be used; the journal has every reason. Nothing: they can.
+    std::optional<std::string> problem_in(const Files& files) const;
     void fail(const std::string& why);
     void apply(const config::Config& config, std::map<std::string, restart::FiledLog> logs,
                tcp::Server::OpenedSockets sockets);
@@ -62,6 +68,7 @@ private:
     tcp::Server& tcp_;
     Supervision& supervision_;
     DiskThread& disk_;
+    AccessControl& access_;
     const TakeCertificates take_certificates_;
     bool busy_ = false;
     bool wanted_again_ = false;

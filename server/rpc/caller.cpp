@@ -1,6 +1,8 @@
 #include "rpc/caller.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,8 +15,14 @@ constexpr std::string_view bearer_prefix = "Bearer ";
 
 std::string_view view(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
-void append(std::vector<std::string>& names, const std::vector<grpc::string_ref>& more, std::string_view kind) {
-    for (const grpc::string_ref& name : more) names.push_back(std::string(kind) + std::string(view(name)));
+std::vector<std::string> values(const grpc::AuthContext& connection, const char* property) {
+    std::vector<std::string> values;
+    for (const grpc::string_ref& value : connection.FindPropertyValues(property)) values.emplace_back(view(value));
+    return values;
+}
+
+void append(std::vector<std::string>& names, std::vector<std::string> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(names));
 }
 
 /// Whether nobody on the way can read what the client sends.
@@ -57,9 +65,11 @@ Result<access::Identity> identity_of(const grpc::ServerContextBase& context, con
         if (!known) return known.error();
         identity = std::move(*known);
     }
-    append(identity.names, connection->FindPropertyValues("peer_uri"), "cert:");
-    append(identity.names, connection->FindPropertyValues("peer_dns"), "cert:");
-    append(identity.names, connection->FindPropertyValues(unix_peer_property), "");
+    append(identity.names,
+           authority.authenticator.certificate({.uris = values(*connection, "peer_uri"),
+                                                .dns_names = values(*connection, "peer_dns"),
+                                                .common_names = values(*connection, "x509_common_name")}));
+    append(identity.names, values(*connection, unix_peer_property));
     return identity;
 }
 
