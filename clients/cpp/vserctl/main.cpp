@@ -19,6 +19,7 @@
 #include "vserctl/server_choice.hpp"
 #include "vserctl/sessions.hpp"
 #include "vserctl/ssh_session.hpp"
+#include "vserctl/token.hpp"
 #include "vserctl/transfer.hpp"
 #include "vserctl/tty.hpp"
 #include "vserctl/yield.hpp"
@@ -39,6 +40,7 @@ struct Run {
     int operator()(const TransferCommand&) const { return exit_usage; }  // the same: see run_transfer()
     int operator()(const ConfigCommand&) const { return exit_usage; }    // the same: see run_config()
     int operator()(const YieldCommand&) const { return exit_usage; }     // never called: see run_yield()
+    int operator()(const TokenCommand&) const { return exit_usage; }     // the same: see run_token()
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
     int operator()(const BaudCommand& command) const { return run_baud(client, command, options.json); }
@@ -76,6 +78,7 @@ int run(std::vector<std::string> arguments) {
     auto& options = *outcome.options;
     if (std::holds_alternative<SshCommand>(options.command) && !take_ssh_session(options)) return exit_usage;
 
+    if (const auto* token = std::get_if<TokenCommand>(&options.command)) return run_token(*token, options.json);
     if (const auto* config = std::get_if<ConfigCommand>(&options.command)) return run_config(*config, options);
 
     const auto connect = connect_options(options);

@@ -12,6 +12,7 @@
 #include "vserctl/parse.hpp"
 #include "vserctl/server_choice.hpp"
 #include "vserctl/server_options.hpp"
+#include "vserctl/token.hpp"
 #include "vserctl/transfer_options.hpp"
 #include "vserctl/tty_options.hpp"
 #include "vserctl/utf8.hpp"
@@ -38,6 +39,9 @@ struct RawArguments {
     std::optional<std::string> format;
     std::string duration = "250ms";
     std::string reason;
+    std::string action;
+    std::string token_name;
+    std::optional<std::string> expires;
     std::string session;
     std::string direction = "both";
     std::optional<std::string> timeout;
@@ -78,6 +82,16 @@ HealthCommand health_of(const RawArguments& arguments) {
         throw CLI::ValidationError("PORT is empty: name a port, or none to ask about the server",
                                    CLI::ExitCodes::ValidationError);
     return {arguments.health_port.value_or("")};
+}
+
+TokenCommand token_of(const RawArguments& arguments) {
+    if (!is_token_name(arguments.token_name))
+        throw CLI::ValidationError("NAME must be 1 to 64 of A-Z, a-z, 0-9, '.', '_', '@' and '-'",
+                                   CLI::ExitCodes::ValidationError);
+    TokenCommand command{arguments.token_name, {}};
+    if (arguments.expires)
+        command.expires = checked(parse_expiry(*arguments.expires, std::chrono::system_clock::now()));
+    return command;
 }
 
 std::string usage_error(const std::string& what, const std::string& help, bool json) {
@@ -379,6 +393,15 @@ void Parser::add_session_commands() {
                 return NoticeCommand{arguments.port, arguments.text};
             });
     add_port(notice);
+    auto* token = add("token", "Make a token for a client: prints it, and the line for the server's file of tokens",
+                      "  vserctl token new ci-1 --expires 90d\n  vserctl token new ann --json",
+                      [](const RawArguments& arguments) -> Command { return token_of(arguments); });
+    token->add_option("ACTION", arguments_.action, "new")->required()->type_name("")->check(CLI::IsMember({"new"}));
+    token->add_option("NAME", arguments_.token_name, "Rules of the server know the client as token:NAME")
+        ->required()
+        ->type_name("");
+    token->add_option("--expires", arguments_.expires, "A duration such as 90d, or a time such as 2026-12-31")
+        ->type_name("WHEN");
     notice->add_option("TEXT", arguments_.text, "One line, 1024 bytes at most")->required()->type_name("");
 }
 

@@ -97,6 +97,10 @@ struct NoticeCommand {
     std::string port;
     std::string text;
 };
+struct TokenCommand {
+    std::string name;
+    std::string expires;  ///< RFC 3339 in UTC; empty: never
+};
 struct InfoCommand {};
 struct ConfigCommand {   ///< of vserctl itself; needs no server
     std::string action;  ///< list or show
@@ -110,7 +114,7 @@ struct HealthCommand {
 using Command =
     std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand, FormatCommand,
                  SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand, HealthCommand, SshCommand,
-                 TtyCommand, TransferCommand, WhoCommand, EndCommand, NoticeCommand, ConfigCommand>;
+                 TtyCommand, TransferCommand, WhoCommand, EndCommand, NoticeCommand, TokenCommand, ConfigCommand>;
 
 struct Options {
     std::string server;

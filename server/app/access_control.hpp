@@ -1,0 +1,50 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "access/load.hpp"
+#include "access/settings.hpp"
+#include "app/disk_thread.hpp"
+#include "app/file_watch.hpp"
+#include "base/result.hpp"
+#include "hub/hub.hpp"
+#include "io/loop.hpp"
+
+namespace vserd {
+
+/// Keeps [access] in force: gives the hub its rules at the start and after a reload, and reads the tokens and JWKS files again
+/// when they change or a token expires. If they have errors, the previous rules stay in force. Io thread.
+class AccessControl {
+public:
+    /// Reads the files at once. All references outlive this.
+    static Result<std::unique_ptr<AccessControl>> load(const std::optional<access::Settings>& settings, io::Loop& loop,
+                                                       DiskThread& disk, hub::Hub& hub);
+    AccessControl(io::Loop& loop, DiskThread& disk, hub::Hub& hub);
+
+    /// Takes what a reload has loaded. requires: loaded.authority is not null
+    void replace(const std::optional<access::Settings>& settings, const access::Loaded& loaded);
+    /// No changes happen from now on. Destroy this only after the disk thread.
+    void stop();
+
+private:
+    void take(const access::Loaded& loaded);
+    void reread();
+    void reread_done(const std::optional<access::Settings>& settings, const access::Loaded& loaded);
+    void wait_for_expiry(std::optional<std::chrono::sys_seconds> expiry);
+
+    DiskThread& disk_;
+    hub::Hub& hub_;
+    std::optional<access::Settings> settings_;
+    std::string digest_;   ///< of the files in force
+    std::string problem_;  ///< the last one that was reported
+    FileWatch watch_;
+    boost::asio::steady_timer expiry_;
+    bool expired_ = false;  ///< a token has expired since the files were read
+    bool stopped_ = false;
+};
+
+}  // namespace vserd
