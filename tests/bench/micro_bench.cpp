@@ -2,8 +2,10 @@
 #include <benchmark/benchmark.h>
 
 #include <cstring>
+#include <string>
 #include <vector>
 
+#include "access/policy.hpp"
 #include "hub/delivery_histogram.hpp"
 #include "log/byte_log.hpp"
 
@@ -71,5 +73,49 @@ BENCHMARK(observe_delivery);
 
 }  // namespace
 }  // namespace vserd::log
+
+namespace vserd::access {
+namespace {
+
+constexpr std::size_t ports = 1000;
+constexpr std::size_t racks = 100;
+
+/// Rules as operators write them: teams with certificates, tokens and groups on racks, and some single ports.
+std::vector<Rule> rules_of_a_lab(std::size_t count) {
+    std::vector<Rule> rules{{{"*"}, {"*"}, Role::list}, {{"jwt:group=ops"}, {"*"}, Role::admin}};
+    while (rules.size() < count) {
+        const std::string n = std::to_string(rules.size());
+        const std::string rack = std::to_string(rules.size() % racks);
+        rules.push_back({{"cert:spiffe://lab/team" + n + "/*", "cert:*.team" + n + ".example", "token:ci-" + n + "-*"},
+                         {"rack" + rack + "-*"},
+                         Role::write});
+        if (rules.size() < count)
+            rules.push_back(
+                {{"uid:" + n, "jwt:sub=user" + n + "@example.com"}, {"rack" + rack + "-" + n}, Role::control});
+    }
+    return rules;
+}
+
+/// What every call costs: the role of one of many clients on one of 1000 ports.
+void decide(benchmark::State& state) {
+    const Policy policy(rules_of_a_lab(static_cast<std::size_t>(state.range(0))));
+    std::vector<Identity> identities;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < ports; ++i) {
+        const std::string n = std::to_string(i * 7 % static_cast<std::size_t>(state.range(0)));
+        identities.push_back({.names = {"cert:spiffe://lab/team" + n + "/runner", "cert:r1.team" + n + ".example",
+                                        "uid:" + n, "gid:20", "jwt:group=team" + n}});
+        names.push_back("rack" + std::to_string(i % racks) + "-" + std::to_string(i));
+    }
+    std::size_t i = 0;
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(policy.role_of(identities[i % ports], names[(i * 31) % ports]));
+        ++i;
+    }
+}
+BENCHMARK(decide)->Arg(10)->Arg(10000);
+
+}  // namespace
+}  // namespace vserd::access
 
 BENCHMARK_MAIN();

@@ -64,6 +64,10 @@ TEST(CertificateNames, HaveALimit) {
 std::string certificate(const std::vector<std::pair<int, std::string>>& alternative_names,
                         const std::string& common_name) {
     const std::unique_ptr<X509, void (*)(X509*)> made(X509_new(), X509_free);
+    X509_set_version(made.get(), X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(made.get()), 1);
+    X509_gmtime_adj(X509_getm_notBefore(made.get()), 0);
+    X509_gmtime_adj(X509_getm_notAfter(made.get()), 3600);
     GENERAL_NAMES* names = GENERAL_NAMES_new();
     for (const auto& [type, text] : alternative_names) {
         ASN1_IA5STRING* value = ASN1_IA5STRING_new();
