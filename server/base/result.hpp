@@ -19,6 +19,8 @@ enum class Failure {
     refused,           ///< another client holds the port exclusively; `subject` names it
     denied,            ///< the client's role on the port is too low; `subject` is the role that is needed
     unauthenticated,   ///< a token or certificate that proves nothing
+    no_session,        ///< no session of that id; `subject` is the id
+    ended,             ///< another client has ended the session; `subject` names it
     exhausted,         ///< a named limit was reached; `subject` names it
     timed_out,         ///< not done within the deadline
     io                 ///< the operating system reported an error; `errno_value` says which

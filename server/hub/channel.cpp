@@ -43,6 +43,8 @@ std::optional<log::Item> Reader::next(std::size_t bytes_max) {
     }
     if (!item) {
         wait();
+    } else if (const auto* data = std::get_if<log::DataItem>(&*item)) {
+        if (writer_ != nullptr) writer_->read_bytes_ += data->size;
     } else if (const auto* gap = std::get_if<log::GapItem>(&*item)) {
         port::add(channel_->port_.stats()->gap_bytes, gap->to - gap->from);
     }
@@ -73,6 +75,7 @@ Writer::~Writer() {
 
 /// Gives up what it holds.
 void Writer::leave() {
+    end_session();
     if (channel_ != nullptr && channel_->exclusive_ == this) channel_->set_exclusive(nullptr);
     take_back();
 }
@@ -123,7 +126,10 @@ void Channel::stop(std::function<void()> done) {
     // Do this now: a new port of the same name may store its device before this one has closed.
     stopped_with_device_kept_ = keeps_descriptor();
     stopped_ = true;
-    for (Writer& writer : writers_) writer.channel_ = nullptr;
+    for (Writer& writer : writers_) {
+        writer.end_session();
+        writer.channel_ = nullptr;
+    }
     writers_.clear();
     exclusive_ = nullptr;
     yielder_ = nullptr;
@@ -187,7 +193,7 @@ Result<void> Channel::check_access(const Writer* writer) const {
                              name(), exclusive_->name_)};
 }
 
-void Channel::submit(const Writer& writer, PendingWrite& write) {
+void Channel::submit(Writer& writer, PendingWrite& write) {
     write.writer = &writer;
     if (stopped_ || writes_refused_) {
         return write.done(Error{Failure::unavailable, 0, "", "the server is shutting down or the port is closing"});
@@ -198,7 +204,7 @@ void Channel::submit(const Writer& writer, PendingWrite& write) {
             Error{Failure::unavailable, 0, "",
                   fmt::format("the device of port \"{}\" is disconnected: {}", name(), port_.offline_reason())});
     }
-    if (pending_writes_.empty()) write.taken += port_.transmit(write.bytes.subspan(write.taken));
+    if (pending_writes_.empty()) transmit(write);
     if (write.taken == write.bytes.size()) return write.done({});
     if (const auto room = check_room(write); !room) return write.done(room.error());
     pending_writes_.push_back(write);
@@ -232,6 +238,12 @@ void Channel::refuse(PendingWrite& write, const Error& error) {
     write.done(error);
 }
 
+void Channel::transmit(PendingWrite& write) {
+    const std::size_t taken = port_.transmit(write.bytes.subspan(write.taken));
+    write.taken += taken;
+    write.writer->written_bytes_ += taken;
+}
+
 void Channel::withdraw(PendingWrite& write) noexcept {
     if (write.is_linked()) write.unlink();
 }
@@ -239,7 +251,7 @@ void Channel::withdraw(PendingWrite& write) noexcept {
 void Channel::pump_writes() {
     while (!pending_writes_.empty()) {
         PendingWrite& write = pending_writes_.front();
-        write.taken += port_.transmit(write.bytes.subspan(write.taken));
+        transmit(write);
         if (write.taken < write.bytes.size()) return;
         write.unlink();
         write.done({});

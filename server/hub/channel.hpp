@@ -10,6 +10,8 @@
 
 #include "access/policy.hpp"
 #include "hub/client.hpp"
+#include "hub/session_book.hpp"
+#include "hub/session_info.hpp"
 #include "hub/sink.hpp"
 #include "log/byte_log.hpp"
 #include "port/port.hpp"
@@ -90,6 +92,12 @@ public:
     void when_ended(std::function<void(const Error& why)> ended) { ended_ = std::move(ended); }
     /// Its reader; null: none.
     const Reader* reader() const noexcept { return reader_; }
+    /// From now on the client stays connected: it gets an id, and others see it.
+    void begin_session(SessionMode mode);
+    /// The session's number in the book; 0: none.
+    std::uint64_t session() const noexcept { return session_; }
+    /// Requires a session.
+    SessionInfo session_info() const;
     /// Null after the channel has closed.
     Channel* channel() const noexcept { return channel_; }
 
@@ -97,6 +105,7 @@ private:
     friend class Channel;
     friend class Reader;
     void leave();
+    void end_session();
 
     Channel* channel_;  ///< null after the channel has closed, or the session was ended
     const ClientRef client_;
@@ -104,6 +113,12 @@ private:
     access::Role role_;
     Reader* reader_ = nullptr;
     std::function<void(const Error& why)> ended_;
+    SessionBook* book_ = nullptr;  ///< of the session
+    std::uint64_t session_ = 0;
+    SessionMode mode_ = SessionMode::read_only;
+    log::WallTime since_;
+    std::uint64_t read_bytes_ = 0;
+    std::uint64_t written_bytes_ = 0;
 };
 
 /// Bytes for a port's tx queue. The caller owns it, and keeps it in place until done() or withdraw().
@@ -113,7 +128,7 @@ struct PendingWrite : boost::intrusive::list_base_hook<boost::intrusive::link_mo
     bool wait_while_offline = false;  ///< false: fails with unavailable while the device is disconnected
     /// Called once on the io thread, perhaps inside submit(), when all bytes were accepted or with an error (see `taken`).
     std::function<void(Result<void>)> done;
-    const Writer* writer = nullptr;  ///< set by submit()
+    Writer* writer = nullptr;  ///< set by submit()
 };
 
 /// The maximum of bytes of single-call writes that wait for one port's queue. (A stream waits with one message and is not
@@ -168,12 +183,21 @@ public:
 
     /// Failures: out_of_range (an offset not yet reached), exhausted (readers_max). `writer`: the handle that reads.
     Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink, Writer* writer = nullptr);
+    /// Call before the first session: who gives the sessions their ids. Without, there are none. `book` outlives the writers.
+    void set_book(SessionBook& book) noexcept { book_ = &book; }
+    /// In the order in which the clients connected.
+    void for_each_session(const std::function<void(const Writer&)>& visit) const;
+    bool has_session(std::uint64_t session) const;
+    /// Its stream or connection ends with `why`.
+    void end_session(std::uint64_t session, const Error& why);
+    /// Adds a notice to the log, for everybody attached. Returns the number of readers.
+    std::uint32_t notify(const std::string& text, const std::string& from);
     /// Applies new rules to the clients that are connected. Ends those that lost the role they use.
     void apply(const access::Policy& policy);
 
     /// Adds bytes to the tx queue in the order of submission, waiting for room. Failures in done(): refused (another client
     /// holds the port exclusively), unavailable, exhausted (pending_writes_max, waiting_write_bytes_max).
-    void submit(const Writer& writer, PendingWrite& write);
+    void submit(Writer& writer, PendingWrite& write);
     /// Whether that writer may write and change the line (settings, modem lines, break, flush) now; null: a client that has no
     /// writer. Failure::refused with the holder as subject while another client holds the port exclusively.
     Result<void> check_access(const Writer* writer) const;
@@ -206,6 +230,7 @@ private:
     void close_previous_session();
     void wake_readers();
     void pump_writes();
+    void transmit(PendingWrite& write);
     Result<void> check_room(const PendingWrite& write) const;
     void refuse(PendingWrite& write, const Error& error);
     void fail_pending_writes(const Error& error, bool also_patient);
@@ -230,6 +255,7 @@ private:
     std::uint32_t readers_count_ = 0;
     List<PendingWrite> pending_writes_;
     List<Writer> writers_;
+    SessionBook* book_ = nullptr;
     Writer* exclusive_ = nullptr;
     Writer* yielder_ = nullptr;  ///< has given the device to another program
     bool left_online_ = false;   ///< the log was resumed, and the previous process had the device open

@@ -153,6 +153,7 @@ void Hub::add(const port::PortConfig& config, bool terminal_closed) {
     auto channel = std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_, &foreign_readers_},
                                              config, limits_, hook, keeper_, kept_for(config));
     Channel& added = *channel;
+    added.set_book(sessions_);
     added.on_log_cut([this, &added] { each_watcher([&](PortWatcher& watcher) { watcher.on_port_log_cut(added); }); });
     channels_.emplace(config.name, std::move(channel));
     each_watcher([&](PortWatcher& watcher) { watcher.on_port_added(added); });

@@ -68,6 +68,9 @@ public:
     const access::Authority& authority() const noexcept { return *authority_; }
     access::AuthorityRef shared_authority() const { return published_authority_.load(); }  // any thread
 
+    SessionBook& sessions() noexcept { return sessions_; }
+    const SessionBook& sessions() const noexcept { return sessions_; }  // any thread: its counts
+
     /// As Session::open_stream().
     Result<StreamSlot> open_stream();
 
@@ -119,6 +122,7 @@ private:
     restart::Keeper* const keeper_;
     const SessionLimits session_limits_;
     std::uint32_t streams_ = 0;
+    SessionBook sessions_;
     port::WorkerPool workers_;
     port::DeviceWatch device_watch_;
     port::ForeignReaders foreign_readers_;

@@ -22,9 +22,11 @@ Error role_too_low(const Channel& channel, Role needed, Role held) {
 
 }  // namespace
 
-Result<std::unique_ptr<Reader>> PortHandle::attach(const StartPoint& start, Sink& sink) {
+Result<std::unique_ptr<Reader>> PortHandle::attach(const StartPoint& start, Sink& sink, SessionMode mode) {
     if (const auto access = check_access(Role::read); !access) return access.error();
-    return channel()->attach(start, sink, writer_.get());
+    auto reader = channel()->attach(start, sink, writer_.get());
+    if (reader) writer_->begin_session(mode);
+    return reader;
 }
 
 void PortHandle::when_ended(std::function<void(const Error& why)> ended) { writer_->when_ended(std::move(ended)); }
@@ -78,6 +80,11 @@ void PortHandle::flush(line::FlushDirection direction, const port::Reply<std::ui
 void PortHandle::yield(const std::string& reason, const port::Reply<void>& reply) {
     if (const auto access = check_access(Role::control); !access) return reply(access.error());
     writer_->yield(reason, reply);
+}
+
+Result<std::uint32_t> PortHandle::notify(const std::string& text, const std::string& from) {
+    if (const auto allowed = check_role(Role::write); !allowed) return allowed.error();
+    return channel()->notify(text, from);
 }
 
 void PortHandle::read_modem_lines(const port::Reply<line::Signals>& reply) {

@@ -32,8 +32,10 @@ public:
     /// then the reader's sink is told. The handle is null by then, and may be destroyed by the function.
     void when_ended(std::function<void(const Error& why)> ended);
 
-    /// As Channel::attach(), with the role `read`. The reader may outlive the handle.
-    Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink);
+    /// As Channel::attach(), with the role `read`. The reader may outlive the handle. The client is a session
+    /// from now on; `mode` is what it asked for, as others see it.
+    Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink,
+                                           SessionMode mode = SessionMode::read_only);
 
     /// As Writer::acquire_exclusive(). Destroying the handle releases the port.
     Result<void> acquire_exclusive();
@@ -55,6 +57,9 @@ public:
 
     /// As Writer::yield(). Destroying the handle takes the device back.
     void yield(const std::string& reason, const port::Reply<void>& reply);
+
+    /// As Channel::notify(), with the role `write`, also while another client holds the port.
+    Result<std::uint32_t> notify(const std::string& text, const std::string& from);
 
     // Every client that may list the port may use these, also while another holds it.
     void read_modem_lines(const port::Reply<line::Signals>& reply);

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "access/authority.hpp"
 #include "hub/client.hpp"
@@ -51,6 +53,14 @@ public:
     Result<PortHandle> open(std::string_view port);
     /// A byte stream keeps the result as long as it runs. Failure::exhausted (subject "streams_max").
     Result<StreamSlot> open_stream();
+
+    /// The sessions of that port, the oldest first.
+    std::vector<SessionInfo> sessions(const Channel& channel) const;
+    /// Ends a session of any client, with the role `admin` on its port. `by` and `reason` are shown to that client. Failures:
+    /// no_session, also if the client may not list the port; denied.
+    Result<void> end_session(const std::string& id, const std::string& by, const std::string& reason);
+    /// How others see the client as the author of something: its name (or `name`), and who it has proved to be.
+    std::string signature(const std::string& name) const;
 
     void add_watcher(PortWatcher& watcher);
     void remove_watcher(PortWatcher& watcher) noexcept;

@@ -32,6 +32,7 @@ void Writer::yield(const std::string& reason, const port::Reply<void>& reply) {
             fmt::format("port \"{}\" is simulated: there is no device that another program can open", channel.name())});
     }
     channel.yielder_ = this;
+    begin_session(SessionMode::yielded);
     channel.port_.yield(reason_text(name_, reason), [&channel, reply](const Result<void>& result) {
         if (!result) channel.yielder_ = nullptr;
         reply(result);

@@ -120,6 +120,16 @@ void append_workers(std::vector<MetricFamily>& to, const port::WorkerStats& work
     add(to.back(), {}, value_of(workers.refused));
 }
 
+MetricFamily sessions_family(const hub::SessionBook& sessions) {
+    MetricFamily result =
+        family(MetricType::Gauge, "vserd_sessions", "Clients that are connected to a port, by the face that they use.");
+    for (std::size_t face = 0; face < hub::SessionBook::faces.size(); ++face) {
+        add(result, {{"via", std::string(hub::SessionBook::faces.at(face))}},
+            static_cast<double>(sessions.count(face)));
+    }
+    return result;
+}
+
 MetricFamily delivery_family(const hub::DeliveryHistogram& histogram) {
     MetricFamily result =
         family(MetricType::Histogram, "vserd_delivery_seconds", "Time from the device read to the client write.");
@@ -239,6 +249,7 @@ std::vector<MetricFamily> Collector::collect(const std::vector<net::Refused>& re
     append_workers(families, sources_.hub.workers());
     append_clients(families, sources_);
     families.push_back(delivery_family(sources_.hub.delivery()));
+    families.push_back(sessions_family(sources_.hub.sessions()));
     append_process(families);
     return families;
 }

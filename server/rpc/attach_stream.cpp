@@ -27,6 +27,13 @@ std::string request_name(const v1::AttachRequest& request) {
     return field != nullptr ? field->name() : std::string{};
 }
 
+hub::SessionMode session_mode(v1::Mode mode) {
+    // The modes are in the order of our enumerators.
+    static_assert(static_cast<int>(hub::SessionMode::read_only) == v1::MODE_READ_ONLY);
+    static_assert(static_cast<int>(hub::SessionMode::exclusive) == v1::MODE_EXCLUSIVE);
+    return mode == v1::MODE_UNSPECIFIED ? hub::SessionMode::read_write : static_cast<hub::SessionMode>(mode);
+}
+
 }  // namespace
 
 AttachStream::AttachStream(StreamHost& host) : LogStream(host, Method::attach) {
@@ -133,7 +140,7 @@ void AttachStream::take_open(const v1::Open& open) {
     auto client = client_name(open.client(), context().peer());
     if (!client) return finish(client.error(), {.port = open.port()});
     start_session(std::move(*client));
-    if (!LogStream::open(open.port(), open.from(), open.encoding())) return;
+    if (!LogStream::open(open.port(), open.from(), open.encoding(), session_mode(open.mode()))) return;
     opened_ = true;
     mode_ = open.mode();
     if (const auto allowed = port().check_role(access::Role::write); !allowed) {

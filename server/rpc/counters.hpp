@@ -27,9 +27,12 @@ enum class Method : std::uint8_t {
     write,
     collect,
     get_server_info,
-    yield
+    yield,
+    list_sessions,
+    end_session,
+    send_notice
 };
-inline constexpr std::size_t methods_count = 17;
+inline constexpr std::size_t methods_count = 20;
 inline constexpr std::size_t codes_count = 17;  ///< OK to UNAUTHENTICATED
 
 /// "vser.v1.ConsoleService/Attach".

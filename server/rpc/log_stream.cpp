@@ -5,7 +5,8 @@
 
 namespace vserd::rpc {
 
-bool LogStream::open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding) {
+bool LogStream::open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding,
+                     hub::SessionMode mode) {
     port_name_ = port;
     const auto fail = [&](const Error& error) {
         ErrorContext details{.port = port_name_};
@@ -20,7 +21,7 @@ bool LogStream::open(const std::string& port, const v1::StartPoint& from, v1::En
     auto opened = session().open(port);
     if (!opened) return fail(opened.error());
     port_ = std::move(*opened);
-    auto reader = port_.attach(*start, *this);
+    auto reader = port_.attach(*start, *this, mode);
     if (!reader) return fail(reader.error());
     reader_ = std::move(*reader);
     encoder_ = std::make_unique<ItemEncoder>(host().data_cache(), *text);

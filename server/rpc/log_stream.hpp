@@ -15,7 +15,8 @@ protected:
     using ByteStream::ByteStream;
 
     /// Opens the port at a start point. On an error it finishes the call and returns false.
-    bool open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding);
+    bool open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding,
+              hub::SessionMode mode = hub::SessionMode::read_only);
     /// Sends a message before those of the log.
     void queue(const grpc::ByteBuffer& message) { outbox_.push_back(message); }
     /// Sends items until one message is in flight or the reader is at the head. After open(), call this or send_headers().

@@ -14,6 +14,7 @@
 #include "vser/v1/admin_service.pb.h"
 #include "vser/v1/console_service.pb.h"
 #include "vser/v1/port_service.pb.h"
+#include "vser/v1/session_service.pb.h"
 
 namespace vserd::rpc {
 namespace {
@@ -28,6 +29,7 @@ const DescriptorPool& pool() { return *DescriptorPool::generated_pool(); }
 std::vector<const FileDescriptor*> served_files() {
     return {::vser::v1::ListPortsRequest::descriptor()->file(), ::vser::v1::ReadRequest::descriptor()->file(),
             ::vser::v1::GetServerInfoRequest::descriptor()->file(),
+            ::vser::v1::ListSessionsRequest::descriptor()->file(),
             grpc::health::v1::HealthCheckRequest::descriptor()->file(),
             reflection::ServerReflectionRequest::descriptor()->file()};
 }

@@ -27,6 +27,7 @@
 #include "rpc/port_service.hpp"
 #include "rpc/read_stream.hpp"
 #include "rpc/reflection_service.hpp"
+#include "rpc/session_service.hpp"
 #include "rpc/spare_pollers.hpp"
 #include "rpc/stream_host.hpp"
 #include "rpc/tls_credentials.hpp"
@@ -109,6 +110,7 @@ private:
     ConsoleService console_{environment_};
     PortService ports_{environment_};
     AdminService admin_{environment_};
+    SessionService sessions_{environment_};
     ReflectionService reflection_{environment_};
     std::vector<std::string> addresses_;
     std::vector<std::shared_ptr<TlsCredentials>> credentials_;  ///< gRPC calls them as long as the server lives
@@ -193,6 +195,7 @@ Result<void> Server::Impl::start() {
     builder.RegisterService(&ports_);
     builder.RegisterService(&console_);
     builder.RegisterService(&admin_);
+    builder.RegisterService(&sessions_);
     builder.RegisterService(&reflection_);
     queue_ = builder.AddCompletionQueue();
     spare_pollers_.emplace(builder);

@@ -58,6 +58,8 @@ Shape shape_of(const Error& error) {
         case Failure::refused: return {grpc::StatusCode::FAILED_PRECONDITION, "HELD_EXCLUSIVELY", "holder"};
         case Failure::denied: return {grpc::StatusCode::PERMISSION_DENIED, "ROLE_TOO_LOW", "needed"};
         case Failure::unauthenticated: return {grpc::StatusCode::UNAUTHENTICATED, "NOT_AUTHENTICATED", nullptr};
+        case Failure::no_session: return {grpc::StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", "session"};
+        case Failure::ended: return {grpc::StatusCode::ABORTED, "SESSION_ENDED", "by"};
         case Failure::exhausted: return {grpc::StatusCode::RESOURCE_EXHAUSTED, "LIMIT_REACHED", "limit"};
         case Failure::timed_out: return {grpc::StatusCode::DEADLINE_EXCEEDED, "DEADLINE", nullptr};
         case Failure::io: return shape_of_errno(error.errno_value);

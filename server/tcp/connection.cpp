@@ -19,6 +19,14 @@ hub::StartPoint start_point(std::uint64_t replay_bytes) {
     return hub::StartTail{replay_bytes};
 }
 
+hub::SessionMode session_mode(Mode mode) {
+    switch (mode) {
+        case Mode::read_only: return hub::SessionMode::read_only;
+        case Mode::exclusive: return hub::SessionMode::exclusive;
+        default: return hub::SessionMode::read_write;
+    }
+}
+
 }  // namespace
 
 Connection::Connection(ConnectionEnvironment environment, std::unique_ptr<Stream> stream, hub::Session session,
@@ -55,7 +63,7 @@ void Connection::open() {
     if (options().mode == Mode::exclusive) {
         if (const auto held = port_.acquire_exclusive(); !held) return finish(held.error().message, handshake_limit);
     }
-    auto reader = port_.attach(start_point(options().replay_bytes), *this);
+    auto reader = port_.attach(start_point(options().replay_bytes), *this, session_mode(options().mode));
     if (!reader) return finish(reader.error().message, handshake_limit);
     reader_ = std::move(*reader);
     opened_ = log::BootClock::now();

@@ -200,6 +200,99 @@ TEST_P(SessionTest, WritesThatWaitOfAllSessionsCountTogether) {
     EXPECT_EQ(third.result.value().error().subject, "pending_writes_max");
 }
 
+TEST_P(SessionTest, AClientThatStaysConnectedIsListedAndAPassingCallIsNot) {
+    apply({"p"});
+    PortHandle passing = open(alice_);
+    PortHandle staying = open(bob_);
+    Recorder sink;
+    EXPECT_TRUE(alice_.sessions(*passing).empty());
+    auto reader = staying.attach(hub::StartLive{}, sink, hub::SessionMode::read_write);
+    ASSERT_TRUE(reader);
+    Write write("hello");
+    staying.submit(write.pending);
+    ASSERT_TRUE(until([&] { return staying->log().next_offset() == 5; }));
+
+    const auto sessions = alice_.sessions(*passing);
+
+    ASSERT_EQ(sessions.size(), 1U);
+    EXPECT_EQ(sessions[0].name, "bob");
+    EXPECT_EQ(sessions[0].port, "p");
+    EXPECT_EQ(sessions[0].mode, hub::SessionMode::read_write);
+    EXPECT_EQ(sessions[0].written_bytes, 5U);
+    EXPECT_EQ(sessions[0].read_bytes, 0U);
+    EXPECT_EQ(sessions[0].lag_bytes, 5U);
+    EXPECT_EQ((*reader)->next(3).has_value(), true);
+    EXPECT_EQ(alice_.sessions(*passing)[0].read_bytes, 3U);
+    EXPECT_EQ(alice_.sessions(*passing)[0].lag_bytes, 2U);
+    staying = {};
+    EXPECT_TRUE(alice_.sessions(*passing).empty());
+}
+
+TEST_P(SessionTest, AnEndedSessionIsToldWhyAndItsHandleIsNull) {
+    apply({"p"});
+    PortHandle port = open(bob_);
+    PortHandle other = open(alice_);
+    Recorder sink;
+    auto reader = port.attach(hub::StartLive{}, sink);
+    ASSERT_TRUE(reader);
+    ASSERT_TRUE(port.acquire_exclusive());
+    const std::string id = alice_.sessions(*other).at(0).id;
+
+    EXPECT_EQ(alice_.end_session(id + "0", "alice", "").error().failure, Failure::no_session);
+    ASSERT_TRUE(alice_.end_session(id, "alice", "release"));
+
+    EXPECT_TRUE(sink.closed);
+    EXPECT_FALSE(port);
+    EXPECT_EQ(other->holder(), "");
+    EXPECT_EQ(other->readers(), 0U);
+    EXPECT_EQ(alice_.end_session(id, "alice", "").error().failure, Failure::no_session);
+}
+
+TEST_P(SessionTest, SessionsAreCountedUntilTheirPortIsRemoved) {
+    apply({"p", "other"});
+    PortHandle port = open(alice_);
+    Recorder sink;
+    auto reader = port.attach(hub::StartLive{}, sink);
+    const auto others = hub::SessionBook::faces.size();  // these clients come through no face
+    EXPECT_EQ(hub_->sessions().count(others), 1U);
+
+    apply({"other"});
+
+    EXPECT_EQ(hub_->sessions().count(others), 0U);
+    port = {};
+    EXPECT_EQ(hub_->sessions().count(others), 0U);
+}
+
+TEST_P(SessionTest, ANoticeReachesEveryReaderAlsoWhileAnotherClientHoldsThePort) {
+    apply({"p"});
+    PortHandle port = open(alice_);
+    PortHandle held = open(bob_);
+    Recorder sink;
+    sink.start(const_cast<hub::Channel&>(*port), hub::StartLive{});
+    ASSERT_TRUE(held.acquire_exclusive());
+
+    const auto readers = port.notify("reboot\nat 5", alice_.signature(""));
+
+    ASSERT_TRUE(readers);
+    EXPECT_EQ(*readers, 1U);
+    const auto& notice = std::get<port::Notice>(sink.events.back().event);
+    EXPECT_EQ(notice.text, "reboot\uFFFDat 5");
+    EXPECT_EQ(notice.from, "alice");
+}
+
+TEST(SessionBook, IdsFitOneProcessOnly) {
+    hub::SessionBook book;
+    const auto first = book.enter("grpc");
+    const auto second = book.enter("grpc");
+
+    EXPECT_EQ(book.number_of(book.id_of(first)), first);
+    EXPECT_NE(book.id_of(first), book.id_of(second));
+    const std::string id = book.id_of(second);
+    for (const std::string& wrong : {std::string{}, std::string("0000-2"), id.substr(0, 4), id.substr(0, 5), id + "x",
+                                     id + "99999999999999999999", " " + id})
+        EXPECT_EQ(book.number_of(wrong), 0U) << wrong;
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, SessionTest, testing::Values("epoll"),
                          [](const auto& param_info) { return param_info.param; });
 
