@@ -75,9 +75,9 @@ Writer::~Writer() {
 
 /// Gives up what it holds.
 void Writer::leave() {
-    end_session();
     if (channel_ != nullptr && channel_->exclusive_ == this) channel_->set_exclusive(nullptr);
     take_back();
+    end_session();
 }
 
 Result<void> Writer::acquire_exclusive() {
@@ -235,13 +235,14 @@ Result<void> Channel::check_room(const PendingWrite& write) const {
 /// The error for a port that another client holds.
 void Channel::refuse(PendingWrite& write, const Error& error) {
     port::add(port_.stats()->refused_bytes, write.bytes.size() - write.taken);
+    write.writer->audit_refusal(error);
     write.done(error);
 }
 
 void Channel::transmit(PendingWrite& write) {
     const std::size_t taken = port_.transmit(write.bytes.subspan(write.taken));
     write.taken += taken;
-    write.writer->written_bytes_ += taken;
+    write.writer->count_written(port_.tx_offset(), taken);
 }
 
 void Channel::withdraw(PendingWrite& write) noexcept {

@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "access/audit.hpp"
 #include "access/policy.hpp"
 #include "hub/client.hpp"
 #include "hub/session_book.hpp"
@@ -98,6 +99,12 @@ public:
     std::uint64_t session() const noexcept { return session_; }
     /// Requires a session.
     SessionInfo session_info() const;
+    /// Null: no audit trail.
+    access::AuditTrail* trail() const noexcept;
+    /// With everything that is known about the client and the port. Requires a channel.
+    access::AuditRecord record(std::string_view event) const;
+    /// Records that the client may not do something.
+    void audit_refusal(const Error& error) const;
     /// Null after the channel has closed.
     Channel* channel() const noexcept { return channel_; }
 
@@ -106,6 +113,9 @@ private:
     friend class Reader;
     void leave();
     void end_session();
+    void audit_begin() const;
+    void audit_end() const;
+    void count_written(std::uint64_t tx_offset, std::size_t bytes) noexcept;
 
     Channel* channel_;  ///< null after the channel has closed, or the session was ended
     const ClientRef client_;
@@ -119,7 +129,11 @@ private:
     log::WallTime since_;
     std::uint64_t read_bytes_ = 0;
     std::uint64_t written_bytes_ = 0;
+    access::TxRange written_;  ///< from the first byte to the last; other clients' bytes may be between
 };
+
+/// With everything that is known about the client.
+access::AuditRecord record_of(const Client& client, std::string_view event);
 
 /// Bytes for a port's tx queue. The caller owns it, and keeps it in place until done() or withdraw().
 struct PendingWrite : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {

@@ -12,13 +12,21 @@ void Writer::begin_session(SessionMode mode) {
     book_ = channel_->book_;
     session_ = book_->enter(client_->via);
     since_ = std::chrono::system_clock::now();
+    audit_begin();
 }
 
 /// The handle is about to be destroyed, or to become null.
 void Writer::end_session() {
+    audit_end();
     if (session_ == 0) return;
     book_->leave(client_->via);
     session_ = 0;
+}
+
+void Writer::count_written(std::uint64_t tx_offset, std::size_t bytes) noexcept {
+    if (written_bytes_ == 0) written_.from = tx_offset - bytes;
+    written_.to = tx_offset;
+    written_bytes_ += bytes;
 }
 
 SessionInfo Writer::session_info() const {

@@ -4,12 +4,29 @@
 
 #include <utility>
 
+#include "hub/port_handle_audit.hpp"
+
 namespace vserd::hub {
 namespace {
 
 using access::Role;
 
 Error port_is_gone() { return {Failure::unavailable, 0, "", "the port was removed"}; }
+
+Error trail_is_stuck() {
+    return {Failure::unavailable, 0, "audit",
+            "the audit trail cannot be written, and [access] audit_required permits no changes without it; see the "
+            "server's journal"};
+}
+
+const char* direction_name(line::FlushDirection direction) {
+    switch (direction) {
+        case line::FlushDirection::input: return "input";
+        case line::FlushDirection::output: return "output";
+        case line::FlushDirection::both: return "both";
+    }
+    return "";
+}
 
 Error role_too_low(const Channel& channel, Role needed, Role held) {
     return {Failure::denied,
@@ -37,14 +54,25 @@ Result<void> PortHandle::acquire_exclusive() {
 }
 
 Result<void> PortHandle::check_access(Role needed) const {
-    if (const auto allowed = check_role(needed); !allowed) return allowed;
-    return needed >= Role::write ? channel()->check_access(writer_.get()) : Result<void>{};
+    auto access = check_role(needed);
+    if (!access || needed < Role::write) return access;
+    access = channel()->check_access(writer_.get());
+    if (!access) writer_->audit_refusal(access.error());
+    return access;
 }
 
 Result<void> PortHandle::check_role(Role needed) const {
-    const Channel* const port = channel();
-    if (port == nullptr) return port_is_gone();
-    if (writer_->role() < needed) return role_too_low(*port, needed, writer_->role());
+    auto allowed = permission(needed);
+    if (!allowed && channel() != nullptr) writer_->audit_refusal(allowed.error());
+    return allowed;
+}
+
+/// As the rules say. While an audit trail that is required cannot be written, nothing may change.
+Result<void> PortHandle::permission(Role needed) const {
+    if (channel() == nullptr) return port_is_gone();
+    if (writer_->role() < needed) return role_too_low(*channel(), needed, writer_->role());
+    const access::AuditTrail* const trail = writer_->trail();
+    if (needed >= Role::write && trail != nullptr && !trail->permits_changes()) return trail_is_stuck();
     return {};
 }
 
@@ -58,32 +86,38 @@ void PortHandle::submit(PendingWrite& write) {
 void PortHandle::change_settings(const line::SettingsChange& change, const port::Deadline& deadline,
                                  const port::Reply<line::Settings>& reply) {
     if (const auto access = check_access(Role::control); !access) return reply(access.error());
-    channel()->port().change_settings(change, deadline, reply);
+    channel()->port().change_settings(change, deadline, audited(*writer_, "settings", {}, reply));
 }
 
 void PortHandle::set_modem_lines(const line::SignalChange& change, const port::Reply<line::Signals>& reply) {
     if (const auto access = check_access(Role::control); !access) return reply(access.error());
-    channel()->port().set_signals(change, reply);
+    channel()->port().set_signals(change, audited(*writer_, "modem_lines", {}, reply));
 }
 
 void PortHandle::send_break(std::chrono::milliseconds duration, const port::Deadline& deadline,
                             const port::Reply<void>& reply) {
     if (const auto access = check_access(Role::control); !access) return reply(access.error());
-    channel()->port().send_break(duration, deadline, reply);
+    channel()->port().send_break(duration, deadline,
+                                 audited(*writer_, "break", fmt::format("{} ms", duration.count()), reply));
 }
 
 void PortHandle::flush(line::FlushDirection direction, const port::Reply<std::uint64_t>& reply) {
     if (const auto access = check_access(Role::control); !access) return reply(access.error());
-    channel()->port().flush(direction, reply, writer_->name());
+    channel()->port().flush(direction, audited(*writer_, "flush", direction_name(direction), reply), writer_->name());
 }
 
 void PortHandle::yield(const std::string& reason, const port::Reply<void>& reply) {
     if (const auto access = check_access(Role::control); !access) return reply(access.error());
-    writer_->yield(reason, reply);
+    writer_->yield(reason, audited(*writer_, "yield", reason, reply));
 }
 
 Result<std::uint32_t> PortHandle::notify(const std::string& text, const std::string& from) {
     if (const auto allowed = check_role(Role::write); !allowed) return allowed.error();
+    if (access::AuditTrail* const trail = writer_->trail()) {
+        access::AuditRecord record = writer_->record("notice");
+        record.outcome = "ok";
+        trail->add(std::move(record));
+    }
     return channel()->notify(text, from);
 }
 

@@ -67,6 +67,7 @@ public:
     void look(std::function<void()> done);
 
 private:
+    Result<void> permission(access::Role needed) const;
     Channel* channel() const noexcept { return writer_ != nullptr ? writer_->channel() : nullptr; }
 
     std::unique_ptr<Writer> writer_;

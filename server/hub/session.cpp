@@ -42,8 +42,22 @@ const Channel* Session::port_after(std::string_view name) const {
 
 Result<PortHandle> Session::open(std::string_view port) {
     const auto channel = hub_.require(port, client_->identity);
-    if (!channel) return channel.error();
+    if (!channel) {
+        audit_hidden(port);
+        return channel.error();
+    }
     return PortHandle(**channel, client_, role(port));
+}
+
+/// The trail tells a port that the client may not list from one that does not exist.
+void Session::audit_hidden(std::string_view port) const {
+    access::AuditTrail* const trail = hub_.sessions().trail();
+    if (trail == nullptr || hub_.find(port) == nullptr) return;
+    access::AuditRecord record = record_of(*client_, "refused");
+    record.port = port;
+    record.role = to_string(role(port));
+    record.outcome = "role too low";
+    trail->add(std::move(record));
 }
 
 Result<StreamSlot> Session::open_stream() { return hub_.open_stream(); }

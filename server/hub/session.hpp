@@ -71,6 +71,8 @@ public:
     DeliveryHistogram& delivery() noexcept;
 
 private:
+    void audit_hidden(std::string_view port) const;
+
     Hub& hub_;
     ClientRef client_;
 };

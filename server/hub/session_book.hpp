@@ -6,9 +6,13 @@
 #include <string>
 #include <string_view>
 
+namespace vserd::access {
+class AuditTrail;
+}
+
 namespace vserd::hub {
 
-/// Gives ids to sessions, and counts them by face. One for each hub.
+/// Gives ids to sessions, counts them by face, and knows the audit trail. One for each hub.
 ///
 /// An id is four random characters, chosen when the process starts, and a number that grows: "k7fm-12". So ids are unique as long
 /// as the process lives, and one that was noted before a restart does not name another session after it.
@@ -17,6 +21,10 @@ public:
     static constexpr std::array<std::string_view, 4> faces{"grpc", "raw", "telnet", "rfc2217"};
 
     SessionBook();
+
+    /// Null: no audit trail. Otherwise it outlives the writers and their requests.
+    void set_trail(access::AuditTrail* trail) noexcept { trail_ = trail; }
+    access::AuditTrail* trail() const noexcept { return trail_; }
 
     // Io thread.
     /// Returns the number of a new session, from 1.
@@ -33,6 +41,7 @@ public:
 private:
     std::atomic<std::uint64_t>& count_of(std::string_view face) noexcept;
 
+    access::AuditTrail* trail_ = nullptr;
     std::string prefix_;
     std::uint64_t last_ = 0;
     std::array<std::atomic<std::uint64_t>, faces.size() + 1> counts_{};  ///< the last: other faces

@@ -43,6 +43,15 @@ Result<void> Session::end_session(const std::string& id, const std::string& by, 
         const Role held = role(port);
         if (session == 0 || held < Role::list || !channel->has_session(session)) continue;
         if (auto allowed = PortHandle(*channel, client_, held).check_role(Role::admin); !allowed) return allowed;
+        if (access::AuditTrail* const trail = hub_.sessions().trail()) {
+            access::AuditRecord record = record_of(*client_, "end_session");
+            record.port = port;
+            record.session = id;
+            record.role = to_string(held);
+            record.outcome = "ok";
+            record.detail = reason;
+            trail->add(std::move(record));
+        }
         channel->end_session(session, {Failure::ended, 0, by,
                                        fmt::format("session {} on port \"{}\" was ended by {}{}{}", id, port, by,
                                                    reason.empty() ? "" : ": ", reason)});

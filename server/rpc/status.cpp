@@ -16,6 +16,7 @@ constexpr std::size_t metadata_bytes_max = 256;
 
 const char* const subject_going_down = "server";
 const char* const subject_port_removed = "removed";
+const char* const subject_audit = "audit";
 
 struct Shape {
     grpc::StatusCode code;
@@ -53,6 +54,7 @@ Shape shape_of(const Error& error) {
             if (error.subject == subject_going_down)
                 return {grpc::StatusCode::UNAVAILABLE, "SERVER_GOING_DOWN", nullptr};
             if (error.subject == subject_port_removed) return {grpc::StatusCode::UNAVAILABLE, "PORT_REMOVED", nullptr};
+            if (error.subject == subject_audit) return {grpc::StatusCode::UNAVAILABLE, "AUDIT_UNAVAILABLE", nullptr};
             return {grpc::StatusCode::UNAVAILABLE, "DEVICE_AWAY", nullptr};
         case Failure::out_of_range: return {grpc::StatusCode::OUT_OF_RANGE, "OFFSET_NOT_REACHED", "field"};
         case Failure::refused: return {grpc::StatusCode::FAILED_PRECONDITION, "HELD_EXCLUSIVELY", "holder"};
