@@ -251,6 +251,7 @@ void Hub::set_authority(access::AuthorityRef authority) {
     authority_ = std::move(authority);
     published_authority_.store(authority_);
     for (const auto& [name, channel] : channels_) channel->apply(authority_->policy);
+    each_watcher([](PortWatcher& watcher) { watcher.on_rights_changed(); });
 }
 
 Result<Channel*> Hub::require(std::string_view name, const access::Identity& identity) {

@@ -19,6 +19,8 @@ public:
     virtual void on_port_changed(const Channel& /*channel*/) {}
     /// The content of the port's log is lost: its file was truncated.
     virtual void on_port_log_cut(const Channel& /*channel*/) {}
+    /// The rules changed: clients may see other ports than before.
+    virtual void on_rights_changed() {}
     /// The line rejected the settings of a reload.
     virtual void on_port_refused(const Channel& /*channel*/, const Error& /*error*/) {}
 };

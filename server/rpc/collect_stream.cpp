@@ -92,6 +92,15 @@ void CollectStream::on_port_added(const hub::Channel& channel) {
     gather();
 }
 
+/// Adds the ports that the client may read now and could not before.
+void CollectStream::on_rights_changed() {
+    session().for_each_port([this](const hub::Channel& channel) {
+        const bool collected = std::any_of(sources_.begin(), sources_.end(),
+                                           [&](const Source& source) { return source.port() == channel.name(); });
+        if (!collected) on_port_added(channel);
+    });
+}
+
 void CollectStream::available(Source& source) {
     const bool first = readable_.empty();
     readable_.push_back(source);

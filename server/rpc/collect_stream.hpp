@@ -45,6 +45,7 @@ private:
     void start_finish(const grpc::Status& status, void* tag) override { writer_.Finish(status, tag); }
 
     void on_port_added(const hub::Channel& channel) override;
+    void on_rights_changed() override;
     void on_port_event(const hub::Channel& /*channel*/, const log::EventItem& /*event*/) override {}
     void on_port_removed(const hub::Channel& /*channel*/) override {}  // its source gets on_closed()
 

@@ -9,7 +9,7 @@ HealthReporter::HealthReporter(hub::Session& session, grpc::HealthCheckServiceIn
     // Links the description of the service into the program, so that reflection can serve it.
     static_cast<void>(grpc::health::v1::HealthCheckRequest::descriptor());
     session_.add_watcher(*this);
-    session_.for_each_port([this](const hub::Channel& channel) { report(channel); });
+    on_rights_changed();
     health_.SetServingStatus(true);
 }
 
@@ -24,10 +24,24 @@ void HealthReporter::on_port_event(const hub::Channel& channel, const log::Event
     }
 }
 
-void HealthReporter::on_port_removed(const hub::Channel& channel) { health_.SetServingStatus(channel.name(), false); }
+void HealthReporter::on_port_removed(const hub::Channel& channel) { report(channel.name(), false, false); }
+
+void HealthReporter::on_rights_changed() {
+    session_.for_each_port([this](const hub::Channel& channel) { report(channel); });
+}
 
 void HealthReporter::report(const hub::Channel& channel) {
-    health_.SetServingStatus(channel.name(), channel.port().state() == port::PortState::online);
+    const bool listed = session_.authority()->policy.role_of({}, channel.name()) >= access::Role::list;
+    report(channel.name(), listed, listed && channel.port().state() == port::PortState::online);
+}
+
+void HealthReporter::report(const std::string& port, bool listed, bool serving) {
+    if (listed) reported_.insert(port);
+    if (reported_.contains(port)) health_.SetServingStatus(port, serving);
+}, channel.name()) >= access::Role::list;
+const bool online = channel.port().state() == port::PortState::online;
+if (listed) return health_.SetServingStatus(channel.name(), online);
+if (reported_.contains(channel.name())) health_.SetServingStatus(channel.name(), false);  // gRPC cannot forget a name
 }
 
 }  // namespace vserd::rpc

@@ -2,13 +2,16 @@
 
 #include <grpcpp/health_check_service_interface.h>
 
+#include <set>
+#include <string>
+
 #include "hub/port_watcher.hpp"
 #include "hub/session.hpp"
 
 namespace vserd::rpc {
 
 /// Updates grpc.health.v1: the server under the name "", and each port under its own name. A port is SERVING while its device
-/// is open. Io thread only.
+/// is open. Everybody may ask, so with [access] only the ports that everybody may list are reported. Io thread only.
 class HealthReporter final : private hub::PortWatcher {
 public:
     /// Both outlive this.
@@ -24,10 +27,13 @@ private:
     void on_port_added(const hub::Channel& channel) override { report(channel); }
     void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
     void on_port_removed(const hub::Channel& channel) override;
+    void on_rights_changed() override;
     void report(const hub::Channel& channel);
+    void report(const std::string& port, bool listed, bool serving);
 
     hub::Session& session_;
     grpc::HealthCheckServiceInterface& health_;
+    std::set<std::string> reported_;  ///< gRPC cannot forget them
 };
 
 }  // namespace vserd::rpc

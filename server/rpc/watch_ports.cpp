@@ -171,6 +171,11 @@ void Watchers::leave(PortsWatch& watch) noexcept {
     if (watches_.empty()) environment_.session.remove_watcher(*this);
 }
 
+/// Sends the current states, some of which a client may not have seen.
+void Watchers::on_rights_changed() {
+    environment_.session.for_each_port([this](const hub::Channel& channel) { publish(channel, state_of(channel)); });
+}
+
 void Watchers::on_port_added(const hub::Channel& channel) { publish(channel, state_of(channel)); }
 
 void Watchers::on_port_event(const hub::Channel& channel, const log::EventItem& event) {

@@ -93,6 +93,7 @@ private:
     void on_port_added(const hub::Channel& channel) override;
     void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
     void on_port_removed(const hub::Channel& channel) override;
+    void on_rights_changed() override;
     void on_port_changed(const hub::Channel& channel) override { on_port_added(channel); }  // sends the current state
     void publish(const hub::Channel& channel, const ::vser::v1::PortEvent& event);
 
