@@ -6,9 +6,9 @@ namespace vserd::net {
 namespace {
 
 /// The labels of vserd_refused_total{via="grpc"}, in the order of Refusal.
-constexpr std::array<std::string_view, refusals_count> reasons{"memory_max",        "calls_per_connection_max",
-                                                               "connection_bytes",  "connection_resets",
-                                                               "connection_memory", "waiting_write_bytes_max"};
+constexpr std::array<std::string_view, refusals_count> reasons{
+    "memory_max",        "calls_per_connection_max", "connection_bytes", "connection_resets",
+    "connection_memory", "waiting_write_bytes_max",  "unauthenticated",  "role"};
 
 /// Bytes on the connection for the headers of a call: gRPC's limit, and the frames.
 constexpr std::size_t call_head_bytes = std::size_t{16} << 10;

@@ -28,9 +28,11 @@ enum class Refusal : std::uint8_t {
     connection_bytes,
     connection_resets,
     connection_memory,
-    write_bytes
+    write_bytes,
+    unauthenticated,  ///< a token that proves nothing
+    role              ///< the client's role is too low
 };
-inline constexpr std::size_t refusals_count = 6;
+inline constexpr std::size_t refusals_count = 8;
 
 class Admission;
 

@@ -79,7 +79,10 @@ Result<Admitted> admit(Environment& environment, const grpc::ServerContextBase& 
     auto ticket = environment.admission.admit(peer, bytes, message_bytes);
     if (!ticket) return ticket.error();
     auto identity = identity_of(context, *environment.session.authority());
-    if (!identity) return identity.error();
+    if (!identity) {
+        environment.admission.count(net::Refusal::unauthenticated);
+        return identity.error();
+    }
     return Admitted{std::move(*ticket), {.identity = std::move(*identity), .via = "grpc", .peer = std::move(peer)}};
 }
 

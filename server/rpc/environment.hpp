@@ -36,6 +36,7 @@ struct Environment {
 
     /// As to_status(); if an object is missing because the server is shutting down, the status says so. Io thread.
     grpc::Status status_of(const Error& error, const ErrorContext& context = {}) const {
+        if (error.failure == Failure::denied) admission.count(net::Refusal::role);
         const bool gone = error.failure == Failure::unavailable || error.failure == Failure::not_found;
         return to_status(gone && session.shutting_down() ? going_down() : error, context);
     }

@@ -58,16 +58,22 @@ void Connection::open() {
     if (!slot) return finish(slot.error().message, handshake_limit);
     slot_ = std::move(*slot);
     auto opened = session_.open(options().port);
-    if (!opened) return finish(opened.error().message, handshake_limit);
+    if (!opened) return turn_away(opened.error());
     port_ = std::move(*opened);
     if (options().mode == Mode::exclusive) {
-        if (const auto held = port_.acquire_exclusive(); !held) return finish(held.error().message, handshake_limit);
+        if (const auto held = port_.acquire_exclusive(); !held) return turn_away(held.error());
     }
     auto reader = port_.attach(start_point(options().replay_bytes), *this, session_mode(options().mode));
-    if (!reader) return finish(reader.error().message, handshake_limit);
+    if (!reader) return turn_away(reader.error());
     reader_ = std::move(*reader);
     opened_ = log::BootClock::now();
     begin();
+}
+
+void Connection::turn_away(const Error& why) {
+    const bool role = why.failure == Failure::denied || why.failure == Failure::not_found;
+    if (role) environment_.refused.role.fetch_add(1, std::memory_order_relaxed);
+    finish(why.message, handshake_limit);
 }
 
 void Connection::close() {

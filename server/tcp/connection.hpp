@@ -41,11 +41,20 @@ struct ListenerStats {
     std::atomic<std::uint64_t> fell_behind{0};  ///< disconnected because the log overtook them
 };
 
+/// Counts of rejected clients, by reason. Any thread may read them.
+struct RefusedClients {
+    std::atomic<std::uint64_t> clients_max{0};
+    std::atomic<std::uint64_t> descriptors{0};
+    std::atomic<std::uint64_t> tls{0};
+    std::atomic<std::uint64_t> role{0};  ///< the rules give the client too little
+};
+
 /// What a connection needs of its listener. The scratch buffer outlives it.
 struct ConnectionEnvironment {
     ListenOptions options;
     std::shared_ptr<ListenerStats> stats;  // shared with the scrape thread
     std::span<std::byte> scratch;          ///< of all connections; read_bytes_max
+    RefusedClients& refused;
 };
 
 /// One client of one port: a cursor in the byte log and a writer. Io thread only.
@@ -113,6 +122,7 @@ private:
     void on_closed(const Error& why) override;
     void shake_hands();
     void open();
+    void turn_away(const Error& why);
     void run_input();
     void read();
     void end_of_input();

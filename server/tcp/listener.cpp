@@ -155,7 +155,7 @@ void Listener::add(base::Fd fd, std::string peer) {
         environment_.refused.tls.fetch_add(1, std::memory_order_relaxed);
         return;
     }
-    ConnectionEnvironment environment{options_, stats_, environment_.scratch};
+    ConnectionEnvironment environment{options_, stats_, environment_.scratch, environment_.refused};
     hub::Session session(environment_.hub, {.identity = {.names = std::move(names), .granted = options_.role},
                                             .via = to_string(options_.protocol),
                                             .peer = peer,

@@ -27,13 +27,6 @@ class TlsContext;
 
 namespace vserd::tcp {
 
-/// Counts of rejected clients, by reason. Any thread may read them.
-struct RefusedClients {
-    std::atomic<std::uint64_t> clients_max{0};
-    std::atomic<std::uint64_t> descriptors{0};
-    std::atomic<std::uint64_t> tls{0};
-};
-
 /// Shared by all listeners. Everything here outlives them.
 struct ListenerEnvironment {
     hub::Hub& hub;

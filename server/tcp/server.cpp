@@ -213,7 +213,8 @@ void Server::Impl::stopped() {
 std::vector<net::Refused> Server::Impl::refused() const {
     return {{"clients_max", refused_.clients_max.load(std::memory_order_relaxed)},
             {"descriptors", refused_.descriptors.load(std::memory_order_relaxed)},
-            {"tls", refused_.tls.load(std::memory_order_relaxed)}};
+            {"tls", refused_.tls.load(std::memory_order_relaxed)},
+            {"role", refused_.role.load(std::memory_order_relaxed)}};
 }
 
 std::vector<net::PortClients> Server::Impl::port_clients() const {
