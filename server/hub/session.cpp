@@ -21,7 +21,12 @@ Result<void> Session::check_known() const {
                  {{"held", "none"}}};
 }
 
-void Session::add_certificate(std::string_view /*pem*/) {}
+void Session::add_certificate(std::string_view pem) {
+    Client client = *client_;
+    auto names = hub_.authority().authenticator.certificate(access::names_in_pem(pem));
+    client.identity.names.insert(client.identity.names.end(), names.begin(), names.end());
+    client_ = std::make_shared<const Client>(std::move(client));
+}
 
 void Session::for_each_port(const std::function<void(const Channel&)>& visit) const {
     for (const auto& [name, channel] : hub_.channels()) {
