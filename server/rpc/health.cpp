@@ -38,10 +38,6 @@ void HealthReporter::report(const hub::Channel& channel) {
 void HealthReporter::report(const std::string& port, bool listed, bool serving) {
     if (listed) reported_.insert(port);
     if (reported_.contains(port)) health_.SetServingStatus(port, serving);
-}, channel.name()) >= access::Role::list;
-const bool online = channel.port().state() == port::PortState::online;
-if (listed) return health_.SetServingStatus(channel.name(), online);
-if (reported_.contains(channel.name())) health_.SetServingStatus(channel.name(), false);  // gRPC cannot forget a name
 }
 
 }  // namespace vserd::rpc

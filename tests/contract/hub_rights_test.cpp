@@ -17,7 +17,7 @@ protected:
         hub::HubConfig config;
         for (const char* name : {"hidden", "p"}) config.ports.push_back({name, "", "sim:echo", {}, 4096});
         hub_->apply(config);
-        grant({});
+        grant(std::vector<access::Rule>{});
     }
 
     void grant(const std::vector<access::Rule>& rules) {
