@@ -27,7 +27,8 @@ const DescriptorPool& pool() { return *DescriptorPool::generated_pool(); }
 
 /// The files that declare what this server serves.
 std::vector<const FileDescriptor*> served_files() {
-    return {::vser::v1::ListPortsRequest::descriptor()->file(), ::vser::v1::ReadRequest::descriptor()->file(),
+    return {::vser::v1::ListPortsRequest::descriptor()->file(),
+            ::vser::v1::ReadRequest::descriptor()->file(),
             ::vser::v1::GetServerInfoRequest::descriptor()->file(),
             ::vser::v1::ListSessionsRequest::descriptor()->file(),
             grpc::health::v1::HealthCheckRequest::descriptor()->file(),

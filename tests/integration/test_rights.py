@@ -93,7 +93,8 @@ class Guarded(Served):
         """vserctl as the Unix user with that role."""
         uid = FIRST_UID + ROLES.index(role)
         words = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", BIN / "vserctl", "-s", f"unix:{self.socket}"]
-        return subprocess.run([*words, *command], capture_output=True, text=True, timeout=PATIENCE_SECONDS, stdin=subprocess.DEVNULL)
+        return subprocess.run([*words, *command], capture_output=True, text=True, timeout=PATIENCE_SECONDS, stdin=subprocess.DEVNULL,
+                              env={"HOME": str(self.socket.parent)})
 
 
 @pytest.fixture(scope="module")
