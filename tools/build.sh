@@ -87,5 +87,7 @@ soak() {
     setup
     build debug integration_soak vserd vser_python || return 1
     build/debug/bin/integration_soak --seconds "$seconds" "$@" || return 1
+    VSERD_LEASE_CLIENTS=200 VSERD_LEASE_SECONDS=$((seconds / 10 + 1)) \
+        ctest --test-dir build/debug -R '^integration_lease_crowd$' --timeout $((seconds + 300)) -V || return 1
     VSERD_ABUSE_SECONDS=$((seconds / 20 + 1)) ctest --test-dir build/debug -R '^abuse$' --timeout $((seconds * 3 + 300)) -V
 }

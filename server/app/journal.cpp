@@ -13,13 +13,26 @@ namespace {
 
 std::shared_ptr<JournalQueue> queue;
 
+void report_lease_end(const std::string& name, const port::WriterChanged& writer) {
+    switch (writer.change) {
+        case port::LeaseChange::expired:
+            return spdlog::warn("port {}: the lease of {} has expired", name, writer.previous);
+        case port::LeaseChange::taken_over:
+            return spdlog::warn("port {}: the lease of {} was ended", name, writer.previous);
+        default: spdlog::info("port {}: exclusive access released", name);
+    }
+}
+
 /// Reports actions of clients and other programs.
 void report_client_event(const hub::Channel& channel, const port::Event& event) {
     const std::string& name = channel.name();
     if (const auto* writer = std::get_if<port::WriterChanged>(&event)) {
-        if (writer->client.empty()) return spdlog::info("port {}: exclusive access released", name);
+        if (writer->client.empty()) return report_lease_end(name, *writer);
         const JournalField session("SESSION", writer->client);
-        spdlog::info("port {}: held by {}", name, writer->client);
+        const std::string why = writer->reason.empty() ? "" : ": " + writer->reason;
+        if (writer->change != port::LeaseChange::taken_over)
+            return spdlog::info("port {}: held by {}{}", name, writer->client, why);
+        spdlog::warn("port {}: {} took the port over from {}{}", name, writer->client, writer->previous, why);
     } else if (const auto* flushed = std::get_if<port::Flushed>(&event)) {
         const JournalField session("SESSION", flushed->client);
         spdlog::warn("port {}: {} flushed the output; {} accepted bytes were discarded", name, flushed->client,

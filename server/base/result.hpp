@@ -16,7 +16,8 @@ enum class Failure {
     unsupported,       ///< the device does not support it; `subject` names the capability
     unavailable,       ///< the device is disconnected, or the server is shutting down
     out_of_range,      ///< an offset that has not been reached
-    refused,           ///< another client holds the port exclusively; `subject` names it
+    refused,           ///< another client holds the port; `subject` names it
+    lease_lost,        ///< the lease that the client presents has ended; `subject` names who holds the port now
     denied,            ///< the client's role on the port is too low; `subject` is the role that is needed
     unauthenticated,   ///< a token or certificate that proves nothing
     no_session,        ///< no session of that id; `subject` is the id

@@ -64,7 +64,11 @@ void Reader::wait() {
 }
 
 Writer::Writer(Channel& channel, ClientRef client, access::Role role)
-    : channel_(&channel), client_(std::move(client)), name_(shown_name(*client_)), role_(role) {
+    : channel_(&channel),
+      client_(std::move(client)),
+      name_(shown_name(*client_)),
+      identity_(lease_identity(client_->identity)),
+      role_(role) {
     channel.writers_.push_back(*this);
 }
 
@@ -75,18 +79,9 @@ Writer::~Writer() {
 
 /// Gives up what it holds.
 void Writer::leave() {
-    if (channel_ != nullptr && channel_->exclusive_ == this) channel_->set_exclusive(nullptr);
+    release_exclusive();
     take_back();
     end_session();
-}
-
-Result<void> Writer::acquire_exclusive() {
-    if (channel_ == nullptr) return Error{Failure::unavailable, 0, "", "the port was removed"};
-    if (channel_->exclusive_ == this) return {};
-    if (auto access = channel_->check_access(this); !access) return access;
-    channel_->set_exclusive(this);
-    channel_->refuse_pending_writes_of_others();
-    return {};
 }
 
 Channel::Channel(port::PortEnvironment environment, port::PortConfig config, ChannelLimits limits, EventHook hook,
@@ -96,7 +91,12 @@ Channel::Channel(port::PortEnvironment environment, port::PortConfig config, Cha
       keeper_(keeper),
       kept_(std::move(kept)),
       log_(kept_.store ? std::move(kept_.store) : log::LogStore::in_memory(limits.history_bytes)),
-      port_(environment, std::move(config), *this) {}
+      leases_(config.name, lease_hooks()),
+      port_(environment, std::move(config), *this),
+      lease_timer_(environment.loop, life_),
+      clear_timer_(environment.loop, life_) {
+    life_.bind(alive_);
+}
 
 Channel::~Channel() = default;
 
@@ -104,6 +104,7 @@ void Channel::start() {
     const line::Settings& configured = port_.config().settings;
     port::PortResume resume = saved_.resume(configured, kept_.resumed);
     resume.device = std::move(kept_.device);
+    resuming_ = static_cast<bool>(resume.device);
     if (kept_.resumed) close_previous_session();
     saved_.begin(configured, resume.settings);
     port_.start(std::move(resume));
@@ -112,7 +113,7 @@ void Channel::start() {
 /// The clients of the previous process are gone, and perhaps its device too.
 void Channel::close_previous_session() {
     left_online_ = saved_.is(restart::SavedPort::online);
-    if (saved_.is(restart::SavedPort::exclusive)) record_event(port::WriterChanged{});
+    restore_lease();
 }
 
 void Channel::interrupt(const std::string& why) {
@@ -131,8 +132,9 @@ void Channel::stop(std::function<void()> done) {
         writer.channel_ = nullptr;
     }
     writers_.clear();
-    exclusive_ = nullptr;
     yielder_ = nullptr;
+    leases_.stop({Failure::unavailable, 0, "removed", fmt::format("port \"{}\" is closing", name())});
+    arm_lease_timer();
     fail_pending_writes({Failure::unavailable, 0, "", fmt::format("port \"{}\" is closing", name())}, true);
     busy_readers_.splice(busy_readers_.end(), waiting_readers_);
     while (!busy_readers_.empty()) close_reader(busy_readers_.front(), removed(name()));
@@ -154,6 +156,7 @@ void Channel::reconfigure(const port::PortConfig& config, std::function<void(con
 
 void Channel::refuse_writes() {
     writes_refused_ = true;
+    leases_.stop({Failure::unavailable, 0, "", "the server is shutting down"});
     fail_pending_writes({Failure::unavailable, 0, "", "the server is shutting down"}, true);
 }
 
@@ -186,19 +189,12 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
     return std::make_unique<Reader>(*this, cursor, sink, writer);
 }
 
-Result<void> Channel::check_access(const Writer* writer) const {
-    if (exclusive_ == nullptr || exclusive_ == writer) return {};
-    return Error{Failure::refused, 0, exclusive_->name_,
-                 fmt::format("port \"{}\" is held exclusively by \"{}\"; wait until that client detaches, or read only",
-                             name(), exclusive_->name_)};
-}
-
 void Channel::submit(Writer& writer, PendingWrite& write) {
     write.writer = &writer;
     if (stopped_ || writes_refused_) {
         return write.done(Error{Failure::unavailable, 0, "", "the server is shutting down or the port is closing"});
     }
-    if (const auto access = check_access(&writer); !access) return refuse(write, access.error());
+    if (const auto access = use(writer); !access) return refuse(write, access.error());
     if (!write.wait_while_offline && port_.state() == port::PortState::offline) {
         return write.done(
             Error{Failure::unavailable, 0, "",
@@ -293,6 +289,8 @@ void Channel::on_received(std::size_t size) {
 }
 
 void Channel::on_event(const port::Event& event) {
+    if (std::holds_alternative<port::CameOnline>(event) || std::holds_alternative<port::WentOffline>(event))
+        note_opened();
     if (const auto* online = std::get_if<port::CameOnline>(&event)) {
         // A resumed log contains no Offline event for the restart, but watchers of ports must know that the port is online.
         if (online->taken_over && kept_.resumed) return announce({log_.next_offset(), log::Moment::now(), event, 0});
@@ -378,22 +376,6 @@ void Channel::count_reader(int change) noexcept {
     port_.stats()->readers.store(readers_count_, std::memory_order_relaxed);
 }
 
-void Channel::refuse_pending_writes_of_others() {
-    const Error error = check_access(nullptr).error();
-    List<PendingWrite> refused;
-    for (auto write = pending_writes_.begin(); write != pending_writes_.end();) {
-        PendingWrite& one = *write++;
-        if (one.writer == exclusive_) continue;
-        one.unlink();
-        refused.push_back(one);
-    }
-    while (!refused.empty()) {
-        PendingWrite& write = refused.front();
-        write.unlink();
-        refuse(write, error);
-    }
-}
-
 /// Fails the writes that wait for room and belong to `writer`.
 void Channel::fail_pending_writes_of(const Writer& writer, const Error& error) {
     for (auto write = pending_writes_.begin(); write != pending_writes_.end();) {
@@ -403,11 +385,6 @@ void Channel::fail_pending_writes_of(const Writer& writer, const Error& error) {
         refuse(one, error);
         write = pending_writes_.begin();  // done() may have removed others
     }
-}
-
-void Channel::set_exclusive(Writer* writer) {
-    exclusive_ = writer;
-    record_event(port::WriterChanged{writer != nullptr ? writer->name_ : std::string{}});
 }
 
 }  // namespace vserd::hub

@@ -11,10 +11,12 @@
 #include "access/audit.hpp"
 #include "access/policy.hpp"
 #include "hub/client.hpp"
+#include "hub/lease_queue.hpp"
 #include "hub/session_book.hpp"
 #include "hub/session_info.hpp"
 #include "hub/sink.hpp"
 #include "log/byte_log.hpp"
+#include "port/life.hpp"
 #include "port/port.hpp"
 #include "restart/keeper.hpp"
 #include "restart/saved_port.hpp"
@@ -70,7 +72,7 @@ private:
     Sink& sink_;
 };
 
-/// One client on one port: one for each PortHandle. Keeps acquired exclusive access until it is destroyed.
+/// One client on one port: one for each PortHandle.
 class Writer : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
 public:
     Writer(Channel& channel, ClientRef client, access::Role role);
@@ -78,11 +80,18 @@ public:
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-    /// Prevents other clients from writing or changing the line until this writer is destroyed. Bytes of others that the queue
-    /// has not accepted yet are rejected. Failure::refused with the holder as subject.
-    Result<void> acquire_exclusive();
+    /// As LeaseQueue::acquire(), for this client. `request` must be done or withdrawn before this writer is destroyed.
+    void acquire(LeaseRequest& request);
+    /// As LeaseQueue::renew() and release().
+    Result<Lease> renew(std::uint64_t lease, std::optional<std::chrono::milliseconds> ttl);
+    Result<void> release(std::uint64_t lease);
+    /// Acquires a lease that ends with this writer, or by release_exclusive(). Does not wait for other clients.
+    void acquire_exclusive(bool takeover, std::string reason, port::Reply<void> reply);
+    void release_exclusive();
+    /// What follows is done with that lease; 0: none.
+    void present(std::uint64_t lease) noexcept { lease_ = lease; }
     /// Gives the port's device to another program until this writer is destroyed or calls take_back(), as port::Port::yield().
-    /// `reason` says for what. Failures: refused (another client holds the port exclusively, or another writer has yielded
+    /// `reason` says for what. Failures: refused (another client holds the port, or another writer has yielded
     /// it; the subject is that client), unsupported (the port has no device), and those of port::Port::yield().
     void yield(const std::string& reason, const port::Reply<void>& reply);
     void take_back();
@@ -120,7 +129,10 @@ private:
     Channel* channel_;  ///< null after the channel has closed, or the session was ended
     const ClientRef client_;
     const std::string name_;
+    const std::string identity_;  ///< as leases know it
     access::Role role_;
+    std::uint64_t lease_ = 0;  ///< presented with each request; 0: none
+    std::optional<LeaseRequest> exclusive_request_;
     Reader* reader_ = nullptr;
     std::function<void(const Error& why)> ended_;
     SessionBook* book_ = nullptr;  ///< of the session
@@ -210,13 +222,16 @@ public:
     void apply(const access::Policy& policy);
 
     /// Adds bytes to the tx queue in the order of submission, waiting for room. Failures in done(): refused (another client
-    /// holds the port exclusively), unavailable, exhausted (pending_writes_max, waiting_write_bytes_max).
+    /// holds the port), lease_lost, unavailable, exhausted (pending_writes_max, waiting_write_bytes_max).
     void submit(Writer& writer, PendingWrite& write);
     /// Whether that writer may write and change the line (settings, modem lines, break, flush) now; null: a client that has no
-    /// writer. Failure::refused with the holder as subject while another client holds the port exclusively.
+    /// writer. Failures: refused, with the holder as subject, while another client holds the port; lease_lost.
     Result<void> check_access(const Writer* writer) const;
-    /// The client that holds the port exclusively; empty: none.
-    std::string holder() const { return exclusive_ != nullptr ? exclusive_->name_ : std::string{}; }
+    /// As check_access(), for a client that is about to use the port.
+    Result<void> use(const Writer& writer);
+    const LeaseQueue& leases() const noexcept { return leases_; }
+    /// The client that holds the port; empty: none.
+    std::string holder() const { return leases_.held() != nullptr ? leases_.held()->holder.client : std::string{}; }
     /// Withdraws a write before done() (deadline, cancellation). `taken` counts the bytes that the queue has accepted.
     static void withdraw(PendingWrite& write) noexcept;
 
@@ -249,10 +264,18 @@ private:
     void refuse(PendingWrite& write, const Error& error);
     void fail_pending_writes(const Error& error, bool also_patient);
     void count_reader(int change) noexcept;
-    void set_exclusive(Writer* writer);
+    LeaseQueue::Hooks lease_hooks();
+    void lease_granted(const Lease& lease, const std::string& taken_from);
+    void lease_ended(const Lease& lease, LeaseEnd how);
+    void audit_lease(std::string_view event, const Lease& lease, const std::string& detail) const;
+    void restore_lease();
+    void save_lease();
+    void clear_output(bool discard, std::function<void()> done);
+    void note_opened();
+    void arm_lease_timer();
     void close_reader(Reader& reader, const Error& why);
     void end(Writer& writer, const Error& why);
-    static bool lost_its_right(const Writer& writer, access::Role role);
+    bool lost_its_right(const Writer& writer, access::Role role) const;
     void refuse_pending_writes_of_others();
     void fail_pending_writes_of(const Writer& writer, const Error& error);
 
@@ -263,14 +286,21 @@ private:
     restart::KeptPort kept_;  ///< of which the store and the device are handed on
     log::ByteLog log_;
     restart::SavedPort saved_{log_.store()};
+    LeaseQueue leases_;  ///< before port_, whose replies use it
     port::Port port_;
+    std::shared_ptr<void> alive_ = std::make_shared<char>();  ///< for life_, which does not own this
+    port::Life life_;
+    port::Timer lease_timer_;
+    std::optional<LeaseQueue::Clock::time_point> lease_deadline_;  ///< of the timer
+    bool resuming_ = false;  ///< the device of the previous process is being opened; its driver may still have bytes
+    std::function<void()> clear_when_open_;  ///< waits for that; null: nothing
+    port::Timer clear_timer_;
     List<Reader> busy_readers_;     ///< have something to read, or have not called next()
     List<Reader> waiting_readers_;  ///< at the head; the next item wakes them
     std::uint32_t readers_count_ = 0;
     List<PendingWrite> pending_writes_;
     List<Writer> writers_;
     SessionBook* book_ = nullptr;
-    Writer* exclusive_ = nullptr;
     Writer* yielder_ = nullptr;  ///< has given the device to another program
     bool left_online_ = false;   ///< the log was resumed, and the previous process had the device open
     bool writes_refused_ = false;

@@ -30,10 +30,11 @@ void Channel::apply(const access::Policy& policy) {
     }
 }
 
-bool Channel::lost_its_right(const Writer& writer, access::Role role) {
+bool Channel::lost_its_right(const Writer& writer, access::Role role) const {
     if (role >= writer.role_) return false;
     if (writer.channel_->yielder_ == &writer) return role < access::Role::control;
-    if (writer.channel_->exclusive_ == &writer) return role < access::Role::write;
+    const Lease* const held = leases_.held();
+    if (held != nullptr && held->stream == &writer) return role < access::Role::write;
     return role < access::Role::read;
 }
 

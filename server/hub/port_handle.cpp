@@ -11,6 +11,10 @@ namespace {
 
 using access::Role;
 
+Error id_is_missing() {
+    return {Failure::invalid_argument, 0, "id", "id is 0; give the id of the lease, as Acquire returned it"};
+}
+
 Error port_is_gone() { return {Failure::unavailable, 0, "", "the port was removed"}; }
 
 Error trail_is_stuck() {
@@ -48,17 +52,34 @@ Result<std::unique_ptr<Reader>> PortHandle::attach(const StartPoint& start, Sink
 
 void PortHandle::when_ended(std::function<void(const Error& why)> ended) { writer_->when_ended(std::move(ended)); }
 
-Result<void> PortHandle::acquire_exclusive() {
-    if (const auto access = check_access(Role::write); !access) return access;
-    return writer_->acquire_exclusive();
+void PortHandle::acquire(LeaseRequest& request) {
+    const auto allowed = check_role(request.takeover ? Role::admin : Role::write);
+    allowed ? writer_->acquire(request) : request.done(allowed.error());
 }
 
-Result<void> PortHandle::check_access(Role needed) const {
-    auto access = check_role(needed);
-    if (!access || needed < Role::write) return access;
-    access = channel()->check_access(writer_.get());
-    if (!access) writer_->audit_refusal(access.error());
-    return access;
+Result<Lease> PortHandle::renew(std::uint64_t lease, std::optional<std::chrono::milliseconds> ttl) {
+    if (const auto allowed = check_role(Role::write); !allowed) return allowed.error();
+    if (lease == 0) return id_is_missing();
+    return writer_->renew(lease, ttl);
+}
+
+Result<void> PortHandle::release(std::uint64_t lease) {
+    if (auto allowed = check_role(Role::write); !allowed) return allowed;
+    if (lease == 0) return id_is_missing();
+    return writer_->release(lease);
+}
+
+void PortHandle::acquire_exclusive(bool takeover, std::string reason, const port::Reply<void>& reply) {
+    const auto allowed = check_role(takeover ? Role::admin : Role::write);
+    allowed ? writer_->acquire_exclusive(takeover, std::move(reason), reply) : reply(allowed.error());
+}
+
+void PortHandle::release_exclusive() {
+    if (writer_ != nullptr) writer_->release_exclusive();
+}
+
+void PortHandle::present(std::uint64_t lease) noexcept {
+    if (writer_ != nullptr) writer_->present(lease);
 }
 
 Result<void> PortHandle::check_role(Role needed) const {
@@ -76,6 +97,21 @@ Result<void> PortHandle::permission(Role needed) const {
     return {};
 }
 
+Result<void> PortHandle::check_access(Role needed) const {
+    auto access = check_role(needed);
+    if (!access || needed < Role::write) return access;
+    access = channel()->check_access(writer_.get());
+    if (!access) writer_->audit_refusal(access.error());
+    return access;
+}
+
+Result<void> PortHandle::use(Role needed) {
+    if (auto allowed = check_role(needed); !allowed) return allowed;
+    auto access = channel()->use(*writer_);
+    if (!access) writer_->audit_refusal(access.error());
+    return access;
+}
+
 void PortHandle::submit(PendingWrite& write) {
     Channel* const port = channel();
     if (port == nullptr) return write.done(port_is_gone());
@@ -85,29 +121,29 @@ void PortHandle::submit(PendingWrite& write) {
 
 void PortHandle::change_settings(const line::SettingsChange& change, const port::Deadline& deadline,
                                  const port::Reply<line::Settings>& reply) {
-    if (const auto access = check_access(Role::control); !access) return reply(access.error());
+    if (const auto access = use(Role::control); !access) return reply(access.error());
     channel()->port().change_settings(change, deadline, audited(*writer_, "settings", {}, reply));
 }
 
 void PortHandle::set_modem_lines(const line::SignalChange& change, const port::Reply<line::Signals>& reply) {
-    if (const auto access = check_access(Role::control); !access) return reply(access.error());
+    if (const auto access = use(Role::control); !access) return reply(access.error());
     channel()->port().set_signals(change, audited(*writer_, "modem_lines", {}, reply));
 }
 
 void PortHandle::send_break(std::chrono::milliseconds duration, const port::Deadline& deadline,
                             const port::Reply<void>& reply) {
-    if (const auto access = check_access(Role::control); !access) return reply(access.error());
+    if (const auto access = use(Role::control); !access) return reply(access.error());
     channel()->port().send_break(duration, deadline,
                                  audited(*writer_, "break", fmt::format("{} ms", duration.count()), reply));
 }
 
 void PortHandle::flush(line::FlushDirection direction, const port::Reply<std::uint64_t>& reply) {
-    if (const auto access = check_access(Role::control); !access) return reply(access.error());
+    if (const auto access = use(Role::control); !access) return reply(access.error());
     channel()->port().flush(direction, audited(*writer_, "flush", direction_name(direction), reply), writer_->name());
 }
 
 void PortHandle::yield(const std::string& reason, const port::Reply<void>& reply) {
-    if (const auto access = check_access(Role::control); !access) return reply(access.error());
+    if (const auto access = use(Role::control); !access) return reply(access.error());
     writer_->yield(reason, audited(*writer_, "yield", reason, reply));
 }
 

@@ -37,8 +37,15 @@ public:
     Result<std::unique_ptr<Reader>> attach(const StartPoint& start, Sink& sink,
                                            SessionMode mode = SessionMode::read_only);
 
-    /// As Writer::acquire_exclusive(). Destroying the handle releases the port.
-    Result<void> acquire_exclusive();
+    // Leases. They need the role `write`, and a takeover needs `admin`. See Writer.
+    void acquire(LeaseRequest& request);
+    Result<Lease> renew(std::uint64_t lease, std::optional<std::chrono::milliseconds> ttl);
+    Result<void> release(std::uint64_t lease);
+    /// Destroying the handle releases the port. Requires: no earlier call waits for its reply.
+    void acquire_exclusive(bool takeover, std::string reason, const port::Reply<void>& reply);
+    void release_exclusive();
+    /// The requests that follow are made with that lease; 0: none.
+    void present(std::uint64_t lease) noexcept;
     /// Whether this client may do now what needs that role. Failure::denied with the role as subject; from `write` on also
     /// Failure::refused with the holder as subject.
     Result<void> check_access(access::Role needed) const;
@@ -68,6 +75,7 @@ public:
 
 private:
     Result<void> permission(access::Role needed) const;
+    Result<void> use(access::Role needed);
     Channel* channel() const noexcept { return writer_ != nullptr ? writer_->channel() : nullptr; }
 
     std::unique_ptr<Writer> writer_;

@@ -55,9 +55,10 @@ void Writer::audit_end() const {
 
 void Writer::audit_refusal(const Error& error) const {
     access::AuditTrail* const to = trail();
-    if (to == nullptr || (error.failure != Failure::denied && error.failure != Failure::refused)) return;
+    const bool held = error.failure == Failure::refused || error.failure == Failure::lease_lost;
+    if (to == nullptr || (error.failure != Failure::denied && !held)) return;
     access::AuditRecord refused = record("refused");
-    refused.outcome = error.failure == Failure::denied ? "role too low" : "port held";
+    refused.outcome = held ? "port held" : "role too low";
     refused.detail = error.message;
     to->add(std::move(refused));
 }

@@ -11,6 +11,8 @@
 namespace vserd::log {
 namespace {
 
+using namespace std::chrono_literals;
+
 std::uint64_t check_of(const EventRecord& record) noexcept {
     const auto* from = reinterpret_cast<const std::byte*>(&record.number);
     const auto* to = reinterpret_cast<const std::byte*>(&record + 1);
@@ -52,7 +54,12 @@ struct RecordWriter {
     void operator()(const port::BreakSent& event) const {
         record.values[0] = static_cast<std::uint64_t>(event.duration.count());
     }
-    void operator()(const port::WriterChanged& event) const { put(event.client); }
+    void operator()(const port::WriterChanged& event) const {
+        put(event.client + event.via + event.previous + event.reason);
+        const std::uint64_t sizes = event.client.size() | event.via.size() << 16U | event.previous.size() << 32U;
+        record.values = {event.lease, static_cast<std::uint64_t>(event.since.time_since_epoch() / 1ns), sizes,
+                         static_cast<std::uint64_t>(event.change)};
+    }
     void operator()(const port::Flushed& event) const {
         record.values = {static_cast<std::uint64_t>(event.direction), event.bytes};
         put(event.client);
@@ -83,6 +90,24 @@ port::Notice notice_of(const EventRecord& record) {
     return {std::move(text), base::printable_text(from)};
 }
 
+port::WriterChanged writer_of(const EventRecord& record) {
+    std::string_view stored{record.text.data(), record.text_bytes};
+    const auto next = [&stored](std::uint64_t size) {
+        const auto part = stored.substr(0, static_cast<std::size_t>(size));
+        stored.remove_prefix(part.size());
+        return base::printable_text(part);
+    };
+    port::WriterChanged writer;
+    writer.client = next(record.values[2] & 0xFFFFU);
+    writer.via = next(record.values[2] >> 16U & 0xFFFFU);
+    writer.previous = next(record.values[2] >> 32U & 0xFFFFU);
+    writer.reason = next(event_text_bytes_max);
+    writer.lease = record.values[0];
+    writer.since += std::chrono::duration_cast<WallTime::duration>(std::chrono::nanoseconds(record.values[1]));
+    writer.change = static_cast<port::LeaseChange>(record.values[3] % 5);
+    return writer;
+}
+
 port::Event event_of(const EventRecord& record) {
     const auto& values = record.values;
     const auto on = [&values](unsigned bit) { return ((values[0] >> bit) & 1U) != 0; };
@@ -95,7 +120,7 @@ port::Event event_of(const EventRecord& record) {
         case 3: return port::WentOffline{std::move(text)};
         case 4: return port::CameOnline{std::move(text)};
         case 5: return port::BreakSent{std::chrono::milliseconds{static_cast<std::int64_t>(values[0])}};
-        case 6: return port::WriterChanged{std::move(text)};
+        case 6: return writer_of(record);
         case 7: return port::Flushed{static_cast<line::FlushDirection>(values[0]), values[1], std::move(text)};
         case 8: return port::ForeignReadersFound{printable_lines({record.text.data(), record.text_bytes})};
         case 9: return port::OutputHeld{values[0] != 0};

@@ -16,7 +16,7 @@
 namespace vserd::log {
 
 inline constexpr std::uint64_t log_magic = 0x676F'6C64'7265'7376;  // "vserdlog"
-inline constexpr std::uint32_t log_version = 4;
+inline constexpr std::uint32_t log_version = 5;
 
 inline constexpr std::size_t log_events_max = 1024;
 inline constexpr std::size_t log_time_marks_max = 4096;
@@ -36,6 +36,22 @@ struct BootOffset {
     Word boot;
     Word offset_ns;
 };
+
+inline constexpr std::size_t lease_texts = 4;
+inline constexpr std::size_t lease_text_bytes_max = 440;
+
+/// The lease of the port (restart/saved_lease.hpp), which the log does not read.
+struct LeaseRecord {
+    Word check;          ///< checksum of the rest; 0: none
+    std::uint64_t turn;  ///< the greater, the newer
+    std::uint64_t last_id;
+    std::int64_t since_ns;  ///< by the system's clock, as expires_ns
+    std::int64_t expires_ns;
+    std::uint64_t ttl_ms;  ///< 0: the port is not held
+    std::array<std::uint16_t, lease_texts> text_bytes;
+    std::array<char, lease_text_bytes_max + 16> text;  ///< one after the other
+};
+static_assert(sizeof(LeaseRecord) == 512);
 
 struct LogHeader {
     // Written once. The magic is written last: a file without it is incomplete.
@@ -67,13 +83,16 @@ struct LogHeader {
     /// (fill_byte_at()). Bytes that differ from the pattern were read but not counted.
     Word prepared;
     std::array<BootOffset, 4> clocks;  ///< of the latest boots, the newest first
+    std::array<Word, 7> unused_words;
+    std::array<LeaseRecord, 2> leases;  ///< written in turn, so one is valid
 };
 
 // Later versions read this layout: moving a member requires a new log_version.
 static_assert(offsetof(LogHeader, unsaved) == 192 && offsetof(LogHeader, kept_first) == 224 &&
               offsetof(LogHeader, marks_place) == 248 && offsetof(LogHeader, kept_middle) == 264 &&
               offsetof(LogHeader, owner) == 304 && offsetof(LogHeader, kept_last) == 312 &&
-              offsetof(LogHeader, prepared) == 320 && offsetof(LogHeader, clocks) == 328 && sizeof(LogHeader) == 448);
+              offsetof(LogHeader, prepared) == 320 && offsetof(LogHeader, clocks) == 328 &&
+              offsetof(LogHeader, leases) == 448 && sizeof(LogHeader) == 1472);
 
 /// Words for the owner of the log, which the log does not read.
 inline constexpr std::size_t log_kept_words = 9;

@@ -95,8 +95,10 @@ void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
                           "Other processes that have the device open and may read its bytes.",
                           &PortStats::foreign_readers));
     to.push_back(per_port(ports, counter, "vserd_port_refused_bytes_total",
-                          "Bytes refused because another client held the port exclusively.",
-                          &PortStats::refused_bytes));
+                          "Bytes refused because another client held the port.", &PortStats::refused_bytes));
+    to.push_back(per_port(ports, gauge, "vserd_lease_held",
+                          "1 while a client holds the port, so that others cannot write to it.",
+                          &PortStats::lease_held));
 }
 
 /// Only ports that do not use the engine in vserd_engine_info.

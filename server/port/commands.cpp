@@ -18,6 +18,8 @@ constexpr std::chrono::microseconds wire_wait_max{50'000};
 /// After output has been held this long, commands no longer wait for it.
 constexpr milliseconds overtake_limit{2000};
 
+bool waits_only(const TxCommand& command) { return std::holds_alternative<OutputSent>(command.action); }
+
 /// Returns the new flow control if the command changes `current`.
 std::optional<line::FlowControl> changed_flow_control(const TxCommand& command, line::FlowControl current) {
     const auto* change = std::get_if<line::SettingsChange>(&command.action);
@@ -44,6 +46,7 @@ Result<void> Commands::check(const TxCommand& command) const {
     const auto valid = line::with_change(settings, change != nullptr ? *change : line::SettingsChange{});
     if (change != nullptr && !valid) return valid.error();
     if (auto online = port_.require_online(); !online) return online;
+    if (waits_only(command)) return {};
     const auto lacks = [this](const char* capability) {
         return port_.unsupported(capability, fmt::format("lacks the capability {}", capability));
     };
@@ -137,7 +140,9 @@ void Commands::run(TxCommandRef command, bool at_once) {
     running_ = std::move(command);
     running_->state = State::running;
     arm();
-    if (const auto* change = std::get_if<line::SettingsChange>(&running_->action)) {
+    if (waits_only(*running_)) {
+        finish(running_, port_.settings);
+    } else if (const auto* change = std::get_if<line::SettingsChange>(&running_->action)) {
         apply(*change, at_once);
     } else {
         start_break();
@@ -214,7 +219,17 @@ void Commands::overtake_held_output() {
         return run(std::make_shared<TxCommand>(TxCommand{part, Clock::time_point::max(), ignored}), true);
     }
     if (Clock::now() - output_.held_since() < overtake_limit) return;
-    if (auto command = queue_.take_command([](const TxCommand&) { return true; })) run(std::move(command), true);
+    if (auto command = queue_.take_command([](const TxCommand& each) { return !waits_only(each); }))
+        run(std::move(command), true);
+}
+
+void Commands::cancel(const Error& why) {
+    for (const auto& command : queue_.take_commands()) {
+        command->state = State::ended;
+        command->reply(why);
+    }
+    if (running_ && running_->state == State::breaking) running_->until = Clock::now();
+    arm();
 }
 
 void Commands::stop(const Error& disconnected) {

@@ -12,7 +12,7 @@
 
 namespace vserd::port {
 
-/// Settings changes and breaks, in order with the bytes. Each waits at its place in the tx queue until the device has sent
+/// Settings changes, breaks and OutputSent, in order with the bytes. Each waits at its place in the tx queue until the device has sent
 /// the bytes before it. One timer serves all commands. Io thread only.
 class Commands {
 public:
@@ -33,6 +33,8 @@ public:
     bool is_running() const noexcept { return running_ != nullptr; }
     /// Flow control has stopped or released the output. A command may overtake bytes that are held.
     void output_changed();
+    /// Answers the commands in the queue with this error, and ends a break that has begun.
+    void cancel(const Error& why);
     /// The device is disconnected: answers every command with this error.
     void stop(const Error& disconnected);
 

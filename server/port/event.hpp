@@ -32,8 +32,16 @@ struct CameOnline {
 struct BreakSent {
     std::chrono::milliseconds duration;
 };
+enum class LeaseChange : std::uint8_t { none, acquired, released, expired, taken_over };
+/// A client obtained the port's lease, or its lease ended.
 struct WriterChanged {
-    std::string client;  ///< has exclusive access; empty: all clients may write
+    std::string client = {};    ///< holds the port; empty: all clients may write
+    std::string via = {};       ///< the face that it uses
+    std::string previous = {};  ///< the client whose lease ended
+    std::string reason = {};    ///< what the holder needs the port for
+    std::uint64_t lease = 0;
+    LeaseChange change = LeaseChange::none;
+    std::chrono::system_clock::time_point since = {};
 };
 /// A flush discarded accepted bytes before they reached the device.
 struct Flushed {

@@ -103,6 +103,16 @@ void Port::send_break(std::chrono::milliseconds duration, Deadline deadline, Rep
          }});
 }
 
+void Port::drain(Deadline deadline, Reply<void> reply) {
+    impl_->transmitter.submit({OutputSent{}, std::move(deadline), [reply](const Result<line::Settings>& result) {
+                                   result ? reply({}) : reply(result.error());
+                               }});
+}
+
+void Port::discard_output(const Error& why, std::string client, Reply<std::uint64_t> reply) {
+    impl_->transmitter.discard(why, std::move(client), std::move(reply));
+}
+
 void Port::flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client) {
     impl_->transmitter.flush(direction, std::move(reply), std::move(client));
 }

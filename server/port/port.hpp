@@ -120,6 +120,13 @@ public:
     /// the device. If it is not 0, an event reports it too.
     void flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client = {});
 
+    /// Replies when the device has sent everything that was accepted before. Failures: unavailable (device disconnected),
+    /// timed_out, exhausted.
+    void drain(Deadline deadline, Reply<void> reply);
+    /// Discards everything that was accepted and has not been sent, also while the device is disconnected. Requests that wait
+    /// for their turn fail with `why`, and a break ends. Replies and reports as flush(); an error of the driver is possible.
+    void discard_output(const Error& why, std::string client, Reply<std::uint64_t> reply);
+
     /// Gives up the device, so that another program can use it: closes it with its locks, and replies when it is closed. Until
     /// take_back() the port is offline for `reason`, and does not reopen the device. Accepted bytes are kept, as while the
     /// device is disconnected. Requires: is not yielded. Failures: timed_out (the driver does not close the device; then the

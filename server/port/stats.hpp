@@ -15,6 +15,7 @@ struct PortStats {
     std::atomic<const char*> engine{""};  ///< a literal; the engine that last served the device
     std::atomic<std::uint32_t> baud{0};
     std::atomic<std::uint32_t> readers{0};
+    std::atomic<bool> lease_held{false};            ///< by one client; others may not write
     std::atomic<bool> held_by_flow_control{false};  ///< bytes wait because the device accepts none
     std::atomic<std::uint32_t> foreign_readers{0};  ///< other processes that have the device open for reading
     std::atomic<std::uint64_t> rx_bytes{0};

@@ -124,6 +124,25 @@ void Transmitter::flush(line::FlushDirection direction, Reply<std::uint64_t> rep
     announce_room();
 }
 
+void Transmitter::discard(const Error& why, std::string client, Reply<std::uint64_t> reply) {
+    commands_.cancel(why);
+    if (port_.is_online() && port_.capabilities->flush)
+        return flush(line::FlushDirection::output, std::move(reply), std::move(client));
+    const std::uint64_t discarded = discard_offline();
+    if (discarded > 0) port_.listener.on_event(Flushed{line::FlushDirection::output, discarded, std::move(client)});
+    reply(discarded);
+    announce_room();
+}
+
+/// Without a device that could be flushed. A write that was canceled may still complete; then its rest is discarded.
+std::uint64_t Transmitter::discard_offline() {
+    const std::uint64_t bytes = queue_.bytes();
+    queue_.discard_bytes(is_writing());
+    if (state_ == State::writing) state_ = State::discarding;
+    store_queue_bytes();
+    return bytes;
+}
+
 void Transmitter::begin(const FlushRef& flush) {
     flush->state = Flush::State::running;
     calls_.call<void>([direction = flush->direction](line::Line& line) { return line.flush(direction); },

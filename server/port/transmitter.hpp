@@ -48,6 +48,8 @@ public:
     std::size_t transmit(std::span<const std::byte> bytes);
     void submit(TxCommand command) { commands_.submit(std::move(command)); }
     void flush(line::FlushDirection direction, Reply<std::uint64_t> reply, std::string client);
+    /// As Port::discard_output().
+    void discard(const Error& why, std::string client, Reply<std::uint64_t> reply);
     /// The device has these settings now. `changed_outside`: another program changed them; then an event is reported even if
     /// only modes changed that line::Settings does not have.
     void take_settings(const line::Settings& in_force, bool changed_outside);
@@ -74,6 +76,7 @@ private:
     void on_written(ssize_t result);
     void announce_room();
     void discard_rest(bool unfinished);
+    std::uint64_t discard_offline();
     void begin(const FlushRef& flush);
     void end(const FlushRef& flush, const Result<void>& result);
     void store_queue_bytes();

@@ -16,7 +16,10 @@
 
 namespace vserd::port {
 
-/// A settings change or a break, which takes effect between two bytes.
+/// Waits until the device has sent the bytes before it.
+struct OutputSent {};
+
+/// A settings change, a break or OutputSent, which takes effect between two bytes.
 struct TxCommand {
     enum class State : std::uint8_t {
         queued,
@@ -27,9 +30,9 @@ struct TxCommand {
         ended,     ///< answered
     };
 
-    std::variant<line::SettingsChange, std::chrono::milliseconds> action;
+    std::variant<line::SettingsChange, std::chrono::milliseconds, OutputSent> action;
     Deadline deadline;
-    std::function<void(Result<line::Settings>)> reply;  ///< a break replies with the settings in force
+    std::function<void(Result<line::Settings>)> reply;  ///< others reply with the settings in force
     State state = State::queued;
     std::chrono::steady_clock::time_point until = {};
 };

@@ -10,15 +10,25 @@ namespace {
 
 constexpr std::chrono::hours no_deadline{24 * 365};
 
-/// The holder of the port, as an event that is sent to one stream and is not in the log.
-/// An event for this stream only, at the stream's place in the log.
+/// The holder of the port, as an event that is sent to one stream, at its place in the log, and is not in the log.
 v1::AttachResponse writer_event(const hub::Channel& channel, std::uint64_t offset) {
     v1::AttachResponse response;
     v1::Event& event = *response.mutable_event();
     event.set_offset(offset);
     to_proto(std::chrono::system_clock::now(), *event.mutable_time());
-    event.mutable_writer()->set_client(channel.holder());
+    v1::WriterChanged& writer = *event.mutable_writer();
+    if (const hub::Lease* held = channel.leases().held()) {
+        writer.set_client(held->holder.client);
+        writer.set_via(held->holder.via);
+        writer.set_reason(held->reason);
+        to_proto(held->since, *writer.mutable_since());
+    }
     return response;
+}
+
+/// Whether the port rejected a request because of a lease: the stream goes on.
+bool is_refusal(const Error& error) {
+    return error.failure == Failure::refused || error.failure == Failure::lease_lost;
 }
 
 /// The name of the field that a request sets.
@@ -127,10 +137,13 @@ void AttachStream::take_request() {
         case v1::AttachRequest::kSetBaud:
         case v1::AttachRequest::kSetFormat:
         case v1::AttachRequest::kFlush: return take_line_request();
+        case v1::AttachRequest::kAcquire:
+        case v1::AttachRequest::kRelease: return take_lease_request();
         case v1::AttachRequest::ITEM_NOT_SET: break;
     }
     finish(invalid_field("item",
-                         "a message holds none of data, text, set_signals, break, set_baud, set_format and flush"));
+                         "a message holds none of data, text, set_signals, break, set_baud, set_format, flush, acquire "
+                         "and release"));
 }
 
 void AttachStream::take_open(const v1::Open& open) {
@@ -149,19 +162,36 @@ void AttachStream::take_open(const v1::Open& open) {
         }
         mode_ = v1::MODE_READ_ONLY;
     }
-    if (mode_ == v1::MODE_EXCLUSIVE) {
-        if (const auto acquired = port().acquire_exclusive(); !acquired) {
-            return finish(acquired.error(), {.port = port_name()});
+    if (mode_ == v1::MODE_READ_ONLY) return answer_open();
+    port().present(open.lease());
+    if (open.lease() != 0) {  // which is as good as MODE_EXCLUSIVE
+        if (const auto access = port().check_access(access::Role::write); !access) {
+            return finish(access.error(), {.port = port_name()});
         }
+        return answer_open();
     }
+    mode_ == v1::MODE_EXCLUSIVE ? acquire_exclusive() : answer_open();
+}
 
+/// May have to wait until the port has sent what an earlier holder left.
+void AttachStream::acquire_exclusive() {
+    hold_back();
+    operation_started();  // the reply finds the stream in place
+    port().acquire_exclusive(/*takeover=*/false, {}, [this](const Result<void>& result) {
+        resume();
+        if (!ending()) result ? answer_open() : finish(result.error(), {.port = port_name()});
+        operation_ended();
+    });
+}
+
+void AttachStream::answer_open() {
     v1::AttachResponse response;
     v1::Opened& opened = *response.mutable_opened();
     to_proto(*port(), port().role(), *opened.mutable_port());
     opened.set_role(to_proto(port().role()));
     opened.set_offset(std::max(offset(), port()->log().oldest_offset()));
     queue(to_buffer(response));
-    if (const std::string holder = port()->holder(); !holder.empty() && mode_ != v1::MODE_EXCLUSIVE) {
+    if (!port()->holder().empty() && !port().check_access(access::Role::write)) {
         queue(to_buffer(writer_event(*port(), offset())));
     }
     pump();
@@ -190,13 +220,47 @@ void AttachStream::take_bytes(const std::string& bytes) {
     pending_.done = [this](const Result<void>& result) {
         if (ending()) return;
         if (result) return request_taken();
-        if (port() && result.error().failure == Failure::refused) {
+        if (port() && is_refusal(result.error())) {
             return refuse(pending_.bytes.size() - pending_.taken, {});
         }
         finish(port() ? result.error() : port_removed(port_name()),
                {.port = port_name(), .bytes_taken = pending_.taken});
     };
     port().submit(pending_);
+}
+
+void AttachStream::take_lease_request() {
+    if (!may_write()) return;
+    if (!port()) return finish(port_removed(port_name()));
+    if (request_.has_acquire()) {
+        auto reason = lease_reason(request_.acquire().reason());
+        if (!reason) return finish(invalid_field("acquire.reason", reason.error().message));
+        port().present(0);
+        operation_started();  // the reply finds the stream in place
+        return port().acquire_exclusive(request_.acquire().takeover(), std::move(*reason),
+                                        [this](const Result<void>& result) {
+                                            if (!ending()) acquired(result);
+                                            operation_ended();
+                                        });
+    }
+    if (!request_.release())
+        return finish(invalid_field("release", "release is false; set it to true or leave it out"));
+    port().present(0);
+    port().release_exclusive();
+    request_taken();
+}
+
+void AttachStream::acquired(const Result<void>& result) {
+    if (!result) {
+        if (port() && result.error().failure == Failure::denied) {
+            return refuse(0, request_name(request_), access::Role::admin);
+        }
+        if (port() && is_refusal(result.error())) return refuse(0, request_name(request_));
+        return finish(result.error(), {.port = port_name()});
+    }
+    refusal_ = writer_event(*port(), 0);
+    refusal_->mutable_event()->mutable_writer()->set_own(true);
+    announce_refusal();
 }
 
 void AttachStream::take_line_request() {
@@ -336,6 +400,8 @@ void AttachStream::line_request_done(const Result<void>& result) {
     if (!ending()) {
         if (result) {
             request_taken();
+        } else if (port() && is_refusal(result.error())) {
+            refuse(0, request_name(request_));  // the lease ended while the request waited
         } else if (result.error().failure == Failure::unavailable && port() &&
                    port()->port().state() == port::PortState::offline) {
             take_line_request();  // the device was disconnected meanwhile: wait for it

@@ -41,6 +41,10 @@ private:
     void request_taken();
     void take_end(RequestInbox::End end);
     void take_open(const v1::Open& open);
+    void acquire_exclusive();
+    void answer_open();
+    void take_lease_request();
+    void acquired(const Result<void>& result);
     void take_bytes(const std::string& bytes);
     void take_line_request();
     void watch_for_device(bool on);
@@ -73,7 +77,7 @@ private:
     std::optional<port::Deadline> line_deadline_;  ///< of the line request that waits for its turn; ends with the call
     bool making_way_ = false;
     std::optional<port::Deadline> way_deadline_;  ///< of the request that make_way() started
-    std::optional<v1::AttachResponse> refusal_;   ///< event about the rejected request_, until there is room to send it
+    std::optional<v1::AttachResponse> refusal_;   ///< event that answers request_, until there is room to send it
 };
 
 }  // namespace vserd::rpc

@@ -94,6 +94,7 @@ grpc::ServerUnaryReactor* ConsoleService::Write(grpc::CallbackServerContext* con
                     invalid_field(text ? "text" : "data", "there is nothing to send; give at least one byte"));
             }
             if (bytes.size() > request_payload_bytes_max) return call.fail(payload_too_large(bytes.size()));
+            port.present(request->lease());
             const auto write = std::make_shared<WaitingWrite>(call, port, bytes, *response);
             call.hold(write);
             write->start(context->deadline());

@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds break_duration_default{250};
 constexpr std::size_t client_name_bytes_max = 64;
+constexpr std::size_t lease_reason_bytes_max = 200;
 
 /// Converts an enum of a request: 0 keeps the current value, and 1 to `count` are our enumerators in order.
 template <class Ours>
@@ -61,7 +62,16 @@ struct EventVisitor {
     void operator()(const port::BreakSent& event) const {
         to_proto(event.duration, *message.mutable_break_()->mutable_duration());
     }
-    void operator()(const port::WriterChanged& event) const { message.mutable_writer()->set_client(event.client); }
+    void operator()(const port::WriterChanged& event) const {
+        static_assert(static_cast<int>(port::LeaseChange::taken_over) == v1::LEASE_CHANGE_TAKEN_OVER);
+        v1::WriterChanged& writer = *message.mutable_writer();
+        writer.set_client(event.client);
+        writer.set_via(event.via);
+        writer.set_reason(event.reason);
+        writer.set_previous(event.previous);
+        writer.set_change(static_cast<v1::LeaseChange>(event.change));
+        if (!event.client.empty()) to_proto(event.since, *writer.mutable_since());
+    }
     void operator()(const port::Flushed& event) const {
         // After _UNSPECIFIED, the directions are in the order of our enumerators.
         static_assert(static_cast<int>(line::FlushDirection::input) + 1 == v1::FLUSH_DIRECTION_INPUT);
@@ -171,6 +181,7 @@ void to_proto(const hub::Channel& channel, v1::Port& message) {
     message.set_held_by_flow_control(port.held_by_flow_control());
     for (const std::string& process : port.foreign_readers()) message.add_foreign_readers(process);
     to_proto(*port.stats(), *message.mutable_stats());
+    message.set_writer(channel.holder());
 }
 
 v1::Role to_proto(access::Role role) { return static_cast<v1::Role>(role); }
@@ -292,6 +303,16 @@ Result<bool> wants_text(v1::Encoding encoding) {
         case v1::ENCODING_TEXT: return true;
         default: return invalid_field("encoding", "encoding must be ENCODING_BYTES or ENCODING_TEXT");
     }
+}
+
+Result<std::string> lease_reason(const std::string& reason) {
+    if (reason.size() > lease_reason_bytes_max) {
+        return invalid_field(
+            "reason", fmt::format("reason is {} bytes long; the maximum is {}", reason.size(), lease_reason_bytes_max));
+    }
+    if (base::printable_text(reason) != reason)
+        return invalid_field("reason", "reason holds control characters; leave them out");
+    return reason;
 }
 
 Result<std::string> client_name(const std::string& name, const std::string& fallback) {

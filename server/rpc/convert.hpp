@@ -34,5 +34,7 @@ Result<std::chrono::milliseconds> break_duration(bool is_set, const google::prot
 Result<bool> wants_text(v1::Encoding encoding);
 /// The client's name as shown to other clients; `fallback` if the client gave none.
 Result<std::string> client_name(const std::string& name, const std::string& fallback);
+/// The reason for a lease, as shown to other clients.
+Result<std::string> lease_reason(const std::string& reason);
 
 }  // namespace vserd::rpc

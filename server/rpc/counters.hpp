@@ -30,9 +30,13 @@ enum class Method : std::uint8_t {
     yield,
     list_sessions,
     end_session,
-    send_notice
+    send_notice,
+    acquire,
+    renew,
+    release,
+    list_leases
 };
-inline constexpr std::size_t methods_count = 20;
+inline constexpr std::size_t methods_count = 24;
 inline constexpr std::size_t codes_count = 17;  ///< OK to UNAUTHENTICATED
 
 /// "vser.v1.ConsoleService/Attach".

@@ -30,6 +30,7 @@ bool LogStream::open(const std::string& port, const v1::StartPoint& from, v1::En
 }
 
 void LogStream::pump() {
+    if (held_back_) return;
     while (ready()) {
         if (outbox_.empty() && !fill_outbox()) return;
         if (outbox_.empty()) continue;

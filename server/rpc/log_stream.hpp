@@ -21,6 +21,9 @@ protected:
     void queue(const grpc::ByteBuffer& message) { outbox_.push_back(message); }
     /// Sends items until one message is in flight or the reader is at the head. After open(), call this or send_headers().
     void pump();
+    /// Between open() and the first message: pump() sends nothing until resume().
+    void hold_back() noexcept { held_back_ = true; }
+    void resume() noexcept { held_back_ = false; }
     /// Sends the rest of an incomplete character, then ends the call with OK.
     void complete();
 
@@ -52,6 +55,7 @@ private:
     Messages outbox_;
     log::BootTime opened_;
     bool completing_ = false;
+    bool held_back_ = false;
 };
 
 }  // namespace vserd::rpc

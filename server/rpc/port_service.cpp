@@ -82,6 +82,7 @@ grpc::ServerUnaryReactor* PortService::SetBaud(Context* context, const v1::SetBa
                                                v1::SetBaudResponse* response) {
     return UnaryCall::start(environment_, {context, request}, Method::set_baud, request->port(),
                             [=](UnaryCall& call, hub::PortHandle& port) {
+                                port.present(request->lease());
                                 line::SettingsChange change;
                                 change.baud = request->baud();
                                 change_settings(
@@ -104,6 +105,7 @@ grpc::ServerUnaryReactor* PortService::SetFormat(Context* context, const v1::Set
     return UnaryCall::start(
         environment_, {context, request}, Method::set_format, request->port(),
         [=](UnaryCall& call, hub::PortHandle& port) {
+            port.present(request->lease());
             if (!request->has_format()) {
                 return call.fail(invalid_field("format", "format is missing; give what is to change in it"));
             }
@@ -127,6 +129,7 @@ grpc::ServerUnaryReactor* PortService::SetSignals(Context* context, const v1::Se
     return UnaryCall::start(
         environment_, {context, request}, Method::set_signals, request->port(),
         [=](UnaryCall& call, hub::PortHandle& port) {
+            port.present(request->lease());
             line::SignalChange change;
             if (request->has_dtr()) change.dtr = request->dtr();
             if (request->has_rts()) change.rts = request->rts();
@@ -141,6 +144,7 @@ grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::Sen
                                                  v1::SendBreakResponse* /*response*/) {
     return UnaryCall::start(environment_, {context, request}, Method::send_break, request->port(),
                             [=](UnaryCall& call, hub::PortHandle& port) {
+                                port.present(request->lease());
                                 const auto duration = break_duration(request->has_duration(), request->duration());
                                 if (!duration) return call.fail(duration.error());
                                 const port::Deadline deadline = answer_by(context->deadline());
@@ -155,6 +159,7 @@ grpc::ServerUnaryReactor* PortService::SendBreak(Context* context, const v1::Sen
 grpc::ServerUnaryReactor* PortService::Flush(Context* context, const v1::FlushRequest* request,
                                              v1::FlushResponse* response) {
     const auto flush = [=](UnaryCall& call, hub::PortHandle& port) {
+        port.present(request->lease());
         const auto direction = flush_direction(request->direction());
         if (!direction) return call.fail(direction.error());
         const auto reply = [&call, response](const Result<std::uint64_t>& discarded) {

@@ -24,6 +24,7 @@
 #include "rpc/completion_thread.hpp"
 #include "rpc/console_service.hpp"
 #include "rpc/health.hpp"
+#include "rpc/lease_service.hpp"
 #include "rpc/port_service.hpp"
 #include "rpc/read_stream.hpp"
 #include "rpc/reflection_service.hpp"
@@ -111,6 +112,7 @@ private:
     PortService ports_{environment_};
     AdminService admin_{environment_};
     SessionService sessions_{environment_};
+    LeaseService leases_{environment_};
     ReflectionService reflection_{environment_};
     std::vector<std::string> addresses_;
     std::vector<std::shared_ptr<TlsCredentials>> credentials_;  ///< gRPC calls them as long as the server lives
@@ -196,6 +198,7 @@ Result<void> Server::Impl::start() {
     builder.RegisterService(&console_);
     builder.RegisterService(&admin_);
     builder.RegisterService(&sessions_);
+    builder.RegisterService(&leases_);
     builder.RegisterService(&reflection_);
     queue_ = builder.AddCompletionQueue();
     spare_pollers_.emplace(builder);

@@ -57,7 +57,8 @@ Shape shape_of(const Error& error) {
             if (error.subject == subject_audit) return {grpc::StatusCode::UNAVAILABLE, "AUDIT_UNAVAILABLE", nullptr};
             return {grpc::StatusCode::UNAVAILABLE, "DEVICE_AWAY", nullptr};
         case Failure::out_of_range: return {grpc::StatusCode::OUT_OF_RANGE, "OFFSET_NOT_REACHED", "field"};
-        case Failure::refused: return {grpc::StatusCode::FAILED_PRECONDITION, "HELD_EXCLUSIVELY", "holder"};
+        case Failure::refused: return {grpc::StatusCode::FAILED_PRECONDITION, "PORT_HELD", "holder"};
+        case Failure::lease_lost: return {grpc::StatusCode::FAILED_PRECONDITION, "LEASE_LOST", "holder"};
         case Failure::denied: return {grpc::StatusCode::PERMISSION_DENIED, "ROLE_TOO_LOW", "needed"};
         case Failure::unauthenticated: return {grpc::StatusCode::UNAUTHENTICATED, "NOT_AUTHENTICATED", nullptr};
         case Failure::no_session: return {grpc::StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", "session"};

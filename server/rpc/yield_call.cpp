@@ -18,6 +18,7 @@ void YieldCall::start(Admitted admitted, const v1::YieldRequest& request) {
     client_ = std::move(admitted.client);
     port_ = request.port();
     reason_ = request.reason();
+    lease_ = request.lease();
     client_.name = request.client();
     environment_.loop.post_call([this] { begin(); });
 }
@@ -31,6 +32,7 @@ void YieldCall::begin() {
     if (!opened) return finish(environment_.status_of(opened.error(), {.port = port_}));
     handle_ = std::move(*opened);
     handle_.when_ended([this](const Error& why) { finish(environment_.status_of(why, {.port = port_})); });
+    handle_.present(lease_);
     handle_.yield(reason_, [this](const Result<void>& result) { closed(result); });
 }
 

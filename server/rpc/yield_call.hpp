@@ -47,6 +47,7 @@ private:
     net::Ticket ticket_;
     std::string port_;
     std::string reason_;
+    std::uint64_t lease_ = 0;
     hub::Client client_;
     hub::PortHandle handle_;
     ::vser::v1::YieldResponse response_;

@@ -60,9 +60,16 @@ void Connection::open() {
     auto opened = session_.open(options().port);
     if (!opened) return turn_away(opened.error());
     port_ = std::move(*opened);
-    if (options().mode == Mode::exclusive) {
-        if (const auto held = port_.acquire_exclusive(); !held) return turn_away(held.error());
-    }
+    if (options().mode != Mode::exclusive) return attach();
+    waits_for_port_ = true;
+    port_.acquire_exclusive(/*takeover=*/false, {}, [this](const Result<void>& held) {
+        waits_for_port_ = false;
+        held ? attach() : turn_away(held.error());
+        run();
+    });
+}
+
+void Connection::attach() {
     auto reader = port_.attach(start_point(options().replay_bytes), *this, session_mode(options().mode));
     if (!reader) return turn_away(reader.error());
     reader_ = std::move(*reader);
@@ -121,7 +128,7 @@ void Connection::skip_to_live() {
 }
 
 void Connection::run() {
-    if (closed_) return;
+    if (closed_ || waits_for_port_) return;
     if (running_) {
         run_again_ = true;
         return;
@@ -131,6 +138,7 @@ void Connection::run() {
     do {
         run_again_ = false;
         if (!begun_) shake_hands();
+        if (waits_for_port_) break;
         if (!closed_ && begun_) run_input();
         if (!closed_ && begun_) later = run_output();
     } while (run_again_ && !closed_ && !later);

@@ -123,6 +123,7 @@ private:
     void shake_hands();
     void open();
     void turn_away(const Error& why);
+    void attach();
     void run_input();
     void read();
     void end_of_input();
@@ -167,6 +168,7 @@ private:
     std::string goodbye_;
 
     bool begun_ = false;
+    bool waits_for_port_ = false;  ///< until an earlier holder's output is discarded
     bool finishing_ = false;
     bool closed_ = false;
     bool running_ = false;

@@ -76,7 +76,7 @@ def test_an_exclusive_console_keeps_others_from_writing(client):
     with client.attach("echo", mode=vser.Mode.EXCLUSIVE, name="first"):
         with pytest.raises(vser.VserError) as caught:
             client.write("echo", b"x")
-    assert (caught.value.reason, caught.value.metadata["holder"]) == ("HELD_EXCLUSIVELY", "first")
+    assert (caught.value.reason, caught.value.metadata["holder"]) == ("PORT_HELD", "first")
 
 
 def test_attaching_to_an_unknown_port_raises_at_once(client):

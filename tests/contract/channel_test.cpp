@@ -117,8 +117,8 @@ TEST_P(ChannelTest, AnExclusiveWriterShutsOutTheOthersUntilItGoes) {
     Write refused("no");
     {
         Writer holder{channel, client("holder"), access::Role::admin};
-        ASSERT_TRUE(holder.acquire_exclusive());
-        EXPECT_EQ(other.acquire_exclusive().error().failure, Failure::refused);
+        ASSERT_TRUE(hold(holder));
+        EXPECT_EQ(hold(other).error().failure, Failure::refused);
         channel.submit(other, refused.pending);
         Write taken("yes");
         channel.submit(holder, taken.pending);
@@ -151,7 +151,7 @@ TEST_P(ChannelTest, WhatOthersHaveSubmittedIsRefusedWhenAClientTakesThePort) {
     channel.submit(holder, own.pending);
     ASSERT_FALSE(waiting.result);
 
-    ASSERT_TRUE(holder.acquire_exclusive());
+    ASSERT_TRUE(hold(holder));
 
     ASSERT_TRUE(waiting.result);
     EXPECT_EQ(waiting.result->error().subject, "holder");

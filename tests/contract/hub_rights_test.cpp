@@ -104,7 +104,7 @@ TEST_P(RightsTest, ALostRightEndsTheReaderWithTheReason) {
 
 TEST_P(RightsTest, ALowerRoleCountsAtOnceAndAHigherOneToo) {
     PortHandle port = open(Role::write);
-    ASSERT_TRUE(port.acquire_exclusive());
+    ASSERT_TRUE(hold(port));
 
     grant(Role::control);
     EXPECT_TRUE(port.check_access(Role::control));
@@ -116,7 +116,7 @@ TEST_P(RightsTest, ALowerRoleCountsAtOnceAndAHigherOneToo) {
 
 TEST_P(RightsTest, WhoHoldsAPortAndMayNotWriteAnyMoreGivesItUp) {
     PortHandle port = open(Role::write);
-    ASSERT_TRUE(port.acquire_exclusive());
+    ASSERT_TRUE(hold(port));
     std::string reason;
     port.when_ended([&](const Error& why) { reason = why.message; });
 

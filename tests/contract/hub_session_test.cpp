@@ -80,7 +80,7 @@ TEST_P(SessionTest, AHandleTurnsNullWhenAReloadRemovesThePort) {
     EXPECT_EQ(failures_of_control(port), all_unavailable);
     Recorder sink;
     EXPECT_EQ(port.attach(hub::StartLive{}, sink).error().failure, Failure::unavailable);
-    EXPECT_EQ(port.acquire_exclusive().error().failure, Failure::unavailable);
+    EXPECT_EQ(hold(port).error().failure, Failure::unavailable);
     Write late(std::string(1, 'x'));
     port.submit(late.pending);
     EXPECT_EQ(late.result.value().error().failure, Failure::unavailable);
@@ -93,7 +93,7 @@ TEST_P(SessionTest, ExclusiveAccessOfOneSessionKeepsTheOthersFromWritingAndFromT
     apply({"p"});
     PortHandle held = open(alice_);
     PortHandle shut_out = open(bob_);
-    ASSERT_TRUE(held.acquire_exclusive());
+    ASSERT_TRUE(hold(held));
     Write write(std::string(3, 'x'));
 
     shut_out.submit(write.pending);
@@ -103,7 +103,7 @@ TEST_P(SessionTest, ExclusiveAccessOfOneSessionKeepsTheOthersFromWritingAndFromT
     EXPECT_EQ(held->port().stats()->refused_bytes, 3u);
     const std::vector<std::optional<Failure>> all_refused(4, Failure::refused);
     EXPECT_EQ(failures_of_control(shut_out), all_refused);
-    EXPECT_EQ(shut_out.acquire_exclusive().error().failure, Failure::refused);
+    EXPECT_EQ(hold(shut_out).error().failure, Failure::refused);
     EXPECT_EQ(held->port().settings().baud, 115200u);
 
     held = {};
@@ -119,7 +119,7 @@ TEST_P(SessionTest, ExclusiveAccessOfOneSessionKeepsTheOthersFromWritingAndFromT
 TEST_P(SessionTest, AMovedHandleKeepsExclusiveAccess) {
     apply({"p"});
     PortHandle port = open(alice_);
-    ASSERT_TRUE(port.acquire_exclusive());
+    ASSERT_TRUE(hold(port));
 
     PortHandle moved = std::move(port);
 
@@ -132,7 +132,7 @@ TEST_P(SessionTest, AClientWithoutANameIsShownByItsAddress) {
     Session unnamed(*hub_, {.peer = "unix:/tmp/\xFF"});
     PortHandle port = open(unnamed);
 
-    ASSERT_TRUE(port.acquire_exclusive());
+    ASSERT_TRUE(hold(port));
 
     EXPECT_EQ(port->holder(), "unix:/tmp/\uFFFD");
 }
@@ -235,7 +235,7 @@ TEST_P(SessionTest, AnEndedSessionIsToldWhyAndItsHandleIsNull) {
     Recorder sink;
     auto reader = port.attach(hub::StartLive{}, sink);
     ASSERT_TRUE(reader);
-    ASSERT_TRUE(port.acquire_exclusive());
+    ASSERT_TRUE(hold(port));
     const std::string id = alice_.sessions(*other).at(0).id;
 
     EXPECT_EQ(alice_.end_session(id + "0", "alice", "").error().failure, Failure::no_session);
@@ -269,7 +269,7 @@ TEST_P(SessionTest, ANoticeReachesEveryReaderAlsoWhileAnotherClientHoldsThePort)
     PortHandle held = open(bob_);
     Recorder sink;
     sink.start(const_cast<hub::Channel&>(*port), hub::StartLive{});
-    ASSERT_TRUE(held.acquire_exclusive());
+    ASSERT_TRUE(hold(held));
 
     const auto readers = port.notify("reboot\nat 5", alice_.signature(""));
 

@@ -143,6 +143,14 @@ struct Write {
     std::optional<Result<void>> result;
 };
 
+/// Exclusive access for a writer or a handle, which has it at once if nobody holds the port.
+template <class Holder>
+Result<void> hold(Holder& holder) {
+    std::optional<Result<void>> result;
+    holder.acquire_exclusive(/*takeover=*/false, "", [&](const Result<void>& outcome) { result = outcome; });
+    return result ? *result : Result<void>(Error{Failure::timed_out, 0, "", "it has to wait"});
+}
+
 /// Reads everything at once and keeps it as text.
 class Recorder : public hub::Sink {
 public:

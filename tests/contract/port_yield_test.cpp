@@ -102,7 +102,7 @@ TEST_P(YieldTest, SecondYieldIsRefusedAndNamesTheHolder) {
 TEST_P(YieldTest, PortThatAnotherClientHoldsExclusivelyIsNotYielded) {
     start();
     PortHandle holder = open(alice_);
-    ASSERT_TRUE(holder.acquire_exclusive());
+    ASSERT_TRUE(hold(holder));
     PortHandle other = open(bob_);
 
     const auto refused = *yield(other);

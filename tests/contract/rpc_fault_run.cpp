@@ -271,8 +271,8 @@ bool RpcFaultRun::all_over() const {
 
 void RpcFaultRun::check_status(const RemoteCall& call) const {
     // What any call may meet here: its own end, the server's, a device that is away, and the limits.
-    static const std::set<std::string> reasons{"DEADLINE",         "SERVER_GOING_DOWN", "PORT_REMOVED", "DEVICE_AWAY",
-                                               "HELD_EXCLUSIVELY", "LIMIT_REACHED",     "IO_ERROR"};
+    static const std::set<std::string> reasons{"DEADLINE",  "SERVER_GOING_DOWN", "PORT_REMOVED", "DEVICE_AWAY",
+                                               "PORT_HELD", "LIMIT_REACHED",     "IO_ERROR"};
     const grpc::Status& status = call.status();
     const auto code = status.error_code();
     if (status.ok() || (code == grpc::CANCELLED && call.cancelled()) || code == grpc::DEADLINE_EXCEEDED) return;

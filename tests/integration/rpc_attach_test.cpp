@@ -96,7 +96,7 @@ TEST_F(RpcAttach, AnExclusiveHolderKeepsOthersFromWritingUntilItLeaves) {
     Console second(client, exclusive);
     const auto second_status = second.finish();
 
-    EXPECT_TRUE(is_refused(write_status, grpc::StatusCode::FAILED_PRECONDITION, "HELD_EXCLUSIVELY"));
+    EXPECT_TRUE(is_refused(write_status, grpc::StatusCode::FAILED_PRECONDITION, "PORT_HELD"));
     EXPECT_EQ(refusal_of(write_status).metadata["holder"], "the bootloader script");
     EXPECT_THAT(second_status.error_message(), HasSubstr("the bootloader script"));
     ASSERT_TRUE(holder->send("mine"));

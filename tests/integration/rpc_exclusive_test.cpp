@@ -69,7 +69,7 @@ struct Exclusive {
 TEST_F(RpcExclusive, NobodyElseChangesTheLineWhileAClientHoldsThePort) {
     auto holder = std::make_unique<Exclusive>(client, "slow");
     const auto is_held = [](const grpc::Status& status) {
-        return is_refused(status, grpc::StatusCode::FAILED_PRECONDITION, "HELD_EXCLUSIVELY") &&
+        return is_refused(status, grpc::StatusCode::FAILED_PRECONDITION, "PORT_HELD") &&
                refusal_of(status).metadata["holder"] == "the flasher";
     };
     v1::FlushResponse flushed;

@@ -23,6 +23,7 @@ PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
 LISTENERS = [(face, role) for face in ("telnet", "rfc2217") for role in ROLES] + [("raw", role) for role in ROLES[:4]]
 FIRST_UID = 70000
 REQUESTS = {
+    "Acquire": {"port": "p", "ttl": "1s"},
     "Attach": {"open": {"port": "p"}},
     "Collect": {"sources": [{"port": "p"}]},
     "EndSession": {"reason": "a test"},

@@ -126,7 +126,7 @@ void Visitor::told(const StreamCheck& check) {
 /// How a call may end that its client did not spoil: guests leave, some hold a port for themselves, and calls have deadlines.
 void Visitor::check_end(const grpc::Status& status, const Port* port, bool may_be_held) {
     std::set<std::string> reasons{"DEADLINE"};
-    if (may_be_held) reasons.insert("HELD_EXCLUSIVELY");
+    if (may_be_held) reasons.insert("PORT_HELD");
     if (port == nullptr || port->kind == PortKind::guest) {
         reasons.insert({"PORT_REMOVED", "PORT_NOT_FOUND", "OFFSET_NOT_REACHED", "DEVICE_AWAY"});
     }
@@ -261,7 +261,7 @@ void Visitor::write_once(Client& client) {
     const Refusal refusal = refusal_of(status);
     port->writes.cut_short(id, bytes_taken(status));
     EXPECT_TRUE(status.error_code() == grpc::DEADLINE_EXCEEDED || refusal.reason == "DEVICE_AWAY" ||
-                refusal.reason == "HELD_EXCLUSIVELY")
+                refusal.reason == "PORT_HELD")
         << port->name << ": " << status.error_code() << ' ' << status.error_message();
 }
 
@@ -329,7 +329,7 @@ void Visitor::change_line() {
     ++world_.tally.line_changes;
     const std::string reason = refusal_of(status).reason;
     EXPECT_TRUE(status.ok() || status.error_code() == grpc::DEADLINE_EXCEEDED || reason == "DEVICE_AWAY" ||
-                reason == "HELD_EXCLUSIVELY")
+                reason == "PORT_HELD")
         << port->name << ": " << status.error_code() << ' ' << status.error_message();
 }
 

@@ -50,7 +50,7 @@ TEST(RpcStatus, EachFailureHasItsCodeAndReason) {
         {Failure::unsupported, grpc::StatusCode::FAILED_PRECONDITION, "UNSUPPORTED"},
         {Failure::unavailable, grpc::StatusCode::UNAVAILABLE, "DEVICE_AWAY"},
         {Failure::out_of_range, grpc::StatusCode::OUT_OF_RANGE, "OFFSET_NOT_REACHED"},
-        {Failure::refused, grpc::StatusCode::FAILED_PRECONDITION, "HELD_EXCLUSIVELY"},
+        {Failure::refused, grpc::StatusCode::FAILED_PRECONDITION, "PORT_HELD"},
         {Failure::exhausted, grpc::StatusCode::RESOURCE_EXHAUSTED, "LIMIT_REACHED"},
         {Failure::timed_out, grpc::StatusCode::DEADLINE_EXCEEDED, "DEADLINE"},
     };

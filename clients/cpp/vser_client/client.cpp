@@ -3,13 +3,13 @@
 #include <grpcpp/client_context.h>
 
 #include <cstdlib>
-#include <type_traits>
 #include <utility>
 
 #include "vser/v1/admin_service.grpc.pb.h"
 #include "vser/v1/console_service.grpc.pb.h"
 #include "vser/v1/port_service.grpc.pb.h"
 #include "vser/v1/session_service.grpc.pb.h"
+#include "vser_client/call.hpp"
 #include "vser_client/channel.hpp"
 #include "vser_client/client_impl.hpp"
 #include "vser_client/convert.hpp"
@@ -20,30 +20,6 @@ namespace {
 
 // The size of one Write request: large, so that few are needed, and well below the server's limit of 1 MiB.
 constexpr std::size_t write_request_bytes_max = std::size_t{256} << 10;
-
-using Deadline = std::chrono::system_clock::time_point;
-
-Deadline after(std::chrono::milliseconds timeout) { return std::chrono::system_clock::now() + timeout; }
-
-/// Runs one unary call of a stub and converts its reply.
-template <class Stub, class Request, class Response, class Convert>
-auto call(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-          const std::type_identity_t<Request>& request, Deadline deadline, Convert convert)
-    -> Result<decltype(convert(std::declval<const Response&>()))> {
-    grpc::ClientContext context;
-    context.set_deadline(deadline);
-    Response response;
-    const auto status = (stub.*method)(&context, request, &response);
-    if (!status.ok()) return to_error(status);
-    return convert(std::as_const(response));
-}
-
-template <class Request>
-Request for_port(const std::string& port) {
-    Request request;
-    request.set_port(port);
-    return request;
-}
 
 // gRPC wraps the operating system's message in three layers of text.
 std::string plain_connect_message(const std::string& message) {
@@ -74,6 +50,7 @@ Client::Impl::Impl(std::shared_ptr<grpc::Channel> a_channel, std::chrono::millis
       console(v1::ConsoleService::NewStub(channel)),
       admin(v1::AdminService::NewStub(channel)),
       sessions(v1::SessionService::NewStub(channel)),
+      leases(v1::LeaseService::NewStub(channel)),
       health(grpc::health::v1::Health::NewStub(channel)) {}
 
 Client::Impl::~Impl() = default;
@@ -127,6 +104,7 @@ Result<std::uint32_t> Client::baud(const std::string& port) const {
 
 Result<std::uint32_t> Client::set_baud(const std::string& port, std::uint32_t baud) const {
     auto request = for_port<v1::SetBaudRequest>(port);
+    request.set_lease(lease_of(port));
     request.set_baud(baud);
     return call(*impl_->ports, &v1::PortService::Stub::SetBaud, request, after(impl_->call_timeout),
                 [](const v1::SetBaudResponse& response) { return response.baud(); });
@@ -140,6 +118,7 @@ Result<Format> Client::format(const std::string& port) const {
 
 Result<Format> Client::set_format(const std::string& port, const Format& format) const {
     auto request = for_port<v1::SetFormatRequest>(port);
+    request.set_lease(lease_of(port));
     to_proto(format, *request.mutable_format());
     return call(*impl_->ports, &v1::PortService::Stub::SetFormat, request, after(impl_->call_timeout),
                 [](const v1::SetFormatResponse& response) { return from_proto(response.format()); });
@@ -153,6 +132,7 @@ Result<Signals> Client::signals(const std::string& port) const {
 
 Result<Signals> Client::set_signals(const std::string& port, const SignalChange& change) const {
     auto request = for_port<v1::SetSignalsRequest>(port);
+    request.set_lease(lease_of(port));
     if (change.dtr) request.set_dtr(*change.dtr);
     if (change.rts) request.set_rts(*change.rts);
     return call(*impl_->ports, &v1::PortService::Stub::SetSignals, request, after(impl_->call_timeout),
@@ -161,6 +141,7 @@ Result<Signals> Client::set_signals(const std::string& port, const SignalChange&
 
 Result<> Client::send_break(const std::string& port, std::chrono::milliseconds duration) const {
     auto request = for_port<v1::SendBreakRequest>(port);
+    request.set_lease(lease_of(port));
     to_proto(duration, *request.mutable_duration());
     return call(*impl_->ports, &v1::PortService::Stub::SendBreak, request, after(impl_->call_timeout + duration),
                 [](const v1::SendBreakResponse&) { return Done{}; });
@@ -168,6 +149,7 @@ Result<> Client::send_break(const std::string& port, std::chrono::milliseconds d
 
 Result<std::uint64_t> Client::flush(const std::string& port, FlushDirection direction) const {
     auto request = for_port<v1::FlushRequest>(port);
+    request.set_lease(lease_of(port));
     request.set_direction(static_cast<v1::FlushDirection>(direction));
     return call(*impl_->ports, &v1::PortService::Stub::Flush, request, after(impl_->call_timeout),
                 [](const v1::FlushResponse& response) { return response.output_bytes_discarded(); });
@@ -208,6 +190,7 @@ Result<WriteReceipt> Client::write(const std::string& port, std::string_view byt
     WriteReceipt receipt;
     do {  // an empty write is sent too, so that the server reports the error
         auto request = for_port<v1::WriteRequest>(port);
+        request.set_lease(lease_of(port));
         const auto piece = bytes.substr(0, write_request_bytes_max);
         request.set_data(piece.data(), piece.size());
         auto written = call(*impl_->console, &v1::ConsoleService::Stub::Write, request, deadline,

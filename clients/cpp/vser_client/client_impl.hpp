@@ -8,6 +8,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "vser/v1/admin_service.grpc.pb.h"
 #include "vser/v1/console_service.grpc.pb.h"
+#include "vser/v1/lease_service.grpc.pb.h"
 #include "vser/v1/port_service.grpc.pb.h"
 #include "vser/v1/session_service.grpc.pb.h"
 #include "vser_client/client.hpp"
@@ -25,6 +26,7 @@ struct Client::Impl {
     std::unique_ptr<v1::ConsoleService::Stub> console;
     std::unique_ptr<v1::AdminService::Stub> admin;
     std::unique_ptr<v1::SessionService::Stub> sessions;
+    std::unique_ptr<v1::LeaseService::Stub> leases;
     std::unique_ptr<grpc::health::v1::Health::Stub> health;
 };
 

@@ -67,6 +67,19 @@ Result<> Console::flush(FlushDirection direction) {
     return impl_->command(request);
 }
 
+Result<> Console::acquire(bool takeover, const std::string& reason) {
+    v1::AttachRequest request;
+    request.mutable_acquire()->set_takeover(takeover);
+    request.mutable_acquire()->set_reason(reason);
+    return impl_->command(request);
+}
+
+Result<> Console::release() {
+    v1::AttachRequest request;
+    request.set_release(true);
+    return impl_->command(request);
+}
+
 Result<> Console::drain(std::chrono::milliseconds timeout) {
     return impl_->drain(std::chrono::steady_clock::now() + timeout);
 }
@@ -74,6 +87,7 @@ Result<> Console::drain(std::chrono::milliseconds timeout) {
 void Console::close() { impl_->close(); }
 
 Result<Console> Client::attach(const std::string& port, ConsoleOptions options) const {
+    if (options.lease == 0) options.lease = lease_of(port);
     auto console = std::make_unique<Console::Impl>(impl_->channel, port, std::move(options));
     if (auto open = console->wait_open(); !open) return std::move(open).error();
     return Console(std::move(console));

@@ -92,6 +92,7 @@ v1::AttachRequest Console::Impl::open_request() const {
     open.set_port(port_name_);
     open.set_mode(static_cast<v1::Mode>(options_.mode));
     open.set_client(options_.client);
+    open.set_lease(options_.lease);
     const auto offset = cursor_.next_offset();
     const auto from = from_oldest_ ? StartPoint::oldest() : offset ? StartPoint::offset(*offset) : options_.from;
     to_proto(from, *open.mutable_from());
@@ -254,8 +255,8 @@ Console::Impl::After Console::Impl::after_end(const grpc::Status& status) {
         if (log_is_other_) return After::restart_log;
         const bool gone_back = opened_once_ && !was_connected && status.error_code() == grpc::StatusCode::OUT_OF_RANGE;
         if (gone_back) return After::restart_log;
-        const bool again =
-            opened_once_ && options_.reconnect && may_pass(status, options_.mode == Mode::exclusive && !was_connected);
+        const bool waits_for_itself = options_.mode == Mode::exclusive && options_.lease == 0;
+        const bool again = opened_once_ && options_.reconnect && may_pass(status, waits_for_itself && !was_connected);
         if (!again) {
             error_ = to_outage(status);
             return After::end;

@@ -77,6 +77,7 @@ Port from_proto(const v1::Port& port) {
     out.offline_reason = port.offline_reason();
     out.baud = port.baud();
     out.format = from_proto(port.format());
+    out.writer = port.writer();
     if (port.has_signals()) out.signals = from_proto(port.signals());
     if (port.has_capabilities()) out.capabilities = from_proto(port.capabilities());
     out.engine = port.engine();
@@ -100,6 +101,19 @@ Data from_proto(v1::Data&& data) {
 
 Gap from_proto(const v1::Gap& gap) { return {.from = gap.from(), .to = gap.to(), .events_lost = gap.events_lost()}; }
 
+static WriterChanged from_writer(const v1::WriterChanged& writer) {
+    return {.client = writer.client(),
+            .refused_bytes = writer.refused_bytes(),
+            .refused_request = writer.refused_request(),
+            .via = writer.via(),
+            .reason = writer.reason(),
+            .previous = writer.previous(),
+            .change = enumerated(writer.change(), LeaseChange::taken_over),
+            .own = writer.own(),
+            .needed_role = enumerated(writer.needed_role(), Role::admin),
+            .held_role = enumerated(writer.held_role(), Role::admin)};
+}
+
 Event from_proto(const v1::Event& event) {
     Event out{.offset = event.offset(), .time = from_proto(event.time()), .what = {}, .number = event.number()};
     switch (event.event_case()) {
@@ -113,12 +127,7 @@ Event from_proto(const v1::Event& event) {
         case v1::Event::kOffline: out.what = Offline{event.offline().reason()}; break;
         case v1::Event::kOnline: out.what = Online{event.online().device()}; break;
         case v1::Event::kBreak: out.what = BreakSent{from_proto(event.break_().duration())}; break;
-        case v1::Event::kWriter:
-            out.what =
-                WriterChanged{event.writer().client(), event.writer().refused_bytes(), event.writer().refused_request(),
-                              enumerated(event.writer().needed_role(), Role::admin),
-                              enumerated(event.writer().held_role(), Role::admin)};
-            break;
+        case v1::Event::kWriter: out.what = from_writer(event.writer()); break;
         case v1::Event::kFlushed:
             out.what = Flushed{enumerated(event.flushed().direction(), FlushDirection::both), event.flushed().bytes(),
                                event.flushed().client()};

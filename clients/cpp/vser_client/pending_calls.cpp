@@ -88,10 +88,12 @@ PendingCall<std::vector<Session>> Client::begin_sessions(const std::string& port
 
 PendingCall<std::uint64_t> Client::begin_flush(const std::string& port, FlushDirection direction,
                                                std::chrono::milliseconds timeout) const {
-    const auto run = [impl = impl_, port, direction](grpc::ClientContext& context) -> Result<std::uint64_t> {
+    const auto run = [impl = impl_, port, direction,
+                      lease = lease_of(port)](grpc::ClientContext& context) -> Result<std::uint64_t> {
         v1::FlushRequest request;
         request.set_port(port);
         request.set_direction(static_cast<v1::FlushDirection>(direction));
+        request.set_lease(lease);
         v1::FlushResponse response;
         const auto status = impl->ports->Flush(&context, request, &response);
         if (!status.ok()) return to_error(status);

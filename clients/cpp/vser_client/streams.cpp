@@ -93,6 +93,7 @@ Stream<YieldedDevice> Client::yield(const std::string& port, const std::string& 
     request.set_port(port);
     request.set_reason(reason);
     request.set_client(client);
+    request.set_lease(lease_of(port));
     return Stream<YieldedDevice>(std::make_unique<GrpcSource<YieldedDevice, v1::YieldResponse>>(
         impl_->channel, [&](grpc::ClientContext* context) { return impl_->ports->Yield(context, request); }));
 }

@@ -53,7 +53,9 @@ AttachSession::AttachSession(const client::Client& client, client::Console conso
       interactive_(terminal_.is_terminal()),
       screen_(interactive_, options.json),
       printer_([this](std::string_view text) { screen_.show(text); }, options.json, false, true),
-      escape_(interactive_ ? command.escape_key : -1) {}
+      escape_(interactive_ ? command.escape_key : -1),
+      lease_keys_(console_, command.exclusive, key_name(command.escape_key) + " t",
+                  [this](const std::string& text) { answer(text); }) {}
 
 int AttachSession::run() {
     // Without a terminal, --read-only ignores stdin and continues until it is interrupted.
@@ -175,8 +177,15 @@ void AttachSession::on_key(Key key) {
         case Key::info: ask_about_port(); break;
         case Key::who: ask_who(); break;
         case Key::discard: discard(); break;
+        case Key::acquire:
+        case Key::release: use_lease(key); break;
         default: answer(fmt::format("not a command; {} ? lists them", key_name(command_.escape_key)));
     }
+}
+
+void AttachSession::use_lease(Key key) {
+    if (command_.read_only) return answer("read-only: you do not write");
+    key == Key::acquire ? lease_keys_.acquire() : lease_keys_.release();
 }
 
 void AttachSession::help() {
@@ -185,6 +194,8 @@ void AttachSession::help() {
     answer(escape + " b sends a break");
     answer(escape + " d discards bytes that are still queued for the device");
     answer(escape + " i shows the state of the port");
+    answer(escape + " t holds the port, so that nobody else can write; twice takes it over from another client");
+    answer(escape + " r releases it");
     answer(escape + " w shows who is connected to the port");
     answer(fmt::format("{0} {0} sends {0}", escape));
 }
@@ -235,7 +246,7 @@ void AttachSession::discard() {
 }
 
 void AttachSession::flush_output() {
-    if (command_.exclusive) {  // the server rejects a separate call; the stream's event reports the bytes it discards
+    if (lease_keys_.owns()) {  // the server rejects a separate call; the stream's event reports the bytes it discards
         answer(std::to_string(discarded_bytes_) + " bytes discarded before they were sent");
         if (!console_.flush(client::FlushDirection::output))
             answer("the server's queue was not emptied: too many requests are waiting");
@@ -300,7 +311,10 @@ void AttachSession::show(const client::ConsoleItem& item) {
     if (options_.json) return printer_.print(item);
     if (const auto* data = std::get_if<client::Data>(&item)) return screen_.show(data->bytes);
     if (const auto* gap = std::get_if<client::Gap>(&item)) return say(describe(*gap));
-    if (const auto* event = std::get_if<client::Event>(&item)) return say(describe(*event));
+    if (const auto* event = std::get_if<client::Event>(&item)) {
+        say(describe(*event));
+        return lease_keys_.note(*event);
+    }
     if (const auto* lost = std::get_if<client::Disconnected>(&item)) return say(describe(*lost));
     if (back != nullptr) return say(describe(*back));
     if (const auto* restart = std::get_if<client::LogRestarted>(&item)) return say(describe(*restart));

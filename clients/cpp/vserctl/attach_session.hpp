@@ -11,6 +11,7 @@
 #include "vser_client/client.hpp"
 #include "vserctl/attach_signals.hpp"
 #include "vserctl/escape.hpp"
+#include "vserctl/lease_keys.hpp"
 #include "vserctl/options.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/screen.hpp"
@@ -39,6 +40,7 @@ private:
     void read_stdin();
     void on_typed(std::vector<EscapeParser::Piece> pieces);
     void on_key(Key key);
+    void use_lease(Key key);
     void help();
     void ask_about_port();
     void show_port();
@@ -73,6 +75,7 @@ private:
     Screen screen_;
     ItemPrinter printer_;  // with --json
     EscapeParser escape_;
+    LeaseKeys lease_keys_;
 
     std::deque<EscapeParser::Piece> typed_;  // bytes and breaks that the console has not accepted yet
     std::size_t typed_bytes_ = 0;

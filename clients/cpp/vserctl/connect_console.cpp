@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "vserctl/attach_signals.hpp"
+#include "vserctl/lease_environment.hpp"
 
 namespace vserctl {
 namespace client = vser::client;
@@ -15,7 +16,7 @@ namespace {
 
 client::Result<ConnectedConsole> connect_and_open(const std::string& server, const client::ConnectOptions& connect,
                                                   const std::string& port, client::ConsoleOptions options) {
-    auto client = client::Client::connect(server, connect);
+    auto client = connect_client(server, connect);
     if (!client) return std::move(client).error();
     auto console = client->attach(port, std::move(options));
     if (!console) return std::move(console).error();

@@ -10,6 +10,22 @@ namespace vserctl {
 namespace client = vser::client;
 namespace {
 
+/// " (reason)".
+std::string in_parentheses(const std::string& reason) {
+    return reason.empty() ? std::string() : fmt::format(" ({})", printable(reason));
+}
+
+/// Nobody holds the port now.
+std::string describe_free(const client::WriterChanged& writer) {
+    if (writer.refused_bytes != 0)
+        return fmt::format("your lease has ended; {} bytes were not sent", writer.refused_bytes);
+    if (!writer.refused_request.empty())
+        return fmt::format("your lease has ended; {} was rejected", printable(writer.refused_request));
+    if (writer.change == client::LeaseChange::expired)
+        return fmt::format("the lease of {} has expired; everybody may write", printable(writer.previous));
+    return "exclusive access released";
+}
+
 struct Sentence {
     std::string operator()(std::monostate) const { return "an event that this version of vserctl does not know"; }
     std::string operator()(const client::SettingsChanged& settings) const {
@@ -36,12 +52,17 @@ struct Sentence {
                                printable(writer.refused_request), to_string(writer.needed_role),
                                to_string(writer.held_role));
         }
-        if (writer.client.empty()) return "exclusive access released";
-        const auto holder = printable(writer.client);
+        if (writer.client.empty()) return describe_free(writer);
+        if (writer.own) return "you hold the port; nobody else may write";
+        const auto holder = printable(writer.client) + in_parentheses(writer.reason);
         if (!writer.refused_request.empty())
             return fmt::format("{} holds the port; {} was rejected", holder, printable(writer.refused_request));
-        if (writer.refused_bytes == 0) return fmt::format("{} holds the port; nobody else may write", holder);
-        return fmt::format("{} holds the port; {} bytes of yours were not sent", holder, writer.refused_bytes);
+        if (writer.refused_bytes != 0)
+            return fmt::format("{} holds the port; {} bytes of yours were not sent", holder, writer.refused_bytes);
+        if (writer.change == client::LeaseChange::taken_over)
+            return fmt::format("{} took over the port from {}; nobody else may write", holder,
+                               printable(writer.previous));
+        return fmt::format("{} holds the port; nobody else may write", holder);
     }
     std::string operator()(const client::Flushed& flushed) const {
         return fmt::format("{} bytes were discarded before they were sent: flushed by {}", flushed.bytes,

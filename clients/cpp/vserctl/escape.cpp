@@ -23,6 +23,8 @@ Key key_of(char c) {
         case 'h': return Key::help;
         case 'i': return Key::info;
         case 'w': return Key::who;
+        case 't': return Key::acquire;
+        case 'r': return Key::release;
         default: return Key::unknown;
     }
 }

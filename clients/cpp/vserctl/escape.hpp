@@ -11,11 +11,11 @@
 namespace vserctl {
 
 /// A command of `attach`, typed after the escape key.
-enum class Key { quit, send_break, discard, help, info, who, unknown };
+enum class Key { quit, send_break, discard, help, info, who, acquire, release, unknown };
 
 /// Separates commands from other input. The escape key is followed by `.` (quit), `b` (break), `d` (discard), `?` (help),
-/// `i` (info) or `w` (who); typed twice, it sends itself. Keys may arrive in separate reads, and as the key reports that a device may have
-/// switched on (KeyReport). An incomplete report is held back: see flush().
+/// `i` (info), `w` (who), `t` (acquire) or `r` (release); typed twice, it sends itself. Keys may arrive in separate reads, and as
+/// the key reports that a device may have switched on (KeyReport). An incomplete report is held back: see flush().
 class EscapeParser {
 public:
     /// Bytes for the device, or a command. In the order of typing.

@@ -116,6 +116,9 @@ constexpr std::array<const char*, 4> flow_controls{"FLOW_CONTROL_UNSPECIFIED", "
                                                    "FLOW_CONTROL_RTS_CTS", "FLOW_CONTROL_XON_XOFF"};
 constexpr std::array<const char*, 4> flush_directions{"FLUSH_DIRECTION_UNSPECIFIED", "FLUSH_DIRECTION_INPUT",
                                                       "FLUSH_DIRECTION_OUTPUT", "FLUSH_DIRECTION_BOTH"};
+constexpr std::array<const char*, 5> lease_changes{"LEASE_CHANGE_UNSPECIFIED", "LEASE_CHANGE_ACQUIRED",
+                                                   "LEASE_CHANGE_RELEASED", "LEASE_CHANGE_EXPIRED",
+                                                   "LEASE_CHANGE_TAKEN_OVER"};
 
 JsonObject to_json(const client::LineErrors& errors) {
     return JsonObject()
@@ -177,6 +180,11 @@ struct EventFields {
                                 .field("client", writer.client)
                                 .field("refused_bytes", writer.refused_bytes)
                                 .field("refused_request", writer.refused_request)
+                                .field("via", writer.via)
+                                .field("reason", writer.reason)
+                                .field("previous", writer.previous)
+                                .field("change", name_of(writer.change, lease_changes))
+                                .field("own", writer.own)
                                 .field("needed_role", to_string(writer.needed_role))
                                 .field("held_role", to_string(writer.held_role)));
     }

@@ -14,6 +14,8 @@
 #include "vserctl/attach.hpp"
 #include "vserctl/commands.hpp"
 #include "vserctl/exit_code.hpp"
+#include "vserctl/lease.hpp"
+#include "vserctl/lease_environment.hpp"
 #include "vserctl/options.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/server_choice.hpp"
@@ -41,6 +43,7 @@ struct Run {
     int operator()(const ConfigCommand&) const { return exit_usage; }    // the same: see run_config()
     int operator()(const YieldCommand&) const { return exit_usage; }     // never called: see run_yield()
     int operator()(const TokenCommand&) const { return exit_usage; }     // the same: see run_token()
+    int operator()(const LeaseCommand&) const { return exit_usage; }     // never called: see run_lease()
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
     int operator()(const BaudCommand& command) const { return run_baud(client, command, options.json); }
@@ -85,10 +88,11 @@ int run(std::vector<std::string> arguments) {
     if (const auto* attach = std::get_if<AttachCommand>(&options.command)) return run_attach(connect, *attach, options);
     if (const auto* tty = std::get_if<TtyCommand>(&options.command)) return run_tty(connect, *tty, options);
     if (const auto* yield = std::get_if<YieldCommand>(&options.command)) return run_yield(connect, *yield, options);
+    if (const auto* lease = std::get_if<LeaseCommand>(&options.command)) return run_lease(connect, *lease, options);
     if (const auto* transfer = std::get_if<TransferCommand>(&options.command))
         return run_transfer(connect, *transfer, options);
 
-    const auto client = vser::client::Client::connect(options.server, connect);
+    const auto client = connect_client(options.server, connect);
     if (!client) return print_error(client.error(), options.json);
     return std::visit(Run{*client, options}, options.command);
 }

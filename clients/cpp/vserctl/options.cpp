@@ -9,6 +9,7 @@
 
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
+#include "vserctl/lease_options.hpp"
 #include "vserctl/parse.hpp"
 #include "vserctl/server_choice.hpp"
 #include "vserctl/server_options.hpp"
@@ -48,6 +49,7 @@ struct RawArguments {
     ConfigCommand config;
     TtyCommand tty;
     TransferCommand send;
+    LeaseCommand lease;
     TransferCommand receive;
     std::uint32_t baud = 0;
     std::vector<std::string> modem_lines;
@@ -115,8 +117,8 @@ public:
             ->type_name("DURATION");
         app_.footer(
             "Examples:\n  vserctl ports\n  vserctl attach vser0\n  vserctl -s lab7:50051 read vser0 --follow\n"
-            "Exit status: 0 success, 1 rejected or output failed, 2 usage, 3 could not connect; yield: that of the "
-            "command.");
+            "Exit status: 0 success, 1 rejected or output failed, 2 usage, 3 could not connect; yield and lease: that "
+            "of the command.");
         add_inventory_commands();
         add_byte_commands();
         add_line_commands();
@@ -126,6 +128,9 @@ public:
         add_config_options(*config, arguments_.config);
         auto* tty = add("tty", tty_summary, tty_examples, [](const RawArguments& raw) -> Command { return raw.tty; });
         add_tty_options(*tty, arguments_.tty);
+        auto* lease = add("lease", lease_summary, lease_examples,
+                          [](const RawArguments& raw) -> Command { return checked_lease(raw.lease); });
+        add_lease_options(*lease, arguments_.lease);
         auto* send = add("send", send_summary, send_examples,
                          [](const RawArguments& raw) -> Command { return checked_transfer(raw.send); });
         arguments_.send.sends = true;

@@ -101,6 +101,18 @@ struct TokenCommand {
     std::string name;
     std::string expires;  ///< RFC 3339 in UTC; empty: never
 };
+struct LeaseCommand {
+    std::string port;
+    std::optional<std::chrono::milliseconds> ttl;
+    std::chrono::milliseconds wait{0};
+    bool takeover = false;
+    std::string reason;  ///< what other clients see; empty: the name of the program
+    bool renew = false;
+    bool release = false;
+    bool list = false;
+    std::optional<std::uint64_t> id;
+    std::vector<std::string> words;  ///< the command that runs meanwhile; empty: none
+};
 struct InfoCommand {};
 struct ConfigCommand {   ///< of vserctl itself; needs no server
     std::string action;  ///< list or show
@@ -111,13 +123,14 @@ struct HealthCommand {
     std::string port;  ///< empty: the server as a whole
 };
 
-using Command =
-    std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand, FormatCommand,
-                 SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand, HealthCommand, SshCommand,
-                 TtyCommand, TransferCommand, WhoCommand, EndCommand, NoticeCommand, TokenCommand, ConfigCommand>;
+using Command = std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand,
+                             FormatCommand, SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand,
+                             HealthCommand, SshCommand, TtyCommand, TransferCommand, WhoCommand, EndCommand,
+                             NoticeCommand, TokenCommand, ConfigCommand, LeaseCommand>;
 
 struct Options {
     std::string server;
+    std::string asked_server;  ///< the name or the address that it came from
     bool json = false;
     std::optional<std::chrono::milliseconds> timeout;  ///< of one call
     bool tls = false;

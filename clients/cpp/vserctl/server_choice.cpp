@@ -128,6 +128,7 @@ int list_servers(const Servers& servers, bool json) {
 Result<std::string> choose_server(Options& options, bool server_given) {
     const auto servers = read_configuration(options);
     if (!servers) return servers.error();
+    options.asked_server = server_given || servers->usual.empty() ? options.server : servers->usual;
     const NamedServer* const named = servers->find(server_given ? options.server : servers->usual);
     if (named != nullptr) use(*named, options);
     auto address = parse_server(options.server);

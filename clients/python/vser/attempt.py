@@ -16,6 +16,7 @@ class ConsoleOptions:
     mode: Mode = Mode.READ_WRITE
     name: str = ""
     reconnect: bool = True
+    lease: int = 0
 
 
 class After(Enum):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import overload
@@ -17,10 +17,12 @@ from vser.connection import Connection, Tls
 from vser.console import Console
 from vser.errors import VserError
 from vser.items import LogItem
+from vser.leases import LeaseKeeper, acquire, leases_of_environment, release
 from vser.servers import Server, find_server, read_token
 from vser.types import (
     FlushDirection,
     Format,
+    Lease,
     Mode,
     Port,
     PortChange,
@@ -33,6 +35,7 @@ from vser.types import (
 )
 from vser.v1 import admin_service_pb2 as admin_pb2
 from vser.v1 import console_service_pb2 as console_pb2
+from vser.v1 import lease_service_pb2 as lease_pb2
 from vser.v1 import port_service_pb2 as port_pb2
 from vser.v1 import session_service_pb2 as session_pb2
 
@@ -90,6 +93,7 @@ class Client:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._consoles: WeakSet[Console] = WeakSet()
+        self._leases = leases_of_environment()
 
     def __enter__(self) -> Client:
         return self
@@ -134,7 +138,7 @@ class Client:
 
     def set_baud(self, port: str, baud: int, timeout: float | None = None) -> int:
         """Changes the speed after the bytes already accepted. Returns the speed in force, which the driver may have rounded."""
-        request = port_pb2.SetBaudRequest(port=port, baud=baud)
+        request = port_pb2.SetBaudRequest(port=port, baud=baud, lease=self._lease_of(port))
         return self._connection.call("PortService/SetBaud", request, port_pb2.SetBaudResponse, timeout).baud
 
     def format(self, port: str) -> Format:
@@ -144,7 +148,7 @@ class Client:
     def set_format(self, port: str, value: Format | str, timeout: float | None = None) -> Format:
         """`value`: a Format, or a text such as "8N1" or "7E2/rtscts". Returns the format in force."""
         wanted = Format.parse(value) if isinstance(value, str) else value
-        request = port_pb2.SetFormatRequest(port=port, format=convert.format_to(wanted))
+        request = port_pb2.SetFormatRequest(port=port, format=convert.format_to(wanted), lease=self._lease_of(port))
         reply = self._connection.call("PortService/SetFormat", request, port_pb2.SetFormatResponse, timeout)
         return convert.format_of(reply.format)
 
@@ -154,18 +158,18 @@ class Client:
 
     def set_signals(self, port: str, *, dtr: bool | None = None, rts: bool | None = None) -> Signals:
         """Changes both outputs in one step; None keeps an output. Returns all modem lines."""
-        request = port_pb2.SetSignalsRequest(port=port)
+        request = port_pb2.SetSignalsRequest(port=port, lease=self._lease_of(port))
         convert.set_outputs(request, dtr, rts)
         return convert.signals_of(self._connection.call("PortService/SetSignals", request, port_pb2.SetSignalsResponse).signals)
 
     def send_break(self, port: str, seconds: float = 0.25) -> None:
         """Returns when the break has ended."""
-        request = port_pb2.SendBreakRequest(port=port, duration=convert.duration_of(seconds))
+        request = port_pb2.SendBreakRequest(port=port, duration=convert.duration_of(seconds), lease=self._lease_of(port))
         self._connection.call("PortService/SendBreak", request, port_pb2.SendBreakResponse)
 
     def flush(self, port: str, direction: FlushDirection = FlushDirection.BOTH) -> int:
         """Discards queued bytes. Returns the number of accepted bytes that were discarded before they reached the device."""
-        request = port_pb2.FlushRequest(port=port, direction=f"FLUSH_DIRECTION_{direction.name}")
+        request = port_pb2.FlushRequest(port=port, direction=f"FLUSH_DIRECTION_{direction.name}", lease=self._lease_of(port))
         return self._connection.call("PortService/Flush", request, port_pb2.FlushResponse).output_bytes_discarded
 
     # Who is connected
@@ -187,6 +191,51 @@ class Client:
         request = session_pb2.SendNoticeRequest(port=port, text=text, client=name)
         return self._connection.call("SessionService/SendNotice", request, session_pb2.SendNoticeResponse).readers
 
+    # Who may write
+
+    @contextmanager
+    def lease(
+        self,
+        port: str,
+        *,
+        ttl: float = 60.0,
+        wait: float = 0.0,
+        takeover: bool = False,
+        reason: str = "",
+        name: str = "",
+        on_lost: Callable[[VserError], None] = lambda error: None,
+    ) -> Iterator[Lease]:
+        """Holds the port during the block: `with client.lease("vser0", wait=600):`. Nobody else can write or change the line.
+
+        Waits `wait` seconds for other clients. Calls of this client, and consoles that it attaches in the block, present the
+        lease. It is renewed every ttl/3 seconds, also across restarts of the server. If it is lost (a takeover, or no
+        connection for `ttl` seconds), `on_lost` is called in another thread, and calls raise VserError with the reason
+        LEASE_LOST. `reason` and `name` are shown to other clients.
+        """
+        request = lease_pb2.AcquireRequest(port=port, takeover=takeover, reason=reason, client=name)
+        request.ttl.CopyFrom(convert.duration_of(ttl))
+        request.wait.CopyFrom(convert.duration_of(wait))
+        held = acquire(self._connection, request, wait)
+        before = self._leases.get(port, 0)
+        self._leases[port] = held.id
+        keeper = LeaseKeeper(self._connection, held, ttl, on_lost)
+        try:
+            yield held
+        finally:
+            keeper.stop()
+            self._leases[port] = before
+            with suppress(VserError):  # it is lost already, or ends after its ttl
+                release(self._connection, port, held.id)
+
+    def leases(self, *ports: str) -> list[Lease]:
+        """The leases that are held. Without names: of all ports."""
+        request = lease_pb2.ListLeasesRequest(ports=ports)
+        reply = self._connection.call("LeaseService/ListLeases", request, lease_pb2.ListLeasesResponse)
+        return [convert.lease_of(lease) for lease in reply.leases]
+
+    def _lease_of(self, port: str) -> int:
+        return self._leases.get(port, 0)
+
     # Bytes
 
     @contextmanager
@@ -194,7 +243,7 @@ class Client:
         """Gives the port's device to another program on the server's machine: `with client.yielded("vser0") as device:`.
         vserd has closed the device when the block begins, and opens it again after the block. `reason` is shown to other
         clients."""
-        request = port_pb2.YieldRequest(port=port, reason=reason)
+        request = port_pb2.YieldRequest(port=port, reason=reason, lease=self._lease_of(port))
         with closing(self._connection.stream("PortService/Yield", request, port_pb2.YieldResponse)) as replies:
             yield next(replies).device
 
@@ -210,7 +259,7 @@ class Client:
         total, tx_offset = 0, 0
         while True:  # an empty write is sent too, so that the server reports the error
             piece, payload = payload[:_WRITE_BYTES_MAX], payload[_WRITE_BYTES_MAX:]
-            request = console_pb2.WriteRequest(port=port, data=bytes(piece))
+            request = console_pb2.WriteRequest(port=port, data=bytes(piece), lease=self._lease_of(port))
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
                 reply = self._connection.call("ConsoleService/Write", request, console_pb2.WriteResponse, left)
@@ -258,7 +307,8 @@ class Client:
     ) -> Console:
         """A console: bytes in both directions. It survives the loss of the connection. `name` is shown to other clients."""
         convert.start_point(start)  # so that a ValueError is raised here, not in the console's thread
-        console = Console(self._connection, port, ConsoleOptions(start=start, mode=mode, name=name, reconnect=reconnect))
+        options = ConsoleOptions(start=start, mode=mode, name=name, reconnect=reconnect, lease=self._lease_of(port))
+        console = Console(self._connection, port, options)
         self._consoles.add(console)
         try:
             console.wait_open()

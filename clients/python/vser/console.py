@@ -214,7 +214,7 @@ class Console(Commands, Expectations):
 
     def _open_request(self, attempt: Attempt) -> console_pb2.AttachRequest:
         options = self._options
-        opening = console_pb2.Open(port=self._port_name, client=options.name, mode=f"MODE_{options.mode.name}")
+        opening = console_pb2.Open(port=self._port_name, client=options.name, mode=f"MODE_{options.mode.name}", lease=options.lease)
         start: StartPoint = options.start if self._cursor.next_offset is None else self._cursor.next_offset
         getattr(opening, "from").CopyFrom(convert.start_point("oldest" if attempt.from_oldest else start))
         return console_pb2.AttachRequest(open=opening)
@@ -330,7 +330,8 @@ class Console(Commands, Expectations):
             if opened_once and not attempt.opened and code is grpc.StatusCode.OUT_OF_RANGE:
                 return After.RESTART_LOG
             # Our old connection still holds the port until the server detects that it is dead.
-            held = self._options.mode is Mode.EXCLUSIVE and not attempt.opened and code is grpc.StatusCode.FAILED_PRECONDITION
+            waits_for_itself = self._options.mode is Mode.EXCLUSIVE and not self._options.lease
+            held = waits_for_itself and not attempt.opened and code is grpc.StatusCode.FAILED_PRECONDITION
             outage = error or VserError(grpc.StatusCode.UNAVAILABLE, "the server ended the stream")
             passes = code in _MAY_PASS or held or 0 < self._failures < _FAILURES_MAX
             if not (opened_once and self._options.reconnect and passes):

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from vser import items, types
 from vser.v1 import admin_service_pb2 as admin_pb2
 from vser.v1 import console_service_pb2 as console_pb2
+from vser.v1 import lease_service_pb2 as lease_pb2
 from vser.v1 import port_service_pb2 as port_pb2
 from vser.v1 import session_service_pb2 as session_pb2
 from vser.v1 import types_pb2
@@ -131,6 +132,7 @@ def port_of(message: types_pb2.Port) -> types.Port:
         log_id=message.log_id,
         held_by_flow_control=message.held_by_flow_control,
         foreign_readers=tuple(message.foreign_readers),
+        writer=message.writer,
     )
 
 
@@ -161,7 +163,15 @@ def _what_of(message: types_pb2.Event) -> items.EventKind | None:
             return items.BreakSent(seconds(sent.duration))
         case "writer":
             writer = message.writer
-            return items.WriterChanged(writer.client, writer.refused_bytes, writer.refused_request)
+            return items.WriterChanged(
+                client=writer.client,
+                refused_bytes=writer.refused_bytes,
+                refused_request=writer.refused_request,
+                via=writer.via,
+                reason=writer.reason,
+                previous=writer.previous,
+                change=types.LeaseChange(writer.change),
+            )
         case "flushed":
             direction = types.FlushDirection(message.flushed.direction)
             return items.Flushed(direction, message.flushed.bytes, message.flushed.client)
@@ -220,6 +230,18 @@ def session_of(message: session_pb2.Session) -> types.Session:
         read_bytes=message.read_bytes,
         written_bytes=message.written_bytes,
         lag_bytes=message.lag_bytes,
+    )
+
+
+def lease_of(message: lease_pb2.Lease) -> types.Lease:
+    return types.Lease(
+        id=message.id,
+        port=message.port,
+        holder=message.holder,
+        via=message.via,
+        since_ns=time_ns(message.since),
+        expires_ns=time_ns(message.expires) if message.HasField("expires") else 0,
+        reason=message.reason,
     )
 
 

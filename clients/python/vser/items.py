@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TypeAlias
 
 from vser.errors import VserError
-from vser.types import FlushDirection, Format, LineErrors, Signals
+from vser.types import FlushDirection, Format, LeaseChange, LineErrors, Signals
 
 _ITEM_BYTES = 128
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -77,15 +77,19 @@ class BreakSent:
 
 @dataclass(frozen=True, slots=True)
 class WriterChanged:
-    """The client that holds the port exclusively; empty: exclusive access released.
+    """A change of the port's lease. `client` holds the port; empty: nobody does.
 
     `refused_bytes`, `refused_request`: bytes of this console, or a request such as "break", that the server rejected because
-    another client holds the port.
+    another client holds the port. `previous`: the client whose lease has ended.
     """
 
     client: str
     refused_bytes: int = 0
     refused_request: str = ""
+    via: str = ""
+    reason: str = ""
+    previous: str = ""
+    change: LeaseChange = LeaseChange.UNSPECIFIED
 
 
 @dataclass(frozen=True, slots=True)

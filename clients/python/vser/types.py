@@ -178,6 +178,7 @@ class Port:
     log_id: str
     held_by_flow_control: bool = False  # flow control holds bytes back from the device
     foreign_readers: tuple[str, ...] = ()  # other processes that read the device: "agetty (pid 123)"
+    writer: str = ""  # the client that holds the port's lease; empty: none
 
     @property
     def online(self) -> bool:
@@ -265,6 +266,30 @@ class Session:
     @property
     def since(self) -> datetime:
         return datetime.fromtimestamp(self.since_ns / 1e9, tz=timezone.utc)
+
+
+class LeaseChange(_Enum):
+    """What happened to a port's lease."""
+
+    UNSPECIFIED = 0
+    ACQUIRED = 1
+    RELEASED = 2
+    EXPIRED = 3
+    TAKEN_OVER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one client to write to a port. `id` is 0 if it belongs to another identity. `expires_ns` is 0 if it ends with
+    its stream."""
+
+    id: int
+    port: str
+    holder: str
+    via: str
+    since_ns: int
+    expires_ns: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +32,14 @@ struct ReadOptions {
     StartPoint from = StartPoint::oldest();
     bool follow = false;          ///< continue with new bytes instead of ending at the head
     std::uint64_t bytes_max = 0;  ///< end after this many bytes; 0: no limit
+};
+
+struct AcquireOptions {
+    std::chrono::milliseconds ttl{60'000};  ///< 1 s to 24 h; renew it in time, for example every ttl/3
+    std::chrono::milliseconds wait{0};      ///< for other clients; 0 to 24 h
+    bool takeover = false;                  ///< end the present lease at once; needs the role admin
+    std::string reason{};                   ///< shown to other clients; 200 bytes at most
+    std::string client{};                   ///< a name to show to other clients; 64 bytes at most
 };
 
 /// A connection to one vserd. Copies share the connection. Every method may be called from any thread. Calls wait for
@@ -93,6 +103,17 @@ public:
     /// `reason` and `client` are shown to other clients.
     Stream<YieldedDevice> yield(const std::string& port, const std::string& reason,
                                 const std::string& client = {}) const;
+    /// Acquires the lease of a port: nobody else can write to it or change its line. Waits up to AcquireOptions::wait for it.
+    Result<Lease> acquire(const std::string& port, const AcquireOptions& options = {}) const;
+    /// Without a ttl, the lease keeps its own.
+    Result<Lease> renew(const std::string& port, std::uint64_t lease,
+                        std::optional<std::chrono::milliseconds> ttl = std::nullopt) const;
+    Result<> release(const std::string& port, std::uint64_t lease) const;
+    /// Without names: all ports.
+    Result<LeaseList> leases(const std::vector<std::string>& ports = {}) const;
+    /// A copy whose calls and consoles on that port present this lease; 0: none.
+    Client with_lease(const std::string& port, std::uint64_t lease) const;
+
     /// Bytes in both directions. Waits until the server has opened the console.
     Result<Console> attach(const std::string& port, ConsoleOptions options = {}) const;
 
@@ -100,7 +121,10 @@ private:
     struct Impl;
     explicit Client(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
+    std::uint64_t lease_of(const std::string& port) const;
+
     std::shared_ptr<const Impl> impl_;  // shared with the copies
+    std::map<std::string, std::uint64_t> leases_;
 };
 
 }  // namespace vser::client

@@ -47,6 +47,7 @@ struct ConsoleOptions {
     StartPoint from = StartPoint::live();
     Mode mode = Mode::read_write;
     std::string client{};   ///< a name to show to other clients; 64 bytes at most
+    std::uint64_t lease{};  ///< present this lease; 0: that of Client::with_lease(), if any
     bool reconnect = true;  ///< false: a lost connection ends the console
     std::chrono::milliseconds backoff_min{100};
     std::chrono::milliseconds backoff_max{2000};
@@ -117,6 +118,11 @@ public:
     /// the only way, for Client::flush() is refused as any other client is. An Event with Flushed counts accepted bytes
     /// that were discarded.
     Result<> flush(FlushDirection direction);
+    /// Acquires a lease of the port that ends with the connection: nobody else can write. `takeover` ends the present one, and
+    /// needs the role admin. The answer is an Event with WriterChanged: `own`, or `refused_request` = "acquire".
+    Result<> acquire(bool takeover, const std::string& reason = {});
+    /// Ends the lease of acquire() or Mode::exclusive.
+    Result<> release();
     /// Waits until the server has accepted all written bytes. Bytes of other writers count too, so it is exact only with
     /// Mode::exclusive or if no other client writes. DEADLINE_EXCEEDED after `timeout`.
     Result<> drain(std::chrono::milliseconds timeout);

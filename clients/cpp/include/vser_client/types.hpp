@@ -112,6 +112,7 @@ struct Port {
     bool held_by_flow_control = false;         ///< flow control holds bytes back from the device
     std::vector<std::string> foreign_readers;  ///< other processes that read the device: "agetty (pid 123)"
     Role role = Role::unspecified;             ///< of this client
+    std::string writer;                        ///< the client that holds the port's lease; empty: none
 };
 
 /// Where in a port's log to start.
@@ -171,11 +172,18 @@ struct Online {
 struct BreakSent {
     std::chrono::nanoseconds duration{0};
 };
+enum class LeaseChange : std::uint8_t { unspecified = 0, acquired = 1, released = 2, expired = 3, taken_over = 4 };
+/// A change of the port's lease, or a request of this console was rejected because of it.
 struct WriterChanged {
-    std::string client;  ///< the client that holds the port exclusively; empty: exclusive access released
+    std::string client;  ///< the client that holds the port; empty: nobody does
     /// What the server rejected from this console because of the holder: bytes, and a request such as "break".
     std::uint64_t refused_bytes = 0;
     std::string refused_request;
+    std::string via;       ///< how the holder is connected: "grpc", "telnet", ...
+    std::string reason;    ///< what it needs the port for
+    std::string previous;  ///< the client whose lease has ended
+    LeaseChange change = LeaseChange::unspecified;
+    bool own = false;  ///< this console holds the port (Console::acquire())
     /// Not unspecified: the request was rejected because it needs this role, and this client has `held_role`.
     Role needed_role = Role::unspecified;
     Role held_role = Role::unspecified;
@@ -254,6 +262,29 @@ struct Session {
 struct WriteReceipt {
     std::uint64_t bytes_written = 0;
     std::uint64_t tx_offset = 0;  ///< the port's tx offset after the last of these bytes
+};
+
+/// The right to write to a port, while no other client may.
+struct Lease {
+    std::uint64_t id = 0;  ///< 0: it belongs to another identity
+    std::string port;
+    std::string holder;
+    std::string via;
+    Time since;
+    std::optional<Time> expires;  ///< unset: it ends with its stream
+    std::string reason;
+};
+
+struct WaitingClient {
+    std::string port;
+    std::string client;
+    std::string via;
+    std::string reason;
+};
+
+struct LeaseList {
+    std::vector<Lease> leases;
+    std::vector<WaitingClient> waiting;  ///< the next one first, at most 16 for each port
 };
 
 /// vserd has closed the device of a port for this client.

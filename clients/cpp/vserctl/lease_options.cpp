@@ -1,0 +1,55 @@
+#include "vserctl/lease_options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "vserctl/parse.hpp"
+
+namespace vserctl {
+namespace {
+
+/// An option whose value is a duration.
+CLI::Option* add_duration(CLI::App& app, const char* name, const char* help,
+                          const std::function<void(std::chrono::milliseconds)>& take) {
+    const auto parse = [take](const std::string& text) {
+        const auto duration = parse_duration(text);
+        if (!duration) throw CLI::ValidationError(duration.error().message, CLI::ExitCodes::ValidationError);
+        take(*duration);
+    };
+    return app.add_option_function<std::string>(name, parse, help)->type_name("DURATION");
+}
+
+}  // namespace
+
+void add_lease_options(CLI::App& app, LeaseCommand& command) {
+    app.add_option("PORT", command.port, "The port's name")->type_name("");
+    add_duration(app, "--ttl", "How long it lasts unless it is renewed: 1s to 24h (default 60s)",
+                 [&command](std::chrono::milliseconds ttl) { command.ttl = ttl; });
+    add_duration(app, "--wait", "How long to wait for other clients (default: not at all)",
+                 [&command](std::chrono::milliseconds wait) { command.wait = wait; });
+    app.add_flag("--takeover", command.takeover, "End the present lease; needs the role admin");
+    app.add_option("--reason", command.reason, "What other clients see (default: the name of the command's program)")
+        ->type_name("TEXT");
+    auto* renew = app.add_flag("--renew", command.renew, "Renew the lease in VSERD_LEASE, or of --id");
+    auto* release = app.add_flag("--release", command.release, "End the lease in VSERD_LEASE, or of --id");
+    auto* list = app.add_flag("--list", command.list, "Show who holds ports, and who waits for them");
+    app.add_option("--id", command.id, "The lease to renew or release")->type_name("ID");
+    auto* words = app.add_option("COMMAND", command.words, "After --: the command and its arguments")->type_name("");
+    for (auto* one : {renew, release, list}) {
+        for (auto* other : {renew, release, list, words}) {
+            if (one != other) one->excludes(other);
+        }
+    }
+}
+
+LeaseCommand checked_lease(const LeaseCommand& command) {
+    if (command.port.empty() && !command.list) {
+        throw CLI::ValidationError("PORT is required: the port to hold", CLI::ExitCodes::RequiredError);
+    }
+    if (command.id && !command.renew && !command.release) {
+        throw CLI::ValidationError("--id needs --renew or --release", CLI::ExitCodes::RequiresError);
+    }
+    return command;
+}
+
+}  // namespace vserctl
