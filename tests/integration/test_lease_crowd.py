@@ -137,7 +137,7 @@ def check_line(received):
     return set(ids)
 
 
-def test_clients_that_compete_for_a_lease(start, line, tmp_path, record_property):
+def test_clients_that_compete_for_a_lease(start, line, tmp_path):
     daemon = start(port_table("line", line.wire.path))
     online(daemon)
     workers = Workers(daemon.address, tmp_path)
