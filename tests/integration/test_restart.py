@@ -202,7 +202,7 @@ def test_a_device_that_hangs_up_leaves_the_store_and_comes_back_to_it(start, wir
     assert port.log_id == before.log_id and port.state is vser.State.OFFLINE
 
 
-@pytest.mark.parametrize("where", [0, 8, 64, 520], ids=["magic", "version", "header", "block"])
+@pytest.mark.parametrize("where", [0, 8, 64, 1544], ids=["magic", "version", "header", "block"])
 def test_a_damaged_log_is_refused_and_a_new_one_begins(start, wire, where):
     daemon = start(port_table("line", wire.path))
     before = online(daemon)

@@ -138,7 +138,7 @@ def test_clients_of_a_removed_port_are_told(serve):
 
     served.reload(port_table("stays", "sim:echo"))
 
-    assert b"[the port was removed" in receive_until(person, b"]\r\n")
+    assert b"was removed" in receive_until(person, b"]\r\n")
     assert is_closed(person) and is_closed(program)
 
 
