@@ -30,7 +30,7 @@ struct AuditRecord {
     std::optional<TxRange> tx = std::nullopt;
 };
 
-/// Takes the records. Io thread.
+/// Takes the records. Any thread.
 class AuditTrail {
 public:
     virtual ~AuditTrail() = default;

@@ -11,6 +11,11 @@ namespace {
 /// The system clock may be set meanwhile, so it is asked again after this time at the latest.
 constexpr std::chrono::seconds expiry_wait_max{60};
 
+AuditWriter::Settings audit_settings(const std::optional<access::Settings>& settings) {
+    if (!settings) return {};
+    return {settings->audit, settings->audit_required};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<AccessControl>> AccessControl::load(const std::optional<access::Settings>& settings,
@@ -31,6 +36,8 @@ AccessControl::AccessControl(io::Loop& loop, DiskThread& disk, hub::Hub& hub)
 void AccessControl::replace(const std::optional<access::Settings>& settings, const access::Loaded& loaded) {
     const bool same_files = access::files_of(settings_) == access::files_of(settings);
     settings_ = settings;
+    audit_.apply(audit_settings(settings));
+    hub_.sessions().set_trail(settings ? &audit_ : nullptr);
     if (!same_files) watch_.watch(access::files_of(settings));
     take(loaded);
 }

@@ -8,6 +8,7 @@
 
 #include "access/load.hpp"
 #include "access/settings.hpp"
+#include "app/audit_writer.hpp"
 #include "app/disk_thread.hpp"
 #include "app/file_watch.hpp"
 #include "base/result.hpp"
@@ -16,7 +17,7 @@
 
 namespace vserd {
 
-/// Keeps [access] in force: gives the hub its rules at the start and after a reload, and reads the tokens and JWKS files again
+/// Keeps [access] in force: gives the hub its audit trail, and its rules at the start and after a reload, and reads the tokens and JWKS files again
 /// when they change or a token expires. If they have errors, the previous rules stay in force. Io thread.
 class AccessControl {
 public:
@@ -27,7 +28,8 @@ public:
 
     /// Takes what a reload has loaded. requires: loaded.authority is not null
     void replace(const std::optional<access::Settings>& settings, const access::Loaded& loaded);
-    /// No changes happen from now on. Destroy this only after the disk thread.
+    AuditWriter& audit() noexcept { return audit_; }
+    /// No changes happen from now on. Destroy this only after the disk thread and the hub.
     void stop();
 
 private:
@@ -38,6 +40,7 @@ private:
 
     DiskThread& disk_;
     hub::Hub& hub_;
+    AuditWriter audit_{{}};  ///< drops everything without [access]
     std::optional<access::Settings> settings_;
     std::string digest_;   ///< of the files in force
     std::string problem_;  ///< the last one that was reported

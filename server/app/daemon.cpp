@@ -155,8 +155,8 @@ int Daemon::Impl::run() {
     while (loop_->poll_once()) continue;
     reload_.reset();  // stop() has stopped it, but it may have been called again
     certificates_.reset();
-    access_.reset();
     hub_.reset();
+    access_.reset();  // its audit trail outlives the sessions
     if (const auto left = keeper_->directory().leave(); !left) spdlog::warn("state_dir: {}", left.error().message);
     keeper_.reset();
     loop_.reset();
@@ -280,7 +280,10 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
     };
     auto exporter = metrics::Exporter::start(
         options_.config.metrics,
-        {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, others, store(), journal_lines_dropped},
+        {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, others, store(), journal_lines_dropped,
+         [this] {
+             return metrics::AuditCounts{access_->audit().errors(), access_->audit().lost()};
+         }},
         options_.config.metrics_tls);
     if (!exporter) return exporter.error();
     front_ends_.push_back(std::move(*exporter));
@@ -312,6 +315,8 @@ void Daemon::Impl::announce(const rpc::ServerInfo& info) {
 }
 
 void Daemon::Impl::take_signal(int signal) {
+    if (signal == SIGHUP || signal == SIGUSR1) access_->audit().reopen();
+    if (signal == SIGUSR1) return;
     if (signal == SIGHUP) return reload_->start();
     if (stopping_) {
         spdlog::warn("second signal: exiting immediately");

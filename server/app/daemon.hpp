@@ -28,7 +28,7 @@ struct DaemonOptions {
 };
 
 /// The whole daemon: builds its parts bottom-up, runs the io thread's loop on the caller's thread until a signal stops it,
-/// and destroys the parts in reverse order. SIGTERM, SIGINT and SIGHUP must be blocked in all threads.
+/// and destroys the parts in reverse order. SIGTERM, SIGINT, SIGHUP and SIGUSR1 must be blocked in all threads.
 class Daemon {
 public:
     explicit Daemon(DaemonOptions options);

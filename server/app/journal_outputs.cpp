@@ -75,6 +75,8 @@ private:
     const bool coloured_ = ::isatty(STDERR_FILENO) == 1;
 };
 
+}  // namespace
+
 /// See systemd.exec(5): JOURNAL_STREAM has the device and inode of the stream that systemd created.
 bool stderr_is_journal() {
     const char* stream = std::getenv("JOURNAL_STREAM");
@@ -82,8 +84,6 @@ bool stderr_is_journal() {
     return stream != nullptr && ::fstat(STDERR_FILENO, &status) == 0 &&
            std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) == stream;
 }
-
-}  // namespace
 
 std::unique_ptr<JournalOutput> make_journal_output() {
     if (stderr_is_journal()) return std::make_unique<SystemdOutput>();

@@ -10,6 +10,9 @@ namespace vserd {
 /// systemd's journal if standard error is connected to it; standard error otherwise.
 std::unique_ptr<JournalOutput> make_journal_output();
 
+/// Whether standard error is connected to systemd's journal.
+bool stderr_is_journal();
+
 /// Writes all of it, however long that takes. Stops at an error.
 void write_all(int fd, const std::string& text);
 

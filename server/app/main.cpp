@@ -70,7 +70,7 @@ void open_missing_standard_descriptors() {
 void block_signals() {
     sigset_t signals;
     sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     io::block_engine_signals();
     std::signal(SIGPIPE, SIG_IGN);

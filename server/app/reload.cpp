@@ -126,6 +126,7 @@ void Reload::loaded(const Files& files) {
 
 void Reload::fail(const std::string& why) {
     spdlog::error("the previous configuration stays in force");
+    audit("failed", why);
     if (!again()) supervision_.reload_failed(why);
 }
 
@@ -151,8 +152,13 @@ void Reload::apply(const config::Config& config, std::map<std::string, restart::
             "restart",
             options_.config_file);
     }
+    audit("ok", fmt::format("{} ports", after.ports.size()));
     spdlog::info("reloaded {}: {} ports", options_.config_file, after.ports.size());
     if (!again() && listens) supervision_.ready();
+}
+
+void Reload::audit(const char* outcome, const std::string& detail) {
+    access_.audit().add({.event = "reload", .via = "signal", .outcome = outcome, .detail = detail});
 }
 
 /// After the ports, so that each listener finds its own. Ports whose listener failed are served by all others.

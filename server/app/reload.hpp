@@ -58,6 +58,7 @@ private:
     /// Why the files cannot be used; the journal has every reason. Nothing: they can.
     std::optional<std::string> problem_in(const Files& files) const;
     void fail(const std::string& why);
+    void audit(const char* outcome, const std::string& detail);
     void apply(const config::Config& config, std::map<std::string, restart::FiledLog> logs,
                tcp::Server::OpenedSockets sockets);
     bool listen(const config::Config& config, tcp::Server::OpenedSockets sockets);

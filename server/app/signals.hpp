@@ -7,7 +7,7 @@
 
 namespace vserd {
 
-/// Receives SIGTERM, SIGINT and SIGHUP on the io thread. They must be blocked in all threads.
+/// Receives SIGTERM, SIGINT, SIGHUP and SIGUSR1 on the io thread. They must be blocked in all threads.
 class Signals {
 public:
     Signals(io::Loop& loop, std::function<void(int signal)> taken);

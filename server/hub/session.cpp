@@ -54,6 +54,16 @@ Result<PortHandle> Session::open(std::string_view port) {
     return PortHandle(**channel, client_, role(port));
 }
 
+void Session::audit_unknown(std::string_view via, const std::string& peer, const Error& why) const {
+    access::AuditTrail* const trail = hub_.sessions().trail();
+    if (trail == nullptr) return;
+    trail->add({.event = "refused",
+                .via = std::string(via),
+                .peer = peer,
+                .outcome = "not authenticated",
+                .detail = why.message});
+}
+
 /// The trail tells a port that the client may not list from one that does not exist.
 void Session::audit_hidden(std::string_view port) const {
     access::AuditTrail* const trail = hub_.sessions().trail();

@@ -43,6 +43,9 @@ public:
     /// Adds the names of a client certificate (PEM) that the face has verified.
     void add_certificate(std::string_view pem);
 
+    /// Records that a client could not prove who it is. Any thread.
+    void audit_unknown(std::string_view via, const std::string& peer, const Error& why) const;
+
     /// Visits all ports in the order of their names.
     void for_each_port(const std::function<void(const Channel&)>& visit) const;
     /// Null if there is no port of that name.

@@ -23,8 +23,8 @@ public:
     SessionBook();
 
     /// Null: no audit trail. Otherwise it outlives the writers and their requests.
-    void set_trail(access::AuditTrail* trail) noexcept { trail_ = trail; }
-    access::AuditTrail* trail() const noexcept { return trail_; }
+    void set_trail(access::AuditTrail* trail) noexcept { trail_.store(trail, std::memory_order_release); }
+    access::AuditTrail* trail() const noexcept { return trail_.load(std::memory_order_acquire); }  // any thread
 
     // Io thread.
     /// Returns the number of a new session, from 1.
@@ -41,7 +41,7 @@ public:
 private:
     std::atomic<std::uint64_t>& count_of(std::string_view face) noexcept;
 
-    access::AuditTrail* trail_ = nullptr;
+    std::atomic<access::AuditTrail*> trail_{nullptr};
     std::string prefix_;
     std::uint64_t last_ = 0;
     std::array<std::atomic<std::uint64_t>, faces.size() + 1> counts_{};  ///< the last: other faces

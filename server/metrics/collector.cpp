@@ -122,6 +122,16 @@ void append_workers(std::vector<MetricFamily>& to, const port::WorkerStats& work
     add(to.back(), {}, value_of(workers.refused));
 }
 
+void append_audit(std::vector<MetricFamily>& to, const Sources& sources) {
+    const AuditCounts counts = sources.audit ? sources.audit() : AuditCounts{};
+    to.push_back(family(MetricType::Counter, "vserd_audit_errors_total",
+                        "Attempts to write to the audit trail that failed; the records wait for the next attempt."));
+    add(to.back(), {}, static_cast<double>(counts.errors));
+    to.push_back(family(MetricType::Counter, "vserd_audit_records_lost_total",
+                        "Records that are missing in the audit trail, because too many waited for it."));
+    add(to.back(), {}, static_cast<double>(counts.lost));
+}
+
 MetricFamily sessions_family(const hub::SessionBook& sessions) {
     MetricFamily result =
         family(MetricType::Gauge, "vserd_sessions", "Clients that are connected to a port, by the face that they use.");
@@ -252,6 +262,7 @@ std::vector<MetricFamily> Collector::collect(const std::vector<net::Refused>& re
     append_clients(families, sources_);
     families.push_back(delivery_family(sources_.hub.delivery()));
     families.push_back(sessions_family(sources_.hub.sessions()));
+    append_audit(families, sources_);
     append_process(families);
     return families;
 }

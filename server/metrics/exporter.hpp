@@ -21,6 +21,11 @@ struct RpcCount {
     std::uint64_t count = 0;
 };
 
+struct AuditCounts {
+    std::uint64_t errors = 0;  ///< failed attempts to write
+    std::uint64_t lost = 0;    ///< records
+};
+
 /// The sources of the metrics. The hub outlives the exporter.
 struct Sources {
     hub::Hub& hub;
@@ -32,6 +37,7 @@ struct Sources {
     std::function<std::vector<const net::FrontEnd*>()> front_ends = [] { return std::vector<const net::FrontEnd*>(); };
     std::shared_ptr<const net::CertificateStore> certificates = nullptr;  ///< null: no TLS
     std::function<std::uint64_t()> journal_lines_dropped = nullptr;       ///< called on the scrape thread
+    std::function<AuditCounts()> audit = nullptr;                         ///< called on the scrape thread
 };
 
 /// Serves /metrics in the Prometheus text format on its own thread. Reads atomics at scrape time; takes no lock that the byte

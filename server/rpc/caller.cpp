@@ -81,6 +81,7 @@ Result<Admitted> admit(Environment& environment, const grpc::ServerContextBase& 
     auto identity = identity_of(context, *environment.session.authority());
     if (!identity) {
         environment.admission.count(net::Refusal::unauthenticated);
+        environment.session.audit_unknown("grpc", peer, identity.error());
         return identity.error();
     }
     return Admitted{std::move(*ticket), {.identity = std::move(*identity), .via = "grpc", .peer = std::move(peer)}};

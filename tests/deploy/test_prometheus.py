@@ -46,6 +46,8 @@ CONTRACT = {  # of the api: the metric, and its labels
     "vserd_build_info": {"version"},
     "vserd_refused_total": {"via", "reason"},
     "vserd_sessions": {"via"},
+    "vserd_audit_errors_total": set(),
+    "vserd_audit_records_lost_total": set(),
     "vserd_tcp_clients": {"port", "protocol"},
     "vserd_tcp_clients_fell_behind_total": {"port", "protocol"},
     "vserd_certificate_expiry_timestamp_seconds": {"file"},
