@@ -1,11 +1,10 @@
 #include "harness/bridge.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <thread>
-
-#include "vser_client.hpp"
 
 namespace vserd::bench {
 namespace {
@@ -44,6 +43,20 @@ std::string vserd_toml(const std::vector<Line>& lines, int port, int raw_port, c
     return text;
 }
 
+/// [server.tls] and, for `rules`, 1000 rules of which the last is the client's.
+std::string tls_toml(const std::string& pki, bool rules) {
+    std::string text = "[server.tls]\ncertificate = \"" + pki + "/server.crt\"\nkey = \"" + pki + "/server.key\"\n";
+    if (!rules) return text;
+    text += "client_ca = \"" + pki + "/ca.crt\"\n[access]\n";
+    const auto rule = [](const std::string& who, const std::string& ports) {
+        return "[[access.rule]]\nwho = [\"" + who + "\"]\nports = [\"" + ports + "\"]\nrole = \"write\"\n";
+    };
+    for (int i = 1; i < 1000; ++i) {
+        text += rule("cert:spiffe://vserd/team-" + std::to_string(i) + "/*", "rack" + std::to_string(i) + "-*");
+    }
+    return text + rule("cert:spiffe://vserd/bench", "p*");
+}
+
 void write_file(const std::string& path, const std::string& text) {
     std::ofstream file(path);
     file << text;
@@ -55,9 +68,12 @@ void write_file(const std::string& path, const std::string& text) {
 Bridge::Bridge(Face face, const std::vector<Line>& lines, const BridgePrograms& programs) : face_(face) {
     for (const Line& line : lines) flush(line);
     if (is_vserd(face)) {
+        if (has_tls(face)) set_up_tls(programs);
         first_port_ = free_ports(face == Face::vserd_raw ? 1 + static_cast<int>(lines.size()) : 1);
         first_tcp_port_ = face == Face::vserd_raw ? first_port_ + 1 : 0;
-        write_file(programs.folder + "/vserd.toml", vserd_toml(lines, first_port_, first_tcp_port_, programs.engine));
+        write_file(programs.folder + "/vserd.toml",
+                   vserd_toml(lines, first_port_, first_tcp_port_, programs.engine) +
+                       (has_tls(face) ? tls_toml(programs.folder + "/pki", face == Face::vserd_rules) : ""));
         start({programs.vserd, "--config", programs.folder + "/vserd.toml"}, lines.size(),
               programs.folder + "/vserd.log");
     } else {
@@ -67,6 +83,22 @@ Bridge::Bridge(Face face, const std::vector<Line>& lines, const BridgePrograms& 
                programs.folder + "/ser2net.pid"},
               lines.size(), programs.folder + "/ser2net.log");
     }
+}
+
+/// Makes a CA and certificates with vserd itself, once for each folder.
+void Bridge::set_up_tls(const BridgePrograms& programs) {
+    const std::string pki = programs.folder + "/pki";
+    if (!std::filesystem::exists(pki)) {
+        const Process made({programs.vserd, "pki", "init", pki, "--name", "127.0.0.1", "--client", "bench"},
+                           programs.folder + "/pki.log");
+        while (made.running()) std::this_thread::sleep_for(5ms);
+        if (!std::filesystem::exists(pki)) throw std::runtime_error("vserd pki failed:\n" + made.log_tail());
+    }
+    connect_options_.tls = true;
+    connect_options_.tls_ca_file = pki + "/ca.crt";
+    if (face_ != Face::vserd_rules) return;
+    connect_options_.tls_certificate_file = pki + "/clients/bench.crt";
+    connect_options_.tls_key_file = pki + "/clients/bench.key";
 }
 
 void Bridge::start(const std::vector<std::string>& command, std::size_t lines, const std::string& log_file) {
@@ -86,7 +118,7 @@ void Bridge::start(const std::vector<std::string>& command, std::size_t lines, c
 }
 
 void Bridge::wait_for_vserd(Clock::time_point begin, std::size_t lines) {
-    const auto client = vser::client::Client::connect(address());
+    const auto client = vser::client::Client::connect(address(), connect_options_);
     if (!client) throw std::runtime_error("vserd does not answer:\n" + process_->log_tail());
     for (bool first = true;; first = false) {
         const auto ports = client->list_ports();

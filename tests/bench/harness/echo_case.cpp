@@ -12,7 +12,9 @@ constexpr std::size_t warm_up_trips = 200;
 constexpr std::size_t trips_max = 20'000;
 
 std::unique_ptr<Session> open_session(const std::string& contender, const Bridge& bridge) {
-    if (contender == "vserd-library") return library_session(bridge.address(), "p0");
+    if (contender == "vserd-library" || has_tls(bridge.face())) {
+        return library_session(bridge.address(), "p0", bridge.connect_options());
+    }
     if (bridge.face() == Face::vserd) return raw_session(bridge.address(), "p0");
     return tcp_session(bridge.tcp_port(0));
 }
@@ -30,7 +32,8 @@ double round_trip_us(Session& session, std::byte value) {
 class EchoCase : public Case {
 public:
     std::vector<std::string> contenders() const override {
-        return {"direct", "ser2net", "ser2net-tuned", "vserd", "vserd-library", "vserd-raw"};
+        return {"direct",        "ser2net",   "ser2net-tuned", "vserd",
+                "vserd-library", "vserd-raw", "vserd-tls",     "vserd-rules"};
     }
 
     Sample run(const std::string& contender, const Environment& environment) override {

@@ -44,8 +44,8 @@ private:
 
 class LibrarySession : public Session {
 public:
-    LibrarySession(const std::string& address, const std::string& port)
-        : client_(connect(address)), console_(attach(port)) {}
+    LibrarySession(const std::string& address, const std::string& port, const vser::client::ConnectOptions& options)
+        : client_(connect(address, options)), console_(attach(port)) {}
 
     void write(std::span<const std::byte> bytes) override {
         (void)console_.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
@@ -66,8 +66,8 @@ public:
     void cancel() override { console_.close(); }
 
 private:
-    static vser::client::Client connect(const std::string& address) {
-        auto client = vser::client::Client::connect(address);
+    static vser::client::Client connect(const std::string& address, const vser::client::ConnectOptions& options) {
+        auto client = vser::client::Client::connect(address, options);
         if (!client) throw std::runtime_error("client library: " + client.error().message);
         return std::move(client).value();
     }
@@ -91,8 +91,9 @@ std::unique_ptr<Session> direct_session(const Line& line) {
 
 std::unique_ptr<Session> tcp_session(int port) { return std::make_unique<FdSession>(tcp_connect(port)); }
 
-std::unique_ptr<Session> library_session(const std::string& address, const std::string& port) {
-    return std::make_unique<LibrarySession>(address, port);
+std::unique_ptr<Session> library_session(const std::string& address, const std::string& port,
+                                         const vser::client::ConnectOptions& options) {
+    return std::make_unique<LibrarySession>(address, port, options);
 }
 
 }  // namespace vserd::bench

@@ -6,6 +6,7 @@
 
 #include "harness/bridge.hpp"
 #include "harness/line_end.hpp"
+#include "vser_client.hpp"
 
 namespace vserd::bench {
 
@@ -26,6 +27,7 @@ std::unique_ptr<Session> tcp_session(int port);
 /// One message for each write(), bytes as gRPC's slices, the caller's own thread.
 std::unique_ptr<Session> raw_session(const std::string& address, const std::string& port);
 /// The C++ client library, which gathers small writes.
-std::unique_ptr<Session> library_session(const std::string& address, const std::string& port);
+std::unique_ptr<Session> library_session(const std::string& address, const std::string& port,
+                                         const vser::client::ConnectOptions& options = {});
 
 }  // namespace vserd::bench

@@ -43,6 +43,7 @@ def _delivered(samples):
 TARGETS = [
     Target("echo p50, default / vserd", _inverse("echo", "p50_us", "vserd", "ser2net"), "x", True, 25, 40),
     Target("echo p50, vserd / tuned", _ratio("echo", "p50_us", "vserd", "ser2net-tuned"), "x", False, 2.0, 1.25),
+    Target("echo p50, client certificates and rules / TLS alone", _ratio("echo", "p50_us", "vserd-rules", "vserd-tls"), "x", False, 1.15, 1.0),
     Target("echo p99, vserd / tuned", _ratio("echo", "p99_us", "vserd", "ser2net-tuned"), "x", False, 3, 1.5),
     Target("device to client, vserd / tuned", _ratio("read1", "mb_s", "vserd", "ser2net-tuned"), "x", True, 2.5, 4),
     Target("device to client, vserd / default", _ratio("read1", "mb_s", "vserd", "ser2net"), "x", True, 15, 25),
