@@ -275,7 +275,8 @@ private:
     void arm_lease_timer();
     void close_reader(Reader& reader, const Error& why);
     void end(Writer& writer, const Error& why);
-    bool lost_its_right(const Writer& writer, access::Role role) const;
+    access::Role needed_role(const Writer& writer) const;
+    void fail_pending_writes_without_right();
     void refuse_pending_writes_of_others();
     void fail_pending_writes_of(const Writer& writer, const Error& error);
 

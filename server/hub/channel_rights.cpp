@@ -6,36 +6,53 @@
 #include "hub/channel.hpp"
 
 namespace vserd::hub {
+namespace {
+
+Error right_lost(const std::string& port, access::Role needed, access::Role held) {
+    return {Failure::denied,
+            0,
+            std::string(to_string(needed)),
+            fmt::format("a change of the rules took away the role \"{}\" on port \"{}\"; you have \"{}\"",
+                        to_string(needed), port, to_string(held)),
+            {{"held", std::string(to_string(held))}}};
+}
+
+}  // namespace
 
 void Channel::apply(const access::Policy& policy) {
     List<Writer> lost;
     for (auto writer = writers_.begin(); writer != writers_.end();) {
         Writer& one = *writer++;
-        const access::Role role = policy.role_of(one.client().identity, name());
-        const bool ends = lost_its_right(one, role);
-        one.role_ = role;
-        if (!ends) continue;
+        one.role_ = policy.role_of(one.client().identity, name());
+        if (one.role_ >= needed_role(one)) continue;
         one.unlink();
         lost.push_back(one);
     }
     while (!lost.empty()) {
         Writer& writer = lost.front();
         writer.unlink();
-        end(writer, {Failure::denied,
-                     0,
-                     "read",
-                     fmt::format("a change of the rules took away your right to use port \"{}\"; you have \"{}\"",
-                                 name(), to_string(writer.role())),
-                     {{"held", std::string(to_string(writer.role()))}}});
+        end(writer, right_lost(name(), needed_role(writer), writer.role()));
     }
+    fail_pending_writes_without_right();
 }
 
-bool Channel::lost_its_right(const Writer& writer, access::Role role) const {
-    if (role >= writer.role_) return false;
-    if (writer.channel_->yielder_ == &writer) return role < access::Role::control;
+/// The role without which what the client does now cannot go on.
+access::Role Channel::needed_role(const Writer& writer) const {
+    if (yielder_ == &writer) return access::Role::control;
     const Lease* const held = leases_.held();
-    if (held != nullptr && held->stream == &writer) return role < access::Role::write;
-    return role < access::Role::read;
+    if (held != nullptr && held->stream == &writer) return access::Role::write;
+    return writer.reader_ != nullptr ? access::Role::read : access::Role::list;
+}
+
+/// Bytes that wait for room are not written any more when their client has lost the right to write.
+void Channel::fail_pending_writes_without_right() {
+    for (auto write = pending_writes_.begin(); write != pending_writes_.end();) {
+        PendingWrite& one = *write++;
+        if (one.writer == nullptr || one.writer->role() >= access::Role::write) continue;
+        one.unlink();
+        refuse(one, right_lost(name(), access::Role::write, one.writer->role()));
+        write = pending_writes_.begin();  // done() may have removed others
+    }
 }
 
 /// Makes the handle of `writer` null. What it was doing fails with `why`.

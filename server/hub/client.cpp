@@ -1,11 +1,15 @@
 #include "hub/client.hpp"
 
+#include <fmt/core.h>
+
 #include "base/text.hpp"
 
 namespace vserd::hub {
 
 std::string shown_name(const Client& client) {
-    return client.name.empty() ? base::printable_text(client.peer) : client.name;
+    if (!client.name.empty()) return client.name;
+    if (client.via.empty() || client.via == "grpc") return base::printable_text(client.peer);
+    return fmt::format("{} client {}", client.via, client.peer);
 }
 
 }  // namespace vserd::hub

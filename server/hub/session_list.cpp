@@ -20,7 +20,10 @@ Error no_session(std::string_view id) {
 }  // namespace
 
 std::string Session::signature(const std::string& name) const {
-    const std::string shown = name.empty() ? shown_name(*client_) : name;
+    std::string shown = name.empty() ? shown_name(*client_) : name;
+    // So that nobody can give himself the identity of another.
+    std::ranges::replace(shown, '(', '[');
+    std::ranges::replace(shown, ')', ']');
     if (client_->identity.names.empty()) return shown;
     return fmt::format("{} ({})", shown, access::to_string(client_->identity));
 }

@@ -85,7 +85,11 @@ Result<void> CollectStream::Source::attach(hub::PortHandle port, const hub::Star
 void CollectStream::on_port_added(const hub::Channel& channel) {
     if (ending() || !may_read(channel)) return;
     v1::StartPoint from;
-    from.set_oldest(true);  // a reload added this port: send all of its log
+    if (const auto lost = lost_.extract(channel.name()); !lost.empty()) {
+        from.set_offset(std::min(lost.mapped(), channel.log().next_offset()));
+    } else {
+        from.set_oldest(true);  // a reload added this port: send all of its log
+    }
     if (const auto added = add_source(channel.name(), from, "from"); !added) {
         return finish(added.error(), {.port = failed_port_});
     }
@@ -113,7 +117,9 @@ void CollectStream::available(Source& source) {
 }
 
 void CollectStream::closed(Source& source, const Error& why) {
-    if (!request_.all() || session().shutting_down()) return finish(why, {.port = source.port()});
+    const bool one_of_many = why.failure == Failure::denied || why.failure == Failure::unavailable;
+    if (!request_.all() || !one_of_many || session().shutting_down()) return finish(why, {.port = source.port()});
+    if (why.failure == Failure::denied) lost_[source.port()] = source.offset();
     if (source.is_linked()) readable_.erase(readable_.iterator_to(source));
     sources_.remove_if([&](const Source& other) { return &other == &source; });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,7 @@ private:
         Result<void> attach(hub::PortHandle port, const hub::StartPoint& start);
         std::optional<log::Item> next(std::size_t bytes_max) { return reader_->next(bytes_max); }
         const std::string& port() const noexcept { return port_; }
+        std::uint64_t offset() const noexcept { return reader_->offset(); }
         void on_available() override { stream_.available(*this); }
         void on_closed(const Error& why) override { stream_.closed(*this, why); }
 
@@ -63,7 +65,8 @@ private:
     bool request_valid_ = false;
     bool watching_ = false;
     std::list<Source> sources_;
-    boost::intrusive::list<Source> readable_;  ///< in the order in which they became readable
+    std::map<std::string, std::uint64_t> lost_;  ///< where the ports that the client may not read any more were left
+    boost::intrusive::list<Source> readable_;    ///< in the order in which they became readable
     MessageBuilder builder_;
     log::BootTime opened_;
     std::shared_ptr<CollectStream*>

@@ -100,8 +100,6 @@ private:
     Result<std::vector<net::Acceptor::Listener>> listen(grpc::ServerBuilder& builder);
     void shut_down(std::chrono::milliseconds grace);
     std::shared_ptr<grpc::ServerCredentials> credentials_of(const std::string& address);
-    /// Whether it matters who connects. Any thread.
-    bool is_enforced() const { return session_.authority()->policy.is_enforced(); }
 
     RpcCounters counters_;
     ServerOptions options_;
@@ -167,8 +165,11 @@ Result<std::vector<net::Acceptor::Listener>> Server::Impl::listen(grpc::ServerBu
         const bool has_users = net::is_unix(address);
         for (net::ListenSocket& socket : sockets) {
             listeners.push_back({std::move(socket), [this, target, has_users](int listener, base::Fd connection) {
-                                     if (has_users && is_enforced() && unix_peers_->accept(listener, connection))
-                                         return;
+                                     if (has_users) {
+                                         return unix_peers_->accept(listener, std::move(connection),
+                                                                    session_.authority()->policy);
+                                     }
+                                     return;
                                      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
                                      parameters.listener_fd = listener;
                                      parameters.fd = connection.release();
@@ -228,7 +229,8 @@ Result<void> Server::Impl::start() {
 
 std::vector<net::Refused> Server::Impl::refused() const {
     std::vector<net::Refused> result{{"descriptors", acceptor_->refused()},
-                                     {"address_abuse", acceptor_->refused_address()}};
+                                     {"address_abuse", acceptor_->refused_address()},
+                                     {"unix_peers_max", unix_peers_->refused()}};
     std::ranges::copy(admission_.refused(), std::back_inserter(result));
     return result;
 }

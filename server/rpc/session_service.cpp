@@ -28,7 +28,8 @@ void add_session(const hub::SessionInfo& info, v1::ListSessionsResponse& respons
         session.set_peer(base::printable_text(info.client->peer));
     }
     session.set_via(std::string(info.client->via));
-    session.set_client(info.name);
+    const bool names_itself = !info.client->name.empty();  // otherwise the name is the address
+    session.set_client(info.shows_client || names_itself ? info.name : fmt::format("{} client", info.client->via));
     session.set_port(info.port);
     session.set_mode(mode_of(info.mode));
     to_proto(info.since, *session.mutable_since());

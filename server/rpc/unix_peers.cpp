@@ -45,24 +45,35 @@ UnixPeers::UnixPeers(grpc::ServerBuilder& builder) {
         slot.acceptor = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials);
     }
 }
+anonymous_ = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD,
+                                                                  grpc::experimental::LocalServerCredentials(UDS));
+}
 
 UnixPeers::~UnixPeers() = default;
 
-bool UnixPeers::accept(int listener, base::Fd& connection) {
-    auto names = net::unix_peer_names(connection.get());
-    if (names.empty()) return false;
+void UnixPeers::accept(int listener, base::Fd connection, const access::Policy& policy) {
+    Slot* const slot = slot_of(net::unix_peer_names(connection.get()), policy);
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+    parameters.listener_fd = listener;
+    parameters.fd = connection.release();
+    (slot != nullptr ? *slot->acceptor : *anonymous_).HandleNewConnection(&parameters);
+}
+
+UnixPeers::Slot* UnixPeers::slot_of(std::vector<std::string> names, const access::Policy& policy) {
+    if (names.empty() || !policy.knows({.names = names})) return nullptr;
+    // Rules may come with a reload, and their users must find room then.
+    const auto end = policy.is_enforced() ? slots_.end() : slots_.begin() + peers_max / 2;
     const auto slot =
-        std::ranges::find_if(slots_, [&](const Slot& each) { return each.names.empty() || each.names == names; });
-    if (slot == slots_.end()) return false;
+        std::find_if(slots_.begin(), end, [&](const Slot& each) { return each.names.empty() || each.names == names; });
+    if (slot == end) {
+        if (policy.is_enforced()) refused_.fetch_add(1, std::memory_order_relaxed);
+        return nullptr;
+    }
     if (slot->names.empty()) {
         slot->peer->set_names(names);
         slot->names = std::move(names);
     }
-    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
-    parameters.listener_fd = listener;
-    parameters.fd = connection.release();
-    slot->acceptor->HandleNewConnection(&parameters);
-    return true;
+    return &*slot;
 }
 
 }  // namespace vserd::rpc

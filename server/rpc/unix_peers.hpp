@@ -3,10 +3,13 @@
 #include <grpcpp/server_builder.h>
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "access/policy.hpp"
 #include "base/fd.hpp"
 
 namespace vserd::rpc {
@@ -24,9 +27,11 @@ public:
     UnixPeers(const UnixPeers&) = delete;
     UnixPeers& operator=(const UnixPeers&) = delete;
 
-    /// Passes the connection to the acceptor of its peer. Returns false, and leaves the connection alone, if there is none left.
-    /// One thread at a time.
-    bool accept(int listener, base::Fd& connection);
+    /// Passes the connection to the acceptor of its peer, or to one for anonymous peers: those that the rules do not know, and
+    /// those for whom no acceptor is left. One thread at a time.
+    void accept(int listener, base::Fd connection, const access::Policy& policy);
+    /// Peers that are known to the rules and stayed anonymous. Any thread.
+    std::uint64_t refused() const noexcept { return refused_.load(std::memory_order_relaxed); }
 
 private:
     class Peer;
@@ -36,7 +41,11 @@ private:
         std::vector<std::string> names;  ///< empty: not in use yet
     };
 
+    Slot* slot_of(std::vector<std::string> names, const access::Policy& policy);
+
     std::array<Slot, peers_max> slots_;
+    std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> anonymous_;
+    std::atomic<std::uint64_t> refused_{0};
 };
 
 }  // namespace vserd::rpc

@@ -1,6 +1,8 @@
 #include "rpc/watch_ports.hpp"
 
 #include <array>
+#include <functional>
+#include <limits>
 #include <utility>
 
 #include "rpc/convert.hpp"
@@ -22,7 +24,14 @@ v1::PortEvent state_of(const hub::Channel& channel) {
 EncodedPortEvent encode(const hub::Channel& channel, const v1::PortEvent& event) {
     v1::WatchPortsResponse response;
     *response.mutable_event() = event;
-    return {channel.name(), grpc::Slice(response.SerializeAsString())};
+    return {.port = channel.name(), .response = grpc::Slice(response.SerializeAsString())};
+}
+
+/// Whether the event is about the port's state, which everybody who may list the port sees. The others name people.
+bool is_state(const port::Event& event) {
+    return std::holds_alternative<port::SettingsChanged>(event) ||
+           std::holds_alternative<port::SignalsChanged>(event) || std::holds_alternative<port::WentOffline>(event) ||
+           std::holds_alternative<port::CameOnline>(event);
 }
 
 /// When this is appended to a response, the decoder merges it into the response's event.
@@ -54,6 +63,38 @@ void PortsWatch::begin() {
         const auto port = session_->open(name);
         if (!port) return finish(environment_.status_of(port.error(), {.port = name}));
     }
+    rights_ = rights();
+    pump();
+}
+
+PortsWatch::Rights PortsWatch::rights_on(const hub::Channel& channel) const {
+    if (!names_.empty() && !names_.contains(channel.name())) return {};
+    const auto role = static_cast<std::size_t>(session_->role(channel.name()));
+    return role == 0 ? Rights{} : Rights{1, std::hash<std::string>{}(channel.name()) * (role + 1)};
+}
+
+PortsWatch::Rights PortsWatch::rights() const {
+    Rights all;
+    if (!session_->authority()->policy.is_enforced()) return {std::numeric_limits<std::size_t>::max(), 0};
+    session_->for_each_port([&](const hub::Channel& channel) { all.add(rights_on(channel)); });
+    return all;
+}
+
+void PortsWatch::port_added(const hub::Channel& channel) { rights_.add(rights_on(channel)); }
+void PortsWatch::port_removed(const hub::Channel& channel) { rights_.remove(rights_on(channel)); }
+
+/// A client that lost a port is told by the end of the call; one that may do more gets the states again.
+void PortsWatch::rights_changed() {
+    if (finished_) return;
+    const Rights before = std::exchange(rights_, rights());
+    if (rights_ == before) return;
+    if (rights_.ports < before.ports) {
+        return finish(
+            environment_.status_of({Failure::denied, 0, "list",
+                                    "a change of the rules took ports from this list; call again to see the others"}));
+    }
+    first_state_sent_.clear();
+    first_states_done_ = false;
     pump();
 }
 
@@ -89,7 +130,7 @@ void PortsWatch::OnDone() {
 }
 
 void PortsWatch::queue(const SharedPortEvent& event) {
-    if (finished_ || !watches(event->port)) return;
+    if (finished_ || !watches(*event)) return;
     if (events_.size() >= watch_events_max) {
         // Drop the oldest: the newest events describe the current state.
         events_.pop_front();
@@ -126,6 +167,7 @@ void PortsWatch::pump() {
             return send(encode(*channel, first_state_of(*channel)), 0);
         first_states_done_ = true;
     }
+    while (!events_.empty() && !watches(*events_.front())) events_.pop_front();  // the rules have changed meanwhile
     if (events_.empty()) return;
     const SharedPortEvent event = std::move(events_.front());
     events_.pop_front();
@@ -171,27 +213,35 @@ void Watchers::leave(PortsWatch& watch) noexcept {
     if (watches_.empty()) environment_.session.remove_watcher(*this);
 }
 
-/// Sends the current states, some of which a client may not have seen.
 void Watchers::on_rights_changed() {
-    environment_.session.for_each_port([this](const hub::Channel& channel) { publish(channel, state_of(channel)); });
+    for (auto watch = watches_.begin(); watch != watches_.end();) (watch++)->rights_changed();
 }
 
-void Watchers::on_port_added(const hub::Channel& channel) { publish(channel, state_of(channel)); }
+void Watchers::on_port_added(const hub::Channel& channel) {
+    for (PortsWatch& watch : watches_) watch.port_added(channel);
+    on_port_changed(channel);
+}
+
+/// Sends the current state.
+void Watchers::on_port_changed(const hub::Channel& channel) { publish(channel, state_of(channel)); }
 
 void Watchers::on_port_event(const hub::Channel& channel, const log::EventItem& event) {
     v1::PortEvent message = state_of(channel);
     to_proto(event, *message.mutable_event());
-    publish(channel, message);
+    publish(channel, message, is_state(event.event) ? access::Role::list : access::Role::read);
 }
 
 void Watchers::on_port_removed(const hub::Channel& channel) {
     v1::PortEvent message = state_of(channel);
     message.set_removed(true);
     publish(channel, message);
+    for (PortsWatch& watch : watches_) watch.port_removed(channel);
 }
 
-void Watchers::publish(const hub::Channel& channel, const v1::PortEvent& event) {
-    const auto shared = std::make_shared<const EncodedPortEvent>(encode(channel, event));
+void Watchers::publish(const hub::Channel& channel, const v1::PortEvent& event, access::Role needed) {
+    EncodedPortEvent encoded = encode(channel, event);
+    encoded.needed = needed;
+    const auto shared = std::make_shared<const EncodedPortEvent>(std::move(encoded));
     for (PortsWatch& watch : watches_) watch.queue(shared);
 }
 

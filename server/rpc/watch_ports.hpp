@@ -5,6 +5,7 @@
 
 #include <boost/intrusive/list.hpp>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -24,6 +25,7 @@ inline constexpr std::size_t watch_events_max = 256;
 struct EncodedPortEvent {
     std::string port;
     grpc::Slice response;
+    access::Role needed = access::Role::list;  ///< to see it
 };
 using SharedPortEvent = std::shared_ptr<const EncodedPortEvent>;
 
@@ -44,18 +46,41 @@ public:
     // Io thread.
     void begin();
     void queue(const SharedPortEvent& event);
+    void rights_changed();
+    void port_added(const hub::Channel& channel);
+    void port_removed(const hub::Channel& channel);
     void finish(const grpc::Status& status);
 
 private:
+    /// What the client may do on the ports that it watches, to notice a change.
+    struct Rights {
+        std::size_t ports = 0;  ///< that it may list; the maximum: there are no rules
+        std::size_t sum = 0;    ///< of hashes of each with its role
+
+        void add(const Rights& more) noexcept {
+            if (ports == std::numeric_limits<std::size_t>::max()) return;
+            ports += more.ports;
+            sum += more.sum;
+        }
+        void remove(const Rights& less) noexcept {
+            if (ports == std::numeric_limits<std::size_t>::max()) return;
+            ports -= less.ports;
+            sum -= less.sum;
+        }
+        friend bool operator==(const Rights&, const Rights&) = default;
+    };
+
     // gRPC threads.
     void OnWriteDone(bool ok) override;
     void OnCancel() override;
     void OnDone() override;
 
     // Io thread.
-    bool watches(const std::string& port) const {
-        return (names_.empty() || names_.contains(port)) && session_->role(port) >= access::Role::list;
+    bool watches(const EncodedPortEvent& event) const {
+        return (names_.empty() || names_.contains(event.port)) && session_->role(event.port) >= event.needed;
     }
+    Rights rights_on(const hub::Channel& channel) const;
+    Rights rights() const;
     const hub::Channel* next_first_state();
     ::vser::v1::PortEvent first_state_of(const hub::Channel& channel) const;
     void pump();
@@ -68,6 +93,7 @@ private:
     bool refused_ = false;
     std::set<std::string, std::less<>> names_;  ///< empty: all
     std::string first_state_sent_;              ///< the current states of the ports up to this name were sent
+    Rights rights_;                             ///< when the states were sent
     bool first_states_done_ = false;            ///< current states are sent before all events
     std::deque<SharedPortEvent> events_;
     std::uint64_t events_lost_ = 0;  ///< since the last event that was sent
@@ -94,8 +120,9 @@ private:
     void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
     void on_port_removed(const hub::Channel& channel) override;
     void on_rights_changed() override;
-    void on_port_changed(const hub::Channel& channel) override { on_port_added(channel); }  // sends the current state
-    void publish(const hub::Channel& channel, const ::vser::v1::PortEvent& event);
+    void on_port_changed(const hub::Channel& channel) override;
+    void publish(const hub::Channel& channel, const ::vser::v1::PortEvent& event,
+                 access::Role needed = access::Role::list);
 
     Environment& environment_;
     boost::intrusive::list<PortsWatch, boost::intrusive::constant_time_size<false>> watches_;  // io thread

@@ -38,6 +38,7 @@ void YieldCall::begin() {
 
 /// Not called after the handle was destroyed.
 void YieldCall::closed(const Result<void>& result) {
+    if (finished_ || !handle_) return;
     if (!result) return finish(environment_.status_of(result.error(), {.port = port_}));
     response_.set_device(handle_->port().config().device);
     StartWrite(&response_);

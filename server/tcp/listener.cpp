@@ -1,7 +1,5 @@
 #include "tcp/listener.hpp"
 
-#include <fmt/core.h>
-
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
@@ -61,7 +59,7 @@ bool is_beyond_descriptors(int fd) {
 /// Whether clients with the old options must be disconnected.
 bool differs_for_clients(const ListenOptions& before, const ListenOptions& after) {
     return before.protocol != after.protocol || before.mode != after.mode || before.tls != after.tls ||
-           before.port != after.port;
+           before.port != after.port || before.role != after.role;
 }
 
 }  // namespace
@@ -158,8 +156,7 @@ void Listener::add(base::Fd fd, std::string peer) {
     ConnectionEnvironment environment{options_, stats_, environment_.scratch, environment_.refused};
     hub::Session session(environment_.hub, {.identity = {.names = std::move(names), .granted = options_.role},
                                             .via = to_string(options_.protocol),
-                                            .peer = peer,
-                                            .name = fmt::format("{} client {}", to_string(options_.protocol), peer)});
+                                            .peer = peer});
     const auto on_end = [this](const Connection& connection) { ended(connection); };
     const auto make = [&]<class Kind>(std::type_identity<Kind>) -> std::shared_ptr<Connection> {
         return std::make_shared<Kind>(std::move(environment), std::move(stream), std::move(session), on_end);

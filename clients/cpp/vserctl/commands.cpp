@@ -89,6 +89,7 @@ int run_ports(const client::Client& client, const PortsCommand& command, bool js
         for (const auto& port : *ports) list.push_back(to_json(port));
         return show(true, JsonObject().field("ports", list), {});
     }
+    if (ports->empty()) put_note("no ports: the server has none, or its rules show you none");
     Table table({"NAME", "STATE", "DEVICE", "BAUD", "FORMAT", "RECEIVED", "SENT", "READERS", "DESCRIPTION"});
     for (const auto& port : *ports) {
         auto note = printable(port.offline_reason.empty() ? port.description : port.offline_reason);
