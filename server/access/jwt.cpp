@@ -74,7 +74,11 @@ Result<Identity> JwtVerifier::check(std::string_view token, std::chrono::system_
     if (key == keys_.end()) return refused_token("the token is not signed by a key that the server accepts");
     const auto payload = verify_jws(token, *key);
     if (!payload) return payload.error();
-    const Json claims = parse_json_object(*payload);
+    return identity(*payload, now);
+}
+
+Result<Identity> JwtVerifier::identity(std::string_view text, std::chrono::system_clock::time_point now) const {
+    const Json claims = parse_json_object(text);
     if (!claims) return refused_token("the token is malformed: its claims cannot be read");
     if (json_text(claims, "iss") != issuer_)
         return refused_token("the token is of another issuer than the server accepts");

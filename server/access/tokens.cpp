@@ -119,14 +119,14 @@ std::optional<Token> Lines::parse_line(const std::vector<Word>& words) {
     if (words.size() > 2) {
         if (const auto time = base::parse_time(words[2].text)) {
             token.expires = *time;
-            if (*time <= now_)
-                report_.warnings.push_back(place(words[2]) + fmt::format("token '{}' has expired", token.name));
         } else {
             error(words[2], time.error().message);
         }
     }
     if (words.size() > 3) error(words[3], "nothing may follow the time of expiry; '#' begins a comment");
     if (report_.errors.size() > before) return std::nullopt;
+    if (token.expires && *token.expires <= now_)
+        report_.warnings.push_back(place(words[2]) + fmt::format("token '{}' has expired", token.name));
     return token;
 }
 

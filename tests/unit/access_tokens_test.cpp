@@ -87,6 +87,7 @@ TEST(Tokens, ErrorsNamePlaceAndFix) {
         {"a", "t:1:2: the SHA-256 of the token is missing; `vserctl token new NAME` prints a whole line"},
         {"  a/b " + hash_of_abc, "t:1:3: a token's name must be 1 to 64 of A-Z, a-z, 0-9, '.', '_', '@' and '-'"},
         {std::string(65, 'a') + " " + hash_of_abc, "t:1:1: a token's name must be 1 to 64"},
+        {"a\x01 " + hash_of_abc + " 2020-01-01", "t:1:1: a token's name must be 1 to 64"},
         {"a " + secret, "t:1:3: the SHA-256 of a token must be 64 hexadecimal digits"},
         {"a " + hash_of_abc.substr(1) + "g", "t:1:3: the SHA-256 of a token must be 64 hexadecimal digits"},
         {"a " + hash_of_abc + " soon", "t:1:68: 'soon' is not a time"},
@@ -99,6 +100,7 @@ TEST(Tokens, ErrorsNamePlaceAndFix) {
         ASSERT_EQ(file.report.errors.size(), 1U) << c.line;
         EXPECT_THAT(file.report.errors[0], HasSubstr(c.error));
         EXPECT_THAT(file.report.errors[0], testing::Not(HasSubstr(secret)));
+        EXPECT_THAT(file.report.warnings, IsEmpty());
     }
 }
 
