@@ -374,9 +374,10 @@ def test_urls_name_a_server_and_a_port(url, address, port):
 
 
 def test_options_of_urls():
-    target = parse("vser://h/p?from=tail:100&exclusive&keep&name=me&ca=ca.crt")
+    target = parse("vser://h/p?from=tail:100&exclusive&keep&name=me&ca=ca.crt&token_file=t")
     assert (target.start, target.exclusive, target.keep, target.name) == (vser.Tail(100), True, True, "me")
     assert target.tls == vser.Tls(ca="ca.crt")
+    assert target.token_file == "t"
     assert parse("vser://h/p?tls").tls is True
 
 
