@@ -258,8 +258,9 @@ Result<void> Daemon::Impl::start_tcp() {
 }
 
 Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addresses) const {
-    if (options_.config.allow_insecure_remote || !options_.config.tls_certificate_file.empty()) return {};
-    return net::check_exposure(addresses);
+    const config::Config& config = options_.config;
+    if (config.allow_insecure_remote) return {};
+    return net::check_exposure(addresses, {!config.tls_certificate_file.empty(), config::has_rules(config)});
 }
 
 Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {

@@ -106,14 +106,17 @@ void read_metrics_tls(Table& server, Config& config) {
 }
 
 void check_exposure(Table& server, const std::vector<Listen>& listen, const Config& config) {
-    if (config.allow_insecure_remote || !config.tls_certificate_file.empty()) return;
+    if (config.allow_insecure_remote) return;
+    const bool tls = !config.tls_certificate_file.empty();
+    if (tls && has_rules(config)) return;
+    const char* const missing =
+        tls ? "and no rule says who may do what; add an [[access.rule]]"
+            : "without TLS; configure 'certificate' and 'key' in [server.tls], and an [[access.rule]]";
     for (const Listen& entry : listen) {
         if (entry.address.local) continue;
-        server.problem(
-            entry.at,
-            fmt::format("'{}' is reachable from other machines without TLS; configure 'certificate' and 'key' "
-                        "in [server.tls], or set allow_insecure_remote = true in [server]",
-                        entry.text));
+        server.problem(entry.at, fmt::format("'{}' is reachable from other machines {}, or set allow_insecure_remote = "
+                                             "true in [server]",
+                                             entry.text, missing));
     }
 }
 
@@ -204,6 +207,8 @@ void check_line_lengths(std::string_view text, Problems& problems) {
 
 }  // namespace
 
+bool has_rules(const Config& config) { return config.access && !config.access->rules.empty(); }
+
 std::string to_string(const Problem& problem) {
     if (problem.line == 0) return fmt::format("{}: {}", problem.file, problem.message);
     return fmt::format("{}:{}:{}: {}", problem.file, problem.line, problem.column, problem.message);
@@ -228,9 +233,9 @@ ParseResult parse(std::string_view text, std::string_view file) {
     config.listen = {"127.0.0.1:50051"};
     config.listen_is_default = true;
     Table root(source, "", problems);
+    config.access = read_access(root, problems);  // before the addresses, which need its rules
     read_server(root, problems, config);
     read_history(root, problems, config);
-    config.access = read_access(root, problems);
     config.ports = read_ports(root, config, problems);
     root.finish();
     if (!problems.empty()) return problems.take();

@@ -69,6 +69,9 @@ struct Config {
     friend bool operator==(const Config&, const Config&) = default;
 };
 
+/// Whether [access] grants anything.
+bool has_rules(const Config& config);
+
 /// A problem in a configuration. to_string() returns "FILE:LINE:COLUMN: message".
 struct Problem {
     std::string file;

@@ -34,6 +34,11 @@ void check_tls(Table& table, const Located<std::string>& text, const base::Addre
                       fmt::format("'{}' can be reached from other machines without TLS: configure [server.tls] and set "
                                   "tls = true here, or set allow_insecure_remote = true in [server] if that is meant",
                                   text.value));
+    } else if (!address.local && !server.allow_insecure_remote && !entry.role && !has_rules(server)) {
+        table.problem(text.at,
+                      fmt::format("'{}' can be reached from other machines, and no rule says who may do what: add an "
+                                  "[[access.rule]], or set allow_insecure_remote = true in [server] if that is meant",
+                                  text.value));
     }
 }
 

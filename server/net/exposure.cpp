@@ -6,13 +6,17 @@
 
 namespace vserd::net {
 
-Result<void> check_exposure(const std::vector<std::string>& addresses) {
+Result<void> check_exposure(const std::vector<std::string>& addresses, Protection protection) {
+    if (protection.tls && protection.rules) return {};
     for (const std::string& address : addresses) {
         if (is_local(address)) continue;
-        return Error{Failure::invalid_argument, 0, "listen",
-                     fmt::format("{} is reachable from other machines without TLS; configure certificate and key in "
-                                 "[server.tls], or set allow_insecure_remote = true in [server]",
-                                 address)};
+        const char* const missing =
+            protection.tls ? "and no rule says who may do what; add an [[access.rule]]"
+                           : "without TLS; configure certificate and key in [server.tls], and an [[access.rule]]";
+        return Error{
+            Failure::invalid_argument, 0, "listen",
+            fmt::format("{} is reachable from other machines {}, or set allow_insecure_remote = true in [server]",
+                        address, missing)};
     }
     return {};
 }

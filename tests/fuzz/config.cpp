@@ -24,8 +24,9 @@ void require_addresses(const config::Config& config) {
     for (const auto& text : config.listen) {
         const auto address = base::parse_address(text);
         require(address.has_value(), "a listen address is one");
-        require(address->local || config.allow_insecure_remote || !config.tls_certificate_file.empty(),
-                "no one listens to the world without TLS or a word that it is meant");
+        const bool is_protected = !config.tls_certificate_file.empty() && config::has_rules(config);
+        require(address->local || config.allow_insecure_remote || is_protected,
+                "other machines reach no address without TLS and a rule, unless the file allows it");
         require(!has_control_characters(text), "an address is printable");
     }
     if (config.metrics.empty()) return;

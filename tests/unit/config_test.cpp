@@ -175,7 +175,11 @@ const std::vector<Case> server_cases{
     {"listen_remote_without_tls",
      server("listen = [\"127.0.0.1:1\", \"0.0.0.0:50051\"]"),
      {"f:2:26: '0.0.0.0:50051' is reachable from other machines without TLS; configure 'certificate' and 'key' in "
-      "[server.tls], or set allow_insecure_remote = true in [server]"}},
+      "[server.tls], and an [[access.rule]], or set allow_insecure_remote = true in [server]"}},
+    {"listen_remote_without_rules",
+     server("listen = \"0.0.0.0:50051\"\n[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\n[access]\ntokens = \"/t\""),
+     {"f:2:10: '0.0.0.0:50051' is reachable from other machines and no rule says who may do what; add an "
+      "[[access.rule]], or set allow_insecure_remote = true in [server]"}},
     {"metrics_on_unix_socket",
      server("metrics = \"unix:/x\""),
      {"f:2:11: 'metrics' in [server] must be \"HOST:PORT\", or \"\" for none: it is scraped over TCP"}},
@@ -342,6 +346,10 @@ const std::vector<Case> listen_cases{
      "[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\n" + listener(raw, "0.0.0.0:7"),
      {"f:8:11: '0.0.0.0:7' can be reached from other machines without TLS: configure [server.tls] and set tls = true "
       "here, or set allow_insecure_remote = true in [server] if that is meant"}},
+    {"remote_without_rules",
+     "[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\n" + listener(raw + "tls = true", "0.0.0.0:7"),
+     {"f:8:11: '0.0.0.0:7' can be reached from other machines, and no rule says who may do what: add an "
+      "[[access.rule]], or set allow_insecure_remote = true in [server] if that is meant"}},
     {"tls_without_certificate",
      listener(raw + "tls = true"),
      {"f:5:11: 'tls' in [[port.listen]] needs a certificate: configure [server.tls]"}},
@@ -369,10 +377,13 @@ TEST(Config, PortListenersHaveALimit) {
                 ElementsAre(HasSubstr("a port may have 16 of [[port.listen]]")));
 }
 
-TEST(Config, RemotePortListenersAreAllowedWithTlsOrWhenMeant) {
+const std::string one_rule = "[[access.rule]]\nwho = [\"token:ci\"]\nports = [\"*\"]\nrole = \"read\"\n";
+
+TEST(Config, RemotePortListenersAreAllowedWithTlsAndARuleOrWhenMeant) {
     const std::string tls = "[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\n";
 
-    EXPECT_TRUE(parse(tls + listener(raw + "tls = true", "0.0.0.0:7"), "f"));
+    EXPECT_TRUE(parse(tls + one_rule + listener(raw + "tls = true", "0.0.0.0:7"), "f"));
+    EXPECT_TRUE(parse(tls + "[access]\n" + listener(raw + "tls = true\nrole = \"read\"", "0.0.0.0:7"), "f"));
     EXPECT_TRUE(parse(server("allow_insecure_remote = true") + listener(raw, "0.0.0.0:7"), "f"));
 }
 
@@ -452,10 +463,11 @@ TEST(Config, BytesThatAreNotTextAreRefused) {
     EXPECT_EQ(problems_of(std::string("\0\0\0", 3)).size(), 1U);
 }
 
-TEST(Config, RemoteListenIsAllowedWithTlsOrWhenMeant) {
+TEST(Config, RemoteListenIsAllowedWithTlsAndARuleOrWhenMeant) {
     EXPECT_THAT(problems_of(server("listen = \"0.0.0.0:1\"\nallow_insecure_remote = true")), ElementsAre());
-    EXPECT_THAT(problems_of(server("listen = \"0.0.0.0:1\"\n[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"")),
-                ElementsAre());
+    EXPECT_THAT(
+        problems_of(server("listen = \"0.0.0.0:1\"\n[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\n" + one_rule)),
+        ElementsAre());
 }
 
 TEST(Config, SimulatorsMayServeSeveralPorts) {

@@ -156,7 +156,8 @@ public:
                 arguments_.json = options_.json;
                 if (subcommand->parsed()) options_.command = make(arguments_);
             }
-            if (!std::holds_alternative<ConfigCommand>(options_.command)) {
+            if (!std::holds_alternative<ConfigCommand>(options_.command) &&
+                !std::holds_alternative<TokenCommand>(options_.command)) {
                 outcome.err = checked(choose_server(options_, server_->count() > 0));
             }
             outcome.options = std::move(options_);
