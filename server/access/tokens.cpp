@@ -20,6 +20,11 @@ struct Word {
     std::size_t column = 1;
 };
 
+/// Compares in seconds: the nanoseconds of the system clock end in the year 2262, and tokens "for ever" expire in 9999.
+bool has_expired(const Token& token, std::chrono::system_clock::time_point now) {
+    return token.expires && *token.expires <= std::chrono::floor<std::chrono::seconds>(now);
+}
+
 /// At most four: the fourth is one too many.
 std::vector<Word> words_of(std::string_view line) {
     std::vector<Word> words;
@@ -125,7 +130,7 @@ std::optional<Token> Lines::parse_line(const std::vector<Word>& words) {
     }
     if (words.size() > 3) error(words[3], "nothing may follow the time of expiry; '#' begins a comment");
     if (report_.errors.size() > before) return std::nullopt;
-    if (token.expires && *token.expires <= now_)
+    if (has_expired(token, now_))
         report_.warnings.push_back(place(words[2]) + fmt::format("token '{}' has expired", token.name));
     return token;
 }
@@ -150,7 +155,7 @@ Result<std::string> Tokens::check(std::string_view token, std::chrono::system_cl
         return Error{Failure::unauthenticated, 0, "token",
                      "the token is unknown; the server's tokens file has no such line"};
     const Token& known = tokens_[found - 1];
-    if (known.expires && *known.expires <= now)
+    if (has_expired(known, now))
         return Error{Failure::unauthenticated, 0, "token",
                      fmt::format("the token '{}' expired on {}; ask for a new one", known.name,
                                  base::time_text(*known.expires))};
@@ -160,7 +165,7 @@ Result<std::string> Tokens::check(std::string_view token, std::chrono::system_cl
 std::set<std::string, std::less<>> Tokens::names(std::chrono::system_clock::time_point now) const {
     std::set<std::string, std::less<>> names;
     for (const Token& token : tokens_) {
-        if (!token.expires || *token.expires > now) names.insert(token.name);
+        if (!has_expired(token, now)) names.insert(token.name);
     }
     return names;
 }
@@ -168,7 +173,7 @@ std::set<std::string, std::less<>> Tokens::names(std::chrono::system_clock::time
 std::optional<std::chrono::sys_seconds> Tokens::next_expiry(std::chrono::system_clock::time_point now) const {
     std::optional<std::chrono::sys_seconds> next;
     for (const Token& token : tokens_) {
-        if (token.expires && *token.expires > now && (!next || *token.expires < *next)) next = token.expires;
+        if (token.expires && !has_expired(token, now) && (!next || *token.expires < *next)) next = token.expires;
     }
     return next;
 }

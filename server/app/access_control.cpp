@@ -61,12 +61,14 @@ void AccessControl::stop() {
 void AccessControl::wait_for_expiry(std::optional<std::chrono::sys_seconds> expiry) {
     expiry_.cancel();
     if (!expiry) return;
-    const auto left = *expiry - std::chrono::system_clock::now();
+    // In seconds, which also reach the year 9999.
+    const std::chrono::seconds left =
+        *expiry - std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     if (left <= std::chrono::seconds{0}) {
         expired_ = true;
         return reread();
     }
-    expiry_.expires_after(std::min<std::chrono::system_clock::duration>(left, expiry_wait_max));
+    expiry_.expires_after(std::min(left, expiry_wait_max));
     expiry_.async_wait([this, expiry](const boost::system::error_code& error) {
         if (!error && !stopped_) wait_for_expiry(expiry);
     });

@@ -51,6 +51,15 @@ TEST(Tokens, ExpireAtTheMoment) {
     EXPECT_EQ(refused.error().message, "the token 'a' expired on 2027-01-01T00:00:01Z; ask for a new one");
 }
 
+TEST(Tokens, MayExpireInAnyYear) {
+    const File file("late " + hash_of_abc + " 9999-12-31\nearly " + hash_of_nothing + " 0001-01-01\n");
+
+    EXPECT_EQ(file.tokens.check("abc", new_year).value(), "late");
+    EXPECT_FALSE(file.tokens.check("", new_year));
+    EXPECT_THAT(file.tokens.names(new_year), ElementsAre("late"));
+    EXPECT_EQ(file.tokens.next_expiry(new_year), std::chrono::sys_days(std::chrono::year{9999} / 12 / 31));
+}
+
 TEST(Tokens, KnowWhichAreValidAndUntilWhen) {
     const File file("a " + hash_of_abc + " 2027-03-01\nb " + hash_of_nothing + " 2027-02-01\n");
 

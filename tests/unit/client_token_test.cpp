@@ -42,6 +42,7 @@ TEST(Token, IsRecognizableAndNeverTheSame) {
 
 TEST(Token, ExpiryIsADurationOrATime) {
     EXPECT_EQ(*parse_expiry("90d", christmas), "2027-03-25T00:00:00Z");
+    EXPECT_EQ(*parse_expiry("104000d", christmas), "2311-09-23T00:00:00Z");
     EXPECT_EQ(*parse_expiry("12h", christmas), "2026-12-25T12:00:00Z");
     EXPECT_EQ(*parse_expiry("2027-02-03", christmas), "2027-02-03T00:00:00Z");
     EXPECT_EQ(*parse_expiry("2027-02-03T04:05:06Z", christmas), "2027-02-03T04:05:06Z");

@@ -54,7 +54,11 @@ vser::client::Result<std::string> parse_expiry(std::string_view text, std::chron
     if (!time) time = parse_utc(std::string(text), "%Y-%m-%d");
     if (!time) {
         const auto lifetime = parse_duration(text);
-        if (lifetime) time = std::chrono::system_clock::to_time_t(now + *lifetime);
+        // In seconds: the nanoseconds of the system clock end in the year 2262.
+        if (lifetime) {
+            time = std::chrono::system_clock::to_time_t(now) +
+                   std::chrono::duration_cast<std::chrono::seconds>(*lifetime).count();
+        }
     }
     tm parts{};
     if (!time || ::gmtime_r(&*time, &parts) == nullptr || parts.tm_year > 9999 - 1900)
