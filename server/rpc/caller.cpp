@@ -11,7 +11,7 @@
 namespace vserd::rpc {
 namespace {
 
-constexpr std::string_view bearer_prefix = "Bearer ";
+constexpr std::string_view bearer_scheme = "bearer";
 
 std::string_view view(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
@@ -35,17 +35,25 @@ bool is_private(const grpc::AuthContext& connection) {
 
 Error bad_token(std::string message) { return {Failure::unauthenticated, 0, "", std::move(message)}; }
 
+/// The name of a scheme ignores case (RFC 9110, section 11.1).
+bool is_bearer_scheme(std::string_view scheme) {
+    return std::equal(scheme.begin(), scheme.end(), bearer_scheme.begin(), bearer_scheme.end(),
+                      [](char given, char wanted) { return given == wanted || given == wanted - 'a' + 'A'; });
+}
+
 /// The token of the call; none: it has no `authorization`.
 Result<std::optional<std::string_view>> token_of(const grpc::ServerContextBase& context) {
     const auto& metadata = context.client_metadata();
     const auto found = metadata.find("authorization");
     if (found == metadata.end()) return std::optional<std::string_view>{};
     const std::string_view value = view(found->second);
-    if (!value.starts_with(bearer_prefix)) {
+    const std::size_t space = std::min(value.find(' '), value.size());
+    const std::size_t token = std::min(value.find_first_not_of(' ', space), value.size());
+    if (space == value.size() || !is_bearer_scheme(value.substr(0, space))) {
         return bad_token("`authorization` must be \"Bearer TOKEN\"; other schemes are not known here");
     }
     if (metadata.count("authorization") > 1) return bad_token("`authorization` was sent twice; send one token");
-    return std::optional(value.substr(bearer_prefix.size()));
+    return std::optional(value.substr(token));
 }
 
 }  // namespace
