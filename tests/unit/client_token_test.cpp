@@ -50,12 +50,21 @@ TEST(Token, ExpiryIsADurationOrATime) {
         EXPECT_FALSE(parse_expiry(text, christmas)) << text;
 }
 
+TEST(Token, ExpiryMustBeInTheFuture) {
+    for (const char* text : {"2026-12-25", "2026-12-25T00:00:00Z", "2020-01-01", "0s"}) {
+        const auto refused = parse_expiry(text, christmas);
+        ASSERT_FALSE(refused) << text;
+        EXPECT_THAT(refused.error().message, HasSubstr("is not in the future")) << text;
+    }
+    EXPECT_TRUE(parse_expiry("2026-12-25T00:00:01Z", christmas));
+}
+
 TEST(Token, CommandLineIsChecked) {
-    const auto good = parse_command_line({"token", "new", "ci-1", "--expires", "2027-02-03"});
+    const auto good = parse_command_line({"token", "new", "ci-1", "--expires", "2999-02-03"});
     ASSERT_TRUE(good.options) << good.err;
     const auto& command = std::get<TokenCommand>(good.options->command);
     EXPECT_EQ(command.name, "ci-1");
-    EXPECT_EQ(command.expires, "2027-02-03T00:00:00Z");
+    EXPECT_EQ(command.expires, "2999-02-03T00:00:00Z");
 
     EXPECT_THAT(parse_command_line({"token", "new", "a b"}).err, HasSubstr("NAME must be 1 to 64"));
     EXPECT_THAT(parse_command_line({"token", "new"}).err, HasSubstr("NAME is required"));

@@ -66,6 +66,11 @@ vser::client::Result<std::string> parse_expiry(std::string_view text, std::chron
                      .message = fmt::format("--expires: '{}' is neither a duration such as 90d nor a time such as "
                                             "2026-12-31 or 2026-12-31T23:59:59Z",
                                             text)};
+    if (*time <= std::chrono::system_clock::to_time_t(now))
+        return Error{.code = vser::client::Code::invalid_argument,
+                     .message = fmt::format("--expires: '{}' is not in the future, so the token would have expired "
+                                            "already; a date means its beginning in UTC",
+                                            text)};
     std::array<char, 32> out{};
     return std::string(out.data(), std::strftime(out.data(), out.size(), "%Y-%m-%dT%H:%M:%SZ", &parts));
 }
