@@ -2,10 +2,13 @@
 
 #include <chrono>
 #include <cstdio>
+#include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "access/load.hpp"
+#include "app/check_access.hpp"
 #include "app/reload.hpp"
 #include "io/engine_select.hpp"
 #include "net/listen_socket.hpp"
@@ -52,9 +55,14 @@ bool check_addresses(const std::string& file, const config::Config& config) {
 
 /// Whether vserd could start with the files of [access]; if not, prints why.
 bool check_access(const std::string& file, const config::Config& config) {
-    const access::Loaded loaded = access::load(config.access, std::chrono::system_clock::now());
+    access::Loaded loaded = access::load(config.access, std::chrono::system_clock::now());
     for (const std::string& error : loaded.report.errors) std::fprintf(stderr, "%s\n", error.c_str());
-    for (const std::string& warning : loaded.report.warnings)
+    auto& warnings = loaded.report.warnings;
+    if (loaded.authority) {
+        auto more = access_warnings(config, loaded);
+        std::move(more.begin(), more.end(), std::back_inserter(warnings));
+    }
+    for (const std::string& warning : warnings)
         std::fprintf(stderr, "%s: warning: %s\n", file.c_str(), warning.c_str());
     return loaded.authority != nullptr;
 }
