@@ -3,9 +3,11 @@
 #include <cjose/cjose.h>
 #include <fmt/core.h>
 #include <openssl/err.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -70,11 +72,23 @@ std::optional<Jwk> KeyReader::read() {
     return import(std::move(jwk));
 }
 
+/// Of the public members only, so that nothing else in the file changes it.
+std::string fingerprint_of(const cjose_jwk_t& key) {
+    const std::unique_ptr<char, void (*)(void*)> json(::cjose_jwk_to_json(&key, false, nullptr), ::cjose_get_dealloc());
+    if (!json) return {};
+    const std::string_view text(json.get());
+    std::string hash(SHA256_DIGEST_LENGTH, '\0');
+    ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+             reinterpret_cast<unsigned char*>(hash.data()));
+    return hash;
+}
+
 std::optional<Jwk> KeyReader::import(Jwk jwk) {
     cjose_err error{};
     cjose_jwk_t* key = ::cjose_jwk_import_json(reinterpret_cast<cjose_header_t*>(key_.get()), &error);
     ::ERR_clear_error();
     if (key == nullptr) return skip("is not a valid key");
+    jwk.fingerprint = fingerprint_of(*key);
     jwk.key = std::shared_ptr<const void>(key, [key](const void*) { ::cjose_jwk_release(key); });
     const cjose_jwk_kty_t type = ::cjose_jwk_get_kty(key, &error);
     const std::size_t bits = ::cjose_jwk_get_keysize(key, &error);

@@ -19,6 +19,7 @@ struct Jwk {
     std::string kid;
     std::string algorithm;            ///< RS256 to PS512, ES256 to ES512; never HS* or none
     std::size_t signature_bytes = 0;  ///< of every signature by this key
+    std::string fingerprint;          ///< SHA-256 of the public key
     std::shared_ptr<const void> key;  ///< cjose's; shared, because cjose counts references itself
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <optional>
 
 #include "access/json.hpp"
@@ -30,7 +31,14 @@ std::optional<double> time_claim(const Json& claims, const char* key) {
     return std::isfinite(seconds) ? std::optional(seconds) : std::nullopt;
 }
 
-Result<void> check_times(const Json& claims, std::chrono::system_clock::time_point now) {
+/// The whole second before that many seconds since 1970, but not after the year 9999.
+std::chrono::sys_seconds time_at(double seconds) {
+    constexpr double last = 253'402'300'799;
+    return std::chrono::sys_seconds{std::chrono::seconds{static_cast<std::int64_t>(std::clamp(seconds, 0.0, last))}};
+}
+
+/// When the token expires, if it is valid now.
+Result<std::chrono::sys_seconds> check_times(const Json& claims, std::chrono::system_clock::time_point now) {
     const auto expires = time_claim(claims, "exp");
     const auto begins = time_claim(claims, "nbf");
     if (!expires || !begins)
@@ -39,7 +47,7 @@ Result<void> check_times(const Json& claims, std::chrono::system_clock::time_poi
     const auto leeway = static_cast<double>(jwt_leeway.count());
     if (seconds >= *expires + leeway) return refused_token("the token has expired; ask for a new one");
     if (seconds < *begins - leeway) return refused_token("the token is not valid yet; compare the clocks");
-    return {};
+    return time_at(*expires + leeway);
 }
 
 bool is_identity_name(const std::optional<std::string>& name) {
@@ -74,7 +82,9 @@ Result<Identity> JwtVerifier::check(std::string_view token, std::chrono::system_
     if (key == keys_.end()) return refused_token("the token is not signed by a key that the server accepts");
     const auto payload = verify_jws(token, *key);
     if (!payload) return payload.error();
-    return identity(*payload, now);
+    auto known = identity(*payload, now);
+    if (known) known->credential.id = credential_id(*key);
+    return known;
 }
 
 Result<Identity> JwtVerifier::identity(std::string_view text, std::chrono::system_clock::time_point now) const {
@@ -84,8 +94,22 @@ Result<Identity> JwtVerifier::identity(std::string_view text, std::chrono::syste
         return refused_token("the token is of another issuer than the server accepts");
     if (!is_for(::json_object_get(claims.get(), "aud"), audience_))
         return refused_token("the token is for another audience than this server");
-    if (const auto valid = check_times(claims, now); !valid) return valid.error();
-    return identity_of(claims);
+    const auto expires = check_times(claims, now);
+    if (!expires) return expires.error();
+    auto known = identity_of(claims);
+    if (known) known->credential.expires = *expires;
+    return known;
+}
+
+std::string JwtVerifier::credential_id(const Jwk& key) const {
+    return fmt::format("jwt:{}:{} {}:{} {}", issuer_.size(), issuer_, audience_.size(), audience_,
+                       key.kid + ' ' + key.fingerprint);
+}
+
+Credentials JwtVerifier::credentials() const {
+    Credentials credentials;
+    for (const Jwk& key : keys_) credentials.emplace(credential_id(key), std::nullopt);
+    return credentials;
 }
 
 }  // namespace vserd::access

@@ -23,13 +23,18 @@ public:
     JwtVerifier(std::vector<Jwk> keys, std::string issuer, std::string audience)
         : keys_(std::move(keys)), issuer_(std::move(issuer)), audience_(std::move(audience)) {}
 
-    /// "jwt:sub=NAME", and "jwt:group=NAME" for each entry of the array "groups". The claims iss, aud, sub, exp and nbf are
-    /// required. Otherwise Failure::unauthenticated; what is wrong with a claim is said only if the signature is right.
+    /// "jwt:sub=NAME", and "jwt:group=NAME" for each entry of the array "groups". Identity::credential names
+    /// the key and `exp`. The claims iss, aud, sub, exp and nbf are required. Otherwise Failure::unauthenticated; what is wrong with a claim is said only if the signature is right.
     Result<Identity> check(std::string_view token, std::chrono::system_clock::time_point now) const;
     /// The same for the claims of a token whose signature is right.
     Result<Identity> identity(std::string_view claims, std::chrono::system_clock::time_point now) const;
 
+    /// One for each key. Another issuer or audience has others.
+    Credentials credentials() const;
+
 private:
+    std::string credential_id(const Jwk& key) const;
+
     std::vector<Jwk> keys_;
     std::string issuer_;
     std::string audience_;

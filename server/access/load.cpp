@@ -72,8 +72,10 @@ Loaded load(const std::optional<Settings>& settings, std::chrono::system_clock::
         auto jwt = load_jwt(settings->jwt, loaded);
         if (settings->rules.empty())
             loaded.report.warnings.emplace_back("[access] has no [[access.rule]], so nobody may do anything");
-        authority.policy = Policy(with_user_numbers(settings->rules, loaded.report), tokens.names(now));
-        loaded.next_expiry = tokens.next_expiry(now);
+        Credentials credentials = tokens.credentials();
+        if (jwt) credentials.merge(jwt->credentials());
+        authority.policy = Policy(with_user_numbers(settings->rules, loaded.report), std::move(credentials));
+        for (const Token& line : tokens.lines()) loaded.token_names.insert(line.name);
         authority.authenticator = Authenticator(std::move(tokens), std::move(jwt), settings->common_name);
     }
     if (loaded.report.errors.empty()) loaded.authority = std::make_shared<const Authority>(std::move(authority));

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,8 @@ namespace vserd::access {
 struct Loaded {
     AuthorityRef authority;  ///< null if there are errors
     FileReport report;
-    std::string digest;  ///< of the files' content: equal if nothing has changed
-    std::optional<std::chrono::sys_seconds> next_expiry = std::nullopt;  ///< of a token; then it is time to load again
+    std::string digest;                              ///< of the files' content: equal if nothing has changed
+    std::set<std::string, std::less<>> token_names;  ///< of the tokens file, also of tokens that have expired
 };
 
 /// Reads the tokens file and the JWKS file and looks up users and groups. Without [access] everybody may do everything. Waits

@@ -5,8 +5,8 @@
 
 namespace vserd::access {
 
-Policy::Policy(const std::vector<Rule>& rules, std::optional<TokenNames> tokens)
-    : enforced_(true), tokens_(std::move(tokens)) {
+Policy::Policy(const std::vector<Rule>& rules, std::optional<Credentials> credentials)
+    : enforced_(true), credentials_(std::move(credentials)) {
     for (const Rule& rule : rules) add(rule);
     for (std::vector<Grant>& grants : grants_) {
         // The highest role first, of which unique() keeps one.
@@ -24,37 +24,54 @@ void Policy::add(const Rule& rule) {
     for (const std::string& pattern : rule.ports) ports.push_back(ports_.add(pattern));
     for (const std::string& pattern : rule.who) {
         const GlobIndex::Id who = who_.add(pattern);
-        if (who == grants_.size()) grants_.emplace_back();
+        if (who == grants_.size()) {
+            grants_.emplace_back();
+            certificates_.push_back(certificate_name_of_pattern(pattern));
+        }
         for (const GlobIndex::Id id : ports) grants_[who].push_back({id, rule.role});
     }
 }
 
-bool Policy::is_valid(std::string_view name) const {
-    constexpr std::string_view token = "token:";
-    return !tokens_ || !name.starts_with(token) || tokens_->contains(name.substr(token.size()));
+bool Policy::is_valid(const Credential& credential, Time now) const {
+    if (credential.expires && *credential.expires <= now) return false;
+    if (!credentials_) return true;
+    const auto known = credentials_->find(credential.id);
+    return known != credentials_->end() && (!known->second || *known->second > now);
 }
 
-Role Policy::role_of(const Identity& identity, std::string_view port) const {
+template <class Found>
+void Policy::match(const Identity& identity, Time now, Found found) const {
+    const bool bearer_is_valid = is_valid(identity.credential, now);
+    for (const std::string& name : identity.names) {
+        if (is_bearer_name(name) && !bearer_is_valid) continue;
+        const CertificateName kind = certificate_name_of(name);
+        who_.match(name, [&](GlobIndex::Id who) {
+            if (certificates_[who] == CertificateName::any || certificates_[who] == kind) found(who);
+        });
+    }
+}
+
+Role Policy::role_of(const Identity& identity, std::string_view port, Time now) const {
     if (!enforced_) return Role::admin;
     Role best = identity.granted.value_or(Role::none);
     std::vector<GlobIndex::Id> ports;
     ports_.match(port, [&](GlobIndex::Id id) { ports.push_back(id); });
-    if (ports.empty()) return best;
-    for (const std::string& name : identity.names) {
-        if (!is_valid(name)) continue;
-        who_.match(name, [&](GlobIndex::Id who) { best = std::max(best, granted(who, ports)); });
-        if (best == Role::admin) break;
-    }
+    if (!ports.empty()) match(identity, now, [&](GlobIndex::Id who) { best = std::max(best, granted(who, ports)); });
     return best;
 }
 
-bool Policy::knows(const Identity& identity) const {
+bool Policy::knows(const Identity& identity, Time now) const {
     if (!enforced_ || identity.granted) return true;
     bool known = false;
-    for (const std::string& name : identity.names) {
-        if (is_valid(name)) who_.match(name, [&](GlobIndex::Id) { known = true; });
-    }
+    match(identity, now, [&](GlobIndex::Id) { known = true; });
     return known;
+}
+
+std::optional<Policy::Time> Policy::next_expiry(Time after) const {
+    std::optional<Time> next;
+    if (!credentials_) return next;
+    for (const auto& [id, expires] : *credentials_) take_earlier(next, expires, after);
+    return next;
 }
 
 Role Policy::granted(GlobIndex::Id who, const std::vector<GlobIndex::Id>& ports) const {

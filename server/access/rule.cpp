@@ -11,6 +11,7 @@
 namespace vserd::access {
 namespace {
 
+constexpr std::string_view certificate_prefix = "cert:";
 constexpr std::string_view kinds_text = "'cert:', 'token:', 'jwt:', 'uid:' or 'gid:'";
 const std::vector<std::string_view> kinds{"cert", "token", "jwt", "uid", "gid"};
 
@@ -41,7 +42,28 @@ Result<void> check_id(std::string_view pattern, std::string_view value) {
                     pattern));
 }
 
+/// A URI has a scheme, and a DNS name neither ':' nor '/'.
+CertificateName kind_of_value(std::string_view value) {
+    if (value.starts_with("CN=")) return CertificateName::common_name;
+    return value.find_first_of(":/") == std::string_view::npos ? CertificateName::dns : CertificateName::uri;
+}
+
+Result<void> check_certificate(std::string_view pattern, std::string_view value) {
+    const bool has_equals = value.find('=') != std::string_view::npos;
+    if (!has_equals || kind_of_value(value) != CertificateName::dns) return {};
+    return bad_pattern(fmt::format("'{}' must be 'cert:CN=NAME', 'cert:DNS-NAME' or 'cert:SCHEME:...'", pattern));
+}
+
 }  // namespace
+
+CertificateName certificate_name_of(std::string_view name) {
+    return name.starts_with(certificate_prefix) ? kind_of_value(name.substr(certificate_prefix.size()))
+                                                : CertificateName::any;
+}
+
+CertificateName certificate_name_of_pattern(std::string_view who) {
+    return who == "cert:*" ? CertificateName::any : certificate_name_of(who);
+}
 
 Result<void> check_who(std::string_view pattern) {
     if (pattern == "*") return {};
@@ -55,6 +77,7 @@ Result<void> check_who(std::string_view pattern) {
     if (value.empty())
         return bad_pattern(fmt::format("'{}' matches nobody; write '{}*' for all of them", pattern, pattern));
     if (kind == "uid" || kind == "gid") return check_id(pattern, value);
+    if (kind == "cert") return check_certificate(pattern, value);
     if (kind == "jwt" && !value.starts_with("sub=") && !value.starts_with("group=") && !value.starts_with('*'))
         return bad_pattern(fmt::format("'{}' must be 'jwt:sub=NAME' or 'jwt:group=NAME'", pattern));
     return {};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,14 @@ struct Rule {
 
     friend bool operator==(const Rule&, const Rule&) = default;
 };
+
+/// The kinds of names that certificates have. A pattern is compared with the names of its kind only: otherwise "cert:*.ci.example"
+/// would match the URI "spiffe://lab/user/x.ci.example".
+enum class CertificateName : std::uint8_t { any, dns, uri, common_name };
+/// The kind of a name of an Identity; any: it is not one of a certificate.
+CertificateName certificate_name_of(std::string_view name);
+/// The kind that an entry of `who` matches; any: it is "cert:*" or not one for certificates.
+CertificateName certificate_name_of_pattern(std::string_view who);
 
 /// Whether the text may be an entry of `who`. The message says what to write instead.
 Result<void> check_who(std::string_view pattern);

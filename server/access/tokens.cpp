@@ -141,9 +141,13 @@ Tokens::Tokens(std::string_view text, const std::string& file, std::chrono::syst
                FileReport& report)
     : tokens_(Lines(file, now, report).parse(text)) {}
 
+std::string credential_id(const Token& token) {
+    return "token:" + std::string(token.sha256.begin(), token.sha256.end());
+}
+
 /// Compares with every token in constant time, so the duration depends on the length of what was presented and on the number
 /// of lines only. A look-up by hash would be faster, but it would tell how much of the hash is right. 4096 tokens cost 0.1 ms.
-Result<std::string> Tokens::check(std::string_view token, std::chrono::system_clock::time_point now) const {
+Result<Token> Tokens::check(std::string_view token, std::chrono::system_clock::time_point now) const {
     Token::Hash hash{};
     ::SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), hash.data());
     std::size_t found = 0;  // the place, counted from 1
@@ -159,23 +163,13 @@ Result<std::string> Tokens::check(std::string_view token, std::chrono::system_cl
         return Error{Failure::unauthenticated, 0, "token",
                      fmt::format("the token '{}' expired on {}; ask for a new one", known.name,
                                  base::time_text(*known.expires))};
-    return known.name;
+    return known;
 }
 
-std::set<std::string, std::less<>> Tokens::names(std::chrono::system_clock::time_point now) const {
-    std::set<std::string, std::less<>> names;
-    for (const Token& token : tokens_) {
-        if (!has_expired(token, now)) names.insert(token.name);
-    }
-    return names;
-}
-
-std::optional<std::chrono::sys_seconds> Tokens::next_expiry(std::chrono::system_clock::time_point now) const {
-    std::optional<std::chrono::sys_seconds> next;
-    for (const Token& token : tokens_) {
-        if (token.expires && !has_expired(token, now) && (!next || *token.expires < *next)) next = token.expires;
-    }
-    return next;
+Credentials Tokens::credentials() const {
+    Credentials credentials;
+    for (const Token& token : tokens_) credentials.emplace(credential_id(token), token.expires);
+    return credentials;
 }
 
 }  // namespace vserd::access

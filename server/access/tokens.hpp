@@ -4,11 +4,11 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "access/identity.hpp"
 #include "base/result.hpp"
 
 namespace vserd::access {
@@ -25,6 +25,9 @@ struct Token {
     std::optional<std::chrono::sys_seconds> expires;
 };
 
+/// Credential::id of the clients that present this token. Another token of the same name has another one.
+std::string credential_id(const Token& token);
+
 /// What is wrong or doubtful in a file, each as "FILE:LINE:COLUMN: message".
 struct FileReport {
     std::vector<std::string> errors;
@@ -40,14 +43,12 @@ public:
     Tokens(std::string_view text, const std::string& file, std::chrono::system_clock::time_point now,
            FileReport& report);
 
-    /// The name of the token. Failure::unauthenticated if it is unknown or has expired.
-    Result<std::string> check(std::string_view token, std::chrono::system_clock::time_point now) const;
+    /// The line of the token. Failure::unauthenticated if it is unknown or has expired.
+    Result<Token> check(std::string_view token, std::chrono::system_clock::time_point now) const;
 
-    /// The names of the tokens that have not expired.
-    std::set<std::string, std::less<>> names(std::chrono::system_clock::time_point now) const;
-    /// When the next of them expires.
-    std::optional<std::chrono::sys_seconds> next_expiry(std::chrono::system_clock::time_point now) const;
-
+    /// All of them, with their expiry.
+    Credentials credentials() const;
+    const std::vector<Token>& lines() const noexcept { return tokens_; }
     std::size_t size() const noexcept { return tokens_.size(); }
 
 private:

@@ -9,7 +9,9 @@ namespace vserd {
 namespace {
 
 /// The system clock may be set meanwhile, so it is asked again after this time at the latest.
-constexpr std::chrono::seconds expiry_wait_max{60};
+constexpr std::chrono::milliseconds expiry_wait_max{60'000};
+/// The clients of JSON Web Tokens come and go, each with an expiry of its own.
+constexpr std::chrono::milliseconds jwt_review_interval{5'000};
 
 AuditWriter::Settings audit_settings(const std::optional<access::Settings>& settings) {
     if (!settings) return {};
@@ -46,9 +48,9 @@ void AccessControl::take(const access::Loaded& loaded) {
     for (const std::string& warning : loaded.report.warnings) spdlog::warn("[access]: {}", warning);
     digest_ = loaded.digest;
     problem_.clear();
-    expired_ = false;
+    reviewed_ = access::now_in_seconds();
     hub_.set_authority(loaded.authority);
-    wait_for_expiry(loaded.next_expiry);
+    review_expiry();
 }
 
 void AccessControl::stop() {
@@ -57,20 +59,23 @@ void AccessControl::stop() {
     expiry_.cancel();
 }
 
-/// Sessions of a token that expires end then, not when its line is removed.
-void AccessControl::wait_for_expiry(std::optional<std::chrono::sys_seconds> expiry) {
+/// Sessions end when their token expires. The files are not read again for that: they may be unreadable.
+void AccessControl::review_expiry() {
     expiry_.cancel();
-    if (!expiry) return;
-    // In seconds, which also reach the year 9999.
-    const std::chrono::seconds left =
-        *expiry - std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    if (left <= std::chrono::seconds{0}) {
-        expired_ = true;
-        return reread();
+    if (!settings_) return;
+    const auto now = access::now_in_seconds();
+    const auto next = hub_.next_expiry(reviewed_);
+    reviewed_ = now;
+    if (next && *next <= now) {
+        spdlog::info("[access]: a token has expired; its sessions have no rights any more");
+        hub_.review_rights();
     }
-    expiry_.expires_after(std::min(left, expiry_wait_max));
-    expiry_.async_wait([this, expiry](const boost::system::error_code& error) {
-        if (!error && !stopped_) wait_for_expiry(expiry);
+    auto wait = settings_->jwt ? jwt_review_interval : expiry_wait_max;
+    if (const auto after = hub_.next_expiry(now))
+        wait = std::min(wait, *after - std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()));
+    expiry_.expires_after(wait);
+    expiry_.async_wait([this](const boost::system::error_code& error) {
+        if (!error && !stopped_) review_expiry();
     });
 }
 
@@ -88,13 +93,11 @@ void AccessControl::reread_done(const std::optional<access::Settings>& settings,
         return spdlog::error("[access]: {}; the previous tokens and keys stay in force", problem_);
     }
     const bool failed_before = !std::exchange(problem_, {}).empty();
-    if (loaded.digest == digest_ && !expired_) {
+    if (loaded.digest == digest_) {
         if (failed_before) spdlog::info("[access]: the files are usable again and contain what is in force");
         return;
     }
-    spdlog::info("[access]: {}", loaded.digest == digest_
-                                     ? "a token has expired; its sessions have no rights any more"
-                                     : "the files have changed; the new tokens and keys are in force");
+    spdlog::info("[access]: the files have changed; the new tokens and keys are in force");
     take(loaded);
 }
 

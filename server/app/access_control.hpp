@@ -17,8 +17,9 @@
 
 namespace vserd {
 
-/// Keeps [access] in force: gives the hub its audit trail, and its rules at the start and after a reload, and reads the tokens and JWKS files again
-/// when they change or a token expires. If they have errors, the previous rules stay in force. Io thread.
+/// Keeps [access] in force: gives the hub its audit trail, and its rules at the start and after a reload, and reads the tokens
+/// and JWKS files again when they change. If they have errors, the previous rules stay in force; tokens expire all the same. Io
+/// thread.
 class AccessControl {
 public:
     /// Reads the files at once. All references outlive this.
@@ -36,7 +37,7 @@ private:
     void take(const access::Loaded& loaded);
     void reread();
     void reread_done(const std::optional<access::Settings>& settings, const access::Loaded& loaded);
-    void wait_for_expiry(std::optional<std::chrono::sys_seconds> expiry);
+    void review_expiry();
 
     DiskThread& disk_;
     hub::Hub& hub_;
@@ -46,7 +47,7 @@ private:
     std::string problem_;  ///< the last one that was reported
     FileWatch watch_;
     boost::asio::steady_timer expiry_;
-    bool expired_ = false;  ///< a token has expired since the files were read
+    std::chrono::sys_seconds reviewed_;  ///< tokens that expired until then have no sessions any more
     bool stopped_ = false;
 };
 

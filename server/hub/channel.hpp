@@ -220,6 +220,8 @@ public:
     std::uint32_t notify(const std::string& text, const std::string& from);
     /// Applies new rules to the clients that are connected. Ends those that lost the role they use.
     void apply(const access::Policy& policy);
+    /// When the next credential of a connected client expires, later than `after`.
+    std::optional<std::chrono::sys_seconds> next_expiry(std::chrono::sys_seconds after) const;
 
     /// Adds bytes to the tx queue in the order of submission, waiting for room. Failures in done(): refused (another client
     /// holds the port), lease_lost, unavailable, exhausted (pending_writes_max, waiting_write_bytes_max).

@@ -12,7 +12,8 @@ Error right_lost(const std::string& port, access::Role needed, access::Role held
     return {Failure::denied,
             0,
             std::string(to_string(needed)),
-            fmt::format("a change of the rules took away the role \"{}\" on port \"{}\"; you have \"{}\"",
+            fmt::format("you no longer have the role \"{}\" on port \"{}\", but \"{}\": the rules changed, or your "
+                        "token expired or was removed",
                         to_string(needed), port, to_string(held)),
             {{"held", std::string(to_string(held))}}};
 }
@@ -53,6 +54,13 @@ void Channel::fail_pending_writes_without_right() {
         refuse(one, right_lost(name(), access::Role::write, one.writer->role()));
         write = pending_writes_.begin();  // done() may have removed others
     }
+}
+
+std::optional<std::chrono::sys_seconds> Channel::next_expiry(std::chrono::sys_seconds after) const {
+    std::optional<std::chrono::sys_seconds> next;
+    for (const Writer& writer : writers_)
+        access::take_earlier(next, writer.client().identity.credential.expires, after);
+    return next;
 }
 
 /// Makes the handle of `writer` null. What it was doing fails with `why`.

@@ -250,8 +250,21 @@ Channel* Hub::find(std::string_view name) noexcept {
 void Hub::set_authority(access::AuthorityRef authority) {
     authority_ = std::move(authority);
     published_authority_.store(authority_);
+    review_rights();
+}
+
+void Hub::review_rights() {
     for (const auto& [name, channel] : channels_) channel->apply(authority_->policy);
     each_watcher([](PortWatcher& watcher) { watcher.on_rights_changed(); });
+}
+
+std::optional<std::chrono::sys_seconds> Hub::next_expiry(std::chrono::sys_seconds after) const {
+    auto next = authority_->policy.next_expiry(after);
+    for (const auto& [name, channel] : channels_) access::take_earlier(next, channel->next_expiry(after), after);
+    for (const PortWatcher* watcher : watchers_) {
+        if (watcher != nullptr) access::take_earlier(next, watcher->next_expiry(after), after);
+    }
+    return next;
 }
 
 Result<Channel*> Hub::require(std::string_view name, const access::Identity& identity) {

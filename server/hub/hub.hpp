@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +65,10 @@ public:
 
     /// Replaces the rules. Clients that lost the role they use are disconnected.
     void set_authority(access::AuthorityRef authority);
+    /// Applies the rules in force again, because a token has expired: its clients are disconnected.
+    void review_rights();
+    /// When the next token of the tokens file, or of a connected client, expires, later than `after`.
+    std::optional<std::chrono::sys_seconds> next_expiry(std::chrono::sys_seconds after) const;
     /// The rules in force.
     const access::Authority& authority() const noexcept { return *authority_; }
     access::AuthorityRef shared_authority() const { return published_authority_.load(); }  // any thread

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
+
 #include "base/result.hpp"
 #include "log/byte_log.hpp"
 
@@ -21,6 +24,10 @@ public:
     virtual void on_port_log_cut(const Channel& /*channel*/) {}
     /// The rules changed: clients may see other ports than before.
     virtual void on_rights_changed() {}
+    /// When the next credential of a client that watches expires, later than `after`.
+    virtual std::optional<std::chrono::sys_seconds> next_expiry(std::chrono::sys_seconds /*after*/) const {
+        return std::nullopt;
+    }
     /// The line rejected the settings of a reload.
     virtual void on_port_refused(const Channel& /*channel*/, const Error& /*error*/) {}
 };

@@ -89,9 +89,9 @@ void PortsWatch::rights_changed() {
     const Rights before = std::exchange(rights_, rights());
     if (rights_ == before) return;
     if (rights_.ports < before.ports) {
-        return finish(
-            environment_.status_of({Failure::denied, 0, "list",
-                                    "a change of the rules took ports from this list; call again to see the others"}));
+        return finish(environment_.status_of({Failure::denied, 0, "list",
+                                              "you may no longer see some ports of this list: the rules changed, or "
+                                              "your token expired or was removed; call again to see the others"}));
     }
     first_state_sent_.clear();
     first_states_done_ = false;
@@ -215,6 +215,12 @@ void Watchers::leave(PortsWatch& watch) noexcept {
 
 void Watchers::on_rights_changed() {
     for (auto watch = watches_.begin(); watch != watches_.end();) (watch++)->rights_changed();
+}
+
+std::optional<std::chrono::sys_seconds> Watchers::next_expiry(std::chrono::sys_seconds after) const {
+    std::optional<std::chrono::sys_seconds> next;
+    for (const PortsWatch& watch : watches_) access::take_earlier(next, watch.expires(), after);
+    return next;
 }
 
 void Watchers::on_port_added(const hub::Channel& channel) {

@@ -4,6 +4,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <boost/intrusive/list.hpp>
+#include <chrono>
 #include <deque>
 #include <limits>
 #include <memory>
@@ -47,6 +48,7 @@ public:
     void begin();
     void queue(const SharedPortEvent& event);
     void rights_changed();
+    std::optional<std::chrono::sys_seconds> expires() const { return session_->client().identity.credential.expires; }
     void port_added(const hub::Channel& channel);
     void port_removed(const hub::Channel& channel);
     void finish(const grpc::Status& status);
@@ -120,6 +122,7 @@ private:
     void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
     void on_port_removed(const hub::Channel& channel) override;
     void on_rights_changed() override;
+    std::optional<std::chrono::sys_seconds> next_expiry(std::chrono::sys_seconds after) const override;
     void on_port_changed(const hub::Channel& channel) override;
     void publish(const hub::Channel& channel, const ::vser::v1::PortEvent& event,
                  access::Role needed = access::Role::list);

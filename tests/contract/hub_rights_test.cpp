@@ -98,7 +98,7 @@ TEST_P(RightsTest, ALostRightEndsTheReaderWithTheReason) {
 
     grant(Role::list);
 
-    EXPECT_NE(reader.reason.find("a change of the rules took away the role"), std::string::npos) << reader.reason;
+    EXPECT_NE(reader.reason.find("you no longer have the role \"read\""), std::string::npos) << reader.reason;
     EXPECT_FALSE(port);
 }
 

@@ -44,7 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     }
     require(tokens.size() <= access::tokens_max, "there are as many as allowed");
-    require(tokens.names(now).size() <= tokens.size(), "names belong to tokens");
+    require(tokens.credentials().size() == tokens.size(), "each token is a credential of its own");
     const auto checked = tokens.check("abc", now);
     require(!checked || lower_case(text).find(known_hash) != std::string::npos,
             "only the tokens of the file are known");

@@ -275,6 +275,24 @@ TEST(Jwt, ClocksMayDifferByThirtySeconds) {
     EXPECT_FALSE(issuer.verifier().check(token, noon + 40s));
 }
 
+TEST(Jwt, TheIdentityRemembersTheKeyAndTheExpiry) {
+    const Issuer issuer;
+    const auto ann = issuer.verifier().check(
+        issuer.sign("{" + iss_aud + R"(,"sub":"ann","nbf":1799999000,"exp":1800000010})"), noon);
+    const auto late =
+        issuer.verifier().check(issuer.sign("{" + iss_aud + R"(,"sub":"ann","nbf":0,"exp":1e300})"), noon);
+
+    ASSERT_TRUE(ann && late);
+    EXPECT_EQ(ann->credential.expires, std::chrono::sys_seconds{1'800'000'040s});
+    EXPECT_EQ(late->credential.expires, std::chrono::sys_days{std::chrono::year{9999} / 12 / 31} + 24h - 1s);
+    EXPECT_TRUE(issuer.verifier().credentials().contains(ann->credential.id));
+    for (const JwtVerifier& other : {JwtVerifier(issuer.keys(), "https://id2.example", "vserd"),
+                                     JwtVerifier(issuer.keys(), "https://id.example", "vserd2"), Issuer().verifier()}) {
+        EXPECT_EQ(other.credentials().size(), 1U);
+        EXPECT_FALSE(other.credentials().contains(ann->credential.id));
+    }
+}
+
 TEST(Jwt, TheHeaderMustNameAKnownKeyAndNothingCritical) {
     const Issuer issuer;
     const std::string claims = "{" + iss_aud + "," + times + R"(,"sub":"ann"})";

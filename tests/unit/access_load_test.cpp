@@ -79,6 +79,21 @@ TEST_F(AccessLoad, ATokenThatLeavesTheFileLosesItsRights) {
     EXPECT_EQ(loaded(settings).digest, after.digest);
 }
 
+TEST_F(AccessLoad, AnotherTokenOfTheSameNameEndsTheRightsOfTheFirst) {
+    Settings settings;
+    const std::string other_line = "ci-1 " + std::string(64, '0') + "\n";
+    settings.tokens_file = write("tokens", abc_line + other_line, 0640);
+    settings.rules = {{{"token:*"}, {"*"}, Role::write}};
+    const auto identity = loaded(settings).authority->authenticator.bearer("abc", std::chrono::system_clock::now());
+    ASSERT_TRUE(identity);
+    EXPECT_EQ(loaded(settings).authority->policy.role_of(*identity, "a"), Role::write);
+
+    write("tokens", other_line, 0640);
+
+    EXPECT_EQ(loaded(settings).authority->policy.role_of(*identity, "a"), Role::none);
+    EXPECT_THAT(loaded(settings).token_names, ElementsAre("ci-1"));
+}
+
 TEST_F(AccessLoad, AnErrorInAnyFileGivesNoAuthority) {
     Settings settings;
     settings.rules = {{{"*"}, {"*"}, Role::read}};

@@ -11,6 +11,8 @@
 namespace vserd::access {
 namespace {
 
+using namespace std::chrono_literals;
+
 struct GlobCase {
     const char* glob;
     const char* text;
@@ -150,13 +152,67 @@ TEST(Policy, TheRoleOfTheListenerCountsToo) {
     EXPECT_TRUE(policy.knows({.granted = Role::list}));
 }
 
-TEST(Policy, ATokenThatIsNoLongerValidHasNoRights) {
-    const Policy policy({{{"token:*", "uid:1"}, {"*"}, Role::read}}, Policy::TokenNames{"new"});
+const Policy::Time deadline{std::chrono::sys_seconds{1'800'000'000s}};
 
-    EXPECT_EQ(policy.role_of(named({"token:new"}), "a"), Role::read);
-    EXPECT_EQ(policy.role_of(named({"token:old"}), "a"), Role::none);
-    EXPECT_FALSE(policy.knows(named({"token:old"})));
-    EXPECT_EQ(policy.role_of(named({"token:old", "uid:1"}), "a"), Role::read);
+TEST(Policy, ACredentialThatIsNoLongerValidGivesNoRights) {
+    const Policy policy({{{"token:*", "jwt:*", "uid:1"}, {"*"}, Role::read}}, Credentials{{"new", std::nullopt}});
+
+    for (const char* name : {"token:a", "jwt:sub=a"}) {
+        EXPECT_EQ(policy.role_of({.names = {name}, .credential = {"new"}}, "a"), Role::read);
+        EXPECT_EQ(policy.role_of({.names = {name}, .credential = {"old"}}, "a"), Role::none);
+        EXPECT_EQ(policy.role_of(named({name}), "a"), Role::none);
+        EXPECT_FALSE(policy.knows({.names = {name}, .credential = {"old"}}));
+        EXPECT_EQ(policy.role_of({.names = {name, "uid:1"}, .credential = {"old"}}, "a"), Role::read);
+    }
+}
+
+TEST(Policy, EachTokenOfANameExpiresByItself) {
+    const Policy policy({{{"token:ci"}, {"*"}, Role::read}},
+                        Credentials{{"first", deadline}, {"second", std::nullopt}});
+    const Identity first{.names = {"token:ci"}, .credential = {"first"}};
+    const Identity second{.names = {"token:ci"}, .credential = {"second"}};
+
+    EXPECT_EQ(policy.role_of(first, "a", deadline - 1s), Role::read);
+    EXPECT_EQ(policy.role_of(first, "a", deadline), Role::none);
+    EXPECT_EQ(policy.role_of(second, "a", deadline), Role::read);
+    EXPECT_EQ(policy.next_expiry(deadline - 1s), deadline);
+    EXPECT_EQ(policy.next_expiry(deadline), std::nullopt);
+}
+
+TEST(Policy, AJwtExpiresWithItsIdentity) {
+    const Policy policy({{{"jwt:sub=ann", "uid:1"}, {"*"}, Role::read}}, Credentials{{"key", std::nullopt}});
+    const Identity ann{.names = {"jwt:sub=ann"}, .credential = {"key", deadline}};
+
+    EXPECT_EQ(policy.role_of(ann, "a", deadline - 1s), Role::read);
+    EXPECT_EQ(policy.role_of(ann, "a", deadline), Role::none);
+    EXPECT_TRUE(policy.knows(ann, deadline - 1s));
+    EXPECT_FALSE(policy.knows(ann, deadline));
+}
+
+TEST(Policy, APatternOfCertificatesMatchesNamesOfItsKindOnly) {
+    const std::vector<std::string> names{"cert:a.b.ci.example", "cert:spiffe://lab/x.ci.example",
+                                         "cert:CN=x.ci.example", "cert:CN=urn:x.ci.example"};
+    const std::vector<std::pair<std::string, std::vector<int>>> cases{
+        {"cert:*.ci.example", {1, 0, 0, 0}},  // the wildcard crosses dots
+        {"cert:*example", {1, 0, 0, 0}},
+        {"cert:spiffe*", {0, 0, 0, 0}},
+        {"cert:*://*.ci.example", {0, 1, 0, 0}},
+        {"cert:*:*", {0, 1, 0, 0}},
+        {"cert:*/x.ci.example", {0, 1, 0, 0}},
+        {"cert:CN=*", {0, 0, 1, 1}},
+        {"cert:CN=x.ci.example", {0, 0, 1, 0}},
+        {"cert:*", {1, 1, 1, 1}},
+        {"*", {1, 1, 1, 1}},
+    };
+
+    for (const auto& [who, matches] : cases) {
+        ASSERT_TRUE(check_who(who)) << who;
+        const Policy policy({{{who}, {"p"}, Role::read}});
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            EXPECT_EQ(policy.role_of(named({names[i]}), "p") == Role::read, matches[i] == 1) << who << " " << names[i];
+            EXPECT_EQ(policy.knows(named({names[i]})), matches[i] == 1) << who << " " << names[i];
+        }
+    }
 }
 
 TEST(Policy, KnowsWhoAnyRuleNames) {
@@ -186,6 +242,7 @@ TEST(Rule, RefusesAllElseAndNamesTheFix) {
         {"cert:a\nb", "has a control character"},
         {"uid:10*", "users and groups have no other patterns"},
         {"gid:a b", "users and groups have no other patterns"},
+        {"cert:*=ann", "must be 'cert:CN=NAME', 'cert:DNS-NAME' or 'cert:SCHEME:...'"},
         {"jwt:ann", "must be 'jwt:sub=NAME' or 'jwt:group=NAME'"},
         {"token:" + std::string(pattern_bytes_max, 'a'), "at most 512 bytes"},
     };

@@ -13,6 +13,9 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Optional;
+using testing::Pair;
+using testing::UnorderedElementsAre;
 
 constexpr std::chrono::sys_days new_year{std::chrono::year{2027} / 1 / 1};
 const std::string hash_of_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";  // FIPS 180-2
@@ -31,8 +34,8 @@ TEST(Tokens, AreFoundByTheHashOfWhatIsPresented) {
 
     EXPECT_THAT(file.report.errors, IsEmpty());
     EXPECT_THAT(file.report.warnings, IsEmpty());
-    EXPECT_EQ(file.tokens.check("abc", new_year).value(), "ci-1");
-    EXPECT_EQ(file.tokens.check("", new_year).value(), "ann@example.com");
+    EXPECT_EQ(file.tokens.check("abc", new_year).value().name, "ci-1");
+    EXPECT_EQ(file.tokens.check("", new_year).value().name, "ann@example.com");
     for (const std::string_view wrong : {std::string_view("abd"), std::string_view("abc\0", 4),
                                          std::string_view(" abc"), std::string_view(hash_of_abc)}) {
         const auto refused = file.tokens.check(wrong, new_year);
@@ -54,21 +57,18 @@ TEST(Tokens, ExpireAtTheMoment) {
 TEST(Tokens, MayExpireInAnyYear) {
     const File file("late " + hash_of_abc + " 9999-12-31\nearly " + hash_of_nothing + " 0001-01-01\n");
 
-    EXPECT_EQ(file.tokens.check("abc", new_year).value(), "late");
+    EXPECT_EQ(file.tokens.check("abc", new_year).value().name, "late");
     EXPECT_FALSE(file.tokens.check("", new_year));
-    EXPECT_THAT(file.tokens.names(new_year), ElementsAre("late"));
-    EXPECT_EQ(file.tokens.next_expiry(new_year), std::chrono::sys_days(std::chrono::year{9999} / 12 / 31));
 }
 
-TEST(Tokens, KnowWhichAreValidAndUntilWhen) {
-    const File file("a " + hash_of_abc + " 2027-03-01\nb " + hash_of_nothing + " 2027-02-01\n");
+TEST(Tokens, EachLineIsACredentialWithItsExpiry) {
+    const File file("a " + hash_of_abc + " 2027-03-01\na " + hash_of_nothing + "\n");
+    const std::string first = credential_id(file.tokens.check("abc", new_year).value());
+    const std::string second = credential_id(file.tokens.check("", new_year).value());
 
-    EXPECT_THAT(file.tokens.names(new_year), ElementsAre("a", "b"));
-    EXPECT_EQ(file.tokens.next_expiry(new_year), std::chrono::sys_days(std::chrono::year{2027} / 2 / 1));
-    const auto later = *file.tokens.next_expiry(new_year);
-    EXPECT_THAT(file.tokens.names(later), ElementsAre("a"));
-    EXPECT_EQ(file.tokens.next_expiry(later), std::chrono::sys_days(std::chrono::year{2027} / 3 / 1));
-    EXPECT_EQ(file.tokens.next_expiry(later + 24h * 28), std::nullopt);
+    EXPECT_THAT(file.tokens.credentials(),
+                UnorderedElementsAre(Pair(first, Optional(std::chrono::sys_days(std::chrono::year{2027} / 3 / 1))),
+                                     Pair(second, std::nullopt)));
 }
 
 TEST(Tokens, AnExpiredLineIsAWarning) {
@@ -81,8 +81,8 @@ TEST(Tokens, AnExpiredLineIsAWarning) {
 TEST(Tokens, OneNameMayHaveTwoTokensWhileOneReplacesTheOther) {
     const File file("a " + hash_of_abc + "\na " + hash_of_nothing + "\n");
 
-    EXPECT_EQ(file.tokens.check("abc", new_year).value(), "a");
-    EXPECT_EQ(file.tokens.check("", new_year).value(), "a");
+    EXPECT_EQ(file.tokens.check("abc", new_year).value().name, "a");
+    EXPECT_EQ(file.tokens.check("", new_year).value().name, "a");
 }
 
 struct BadLine {

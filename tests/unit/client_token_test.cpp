@@ -24,7 +24,7 @@ TEST(Token, TheServerTakesTheLineAndKnowsTheToken) {
     const vserd::access::Tokens tokens(made->line + "\n", "t", christmas, report);
 
     EXPECT_TRUE(report.errors.empty());
-    EXPECT_EQ(tokens.check(made->token, christmas).value(), "ci-1");
+    EXPECT_EQ(tokens.check(made->token, christmas).value().name, "ci-1");
     EXPECT_FALSE(tokens.check(made->token, christmas + 24h * 7));
     EXPECT_FALSE(tokens.check(made->sha256, christmas));
 }
