@@ -169,7 +169,6 @@ Result<std::vector<net::Acceptor::Listener>> Server::Impl::listen(grpc::ServerBu
                                          return unix_peers_->accept(listener, std::move(connection),
                                                                     session_.authority()->policy);
                                      }
-                                     return;
                                      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
                                      parameters.listener_fd = listener;
                                      parameters.fd = connection.release();

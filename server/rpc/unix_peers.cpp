@@ -44,9 +44,8 @@ UnixPeers::UnixPeers(grpc::ServerBuilder& builder) {
         credentials->SetAuthMetadataProcessor(slot.peer);
         slot.acceptor = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD, credentials);
     }
-}
-anonymous_ = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD,
-                                                                  grpc::experimental::LocalServerCredentials(UDS));
+    anonymous_ = builder.experimental().AddExternalConnectionAcceptor(Type::FROM_FD,
+                                                                      grpc::experimental::LocalServerCredentials(UDS));
 }
 
 UnixPeers::~UnixPeers() = default;
