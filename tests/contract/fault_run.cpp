@@ -111,7 +111,8 @@ FaultRun::FaultRun(std::uint64_t seed, const std::filesystem::path& directory)
         {"p", "", simulated_ ? "sim:echo?unpaced=1" : device_.node().string(), {}, fault::tx_queue_bytes});
     hub_->apply(config);
     channel_ = hub_->find("p");
-    writer_ = std::make_unique<hub::Writer>(*channel_, "script");
+    writer_ = std::make_unique<hub::Writer>(
+        *channel_, std::make_shared<const hub::Client>(hub::Client{.name = "script"}), access::Role::admin);
     deadline_ = steady_clock::now() + fault::patience;
 }
 
