@@ -61,7 +61,7 @@ def connect(
     port is 50051. Without an address, the variable VSERD_ADDRESS is used, or the default server of that file, or
     127.0.0.1:50051. Proxy variables of the environment (http_proxy and similar) are ignored.
     tls: True for the system's CAs, or a Tls with files; False: as the file says, for a named server, or none.
-    token, token_file: a bearer token, or a file that holds one; otherwise the variable VSERD_TOKEN is used, or what the file says.
+    token, token_file: a bearer token, or a file that holds one; otherwise VSERD_TOKEN is used, or what the file says.
     timeout: seconds for each call, None for no limit.
     Raises Unreachable if no server answers, and ValueError for a mistake in the file and for a token without TLS.
     """

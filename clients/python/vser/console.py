@@ -214,7 +214,8 @@ class Console(Commands, Expectations):
 
     def _open_request(self, attempt: Attempt) -> console_pb2.AttachRequest:
         options = self._options
-        opening = console_pb2.Open(port=self._port_name, client=options.name, mode=f"MODE_{options.mode.name}", lease=options.lease)
+        opening = console_pb2.Open(port=self._port_name, client=options.name, mode=f"MODE_{options.mode.name}",
+                                  lease=options.lease)
         start: StartPoint = options.start if self._cursor.next_offset is None else self._cursor.next_offset
         getattr(opening, "from").CopyFrom(convert.start_point("oldest" if attempt.from_oldest else start))
         return console_pb2.AttachRequest(open=opening)

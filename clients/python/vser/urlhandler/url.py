@@ -15,7 +15,11 @@ _VALUES = ("from", "name", "unix", "ca", "certificate", "key", "token_file")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a URL names. `address`: for vser.connect(), so it may be the name of a server; None: its default. `keep`: open() leaves the port's settings as they are."""
+    """What a URL names.
+
+    `address`: for vser.connect(), so it may be the name of a server; None: its default. `keep`: open() leaves the port's
+    settings as they are.
+    """
 
     address: str | None
     port: str
