@@ -91,7 +91,8 @@ class Guarded(Served):
             if text and name.rsplit("/", 1)[-1] in STREAMS:
                 text += process.stdout.readline() + process.stdout.readline()
                 process.kill()
-            rest, errors = process.communicate(timeout=PATIENCE_SECONDS)
+            rest, errors = process.stdout.read(), process.stderr.read()  # little, which fits into the pipes
+            process.wait(PATIENCE_SECONDS)
         code = re.search(r"Code: (\w+)", errors)
         return code.group(1) if code else "OK" if text or process.returncode == 0 else errors, text + rest + errors
 
