@@ -49,6 +49,7 @@ void Writer::acquire(LeaseRequest& request) {
         return done(Error{Failure::unavailable, 0, "", "the port was removed"});
     }
     const std::string& client = request.party.client;
+    request.who = client_;
     request.party = {client.empty() ? name_ : client, identity_, std::string(client_->via)};
     channel_->leases_.acquire(request, Clock::now());
 }

@@ -35,6 +35,13 @@ void Channel::apply(const access::Policy& policy) {
         end(writer, right_lost(name(), needed_role(writer), writer.role()));
     }
     fail_pending_writes_without_right();
+    leases_.revoke(
+        [&](const Client& client) -> std::optional<Error> {
+            const access::Role role = policy.role_of(client.identity, name());
+            if (role >= access::Role::write) return std::nullopt;
+            return right_lost(name(), access::Role::write, role);
+        },
+        LeaseQueue::Clock::now());
 }
 
 /// The role without which what the client does now cannot go on.

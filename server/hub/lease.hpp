@@ -9,6 +9,7 @@
 
 #include "access/identity.hpp"
 #include "base/result.hpp"
+#include "hub/client.hpp"
 #include "log/moment.hpp"
 
 namespace vserd::hub {
@@ -41,6 +42,7 @@ struct Lease {
     std::optional<std::chrono::milliseconds> ttl;   ///< none: ends with its stream
     std::chrono::steady_clock::time_point expires;  ///< if it has a ttl
     const void* stream = nullptr;                   ///< the Writer that it ends with
+    ClientRef who = nullptr;                        ///< null: acquired in the previous process
 
     /// When it ends if it is not renewed, by the system's clock.
     log::WallTime expires_wall() const;

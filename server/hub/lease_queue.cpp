@@ -125,7 +125,7 @@ void LeaseQueue::grant(LeaseRequest& request, Clock::time_point now) {
     const auto done = std::move(request.done);  // a hook may end the request
     const auto wall = std::chrono::system_clock::now();
     last_id_ = next_lease_id(last_id_, wall);
-    held_ = Lease{last_id_, request.party, request.reason, wall, request.ttl, {}, request.stream};
+    held_ = Lease{last_id_, request.party, request.reason, wall, request.ttl, {}, request.stream, request.who};
     if (held_->ttl) held_->expires = now + *held_->ttl;
     const auto taken = std::exchange(taken_, std::nullopt);
     const Lease lease = *held_;  // a hook may end it
@@ -153,6 +153,19 @@ void LeaseQueue::expire_requests(Clock::time_point now) {
         request.unlink();
         answer(request, held_error());
     }
+}
+
+void LeaseQueue::revoke(const std::function<std::optional<Error>(const Client&)>& lost, Clock::time_point now) {
+    for (auto request = waiting_.begin(); request != waiting_.end();) {
+        LeaseRequest& one = *request++;
+        const auto why = one.who != nullptr ? lost(*one.who) : std::nullopt;
+        if (!why) continue;
+        one.unlink();
+        answer(one, *why);
+        request = waiting_.begin();  // the answer may have removed others
+    }
+    if (held_ && held_->who != nullptr && lost(*held_->who)) end(LeaseEnd::expired, now);
+    hooks_.deadline_changed();
 }
 
 std::optional<LeaseQueue::Clock::time_point> LeaseQueue::next_deadline() const {

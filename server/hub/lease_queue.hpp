@@ -15,6 +15,7 @@ struct LeaseRequest : boost::intrusive::list_base_hook<boost::intrusive::link_mo
     std::string reason;
     std::optional<std::chrono::milliseconds> ttl = lease_ttl_default;  ///< none: ends with `stream`
     const void* stream = nullptr;
+    ClientRef who = nullptr;            ///< set by Writer::acquire()
     std::chrono::milliseconds wait{0};  ///< for the present lease and those that wait already; 0: not at all
     bool takeover = false;              ///< ends the present lease, and goes in front of those that wait
     /// Called once, perhaps inside acquire(). Failures: refused (another client holds the port, or held it until `wait` had
@@ -61,6 +62,8 @@ public:
     /// Ends what has expired.
     void tick(Clock::time_point now);
     std::optional<Clock::time_point> next_deadline() const;
+    /// Ends the lease, as an expiry does, and the requests of clients for which `lost` returns why they have lost their right.
+    void revoke(const std::function<std::optional<Error>(const Client&)>& lost, Clock::time_point now);
     /// Continues a lease of the previous process. Requires: no lease and no request yet.
     void restore(std::uint64_t last_id, std::optional<Lease> held);
     /// Fails all requests, now and later. The lease remains.

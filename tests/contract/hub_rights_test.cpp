@@ -126,6 +126,43 @@ TEST_P(RightsTest, WhoHoldsAPortAndMayNotWriteAnyMoreGivesItUp) {
     EXPECT_EQ(hub_->find("p")->holder(), "");
 }
 
+TEST_P(RightsTest, ALeaseEndsWithTheRightToWriteAndWhoWaitsForOneIsTold) {
+    PortHandle holder = open(Role::write);
+    PortHandle other = std::move(ann_.open("p").value());
+    std::optional<Result<hub::Lease>> held;
+    std::optional<Result<hub::Lease>> awaited;
+    hub::LeaseRequest first;
+    first.done = [&](const Result<hub::Lease>& lease) { held = lease; };
+    hub::LeaseRequest second;
+    second.wait = std::chrono::hours{1};
+    second.done = [&](const Result<hub::Lease>& lease) { awaited = lease; };
+    holder.acquire(first);
+    ASSERT_TRUE(until([&] { return held.has_value(); }));
+    ASSERT_TRUE(*held);
+    other.acquire(second);
+    ASSERT_FALSE(awaited);
+
+    grant(Role::read);
+
+    ASSERT_TRUE(awaited);
+    EXPECT_EQ(awaited->error().failure, Failure::denied);
+    EXPECT_EQ(awaited->error().subject, "write");
+    EXPECT_EQ(hub_->find("p")->holder(), "");
+}
+
+TEST_P(RightsTest, BytesThatWaitAreNotWrittenWithoutTheRightToWrite) {
+    PortHandle port = open(Role::write);
+    Write write(std::string(20'000, 'x'));  // more than the queue and the device take at once
+    port.submit(write.pending);
+    ASSERT_FALSE(write.result);
+
+    grant(Role::read);
+
+    ASSERT_TRUE(write.result);
+    EXPECT_EQ(write.result->error().failure, Failure::denied);
+    EXPECT_LT(write.pending.taken, write.bytes.size());
+}
+
 TEST_P(RightsTest, ARoleOfTheListenerAddsToTheRules) {
     grant(Role::list);
     Session guest(*hub_, {.identity = {.granted = Role::read}, .via = "raw"});
