@@ -6,7 +6,8 @@ run_ctest() {
     rm -rf "build/$1/results"
     mkdir -p "build/$1/results"
     local status=0
-    ctest --test-dir "build/$1" -L "^($2)$" -j "$(nproc)" --no-tests=error --output-on-failure \
+    # shellcheck disable=SC2154 # setup.sh sets $cache, where our grpcurl is
+    PATH=$PATH:$cache/bin ctest --test-dir "build/$1" -L "^($2)$" -j "$(nproc)" --no-tests=error --output-on-failure \
         --output-junit "$PWD/build/$1/results/ctest.junit" || status=$?
     python3 -B tools/count.py "build/$1/results" >"$step_note"
     return $status

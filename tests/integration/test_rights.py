@@ -18,6 +18,7 @@ from vserd_process import BIN, PATIENCE_SECONDS
 import vser
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
+needs_grpcurl = pytest.mark.skipif(shutil.which("grpcurl") is None, reason="no grpcurl; ./dev setup builds it")
 
 PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
 LISTENERS = [(face, role) for face in ("telnet", "rfc2217") for role in ROLES] + [("raw", role) for role in ROLES[:4]]
@@ -120,6 +121,7 @@ def requests(client):
     return {**REQUESTS, "EndSession": {"id": id_, "reason": "a test"}}
 
 
+@needs_grpcurl
 @pytest.mark.parametrize("role", ROLES)
 def test_grpc_answers_every_rpc_as_its_proto_says(guarded, role):
     wrong = []
@@ -138,6 +140,7 @@ def says_roles(text, needed, held):
     return "ROLE_TOO_LOW" in text and f'"needed": "{needed}"' in text and f'"held": "{held}"' in text
 
 
+@needs_grpcurl
 @pytest.mark.parametrize("role", ROLES)
 def test_lists_leave_out_what_the_client_may_not_see(guarded, role):
     _, text = guarded.grpcurl(role, "ListPorts", {}, "vser.v1.PortService")
@@ -150,12 +153,14 @@ def test_lists_leave_out_what_the_client_may_not_see(guarded, role):
         assert "hidden" not in each
 
 
+@needs_grpcurl
 def test_reflection_is_for_clients_that_a_rule_names(guarded):
     assert "vser.v1.PortService" in guarded.grpcurl("list", "list")[1]
     assert "vser.v1.PortService" not in guarded.grpcurl("none", "list")[1]
     assert "vser.v1.PortService" not in guarded.grpcurl(None, "list")[1]
 
 
+@needs_grpcurl
 def test_a_token_of_nobody_is_refused_and_one_on_plain_tcp_too(guarded):
     code, text = guarded.grpcurl("nobody", "ListPorts", {}, "vser.v1.PortService")
     assert code == "Unauthenticated", text

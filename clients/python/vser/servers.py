@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vser.connection import Tls
 
-try:
+if sys.version_info >= (3, 11):
     import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib  # type: ignore[no-redef]
+else:
+    import tomli as tomllib
 
 _PATHS = ("ca", "cert", "key", "token_file")
 _KEYS = ("address", "ca", "cert", "key", "tls", "tls_name", "token_file")
