@@ -37,7 +37,7 @@ port::WriterChanged ended_event(const Lease& lease, LeaseEnd how) {
 }  // namespace
 
 std::string lease_identity(const access::Identity& identity) {
-    const std::string name = access::to_string(identity);
+    std::string name = access::to_string(identity);
     if (name.size() <= lease_identity_bytes_max) return name;
     const std::uint64_t hash = log::hash_of(name.data(), name.size(), 0);
     return fmt::format("{}#{:016x}", name.substr(0, lease_identity_bytes_max - 17), hash);
