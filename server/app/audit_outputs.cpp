@@ -154,7 +154,7 @@ std::vector<std::string> to_journal_fields(const AuditRecord& record) {
     for (const auto& [name, value] : fields_of(record)) {
         std::string key = name == "port" ? "" : "VSERD_";  // as in the other messages about a port
         for (const char c : name) key += static_cast<char>(c - 'a' + 'A');
-        fields.push_back(key + "=" + value);
+        fields.push_back(fmt::format("{}={}", key, value));
     }
     if (record.tx) {
         fields.push_back(fmt::format("VSERD_TX_FROM={}", record.tx->from));

@@ -103,7 +103,7 @@ void Port::send_break(std::chrono::milliseconds duration, Deadline deadline, Rep
          }});
 }
 
-void Port::drain(Deadline deadline, Reply<void> reply) {
+void Port::drain(Deadline deadline, const Reply<void>& reply) {
     impl_->transmitter.submit({OutputSent{}, std::move(deadline), [reply](const Result<line::Settings>& result) {
                                    result ? reply({}) : reply(result.error());
                                }});

@@ -122,7 +122,7 @@ public:
 
     /// Replies when the device has sent everything that was accepted before. Failures: unavailable (device disconnected),
     /// timed_out, exhausted.
-    void drain(Deadline deadline, Reply<void> reply);
+    void drain(Deadline deadline, const Reply<void>& reply);
     /// Discards everything that was accepted and has not been sent, also while the device is disconnected. Requests that wait
     /// for their turn fail with `why`, and a break ends. Replies and reports as flush(); an error of the driver is possible.
     void discard_output(const Error& why, std::string client, Reply<std::uint64_t> reply);

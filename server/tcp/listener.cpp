@@ -156,7 +156,7 @@ void Listener::add(base::Fd fd, std::string peer) {
     ConnectionEnvironment environment{options_, stats_, environment_.scratch, environment_.refused};
     hub::Session session(environment_.hub, {.identity = {.names = std::move(names), .granted = options_.role},
                                             .via = to_string(options_.protocol),
-                                            .peer = peer});
+                                            .peer = std::move(peer)});
     const auto on_end = [this](const Connection& connection) { ended(connection); };
     const auto make = [&]<class Kind>(std::type_identity<Kind>) -> std::shared_ptr<Connection> {
         return std::make_shared<Kind>(std::move(environment), std::move(stream), std::move(session), on_end);
