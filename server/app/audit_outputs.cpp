@@ -121,7 +121,9 @@ private:
     /// Removes what was written in part. It will be written again.
     Result<void> give_up(const struct stat& before) {
         Error error = errno_error(path_);
-        if (S_ISREG(before.st_mode)) static_cast<void>(::ftruncate(file_.get(), before.st_size));
+        if (S_ISREG(before.st_mode) && ::ftruncate(file_.get(), before.st_size) != 0) {
+            error.message += "; a part of a record is left in it";
+        }
         file_.reset();  // a directory that was replaced, or a disk that was mounted, takes effect at the next attempt
         return error;
     }
