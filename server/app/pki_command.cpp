@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/result.hpp"
+#include "base/text.hpp"
 #include "pki/authority.hpp"
 
 namespace vserd {
@@ -87,7 +88,7 @@ int pki_init(const PkiOptions& options) {
     for (const std::string& client : options.clients) {
         if (const auto made = authority.add_client(client); !made) return failure(made.error());
     }
-    fmt::print("Made a CA, and a certificate of this server for {}, in {}.\n", fmt::join(hosts, ", "),
+    fmt::print("Made a CA, and a certificate of this server for {}, in {}.\n", base::joined(hosts, ", "),
                authority.path(""));
     tell_server(authority);
     for (const std::string& client : options.clients) tell_client(client, hosts.front());
@@ -99,7 +100,7 @@ int pki_server(const PkiOptions& options) {
     const Authority authority(absolute(options.directory));
     const auto hosts = hosts_of(options);
     if (const auto made = authority.add_server(hosts); !made) return failure(made.error());
-    fmt::print("Made a certificate of this server for {}. vserd notices the new files.\n", fmt::join(hosts, ", "));
+    fmt::print("Made a certificate of this server for {}. vserd notices the new files.\n", base::joined(hosts, ", "));
     return 0;
 }
 
