@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "harness/cases.hpp"
+
 namespace vserd::bench {
 namespace {
 
@@ -91,7 +93,7 @@ void Bridge::set_up_tls(const BridgePrograms& programs) {
     if (!std::filesystem::exists(pki)) {
         const Process made({programs.vserd, "pki", "init", pki, "--name", "127.0.0.1", "--client", "bench"},
                            programs.folder + "/pki.log");
-        while (made.running()) std::this_thread::sleep_for(5ms);
+        await([&made] { return !made.running(); }, 10, "vserd pki does not end");
         if (!std::filesystem::exists(pki)) throw std::runtime_error("vserd pki failed:\n" + made.log_tail());
     }
     connect_options_.tls = true;
