@@ -18,6 +18,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(uring REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(cjose REQUIRED IMPORTED_TARGET cjose)      # and jansson, whose values it takes
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd>=1.5)
 pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1)
 
 # Not by pkg-config: it needs 3 s for each question about gRPC and its forty abseil libraries.

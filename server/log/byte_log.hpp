@@ -17,14 +17,6 @@ namespace vserd::log {
 /// The minimum size of ByteLog::space(): the most that one read from a tty returns.
 inline constexpr std::size_t space_bytes_min = 4096;
 
-/// A position in a log: the next byte, and the number of the next event.
-struct Cursor {
-    std::uint64_t offset = 0;
-    std::uint64_t event = 0;
-
-    friend bool operator==(const Cursor&, const Cursor&) = default;
-};
-
 /// The received bytes of one port by absolute offset, and its events at theirs, as far back as the capacity goes. The store
 /// holds all of it, so that another process can resume the log. Io thread only; slices may be released on any thread.
 class ByteLog {

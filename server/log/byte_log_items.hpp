@@ -11,6 +11,14 @@
 
 namespace vserd::log {
 
+/// A position in a log: the next byte, and the number of the next event.
+struct Cursor {
+    std::uint64_t offset = 0;
+    std::uint64_t event = 0;
+
+    friend bool operator==(const Cursor&, const Cursor&) = default;
+};
+
 /// Bytes of one port from `offset` on. The slices may be in several blocks; together they have `size` bytes.
 struct DataItem {
     std::uint64_t offset = 0;
