@@ -193,8 +193,7 @@ Result<void> ArchiveReader::seek(const log::Cursor& cursor) {
 Result<bool> ArchiveReader::next_segment() {
     const std::uint64_t base = segment_->base;
     const auto after = [&] { return std::upper_bound(bases_.begin(), bases_.end(), base); };
-    if (after() == bases_.end())
-        if (auto listed = list(); !listed) return listed.error();
+    if (auto listed = list(); !listed) return listed.error();
     if (after() == bases_.end()) return false;
     // The writer may have appended to this segment before it began the next one.
     const auto units = segment_->index.units();

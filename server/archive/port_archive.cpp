@@ -7,6 +7,7 @@
 #include "archive/crc32c.hpp"
 #include "archive/event_codec.hpp"
 #include "archive/files.hpp"
+#include "archive/seal.hpp"
 #include "archive/times.hpp"
 
 namespace vserd::archive {
@@ -35,6 +36,7 @@ PortArchive::PortArchive(ArchiveOptions options)
 
 Result<PortArchive> PortArchive::open(ArchiveOptions options) {
     PortArchive archive(std::move(options));
+    if (auto removed = remove_unfinished(archive.path_); !removed) return removed.error();
     if (auto found = archive.find_last_segment(); !found) return found.error();
     return archive;
 }

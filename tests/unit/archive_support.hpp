@@ -21,7 +21,10 @@ namespace vserd::archive {
 class TemporaryDirectory {
 public:
     TemporaryDirectory() {
-        std::string name = (std::filesystem::temp_directory_path() / "vserd-archive-XXXXXX").string();
+        // Memory, if there is: tests do not wait for a disk.
+        const bool in_memory = std::filesystem::is_directory("/dev/shm");
+        const auto parent = in_memory ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
+        std::string name = (parent / "vserd-archive-XXXXXX").string();
         path_ = ::mkdtemp(name.data());
     }
     ~TemporaryDirectory() {
