@@ -238,12 +238,20 @@ Result<void> ArchiveReader::read(log::Cursor& cursor, std::size_t bytes_max, Rea
     while (batch.bytes.size() < to.bytes_max && batch.items.size() < batch_items_max) {
         const auto record = next_record();
         if (!record) return record.error();
-        batch.at_end = !*record;
-        if (!*record) break;
+        if (!*record) return end_batch(to);
         if (auto consumed = consume(**record, to); !consumed) return consumed;
         if (is_behind(cursor, (*record)->end)) segment_->unit += (*record)->head.units;
         at_ = cursor;
     }
+    return {};
+}
+
+/// The last segment may have no record yet; what is missing before it is known already.
+Result<void> ArchiveReader::end_batch(const Reading& to) {
+    to.batch.at_end = true;
+    if (!segment_) return {};
+    add_gap(to, segment_->index.header().base, hole_reason_.empty() ? missing : hole_reason_);
+    at_ = to.cursor;
     return {};
 }
 

@@ -85,6 +85,7 @@ private:
     Result<bool> next_segment();
     Result<std::size_t> segments_before(std::int64_t time_ns);
     Result<log::Cursor> head_of_next(std::size_t place);
+    Result<void> end_batch(const Reading& to);
     Result<void> open_data();
     Result<void> consume(const Record& record, const Reading& to);
     Result<void> read_data(const Record& record, const Reading& to);

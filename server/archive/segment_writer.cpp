@@ -26,7 +26,10 @@ Result<SegmentWriter> SegmentWriter::create(const std::string& port_directory, c
     auto bytes = packed(header);
     if (!bytes) return bytes.error();
     if (auto created = writer.create_files(); !created) return created.error();
-    if (auto written = write_at(writer.index_, *bytes, 0, writer.paths_.index); !written) {
+    // Durable before anything else is, so that a power loss leaves a segment that knows where it begins.
+    auto written = write_at(writer.index_, *bytes, 0, writer.paths_.index);
+    if (written) written = writer.sync();
+    if (!written) {
         remove_file(writer.paths_.index);
         return written.error();
     }

@@ -46,7 +46,7 @@ struct ModelReader {
 
 class ModelRun {
 public:
-    explicit ModelRun(std::uint64_t seed) : random_(seed), segment_bytes_(1 + pick(3000)) {
+    explicit ModelRun(std::uint64_t seed) : random_(seed), segment_bytes_(100 + pick(3000)) {
         open();
         for (int i = 0; i < 2; ++i)
             readers_.push_back(std::make_unique<ModelReader>(ModelReader{ArchiveReader(path()), {}}));
@@ -186,9 +186,9 @@ private:
         if (archive_->next() == log::Cursor{}) return;
         const auto bases = segment_bases(path()).value();
         archive_.reset();
-        for (const std::string& file :
-             {SegmentPaths(path(), bases.back()).log, SegmentPaths(path(), bases.back()).index})
-            if (std::filesystem::exists(file)) damage_end(file, synced_sizes_.contains(file) ? synced_sizes_[file] : 0);
+        const SegmentPaths last(path(), bases.back());
+        damage_end(last.log, synced_sizes_[last.log]);
+        damage_end(last.index, std::max<std::uintmax_t>(synced_sizes_[last.index], index_header_bytes));
         open();
         const log::Cursor next = archive_->next();
         EXPECT_GE(next.offset, std::min<std::uint64_t>(synced_.offset, model_.bytes.size()));
@@ -204,6 +204,7 @@ private:
     }
 
     void damage_end(const std::string& file, std::uintmax_t certain) {
+        if (!std::filesystem::exists(file)) return;
         const std::uintmax_t size = std::filesystem::file_size(file);
         if (size <= certain) return;
         const std::uintmax_t left = certain + pick(size - certain + 1);
