@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "io/answer_wait.hpp"
+
 namespace vserd::io {
 namespace {
 
@@ -58,6 +60,12 @@ struct Loop::Private {
     Private(boost::asio::io_context& context, const Engine& engine)
         : guard(context.get_executor()), doorbell(context, engine) {}
 
+    std::size_t drain_others() {
+        std::size_t completions = 0;
+        for (const auto& other : others) completions += other->engine->drain();
+        return completions;
+    }
+
     bool others_pending() const {
         return std::ranges::any_of(others, [](const auto& other) { return other->engine->pending(); });
     }
@@ -71,6 +79,8 @@ struct Loop::Private {
     std::mutex calls_mutex;
     std::deque<std::function<void()>> calls;  ///< guarded by calls_mutex
     bool calls_posted = false;                ///< guarded by calls_mutex; run_calls() is posted
+    AnswerWait answer_wait;
+    const bool may_poll = std::thread::hardware_concurrency() > 1;  ///< with one CPU nobody else could make progress
 };
 
 Loop::Loop(std::unique_ptr<Engine> engine, NextEngine next)
@@ -135,20 +145,41 @@ void Loop::run_calls() {
     post([this] { run_calls(); });  // after the handlers that were posted meanwhile
 }
 
+void Loop::expect_answer() {
+    if (private_->may_poll) private_->answer_wait.begin(std::chrono::steady_clock::now());
+}
+
+void Loop::answer_arrived() { private_->answer_wait.answered(); }
+
 bool Loop::in_loop_thread() const noexcept {
     return private_->thread.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
 bool Loop::poll_once() { return turn(false); }
 
+/// Runs what arrives while an answer is expected. Returns 0 if nothing came in time.
+std::size_t Loop::poll_for_answer() {
+    AnswerWait& wait = private_->answer_wait;
+    std::size_t ran = 0;
+    while (ran == 0 && wait.goes_on() && !context_.stopped()) {
+        ran = engine_->drain() + private_->drain_others();
+        if (ran == 0) ran = context_.poll_one();
+        if (ran == 0) std::this_thread::yield();  // perhaps to the thread that will answer
+    }
+    wait.pause();
+    return ran;
+}
+
 bool Loop::turn(bool may_sleep) {
     private_->thread.store(std::this_thread::get_id(), std::memory_order_relaxed);
     std::size_t ran = 0;
     bool woken_by_engine = false;
-    if (may_sleep && !engine_->pending() && private_->works.empty() && !private_->others_pending()) {
+    may_sleep = may_sleep && !engine_->pending() && private_->works.empty() && !private_->others_pending();
+    if (may_sleep) ran = poll_for_answer();
+    if (may_sleep && ran == 0) {
         private_->doorbell.arm();
         for (const auto& other : private_->others) other->doorbell.arm();
-        ran += context_.run_one();
+        ran = context_.run_one();
         woken_by_engine = !private_->doorbell.armed();
     }
     // Waiting bytes go first. Polling for other handlers costs a system call, so it is skipped if the engine woke the loop.
@@ -158,8 +189,7 @@ bool Loop::turn(bool may_sleep) {
         ++ran;
         if (std::chrono::steady_clock::now() >= end) break;
     }
-    ran += engine_->drain();
-    for (const auto& other : private_->others) ran += other->engine->drain();
+    ran += engine_->drain() + private_->drain_others();
     private_->works_running.swap(private_->works);
     for (auto& work : private_->works_running) work();
     ran += private_->works_running.size();

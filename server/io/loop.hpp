@@ -60,6 +60,11 @@ public:
     /// several ports received in one turn into one message. Io thread only.
     void at_end_of_turn(std::function<void()> work);
 
+    /// Bytes were sent to a device: the loop may poll for a moment instead of sleeping (AnswerWait). Io thread only.
+    void expect_answer();
+    /// Bytes came from a device. Io thread only.
+    void answer_arrived();
+
     /// Whether the caller is the io thread (the thread inside run()).
     bool in_loop_thread() const noexcept;
 
@@ -69,6 +74,7 @@ public:
 private:
     struct Private;
     bool turn(bool may_sleep);
+    std::size_t poll_for_answer();
     void run_calls();
 
     std::unique_ptr<Engine> engine_;

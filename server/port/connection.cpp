@@ -207,6 +207,7 @@ void Connection::on_read(ssize_t result) {
     if (result > 0) {
         const auto size = static_cast<std::size_t>(result);
         add(port_.stats->rx_bytes, size);
+        environment_.loop.answer_arrived();
         port_.listener.on_received(size);
         if (state_ == State::online) return start_read();
     }

@@ -8,7 +8,8 @@
 namespace vserd::port {
 
 Transmitter::Transmitter(io::Loop& loop, PortStatus& port, LineCalls& calls, const Life& life)
-    : port_(port),
+    : loop_(loop),
+      port_(port),
       calls_(calls),
       queue_(port.config.tx_queue_bytes_max),
       output_(loop, port, queue_, calls, life, [this] { commands_.output_changed(); }),
@@ -76,6 +77,7 @@ void Transmitter::on_written(ssize_t result) {
         add(port_.stats->tx_bytes, static_cast<std::uint64_t>(result));
         output_.moved();
         queue_.consume(static_cast<std::size_t>(result));
+        if (queue_.bytes() == 0) loop_.expect_answer();
     }
     if (discards) discard_rest(result < static_cast<ssize_t>(write_.size));
     store_queue_bytes();

@@ -81,6 +81,7 @@ private:
     void end(const FlushRef& flush, const Result<void>& result);
     void store_queue_bytes();
 
+    io::Loop& loop_;
     PortStatus& port_;
     LineCalls& calls_;
     Hooks hooks_;

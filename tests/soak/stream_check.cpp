@@ -27,6 +27,7 @@ void StreamCheck::gap(const vser::v1::Gap& gap) {
 void StreamCheck::event(const vser::v1::Event& event) {
     EXPECT_EQ(event.offset(), next_.value_or(event.offset())) << "an event away from its place, of " << port_.name;
     next_ = event.offset();
+    refused_bytes_ += event.writer().refused_bytes();
 }
 
 }  // namespace vserd::soak

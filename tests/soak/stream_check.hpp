@@ -23,12 +23,15 @@ public:
     std::optional<std::uint64_t> next() const { return next_; }
     std::uint64_t bytes() const { return bytes_; }
     std::uint64_t gaps() const { return gaps_; }
+    /// What the stream wrote in vain, because another client held the port.
+    std::uint64_t refused_bytes() const { return refused_bytes_; }
 
 private:
     Port& port_;
     std::optional<std::uint64_t> next_;
     std::uint64_t bytes_ = 0;
     std::uint64_t gaps_ = 0;
+    std::uint64_t refused_bytes_ = 0;
 };
 
 }  // namespace vserd::soak

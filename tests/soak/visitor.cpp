@@ -300,7 +300,10 @@ void Visitor::write_stream() {
         take(check, response);
         if (cancels && dice(10) == 0) call.TryCancel();
     }
-    check_end(stream->Finish(), port.get(), true);
+    const auto status = stream->Finish();
+    check_end(status, port.get(), true);
+    // A port that another client holds refuses bytes. A stream that was cut off may not have been told.
+    if (check.refused_bytes() > 0 || !status.ok()) port->writes.refused(writer);
     told(check);
 }
 

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ class AuditFile : public testing::Test {
 protected:
     AuditFile() : folder_(std::filesystem::temp_directory_path() / ("vserd-audit-" + std::to_string(::getpid()))) {
         std::filesystem::create_directories(folder_);
+        spdlog::default_logger_raw();  // created before the writers' threads, as in the daemon
     }
     ~AuditFile() override { std::filesystem::remove_all(folder_); }
 
