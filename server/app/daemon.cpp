@@ -190,6 +190,7 @@ Result<void> Daemon::Impl::start() {
     hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get(),
                                       hub::SessionLimits{.streams_max = options_.config.streams_max});
     hub_->add_watcher(logger_.emplace(*hub_));
+    if (options_.config.archive) hub_->archive_to(archive_settings(*options_.config.archive));
     supervision_.emplace(*hub_);
     auto disk = DiskThread::start(*loop_);
     if (!disk) return disk.error();

@@ -135,6 +135,14 @@ void PortJournal::on_port_log_cut(const hub::Channel& channel) {
         channel.name());
 }
 
+void PortJournal::on_archive_state(const std::string& port, const Result<void>& state) {
+    const JournalField field("PORT", port);
+    const std::string whose = port.empty() ? "archive" : fmt::format("port {}: archive", port);
+    if (state) return spdlog::info("{}: works again", whose);
+    spdlog::error("{}: {}; the console goes on, and what the archive misses will be a gap in it", whose,
+                  state.error().message);
+}
+
 void PortJournal::on_port_refused(const hub::Channel& channel, const Error& error) {
     const JournalField port("PORT", channel.name());
     spdlog::warn("port {}: keeps its settings from before the reload: {}", channel.name(), error.message);

@@ -35,6 +35,7 @@ public:
     void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;
     void on_port_removed(const hub::Channel& channel) override;
     void on_port_log_cut(const hub::Channel& channel) override;
+    void on_archive_state(const std::string& port, const Result<void>& state) override;
     void on_port_refused(const hub::Channel& channel, const Error& error) override;
 
 private:

@@ -27,6 +27,16 @@ hub::HubConfig hub_config(const config::Config& config) {
     return result;
 }
 
+archive::Settings archive_settings(const config::ArchiveEntry& entry) {
+    archive::Settings settings;
+    settings.directory = entry.directory;
+    settings.keep = {std::chrono::hours{24} * entry.keep_days, entry.keep_bytes};
+    settings.keep_free = {entry.keep_free_bytes, entry.keep_free_percent};
+    settings.segment_bytes = entry.segment_bytes;
+    settings.sync = entry.sync;
+    return settings;
+}
+
 net::TlsFiles tls_files(const config::Config& config) {
     return {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file, config.tls_crl_file,
             config.tls_client_certificates == "optional"};
@@ -114,7 +124,7 @@ void Reload::loaded(const Files& files) {
     auto work = hub_.disk_work(hub_config(*result));
     auto open = tcp_.prepare(tcp_listeners(*result));
     if (!work && !open) return apply(*result, {}, {});
-    auto logs = std::make_shared<std::map<std::string, restart::FiledLog>>();
+    auto logs = std::make_shared<hub::Hub::Prepared>();
     auto sockets = std::make_shared<tcp::Server::OpenedSockets>();
     disk_.run(
         [work = std::move(work), open = std::move(open), logs, sockets] {
@@ -130,8 +140,7 @@ void Reload::fail(const std::string& why) {
     if (!again()) supervision_.reload_failed(why);
 }
 
-void Reload::apply(const config::Config& config, std::map<std::string, restart::FiledLog> logs,
-                   tcp::Server::OpenedSockets sockets) {
+void Reload::apply(const config::Config& config, hub::Hub::Prepared logs, tcp::Server::OpenedSockets sockets) {
     if (stopped_) return;
     config::Config before = options_.config;
     config::Config after = config;

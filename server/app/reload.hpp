@@ -19,6 +19,7 @@
 
 namespace vserd {
 
+archive::Settings archive_settings(const config::ArchiveEntry& entry);
 hub::HubConfig hub_config(const config::Config& config);
 net::TlsFiles tls_files(const config::Config& config);
 /// Copies the keys of [server.tls].
@@ -59,8 +60,7 @@ private:
     std::optional<std::string> problem_in(const Files& files) const;
     void fail(const std::string& why);
     void audit(const char* outcome, const std::string& detail);
-    void apply(const config::Config& config, std::map<std::string, restart::FiledLog> logs,
-               tcp::Server::OpenedSockets sockets);
+    void apply(const config::Config& config, hub::Hub::Prepared logs, tcp::Server::OpenedSockets sockets);
     bool listen(const config::Config& config, tcp::Server::OpenedSockets sockets);
     bool again();
 

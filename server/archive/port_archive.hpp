@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "archive/segment_writer.hpp"
@@ -39,6 +40,9 @@ public:
     /// Repairs the last segment if it was interrupted, and removes unfinished files. Does not create anything: the first
     /// append does.
     static Result<PortArchive> open(ArchiveOptions options);
+
+    /// Before the first append: the log whose items follow. Segments of other logs stay as they are.
+    void set_log_id(std::string log_id) { options_.log_id = std::move(log_id); }
 
     /// Data may begin before next() only if nothing of it does: Failure::invalid_argument otherwise.
     Result<void> append(const log::Item& item);

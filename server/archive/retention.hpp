@@ -15,12 +15,16 @@ namespace vserd::archive {
 struct RetentionLimits {
     std::chrono::nanoseconds age{0};
     std::uint64_t bytes = 0;  ///< on the disk
+
+    friend bool operator==(const RetentionLimits&, const RetentionLimits&) = default;
 };
 
 /// Free space of the file system that the archive leaves to others: the larger one counts.
 struct FreeSpaceLimit {
     std::uint64_t bytes = 0;
     double percent = 0;
+
+    friend bool operator==(const FreeSpaceLimit&, const FreeSpaceLimit&) = default;
 };
 
 struct DiskSpace {

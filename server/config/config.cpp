@@ -9,6 +9,7 @@
 #include "base/address_set.hpp"
 #include "base/units.hpp"
 #include "config/access_table.hpp"
+#include "config/archive_table.hpp"
 #include "config/limits.hpp"
 #include "config/ports.hpp"
 #include "config/table.hpp"
@@ -236,6 +237,7 @@ ParseResult parse(std::string_view text, std::string_view file) {
     config.access = read_access(root, problems);  // before the addresses, which need its rules
     read_server(root, problems, config);
     read_history(root, problems, config);
+    config.archive = read_archive(root, problems);
     config.ports = read_ports(root, config, problems);
     root.finish();
     if (!problems.empty()) return problems.take();

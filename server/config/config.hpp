@@ -41,6 +41,19 @@ struct PortEntry {
     friend bool operator==(const PortEntry&, const PortEntry&) = default;
 };
 
+/// [archive]: the history on disk. 0 in a limit: unlimited.
+struct ArchiveEntry {
+    std::string directory;
+    std::uint32_t keep_days = 30;
+    std::uint64_t keep_bytes = 0;  ///< of one port, on the disk
+    double keep_free_percent = 15;
+    std::uint64_t keep_free_bytes = 0;
+    std::uint64_t segment_bytes = std::uint64_t{64} << 20;
+    std::chrono::milliseconds sync{1000};  ///< the most that a power loss may cost
+
+    friend bool operator==(const ArchiveEntry&, const ArchiveEntry&) = default;
+};
+
 /// The whole file as a validated value, with defaults for missing keys.
 struct Config {
     std::vector<std::string> listen;         ///< "HOST:PORT", "[::1]:PORT" or "unix:/PATH"
@@ -63,6 +76,7 @@ struct Config {
     std::string on_foreign_change = "report";  ///< or "restore": what to do when another program changes settings
     std::string log_level = "info";            ///< trace, debug, info, warn, error
     std::size_t history_bytes_per_port = std::size_t{1} << 20;
+    std::optional<ArchiveEntry> archive;  ///< unset: history is in memory only
     std::vector<PortEntry> ports;
     std::optional<access::Settings> access;  ///< unset: everybody may do everything
 

@@ -22,6 +22,14 @@ inline constexpr std::chrono::milliseconds removed_ports_keep_max{7 * 24 * 3'600
 inline constexpr std::int64_t history_bytes_min = std::int64_t{4} << 10;
 inline constexpr std::int64_t history_bytes_max = std::int64_t{1} << 30;
 
+inline constexpr std::int64_t keep_days_max = 36'500;
+inline constexpr std::int64_t keep_bytes_max = std::int64_t{1} << 50;
+inline constexpr unsigned keep_free_percent_max = 90;
+inline constexpr std::int64_t segment_bytes_min = std::int64_t{64} << 10;
+inline constexpr std::int64_t segment_bytes_max = std::int64_t{1} << 30;
+inline constexpr std::chrono::milliseconds sync_min{100};
+inline constexpr std::chrono::milliseconds sync_max{600'000};
+
 inline constexpr std::size_t ports_max = 4096;
 inline constexpr std::size_t port_listen_max = 16;
 inline constexpr std::int64_t listen_clients_min = 1;

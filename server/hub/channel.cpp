@@ -13,6 +13,12 @@ Error removed(std::string_view port) {
             fmt::format("port \"{}\" was removed or replaced by a reload of the configuration", port)};
 }
 
+Error archive_failed(std::string_view port, const Error& error) {
+    return {Failure::unavailable, error.errno_value, "archive",
+            fmt::format("the archive of port \"{}\" cannot be read: {}; try again later, or read what is in memory",
+                        port, error.message)};
+}
+
 }  // namespace
 
 Reader::Reader(Channel& channel, log::Cursor start, Sink& sink, Writer* writer)
@@ -20,6 +26,14 @@ Reader::Reader(Channel& channel, log::Cursor start, Sink& sink, Writer* writer)
     if (writer_ != nullptr) writer_->reader_ = this;
     channel.busy_readers_.push_back(*this);
     channel.count_reader(+1);
+}
+
+Reader::Reader(Channel& channel, const Backlog::Start& start, Sink& sink, Writer* writer)
+    : Reader(channel, log::Cursor{}, sink, writer) {
+    placed_ = false;
+    begins_anywhere_ = !std::holds_alternative<Backlog::Offset>(start);
+    backlog_ = channel.make_backlog([this](const Result<void>& result) { loaded(result); });
+    backlog_->load(start);
 }
 
 Reader::~Reader() {
@@ -34,6 +48,21 @@ void Reader::leave_writer() noexcept {
 
 std::optional<log::Item> Reader::next(std::size_t bytes_max) {
     if (channel_ == nullptr) return std::nullopt;
+    std::optional<log::Item> item;
+    if (backlog_ && !backlog_->empty()) {
+        item = backlog_->take(bytes_max, cursor_);
+        if (backlog_->empty()) static_cast<void>(load());  // while the sink is busy with this one
+    } else if (load()) {
+        sink_waits_ = true;
+        return std::nullopt;
+    } else {
+        item = next_in_memory(bytes_max);
+    }
+    item ? count(*item) : wait();
+    return item;
+}
+
+std::optional<log::Item> Reader::next_in_memory(std::size_t bytes_max) {
     const log::Cursor before = cursor_;
     auto item = channel_->log_.read(cursor_, bytes_max);
     if (item && channel_->log_.is_lost(*item)) {
@@ -41,21 +70,66 @@ std::optional<log::Item> Reader::next(std::size_t bytes_max) {
         item = channel_->log_.read(cursor_, bytes_max);
         channel_->note_cut();
     }
-    if (!item) {
-        wait();
-    } else if (const auto* data = std::get_if<log::DataItem>(&*item)) {
+    return item;
+}
+
+void Reader::count(const log::Item& item) {
+    if (const auto* data = std::get_if<log::DataItem>(&item)) {
         if (writer_ != nullptr) writer_->read_bytes_ += data->size;
-    } else if (const auto* gap = std::get_if<log::GapItem>(&*item)) {
+    } else if (const auto* gap = std::get_if<log::GapItem>(&item)) {
         port::add(channel_->port_.stats()->gap_bytes, gap->to - gap->from);
     }
-    return item;
 }
 
 bool Reader::has_more() {
     if (channel_ == nullptr) return false;
+    if (backlog_ && !backlog_->empty()) return true;
+    if (load()) {
+        sink_waits_ = true;
+        return false;
+    }
     if (!channel_->log_.at_head(cursor_)) return true;
     wait();
     return false;
+}
+
+void Reader::place() {
+    const bool nothing = backlog_->empty() && backlog_->at_end();
+    cursor_ = nothing && begins_anywhere_ && is_behind() ? channel_->log_.oldest() : backlog_->begin();
+}
+
+std::uint64_t Reader::first_offset() const noexcept {
+    if (channel_ == nullptr || (backlog_ && !backlog_->empty())) return cursor_.offset;
+    return std::max(cursor_.offset, channel_->log_.oldest_offset());
+}
+
+/// Whether the next item is no longer in memory.
+bool Reader::is_behind() const {
+    const log::Cursor oldest = channel_->log_.oldest();
+    return cursor_.offset < oldest.offset || cursor_.event < oldest.event;
+}
+
+/// Reads on in the archive if the next item is only there. Returns whether it does.
+bool Reader::load() {
+    if (backlog_ && backlog_->loading()) return true;
+    if (!channel_->feed_ || !is_behind()) {
+        backlog_.reset();
+        return false;
+    }
+    // What the archive does not have either is a gap, unless it is on its way there.
+    if (backlog_ && backlog_->at_end() && backlog_->end() == cursor_ && !channel_->feed_->is_past(cursor_))
+        return false;
+    if (!backlog_) backlog_ = channel_->make_backlog([this](const Result<void>& result) { loaded(result); });
+    backlog_->load(cursor_);
+    return true;
+}
+
+void Reader::loaded(const Result<void>& result) {
+    if (channel_ == nullptr) return;
+    if (!result) port::add(channel_->feed_->errors().read, 1);
+    if (!result) return channel_->close_reader(*this, archive_failed(channel_->name(), result.error()));
+    if (!std::exchange(placed_, true)) place();
+    if (std::exchange(sink_waits_, false)) sink_.on_available();
 }
 
 void Reader::wait() {
@@ -123,7 +197,11 @@ void Channel::interrupt(const std::string& why) {
     remember(event);
 }
 
-void Channel::stop(std::function<void()> done) {
+void Channel::archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording) {
+    feed_ = std::make_shared<ArchiveFeed>(writer, std::move(recording), log_, port_.stats());
+}
+
+void Channel::stop(bool at_exit, std::function<void()> done) {
     // Do this now: a new port of the same name may store its device before this one has closed.
     stopped_with_device_kept_ = keeps_descriptor();
     stopped_ = true;
@@ -138,9 +216,9 @@ void Channel::stop(std::function<void()> done) {
     fail_pending_writes({Failure::unavailable, 0, "", fmt::format("port \"{}\" is closing", name())}, true);
     busy_readers_.splice(busy_readers_.end(), waiting_readers_);
     while (!busy_readers_.empty()) close_reader(busy_readers_.front(), removed(name()));
-    port_.stop([this, done = std::move(done)] {
+    port_.stop([this, at_exit, done = std::move(done)] {
         log_.save_heap_blocks();  // the readers have released theirs
-        done();
+        feed_ ? feed_->finish(at_exit, done) : done();
     });
 }
 
@@ -186,7 +264,31 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
     } else if (const auto* age = std::get_if<StartAge>(&start)) {
         cursor = log_.at_age(age->age, now);
     }
+    if (const auto archived = archived_start(start, cursor)) {
+        return std::make_unique<Reader>(*this, *archived, sink, writer);
+    }
     return std::make_unique<Reader>(*this, cursor, sink, writer);
+}
+
+/// Where the archive begins, if the start may lie before what is in memory.
+std::optional<Backlog::Start> Channel::archived_start(const StartPoint& start, const log::Cursor& in_memory) const {
+    if (!feed_ || in_memory.offset > log_.oldest_offset()) return std::nullopt;
+    if (std::holds_alternative<StartOldest>(start)) return Backlog::Oldest{};
+    if (const auto* since = std::get_if<StartSince>(&start)) return Backlog::Since{since->time};
+    if (const auto* age = std::get_if<StartAge>(&start)) {
+        return Backlog::Since{std::chrono::system_clock::now() -
+                              std::chrono::duration_cast<log::WallTime::duration>(age->age)};
+    }
+    std::uint64_t offset = in_memory.offset;
+    if (const auto* tail = std::get_if<StartTail>(&start)) {
+        offset = log_.next_offset() - std::min(tail->bytes, log_.next_offset());
+    }
+    if (offset >= log_.oldest_offset()) return std::nullopt;
+    return Backlog::Offset{offset};
+}
+
+std::unique_ptr<Backlog> Channel::make_backlog(std::function<void(const Result<void>&)> ready) {
+    return std::make_unique<Backlog>(feed_->workers(), feed_->path(), std::string(log_.id()), std::move(ready));
 }
 
 void Channel::submit(Writer& writer, PendingWrite& write) {
@@ -285,6 +387,7 @@ void Channel::note_cut() {
 
 void Channel::on_received(std::size_t size) {
     log_.commit(size);
+    if (feed_) feed_->appended();
     wake_readers();
 }
 
@@ -340,6 +443,7 @@ void Channel::record_event(const port::Event& event) {
     const log::Moment now = log::Moment::now();
     log_.append_event(event, now);
     const log::EventItem item{log_.next_offset(), now, event, log_.next_event()};
+    if (feed_) feed_->appended();
     remember(event);
     announce(item);
     wake_readers();

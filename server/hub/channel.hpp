@@ -10,6 +10,8 @@
 
 #include "access/audit.hpp"
 #include "access/policy.hpp"
+#include "hub/archive_feed.hpp"
+#include "hub/backlog.hpp"
 #include "hub/client.hpp"
 #include "hub/lease_queue.hpp"
 #include "hub/session_book.hpp"
@@ -48,15 +50,24 @@ class Reader : public boost::intrusive::list_base_hook<boost::intrusive::link_mo
 public:
     /// `writer`: the handle that it belongs to, perhaps null.
     Reader(Channel& channel, log::Cursor start, Sink& sink, Writer* writer);
+    /// Begins in the archive. Until is_placed() the offset is not known.
+    Reader(Channel& channel, const Backlog::Start& start, Sink& sink, Writer* writer);
     ~Reader();
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
 
-    /// The next item, with at most `bytes_max` bytes of data. If it returns nothing, the sink gets on_available() later.
+    /// The next item, with at most `bytes_max` bytes of data. If it returns nothing, the sink gets on_available() later: the reader is
+    /// at the head, or is_loading().
     std::optional<log::Item> next(std::size_t bytes_max);
     /// Whether next() would return an item. If not, the sink gets on_available() later.
     bool has_more();
     std::uint64_t offset() const noexcept { return cursor_.offset; }
+    /// Where its first byte can be, before next() was called: bytes before that are gone.
+    std::uint64_t first_offset() const noexcept;
+    /// What comes next is being read from the archive.
+    bool is_loading() const noexcept { return backlog_ && backlog_->loading(); }
+    /// Whether offset() is where the reader begins; otherwise that is being looked up.
+    bool is_placed() const noexcept { return placed_; }
     /// Null after the channel has closed.
     const Channel* channel() const noexcept { return channel_; }
 
@@ -65,11 +76,21 @@ private:
     friend class Writer;
     void wait();
     void leave_writer() noexcept;
+    bool is_behind() const;
+    bool load();
+    void loaded(const Result<void>& result);
+    void place();
+    std::optional<log::Item> next_in_memory(std::size_t bytes_max);
+    void count(const log::Item& item);
 
     Channel* channel_;
     Writer* writer_;  ///< null: the handle is gone
     log::Cursor cursor_;
     Sink& sink_;
+    std::unique_ptr<Backlog> backlog_;  ///< null: everything is in memory
+    bool placed_ = true;
+    bool begins_anywhere_ = false;  ///< at the first byte that is kept, rather than at an offset
+    bool sink_waits_ = false;       ///< for the backlog
 };
 
 /// One client on one port: one for each PortHandle.
@@ -187,8 +208,10 @@ public:
     void start();
     /// Call before start(): the device is a pseudo terminal that was closed (port::Port::terminal_closed()).
     void note_terminal_closed() { on_terminal_closed(true); }
-    /// Fails pending writes, closes the readers and the device, then calls `done`.
-    void stop(std::function<void()> done);
+    /// Call before start(): the log goes to the archive. `writer` outlives the channel.
+    void archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording);
+    /// Fails pending writes, closes the readers and the device, archives the rest, then calls `done`. `at_exit`: the process ends.
+    void stop(bool at_exit, std::function<void()> done);
     /// Call before stop() if the log will continue in another channel. Adds an event to the log if the device is open.
     void interrupt(const std::string& why);
     /// Call after stop(): returns the log for the other channel.
@@ -276,6 +299,8 @@ private:
     void note_opened();
     void arm_lease_timer();
     void close_reader(Reader& reader, const Error& why);
+    std::unique_ptr<Backlog> make_backlog(std::function<void(const Result<void>&)> ready);
+    std::optional<Backlog::Start> archived_start(const StartPoint& start, const log::Cursor& in_memory) const;
     void end(Writer& writer, const Error& why);
     access::Role needed_role(const Writer& writer) const;
     void fail_pending_writes_without_right();
@@ -289,7 +314,8 @@ private:
     restart::KeptPort kept_;  ///< of which the store and the device are handed on
     log::ByteLog log_;
     restart::SavedPort saved_{log_.store()};
-    LeaseQueue leases_;  ///< before port_, whose replies use it
+    std::shared_ptr<ArchiveFeed> feed_;  ///< null: the log is not archived
+    LeaseQueue leases_;                  ///< before port_, whose replies use it
     port::Port port_;
     std::shared_ptr<void> alive_ = std::make_shared<char>();  ///< for life_, which does not own this
     port::Life life_;

@@ -48,6 +48,32 @@ Hub::Hub(io::Loop& loop, restart::Keeper* keeper, SessionLimits limits)
 
 Hub::~Hub() = default;
 
+void Hub::archive_to(archive::Settings settings) {
+    ArchiveWriter::Hooks hooks;
+    hooks.state_changed = [this](const std::string& port, const Result<void>& state) {
+        each_watcher([&](PortWatcher& watcher) { watcher.on_archive_state(port, state); });
+    };
+    hooks.kept_up = [this](const archive::UpkeepReport& report) { store_kept(report); };
+    archive_ = std::make_unique<ArchiveWriter>(loop_, std::move(settings), std::move(hooks));
+}
+
+/// For the metrics.
+void Hub::store_kept(const archive::UpkeepReport& report) {
+    for (const auto& [port, kept] : report.ports) {
+        const Channel* const channel = find(port);
+        if (channel == nullptr) continue;
+        port::PortStats& stats = *channel->port().stats();
+        const auto oldest = kept.oldest.value_or(log::WallTime{}).time_since_epoch();
+        stats.archive_bytes.store(kept.bytes, std::memory_order_relaxed);
+        stats.archive_oldest_s.store(std::chrono::duration_cast<std::chrono::seconds>(oldest).count(),
+                                     std::memory_order_relaxed);
+    }
+}
+
+std::shared_ptr<const ArchiveErrors> Hub::archive_errors() const {
+    return archive_ ? archive_->shared_errors() : nullptr;
+}
+
 log::LogIdentity Hub::identity_of(const port::PortConfig& config) const {
     return {config.name, config.device, limits_.history_bytes};
 }
@@ -68,6 +94,19 @@ bool Hub::has_log_for(const port::PortConfig& config) const {
 }
 
 Hub::DiskWork Hub::disk_work(const HubConfig& config) {
+    auto logs = log_work(config);
+    auto archives = archive_work(config);
+    if (!logs && !archives) return nullptr;
+    return [logs = std::move(logs), archives = std::move(archives)] {
+        Prepared prepared;
+        if (logs) logs(prepared);
+        if (archives) archives(prepared);
+        return prepared;
+    };
+}
+
+/// Opens or creates the logs of new ports in the state directory.
+std::function<void(Hub::Prepared&)> Hub::log_work(const HubConfig& config) {
     const bool limits_changed = !(limits_ == config.limits);
     std::vector<std::function<restart::FiledLog()>> openers;
     std::vector<std::string> names;
@@ -83,22 +122,34 @@ Hub::DiskWork Hub::disk_work(const HubConfig& config) {
     }
     if (removed_timer_) removed_timer_->cancel();  // a log that is about to be resumed must not expire meanwhile
     if (names.empty()) return nullptr;
-    return [names = std::move(names), openers = std::move(openers), files = std::move(files)] {
-        std::map<std::string, restart::FiledLog> logs;
+    return [names = std::move(names), openers = std::move(openers), files = std::move(files)](Prepared& prepared) {
         for (std::size_t i = 0; i < names.size(); ++i) {
             if (!files[i].empty()) ::unlink(files[i].c_str());
-            logs.insert_or_assign(names[i], openers[i]());
+            prepared.logs.insert_or_assign(names[i], openers[i]());
         }
-        return logs;
     };
 }
 
-void Hub::apply(const HubConfig& config, std::map<std::string, restart::FiledLog>&& prepared) {
+/// Opens the archives of new ports. One that cannot be opened is tried again by add(), which reports why.
+std::function<void(Hub::Prepared&)> Hub::archive_work(const HubConfig& config) const {
+    if (!archive_) return nullptr;
+    std::vector<std::string> names;
+    for (const port::PortConfig& port : config.ports)
+        if (!archive_->has(port.name)) names.push_back(port.name);
+    if (names.empty()) return nullptr;
+    return [names = std::move(names), settings = archive_->settings()](Prepared& prepared) {
+        for (const std::string& name : names)
+            if (auto opened = archive::Recording::open(settings, name)) prepared.recordings.emplace(name, *opened);
+    };
+}
+
+void Hub::apply(const HubConfig& config, Prepared prepared) {
     const bool limits_changed = !(limits_ == config.limits);
     limits_ = config.limits;
     removed_ports_keep_ = config.removed_ports_keep;
     returning_.clear();
-    for (auto& [port, log] : prepared) keeper_->hand_over(port, std::move(log));
+    for (auto& [port, log] : prepared.logs) keeper_->hand_over(port, std::move(log));
+    for (auto& [port, recording] : prepared.recordings) archive_->hand_over(port, std::move(recording));
     std::map<std::string_view, const port::PortConfig*> wanted;
     for (const port::PortConfig& port : config.ports) wanted.emplace(port.name, &port);
     std::map<std::string, bool> others;  // value: whether the log is kept
@@ -146,13 +197,26 @@ restart::KeptPort Hub::kept_for(const port::PortConfig& config) {
     return keeper_ != nullptr ? keeper_->open(config, limits_.history_bytes) : restart::KeptPort{};
 }
 
+/// Makes the log in memory go on where the archive's does, if that is another one.
+std::shared_ptr<archive::Recording> Hub::join_archive(const std::string& port, restart::KeptPort& kept) {
+    auto recording = archive_ ? archive_->recording(port) : nullptr;
+    if (!recording) return nullptr;
+    if (!kept.store) kept.store = log::LogStore::in_memory(limits_.history_bytes);
+    const archive::Beginning begin = recording->begin(kept.store->id(), kept.store->found_head(), kept.resumed);
+    if (!begin.is_in_memory) kept.store->restart_as(begin.log_id, begin.at.offset, begin.at.event);
+    return recording;
+}
+
 void Hub::add(const port::PortConfig& config, bool terminal_closed) {
     auto hook = [this](Channel& channel, const log::EventItem& event) {
         each_watcher([&](PortWatcher& watcher) { watcher.on_port_event(channel, event); });
     };
+    restart::KeptPort kept = kept_for(config);
+    auto recording = join_archive(config.name, kept);
     auto channel = std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_, &foreign_readers_},
-                                             config, limits_, hook, keeper_, kept_for(config));
+                                             config, limits_, hook, keeper_, std::move(kept));
     Channel& added = *channel;
+    if (recording) added.archive_to(*archive_, std::move(recording));
     added.set_book(sessions_);
     added.on_log_cut([this, &added] { each_watcher([&](PortWatcher& watcher) { watcher.on_port_log_cut(added); }); });
     channels_.emplace(config.name, std::move(channel));
@@ -190,7 +254,7 @@ void Hub::remove(const std::string& name, bool keep) {
         drop_logs({name});
     }
     // Posted, because a channel must not be destroyed inside its own call.
-    channel.stop([this, &channel] { loop_.post([this, &channel] { gone(channel); }); });
+    channel.stop(shutting_down_, [this, &channel] { loop_.post([this, &channel] { gone(channel); }); });
 }
 
 void Hub::gone(const Channel& channel) {

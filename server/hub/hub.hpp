@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "access/authority.hpp"
+#include "hub/archive_writer.hpp"
 #include "hub/channel.hpp"
 #include "hub/delivery_histogram.hpp"
 #include "hub/port_watcher.hpp"
@@ -48,14 +49,24 @@ public:
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
 
+    /// Call it before the first apply(): all ports are archived from then on.
+    void archive_to(archive::Settings settings);
+    /// Null: nothing is archived.
+    std::shared_ptr<const ArchiveErrors> archive_errors() const;
+
+    /// What new ports have on the disk.
+    struct Prepared {
+        std::map<std::string, restart::FiledLog> logs;
+        std::map<std::string, std::shared_ptr<archive::Recording>> recordings;
+    };
     /// Returns the disk work of apply(config): run it on a thread that may block, and pass its result to apply(). Null: no
     /// disk work is needed. Logs of removed ports do not expire until then.
-    using DiskWork = std::function<std::map<std::string, restart::FiledLog>()>;
+    using DiskWork = std::function<Prepared()>;
     DiskWork disk_work(const HubConfig& config);
 
     /// Applies `config`: starts new ports, stops missing ones, and changes the others in place. A port with another device or
     /// other limits is replaced, and its readers are closed. It opens its device when no stopping port has it open any more.
-    void apply(const HubConfig& config, std::map<std::string, restart::FiledLog>&& prepared = {});
+    void apply(const HubConfig& config, Prepared prepared = {});
 
     Channel* find(std::string_view name) noexcept;
     /// A port that `identity` may list. Failure::not_found with the closest name in the message, one that it may list too;
@@ -103,11 +114,15 @@ private:
         bool keep = false;   ///< keep its log when it has stopped
     };
 
+    void store_kept(const archive::UpkeepReport& report);
+    std::function<void(Prepared&)> log_work(const HubConfig& config);
+    std::function<void(Prepared&)> archive_work(const HubConfig& config) const;
     static std::string device_key(const Channel& channel);
     void add(const port::PortConfig& config, bool terminal_closed);
     void start(Channel& channel);
     void remove(const std::string& name, bool keep);
     restart::KeptPort kept_for(const port::PortConfig& config);
+    std::shared_ptr<archive::Recording> join_archive(const std::string& port, restart::KeptPort& kept);
     log::LogIdentity identity_of(const port::PortConfig& config) const;
     const Leaving* leaving_with_log(const std::string& name) const noexcept;
     bool has_log_for(const port::PortConfig& config) const;
@@ -132,6 +147,7 @@ private:
     port::DeviceWatch device_watch_;
     port::ForeignReaders foreign_readers_;
     DeliveryHistogram delivery_;
+    std::unique_ptr<ArchiveWriter> archive_;  ///< null: nothing is archived
     std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
     std::vector<Leaving> leaving_;                      ///< stopped, waiting for their devices to close
     std::multimap<std::string, Channel*> not_started_;  ///< by device; a stopping channel still has it open

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 
 #include "base/result.hpp"
 #include "log/byte_log.hpp"
@@ -28,6 +29,8 @@ public:
     virtual std::optional<std::chrono::sys_seconds> next_expiry(std::chrono::sys_seconds /*after*/) const {
         return std::nullopt;
     }
+    /// The port's archive cannot be written any more, or can again. What it misses is a gap in it.
+    virtual void on_archive_state(const std::string& /*port*/, const Result<void>& /*state*/) {}
     /// The line rejected the settings of a reload.
     virtual void on_port_refused(const Channel& /*channel*/, const Error& /*error*/) {}
 };

@@ -26,7 +26,9 @@ void touch(const std::byte* data, std::size_t size) noexcept {
 ByteLog::ByteLog(LogStoreRef store)
     : store_(std::move(store)),
       capacity_bytes_(store_->capacity_bytes()),
+      begin_offset_(store_->found_head()),
       next_offset_(store_->found_head()),
+      first_event_(store_->events_before()),
       clock_(store_->header()),
       marks_(store_->header(), store_->marks(), clock_) {
     if (!store_->recovered()) return;

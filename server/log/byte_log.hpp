@@ -44,6 +44,8 @@ public:
     void save_heap_blocks();
 
     std::uint64_t oldest_offset() const noexcept;
+    /// Of what is kept: events before it are gone as well.
+    Cursor oldest() const noexcept { return {oldest_offset(), first_event_}; }
     std::uint64_t next_offset() const noexcept { return next_offset_; }
     std::uint64_t next_event() const noexcept { return first_event_ + events_.size(); }
     std::size_t capacity_bytes() const noexcept { return capacity_bytes_; }

@@ -224,6 +224,29 @@ Result<void> LogStore::reopen() {
     return find_blocks();
 }
 
+void LogStore::restart_as(std::string_view id, std::uint64_t offset, std::uint64_t events) noexcept {
+    header_->check = ~header_->check;
+    if (recovered_) {  // otherwise they are empty, and touching their pages would use memory
+        for (EventRecord& event : this->events()) event.check.store(0, std::memory_order_relaxed);
+    }
+    for (std::size_t i = 0; i < slots_count_; ++i) slots_[i].filled.store(0, std::memory_order_relaxed);
+    header_->marks_place.store(0, std::memory_order_relaxed);
+    header_->marks_changing.store(0, std::memory_order_relaxed);
+    header_->prepared.store(0, std::memory_order_relaxed);
+    header_->unsaved[0].first_offset.store(offset, std::memory_order_relaxed);
+    header_->unsaved[0].filled.store(filled_word(offset, 0), std::memory_order_relaxed);
+    header_->unsaved[1].filled.store(0, std::memory_order_relaxed);
+    header_->id.fill('\0');
+    id.copy(header_->id.data(), header_->id.size() - 1);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    header_->check = check_of(*header_);
+    cache_header();
+    found_.clear();
+    found_head_ = offset;
+    events_before_ = events;
+    recovered_ = false;
+}
+
 Result<void> LogStore::check(const LogIdentity& identity) const {
     if (auto fits = check_header(*header_); !fits) return fits;
     if (header_->port.data() != identity.port)

@@ -61,6 +61,9 @@ public:
     Result<LogStoreRef> copied_to(base::Fd file, const LogIdentity& identity) const;
     /// Resets the store to its state after open(), for another ByteLog in the same process. Heap blocks are lost.
     Result<void> reopen();
+    /// Discards the content, and goes on as another log that has reached `offset` and had `events` events. Call it before the
+    /// store is used. If the process ends meanwhile, the next one rejects the file.
+    void restart_as(std::string_view id, std::uint64_t offset, std::uint64_t events) noexcept;
     /// Reads the label of the log in a file, even if the layout has another version. Errors: see open().
     static Result<LogLabel> label_of(int file);
 
@@ -81,6 +84,8 @@ public:
     std::vector<BlockRef> take_found();
     Uncounted take_uncounted();
     std::uint64_t found_head() const noexcept { return found_head_; }
+    /// The number of events before the log, after restart_as().
+    std::uint64_t events_before() const noexcept { return events_before_; }
     /// Whether the previous process left it. A new log is not searched, because touching its pages would use memory.
     bool recovered() const noexcept { return recovered_; }
 
@@ -142,6 +147,7 @@ private:
     std::size_t unsaved_turn_ = 0;
     std::vector<Block*> found_;
     std::uint64_t found_head_ = 0;
+    std::uint64_t events_before_ = 0;
     bool recovered_ = false;
 };
 

@@ -101,6 +101,32 @@ void append_ports(std::vector<MetricFamily>& to, const hub::StatsList& ports) {
                           &PortStats::lease_held));
 }
 
+/// Nothing without an archive.
+void append_archive(std::vector<MetricFamily>& to, const Sources& sources, const hub::StatsList& ports) {
+    const auto errors = sources.hub.archive_errors();
+    if (!errors) return;
+    constexpr auto gauge = MetricType::Gauge;
+    constexpr auto counter = MetricType::Counter;
+    to.push_back(per_port(ports, gauge, "vserd_archive_bytes",
+                          "Size of the port's archive on the disk; updated once a minute.",
+                          &port::PortStats::archive_bytes));
+    to.push_back(per_port(ports, gauge, "vserd_archive_oldest_timestamp_seconds",
+                          "Time of the oldest record in the port's archive; 0 if there is none.",
+                          &port::PortStats::archive_oldest_s));
+    to.push_back(per_port(ports, gauge, "vserd_archive_unsynced_bytes",
+                          "Archived bytes that a power loss would cost, because they are not yet on the disk.",
+                          &port::PortStats::archive_unsynced_bytes));
+    to.push_back(per_port(ports, counter, "vserd_archive_gap_bytes_total",
+                          "Bytes that are missing in the port's archive.", &port::PortStats::archive_gap_bytes));
+    MetricFamily failed = family(counter, "vserd_archive_errors_total",
+                                 "Operations on the archive that failed; upkeep: sealing and retention.");
+    add(failed, {{"op", "open"}}, value_of(errors->open));
+    add(failed, {{"op", "write"}}, value_of(errors->write));
+    add(failed, {{"op", "read"}}, value_of(errors->read));
+    add(failed, {{"op", "upkeep"}}, value_of(errors->upkeep));
+    to.push_back(std::move(failed));
+}
+
 /// Only ports that do not use the engine in vserd_engine_info.
 MetricFamily engine_of_ports(const Sources& sources, const hub::StatsList& ports) {
     MetricFamily result =
@@ -258,6 +284,7 @@ std::vector<MetricFamily> Collector::collect(const std::vector<net::Refused>& re
     const auto ports = sources_.hub.stats();
     append_ports(families, ports ? *ports : hub::StatsList{});
     families.push_back(engine_of_ports(sources_, ports ? *ports : hub::StatsList{}));
+    append_archive(families, sources_, ports ? *ports : hub::StatsList{});
     append_workers(families, sources_.hub.workers());
     append_clients(families, sources_);
     families.push_back(delivery_family(sources_.hub.delivery()));

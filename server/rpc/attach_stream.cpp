@@ -185,11 +185,15 @@ void AttachStream::acquire_exclusive() {
 }
 
 void AttachStream::answer_open() {
+    when_placed([this] { send_opened(); });
+}
+
+void AttachStream::send_opened() {
     v1::AttachResponse response;
     v1::Opened& opened = *response.mutable_opened();
     to_proto(*port(), port().role(), *opened.mutable_port());
     opened.set_role(to_proto(port().role()));
-    opened.set_offset(std::max(offset(), port()->log().oldest_offset()));
+    opened.set_offset(first_offset());
     queue(to_buffer(response));
     if (!port()->holder().empty() && !port().check_access(access::Role::write)) {
         queue(to_buffer(writer_event(*port(), offset())));

@@ -43,6 +43,7 @@ private:
     void take_open(const v1::Open& open);
     void acquire_exclusive();
     void answer_open();
+    void send_opened();
     void take_lease_request();
     void acquired(const Result<void>& result);
     void take_bytes(const std::string& bytes);

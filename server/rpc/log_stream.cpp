@@ -1,5 +1,7 @@
 #include "rpc/log_stream.hpp"
 
+#include <utility>
+
 #include "hub/delivery_histogram.hpp"
 #include "rpc/stream_host.hpp"
 
@@ -30,7 +32,7 @@ bool LogStream::open(const std::string& port, const v1::StartPoint& from, v1::En
 }
 
 void LogStream::pump() {
-    if (held_back_) return;
+    if (held_back_ || when_placed_) return;
     while (ready()) {
         if (outbox_.empty() && !fill_outbox()) return;
         if (outbox_.empty()) continue;
@@ -68,8 +70,18 @@ bool LogStream::fill_outbox() {
         }
         return true;
     }
-    if (item || !wait_at_head()) complete();
+    if (item || (!wait_at_head() && !reader_->is_loading())) complete();
     return false;
+}
+
+void LogStream::on_available() {
+    if (const auto placed = std::exchange(when_placed_, nullptr)) return placed();
+    pump();
+}
+
+void LogStream::when_placed(std::function<void()> call) {
+    if (reader_->is_placed() || reader_->has_more()) return call();
+    when_placed_ = std::move(call);
 }
 
 void LogStream::complete() {
@@ -82,6 +94,7 @@ void LogStream::complete() {
 
 void LogStream::release() {
     reader_.reset();  // before the port: releasing exclusive access adds an event to the log
+    when_placed_ = nullptr;
     outbox_.clear();
     port_ = {};
 }

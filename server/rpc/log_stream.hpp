@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "rpc/byte_stream.hpp"
@@ -24,10 +25,13 @@ protected:
     /// Between open() and the first message: pump() sends nothing until resume().
     void hold_back() noexcept { held_back_ = true; }
     void resume() noexcept { held_back_ = false; }
+    /// Calls when offset() is known. Until then nothing is sent.
+    void when_placed(std::function<void()> call);
     /// Sends the rest of an incomplete character, then ends the call with OK.
     void complete();
 
     std::uint64_t offset() const noexcept { return reader_->offset(); }
+    std::uint64_t first_offset() const noexcept { return reader_->first_offset(); }
     const std::string& port_name() const noexcept { return port_name_; }
     /// Null before open(), and after the port was removed.
     hub::PortHandle& port() noexcept { return port_; }
@@ -43,7 +47,7 @@ protected:
     void release() override;
 
 private:
-    void on_available() override { pump(); }
+    void on_available() override;
     void on_closed(const Error& why) override { finish(why, {.port = port_name_}); }
     bool fill_outbox();
     bool waits_at_head();
@@ -56,6 +60,7 @@ private:
     log::BootTime opened_;
     bool completing_ = false;
     bool held_back_ = false;
+    std::function<void()> when_placed_;
 };
 
 }  // namespace vserd::rpc

@@ -21,7 +21,7 @@ ALLOWED = {
     "restart": {"log", "port", "line", "base"},
     # decisions only: no sockets, no ports
     "access": {"base"},
-    "hub": {"access", "restart", "log", "port", "line", "io", "base"},
+    "hub": {"access", "archive", "restart", "log", "port", "line", "io", "base"},
     "net": {"io", "base"},
     # files of a private CA
     "pki": {"net/pem.hpp", "base"},
@@ -35,7 +35,7 @@ ALLOWED = {
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
     "tcp": {"net", "access", "hub/client.hpp", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
-    "app": {"rpc", "access", "tcp", "metrics", "import", "pki", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
+    "app": {"rpc", "access", "archive", "tcp", "metrics", "import", "pki", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
 }
 
 # How a third party's include begins -> the folders of the server where it belongs

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "archive/port_archive.hpp"
+#include "archive/reservation.hpp"
+#include "archive/retention.hpp"
+#include "base/result.hpp"
+
+namespace vserd::archive {
+
+/// The archive of all ports, as it is configured.
+struct Settings {
+    std::string directory;
+    RetentionLimits keep;
+    FreeSpaceLimit keep_free;
+    std::uint64_t segment_bytes = std::uint64_t{64} << 20U;
+    std::chrono::milliseconds sync{1000};      ///< the most that a power loss may cost
+    std::chrono::milliseconds upkeep{60'000};  ///< between two calls of keep_up()
+
+    friend bool operator==(const Settings&, const Settings&) = default;
+};
+
+/// How the log of a port goes on.
+struct Beginning {
+    std::string log_id;
+    log::Cursor at;            ///< where the log begins, unless it is in memory
+    bool is_in_memory = true;  ///< the log in memory goes on; otherwise it begins anew at `at`
+};
+
+/// What the worker did with a batch.
+struct Recorded {
+    Result<void> result;  ///< the first error
+    log::Cursor next;     ///< where the archive goes on
+    std::uint64_t unsynced_bytes = 0;
+    std::uint64_t gap_bytes = 0;          ///< missing in the archive since it was opened
+    std::optional<Reservation> reserved;  ///< in force from now on, if it has changed
+};
+
+/// What one port has for its archive.
+struct Batch {
+    std::vector<log::Item> items;  ///< from the archive's end on
+    Reservation reserve;           ///< to make durable first; without an id: none
+    bool sync_now = false;         ///< do not wait for the interval
+};
+
+/// The archive and the reserved offsets of one port. The io thread calls begin() and keeps the head; a worker calls write(), and
+/// never while begin() runs.
+class Recording {
+public:
+    /// Blocks on the disk. Reserves the next offsets of a log that was archived before.
+    static Result<std::shared_ptr<Recording>> open(const Settings& settings, const std::string& port);
+
+    /// Call it once for each log in memory, with what that is and how far it is. `resumed`: it has content.
+    Beginning begin(std::string_view id, std::uint64_t head, bool resumed);
+    /// Keeps where the log has ended, for the next begin() of this process.
+    void end(log::Cursor head) { head_ = head; }
+    /// The offsets and events that may be handed out.
+    const Reservation& reserved() const noexcept { return reserved_; }
+    log::Cursor next() const noexcept { return archive_.next(); }
+    const TailRepair& repair() const noexcept { return archive_.repair(); }
+    const std::string& path() const noexcept { return archive_.path(); }
+
+    /// Blocks on the disk. After an error, what `items` still had belongs to the next batch: it begins at Recorded::next.
+    Recorded write(const Batch& batch);
+
+private:
+    Recording(PortArchive archive, OffsetReservation reservation, std::chrono::milliseconds sync);
+    Result<void> reserve(const Reservation& reservation, Recorded& recorded);
+    Result<void> append(const std::vector<log::Item>& items);
+    Result<void> sync_if_due(bool now);
+
+    PortArchive archive_;
+    OffsetReservation reservation_;
+    const std::chrono::milliseconds sync_;
+    std::chrono::steady_clock::time_point synced_;
+    std::optional<Reservation> found_;  ///< what the process before had reserved
+    Reservation reserved_;
+    std::optional<log::Cursor> head_;
+};
+
+}  // namespace vserd::archive

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "archive/recording.hpp"
+#include "log/moment.hpp"
+
+namespace vserd::archive {
+
+/// What a port has in the archive.
+struct Kept {
+    std::uint64_t bytes = 0;              ///< on the disk
+    std::optional<log::WallTime> oldest;  ///< the time of its first record
+};
+
+struct UpkeepReport {
+    std::map<std::string, Kept> ports;  ///< also those that are no longer configured
+    std::vector<Error> errors;          ///< of the steps that failed; the others were done
+};
+
+/// Seals full segments, then removes what the limits do not allow. Blocks on the disk, for seconds if much is to be sealed. One call at
+/// a time for an archive; writers and readers need no coordination with it.
+UpkeepReport keep_up(const Settings& settings, log::WallTime now);
+
+}  // namespace vserd::archive

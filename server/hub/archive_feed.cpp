@@ -1,0 +1,85 @@
+#include "hub/archive_feed.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "hub/archive_writer.hpp"
+
+namespace vserd::hub {
+namespace {
+
+constexpr std::uint64_t hurry_bytes = std::uint64_t{64} << 10U;
+
+}  // namespace
+
+ArchiveFeed::ArchiveFeed(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording, const log::ByteLog& log,
+                         std::shared_ptr<port::PortStats> stats)
+    : writer_(writer),
+      recording_(std::move(recording)),
+      log_(log),
+      stats_(std::move(stats)),
+      cursor_(recording_->next()),
+      reserved_(recording_->reserved()) {
+    // What is in memory already goes to a new archive without a gap before it.
+    if (cursor_ == log::Cursor{}) cursor_ = log_.at_offset(log_.oldest_offset());
+}
+
+void ArchiveFeed::mark() {
+    const std::uint64_t much = std::min<std::uint64_t>(hurry_bytes, log_.capacity_bytes() / 4);
+    hurry_offset_ = cursor_.offset + much;
+    writer_.mark(*this, log_.next_offset() >= hurry_offset_);
+}
+
+archive::Batch ArchiveFeed::take(std::size_t bytes_max) {
+    archive::Batch batch;
+    batch.sync_now = static_cast<bool>(done_);
+    if (exact_) {
+        batch.reserve = {reserved_.log_id, log_.next_offset(), log_.next_event()};
+    } else if (archive::is_due(reserved_, log_.next_offset(), log_.next_event())) {
+        batch.reserve = archive::reservation_for(reserved_.log_id, log_.next_offset(), log_.next_event());
+    }
+    while (bytes_max > 0) {
+        auto item = log_.read(cursor_, bytes_max);
+        if (!item) break;
+        if (const auto* data = std::get_if<log::DataItem>(&*item)) bytes_max -= std::min(bytes_max, data->size);
+        batch.items.push_back(std::move(*item));
+    }
+    return batch;
+}
+
+void ArchiveFeed::written(const archive::Recorded& recorded) {
+    cursor_ = recorded.next;
+    if (recorded.reserved) reserved_ = *recorded.reserved;
+    unsynced_ = recorded.unsynced_bytes > 0;
+    stats_->archive_unsynced_bytes.store(recorded.unsynced_bytes, std::memory_order_relaxed);
+    stats_->archive_gap_bytes.store(recorded.gap_bytes, std::memory_order_relaxed);
+    note_result(recorded.result);
+    if (done_) return end_if_done(!recorded.result);
+    if (!is_done()) mark();
+}
+
+void ArchiveFeed::note_result(const Result<void>& result) {
+    const bool failed = !result;
+    if (failed) port::add(writer_.errors().write, 1);
+    if (std::exchange(failing_, failed) != failed) writer_.write_state_changed(stats_->name, result);
+}
+
+port::WorkerPool& ArchiveFeed::workers() const noexcept { return writer_.readers(); }
+
+ArchiveErrors& ArchiveFeed::errors() const noexcept { return writer_.errors(); }
+
+bool ArchiveFeed::is_done() const { return log_.at_head(cursor_) && !unsynced_; }
+
+void ArchiveFeed::finish(bool exact, std::function<void()> done) {
+    exact_ = exact;
+    done_ = std::move(done);
+    recording_->end(log_.head());
+    mark();
+}
+
+void ArchiveFeed::end_if_done(bool failed) {
+    if (!failed && !is_done()) return mark();
+    std::exchange(done_, nullptr)();
+}
+
+}  // namespace vserd::hub

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "archive/recording.hpp"
+#include "hub/archive_counts.hpp"
+#include "log/byte_log.hpp"
+#include "port/stats.hpp"
+#include "port/worker_pool.hpp"
+
+namespace vserd::hub {
+
+class ArchiveWriter;
+
+/// One port's way into the archive: a cursor in the byte log. The log does not wait for it: what it overtakes is a gap in the archive.
+/// Owned by the channel, whose log outlives it. Io thread only.
+class ArchiveFeed
+    : public std::enable_shared_from_this<ArchiveFeed>,
+      public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+public:
+    ArchiveFeed(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording, const log::ByteLog& log,
+                std::shared_ptr<port::PortStats> stats);
+
+    /// Bytes or an event were added to the log.
+    void appended() {
+        if (!is_linked() || log_.next_offset() >= hurry_offset_) mark();
+    }
+    /// Archives the rest. `exact`: the log ends here, so nothing stays reserved. Nothing may be appended afterwards. `done` is
+    /// called even if the disk fails, but not after this was destroyed.
+    void finish(bool exact, std::function<void()> done);
+    /// The port's directory in the archive.
+    const std::string& path() const noexcept { return recording_->path(); }
+    /// Whether what follows `cursor` is archived, or on its way.
+    bool is_past(const log::Cursor& cursor) const noexcept {
+        return cursor_.offset > cursor.offset || cursor_.event > cursor.event;
+    }
+    port::WorkerPool& workers() const noexcept;
+    ArchiveErrors& errors() const noexcept;
+
+private:
+    friend class ArchiveWriter;
+    void mark();
+    archive::Batch take(std::size_t bytes_max);
+    void written(const archive::Recorded& recorded);
+    void note_result(const Result<void>& result);
+    void end_if_done(bool failed);
+    bool is_done() const;
+
+    ArchiveWriter& writer_;
+    const std::shared_ptr<archive::Recording> recording_;
+    const log::ByteLog& log_;
+    const std::shared_ptr<port::PortStats> stats_;
+    log::Cursor cursor_;
+    archive::Reservation reserved_;
+    std::uint64_t hurry_offset_ = 0;  ///< from here on the round does not wait for its time
+    bool failing_ = false;            ///< the last write failed
+    bool unsynced_ = false;
+    bool exact_ = false;
+    std::function<void()> done_;  ///< finish() was called
+};
+
+}  // namespace vserd::hub

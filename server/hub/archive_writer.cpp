@@ -1,0 +1,146 @@
+#include "hub/archive_writer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace vserd::hub {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds round_interval{500};
+constexpr std::size_t port_bytes_max = std::size_t{256} << 10U;  ///< of one port in a round
+constexpr std::size_t round_bytes_max = std::size_t{8} << 20U;
+/// A round that takes longer is reported like a driver that hangs.
+constexpr milliseconds round_limit{10'000};
+/// Sealing takes long.
+constexpr std::chrono::hours upkeep_limit{24};
+
+}  // namespace
+
+/// One port's share of a round.
+struct ArchiveWriter::Part {
+    std::weak_ptr<ArchiveFeed> feed;  // the port may be removed meanwhile
+    std::shared_ptr<archive::Recording> recording;
+    archive::Batch batch;
+    archive::Recorded recorded;
+};
+
+ArchiveWriter::ArchiveWriter(io::Loop& loop, archive::Settings settings, Hooks hooks)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      hooks_(std::move(hooks)),
+      workers_(loop, {.threads_max = 2, .slow_max = 2}),
+      readers_(loop, {.threads_max = 2, .slow_max = 8}),
+      timer_(loop.context()),
+      upkeep_timer_(loop.context()) {
+    plan_upkeep();
+}
+
+ArchiveWriter::~ArchiveWriter() = default;
+
+void ArchiveWriter::hand_over(const std::string& port, std::shared_ptr<archive::Recording> recording) {
+    recordings_.insert_or_assign(port, std::move(recording));
+}
+
+std::shared_ptr<archive::Recording> ArchiveWriter::recording(const std::string& port) {
+    if (const auto found = recordings_.find(port); found != recordings_.end()) return found->second;
+    auto opened = archive::Recording::open(settings_, port);
+    if (!opened) {
+        port::add(errors_->open, 1);
+        hooks_.state_changed(port, opened.error());
+        return nullptr;
+    }
+    hand_over(port, *opened);
+    return std::move(*opened);
+}
+
+void ArchiveWriter::mark(ArchiveFeed& feed, bool hurry) {
+    if (!feed.is_linked()) waiting_.push_back(feed);
+    const bool sooner = (hurry || feed.done_) && !std::exchange(hurry_, hurry_ || hurry || feed.done_);
+    if (!in_flight_ && (sooner || !armed_)) arm(hurry_ ? milliseconds{0} : round_interval);
+}
+
+void ArchiveWriter::arm(milliseconds delay) {
+    armed_ = true;
+    timer_.expires_after(delay);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        armed_ = false;
+        begin_round();
+    });
+}
+
+void ArchiveWriter::begin_round() {
+    if (in_flight_ || waiting_.empty()) return;
+    hurry_ = false;
+    auto round = std::make_shared<Round>();
+    for (std::size_t left = round_bytes_max; left >= port_bytes_max && !waiting_.empty(); left -= port_bytes_max) {
+        ArchiveFeed& feed = waiting_.front();
+        feed.unlink();
+        round->push_back({feed.weak_from_this(), feed.recording_, feed.take(port_bytes_max), {}});
+    }
+    left_over_ = !waiting_.empty();
+    in_flight_ = true;
+    workers_.run({.work =
+                      [round] {
+                          for (Part& part : *round) part.recorded = part.recording->write(part.batch);
+                      },
+                  .done = [this, round] { end_round(*round); },
+                  .overdue = [this, round] { note_hung(*round); },
+                  .refused =
+                      [this, round](const Error& error) {
+                          for (Part& part : *round) {
+                              part.recorded.result = error;
+                              part.recorded.next = part.recording->next();
+                          }
+                          end_round(*round);
+                      },
+                  .limit = round_limit});
+}
+
+void ArchiveWriter::plan_upkeep() {
+    upkeep_timer_.expires_after(settings_.upkeep);
+    upkeep_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) keep_up();
+    });
+}
+
+void ArchiveWriter::keep_up() {
+    auto report = std::make_shared<archive::UpkeepReport>();
+    workers_.run(
+        {.work = [report,
+                  settings = settings_] { *report = archive::keep_up(settings, std::chrono::system_clock::now()); },
+         .done = [this, report] { kept_up(*report); },
+         .overdue = [] {},
+         .refused = [this](const Error&) { plan_upkeep(); },
+         .limit = upkeep_limit});
+}
+
+void ArchiveWriter::kept_up(const archive::UpkeepReport& report) {
+    port::add(errors_->upkeep, report.errors.size());
+    const bool failed = !report.errors.empty();
+    if (std::exchange(upkeep_failing_, failed) != failed) {
+        hooks_.state_changed({}, failed ? Result<void>(report.errors.front()) : Result<void>{});
+    }
+    hooks_.kept_up(report);
+    plan_upkeep();
+}
+
+void ArchiveWriter::note_hung(const Round& round) {
+    const Error hangs{Failure::io, 0, "archive", "the disk has not answered for 10 s"};
+    for (const Part& part : round) {
+        if (const auto feed = part.feed.lock()) feed->note_result(hangs);
+    }
+}
+
+void ArchiveWriter::end_round(const Round& round) {
+    in_flight_ = false;
+    for (const Part& part : round) {
+        if (const auto feed = part.feed.lock()) feed->written(part.recorded);
+    }
+    if (!waiting_.empty() && (hurry_ || left_over_ || !armed_))
+        arm(hurry_ || left_over_ ? milliseconds{0} : round_interval);
+}
+
+}  // namespace vserd::hub

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "archive/recording.hpp"
+#include "archive/upkeep.hpp"
+#include "hub/archive_counts.hpp"
+#include "hub/archive_feed.hpp"
+#include "io/loop.hpp"
+#include "port/worker_pool.hpp"
+
+namespace vserd::hub {
+
+/// Writes all ports to the archive in rounds: at most one is on its way to the disk, and meanwhile the next one gathers. Twice a second,
+/// or sooner for a port that sends much. A slow disk makes the rounds rare, and nothing else slow. Io thread only.
+class ArchiveWriter {
+public:
+    struct Hooks {
+        /// The archive of a port (empty: of all) cannot be written any more, or can again.
+        std::function<void(const std::string& port, const Result<void>& state)> state_changed;
+        std::function<void(const archive::UpkeepReport& report)> kept_up;
+    };
+
+    ArchiveWriter(io::Loop& loop, archive::Settings settings, Hooks hooks);
+    ~ArchiveWriter();
+    ArchiveWriter(const ArchiveWriter&) = delete;
+    ArchiveWriter& operator=(const ArchiveWriter&) = delete;
+
+    const archive::Settings& settings() const noexcept { return settings_; }
+    /// Whether recording() would have to open the port's files.
+    bool has(const std::string& port) const { return recordings_.contains(port); }
+    /// One that was opened on another thread.
+    void hand_over(const std::string& port, std::shared_ptr<archive::Recording> recording);
+    /// The port's archive. Blocks on the disk, unless the process has it open. Null: it cannot be opened, as the journal says.
+    std::shared_ptr<archive::Recording> recording(const std::string& port);
+
+    /// Something is to be written. `hurry`: much.
+    void mark(ArchiveFeed& feed, bool hurry);
+    void write_state_changed(const std::string& port, const Result<void>& state) { hooks_.state_changed(port, state); }
+    ArchiveErrors& errors() noexcept { return *errors_; }
+    const std::shared_ptr<ArchiveErrors>& shared_errors() const noexcept { return errors_; }
+    /// For reading.
+    port::WorkerPool& readers() noexcept { return readers_; }
+
+private:
+    struct Part;
+    using Round = std::vector<Part>;
+    void arm(std::chrono::milliseconds delay);
+    void begin_round();
+    void end_round(const Round& round);
+    void note_hung(const Round& round);
+    void plan_upkeep();
+    void keep_up();
+    void kept_up(const archive::UpkeepReport& report);
+
+    io::Loop& loop_;
+    const archive::Settings settings_;
+    const Hooks hooks_;
+    const std::shared_ptr<ArchiveErrors> errors_ = std::make_shared<ArchiveErrors>();
+    port::WorkerPool workers_;
+    port::WorkerPool readers_;
+    boost::asio::steady_timer timer_;
+    boost::asio::steady_timer upkeep_timer_;
+    std::map<std::string, std::shared_ptr<archive::Recording>> recordings_;
+    boost::intrusive::list<ArchiveFeed, boost::intrusive::constant_time_size<false>> waiting_;
+    bool armed_ = false;
+    bool hurry_ = false;  ///< the next round does not wait for its time
+    bool upkeep_failing_ = false;
+    bool left_over_ = false;  ///< some ports had to wait for the next round
+    bool in_flight_ = false;
+};
+
+}  // namespace vserd::hub
