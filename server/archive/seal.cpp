@@ -136,7 +136,7 @@ Result<void> remove_unfinished(const std::string& port_directory) {
     if (!names) return names.error();
     for (const std::string& name : *names) {
         Result<void> done;
-        if (name.ends_with(temporary_suffix)) done = remove_file(port_directory + "/" + name);
+        if (name.ends_with(temporary_suffix)) done = remove_file(path_in(port_directory, name));
         if (const auto base = base_in(name, sealed_suffix)) done = remove_one_copy(port_directory, *base);
         if (!done) return done;
     }
