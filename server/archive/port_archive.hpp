@@ -37,7 +37,7 @@ struct ArchiveLosses {
 class PortArchive {
 public:
     /// Repairs the last segment if it was interrupted, and removes unfinished files. Does not create anything: the first
-    /// append does.
+    /// append does. Failure::unsupported: a later version of vserd wrote the last segment; it is left alone.
     static Result<PortArchive> open(ArchiveOptions options);
 
     /// Data may begin before next() only if nothing of it does: Failure::invalid_argument otherwise.

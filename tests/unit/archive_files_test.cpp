@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdio>
+#include <thread>
 
 #include "archive/check.hpp"
 #include "archive/reservation.hpp"
@@ -83,6 +84,36 @@ TEST_F(ArchiveFilesTest, AReaderGoesOnWhileItsSegmentIsSealed) {
     seal_all();
 
     EXPECT_EQ(read_on(reader, cursor).front(), device_bytes(100, 900) + "@100");
+}
+
+TEST_F(ArchiveFilesTest, AReaderOnAnotherThreadMissesAndRepeatsNothing) {
+    constexpr std::uint64_t size = 1'000'000;
+    PortArchive archive = PortArchive::open({directory_.path(), "board", "log-1", 50'000, 24h}).value();
+    std::thread writer([&] {
+        for (std::uint64_t at = 0; at < size; at += 1000) {
+            EXPECT_TRUE(archive.append_data(at, view(device_bytes(at, 1000)), at_second(1)));
+            EXPECT_TRUE(
+                archive.append_event(event_item(at + 1000, at / 1000 + 1, port::Notice{std::string(300, 'n'), "x"})));
+            for (const std::uint64_t base : archive.unsealed().value()) EXPECT_TRUE(seal_segment(path(), base, 1));
+        }
+    });
+
+    ArchiveReader reader(path());
+    log::Cursor cursor;
+    std::string wrong;
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    while (cursor != log::Cursor{size, size / 1000} && wrong.empty() && std::chrono::steady_clock::now() < deadline) {
+        std::uint64_t at = cursor.offset;
+        for (const std::string& item : read_on(reader, cursor, 7000)) {
+            if (item.starts_with("event")) continue;
+            const std::string text = item.substr(0, item.rfind('@'));
+            if (item != device_bytes(at, text.size()) + "@" + std::to_string(at)) wrong = item.substr(0, 200);
+            at += text.size();
+        }
+    }
+    writer.join();
+    EXPECT_EQ(wrong, "");
+    EXPECT_EQ(cursor, (log::Cursor{size, size / 1000}));
 }
 
 TEST_F(ArchiveFilesTest, AnInterruptedSealLeavesOneCopy) {

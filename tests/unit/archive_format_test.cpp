@@ -63,6 +63,19 @@ TEST(ArchiveIndex, HeaderReadsBackAndAnyChangeIsNoticed) {
     EXPECT_FALSE(packed(IndexHeader{std::string(65, 'x'), "board", {}}));
 }
 
+TEST(ArchiveIndex, ALaterLayoutIsRefusedAndNotTakenForDamage) {
+    Bytes bytes = packed(IndexHeader{"id-1", "board", {}}).value();
+    bytes[8] = std::byte{2};
+    bytes.resize(index_header_bytes - 4);
+    const Bytes later = Packer().raw(bytes).number(crc32c(bytes)).take();
+
+    const auto read = unpacked_header(later);
+
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().failure, Failure::unsupported);
+    EXPECT_THAT(read.error().message, HasSubstr("has layout 2"));
+}
+
 TEST(ArchiveIndex, AUnitIsValidOnlyInItsPlaceAndItsFile) {
     IndexRecord record;
     record.at = {10, 2};
