@@ -203,7 +203,7 @@ Result<bool> ArchiveReader::next_segment() {
     const std::uint64_t unit = segment_->unit;
     if (*units > unit) hole_reason_ = segment_->index.path() + " is damaged";
     Segment current = std::move(*segment_);
-    const auto opened = open_from(static_cast<std::size_t>(after() - bases_.begin()));
+    auto opened = open_from(static_cast<std::size_t>(after() - bases_.begin()));
     if (!opened || !*opened) segment_ = std::move(current);
     return opened;
 }

@@ -15,7 +15,8 @@ namespace vserd::archive {
 /// time.
 class IndexFile {
 public:
-    /// Failure::invalid_argument: the file is not an index or its header is damaged.
+    /// Failure::invalid_argument: the file is not an index or its header is damaged. Failure::unsupported: another version of
+    /// vserd wrote it.
     static Result<IndexFile> open(std::string path);
 
     const IndexHeader& header() const noexcept { return header_; }

@@ -77,8 +77,9 @@ Result<IndexHeader> unpacked_header(ByteView bytes) {
     Unpacker fields(bytes.subspan(index_magic.size()));
     const auto version = fields.number<std::uint32_t>();
     if (version != index_version)
-        return invalid_header("has layout " + std::to_string(version) + ", and this version of vserd reads layout " +
-                              std::to_string(index_version));
+        return Error{Failure::unsupported, 0, "version",
+                     "has layout " + std::to_string(version) + ", and this version of vserd reads layout " +
+                         std::to_string(index_version)};
     fields.number<std::uint32_t>();
     IndexHeader header;
     header.base = {fields.number<std::uint64_t>(), fields.number<std::uint64_t>()};

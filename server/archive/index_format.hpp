@@ -37,7 +37,8 @@ struct IndexHeader {
 
 /// Failure::invalid_argument if the log id or the port's name is too long.
 Result<Bytes> packed(const IndexHeader& header);
-/// The message completes a sentence that begins with the file's name.
+/// Failure::unsupported: another version, whose header has the same size, magic and checksum. The message completes a sentence
+/// that begins with the file's name.
 Result<IndexHeader> unpacked_header(ByteView bytes);
 /// The header's checksum, with which the checksums of the units begin, so that data of another file is not valid here.
 std::uint32_t header_checksum(ByteView bytes) noexcept;

@@ -62,8 +62,14 @@ std::optional<std::string> port_name(std::string_view directory) {
     return name;
 }
 
+std::string path_in(const std::string& directory, std::string_view name) {
+    std::string path = directory;
+    path += '/';
+    return path += name;
+}
+
 std::string port_path(const std::string& archive, std::string_view port) {
-    return archive + "/" + directory_name(port);
+    return path_in(archive, directory_name(port));
 }
 
 SegmentPaths::SegmentPaths(const std::string& port_directory, std::uint64_t base) {

@@ -16,6 +16,9 @@ std::string directory_name(std::string_view port);
 /// The inverse. Empty if no port has that directory.
 std::optional<std::string> port_name(std::string_view directory);
 
+/// "DIRECTORY/NAME".
+std::string path_in(const std::string& directory, std::string_view name);
+
 /// The directory of one port in an archive.
 std::string port_path(const std::string& archive, std::string_view port);
 

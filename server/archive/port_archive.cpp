@@ -22,7 +22,7 @@ constexpr std::int64_t span_ns_max = std::chrono::nanoseconds(1s).count();
 constexpr std::string_view overtaken = "overwritten in memory before they were archived";
 constexpr std::string_view not_archived = "not archived";
 
-Error before_next(std::string what, std::uint64_t next) {
+Error before_next(const std::string& what, std::uint64_t next) {
     return {Failure::invalid_argument, 0, "offset",
             what + " before offset " + std::to_string(next) + ", up to which the port is archived already"};
 }
@@ -150,9 +150,9 @@ Result<void> PortArchive::append_event(const log::EventItem& event) {
     return {};
 }
 
-Result<void> PortArchive::append_gap(const log::GapItem& gap, std::string_view reason) {
+Result<void> PortArchive::append_gap(const log::GapItem& gap, std::string_view reason, log::WallTime noticed) {
     if (gap.to < next_.offset) return before_next("the gap ends", next_.offset);
-    const std::int64_t now_ns = ns_of(log::Moment::now().wall);
+    const std::int64_t now_ns = ns_of(noticed);
     if (gap.from > next_.offset)
         if (auto covered = cover_hole({gap.from, next_.event}, now_ns); !covered) return covered;
     return put_gap({gap.to, next_.event + gap.events_lost}, reason, now_ns);

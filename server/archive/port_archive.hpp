@@ -38,7 +38,7 @@ struct ArchiveLosses {
 class PortArchive {
 public:
     /// Repairs the last segment if it was interrupted, and removes unfinished files. Does not create anything: the first
-    /// append does.
+    /// append does. Failure::unsupported: a later version of vserd wrote the last segment; it is left alone.
     static Result<PortArchive> open(ArchiveOptions options);
 
     /// Before the first append: the log whose items follow. Segments of other logs stay as they are.
@@ -48,7 +48,9 @@ public:
     Result<void> append(const log::Item& item);
     Result<void> append_data(std::uint64_t offset, ByteView bytes, log::WallTime received);
     Result<void> append_event(const log::EventItem& event);
-    Result<void> append_gap(const log::GapItem& gap, std::string_view reason);
+    /// `noticed`: when the loss was noticed.
+    Result<void> append_gap(const log::GapItem& gap, std::string_view reason,
+                            log::WallTime noticed = log::Moment::now().wall);
 
     /// Lets readers see all that was appended: data wait for it at most until their span has 64 KiB or 1 s.
     Result<void> flush();

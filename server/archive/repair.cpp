@@ -102,7 +102,7 @@ Result<void> mend_segment(const std::string& port_directory, std::uint64_t base)
     if (!index || index->header().base.offset != base) return move_segment_aside(port_directory, base);
     MendedIndex mended(index->header(), index->seed());
     log::Cursor end = index->header().base;
-    const auto walked = walk_segment(port_directory, *index, [&](const WalkStep& step) {
+    auto walked = walk_segment(port_directory, *index, [&](const WalkStep& step) {
         mended.add(step);
         end = step.to;
     });
@@ -119,7 +119,7 @@ Result<void> move_orphans_aside(const std::string& port_directory) {
         const auto log_base = base_in(name, log_suffix);
         const auto base = log_base ? log_base : base_in(name, sealed_suffix);
         if (!base || exists(SegmentPaths(port_directory, *base).index)) continue;
-        if (auto moved = move_aside(port_directory + "/" + name); !moved) return moved;
+        if (auto moved = move_aside(path_in(port_directory, name)); !moved) return moved;
     }
     return {};
 }
@@ -144,7 +144,7 @@ Result<void> repair_files(const std::string& port_directory) {
     if (auto moved = move_orphans_aside(port_directory); !moved) return moved;
     const auto reservation = OffsetReservation::open(port_directory);
     if (!reservation && reservation.error().failure == Failure::invalid_argument)
-        if (auto moved = move_aside(port_directory + "/" + std::string(reservation_name)); !moved) return moved;
+        if (auto moved = move_aside(path_in(port_directory, reservation_name)); !moved) return moved;
     return sync_directory(port_directory);
 }
 

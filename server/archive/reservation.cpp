@@ -66,7 +66,7 @@ bool is_due(const Reservation& reservation, std::uint64_t next_offset, std::uint
 }
 
 OffsetReservation::OffsetReservation(std::string port_directory)
-    : directory_(std::move(port_directory)), path_(directory_ + "/" + std::string(reservation_name)) {}
+    : directory_(std::move(port_directory)), path_(path_in(directory_, reservation_name)) {}
 
 Result<OffsetReservation> OffsetReservation::open(std::string port_directory) {
     OffsetReservation reservation(std::move(port_directory));

@@ -86,11 +86,11 @@ Result<std::priority_queue<Candidate>> candidates_in(const std::string& archive)
     std::priority_queue<Candidate> candidates;
     for (const std::string& name : *names) {
         if (!port_name(name)) continue;
-        auto bases = segment_bases(archive + "/" + name);
+        auto bases = segment_bases(path_in(archive, name));
         if (!bases || bases->size() < 2) continue;
         bases->pop_back();
         std::reverse(bases->begin(), bases->end());
-        Candidate candidate{archive + "/" + name, std::move(*bases), {}};
+        Candidate candidate{path_in(archive, name), std::move(*bases), {}};
         candidate.look();
         candidates.push(std::move(candidate));
     }

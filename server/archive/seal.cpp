@@ -8,6 +8,7 @@
 #include <new>
 
 #include "archive/files.hpp"
+#include "archive/index_file.hpp"
 #include "archive/names.hpp"
 #include "archive/sealed_log.hpp"
 #include "archive/seek_table.hpp"
@@ -77,16 +78,28 @@ Result<void> write_sealed(const SegmentPaths& paths, const std::string& temporar
     return compress(*plain, paths.log, frames);
 }
 
+/// How many bytes of the log the index counts.
+Result<std::uint64_t> counted_bytes(const std::string& path) {
+    auto index = IndexFile::open(path);
+    if (!index) return index.error();
+    const auto units = index->units();
+    if (!units) return units.error();
+    const auto last = index->last(*units);
+    if (!last) return last.error();
+    if (!*last) return std::uint64_t{0};
+    const IndexRecord& head = (*last)->record.head;
+    return std::uint64_t{head.position} + (head.kind == RecordKind::data ? head.length : 0);
+}
+
 /// A segment with both copies was being sealed, and the sealed one is complete: it has its name. The plain one goes only if
-/// the sealed one has as many bytes, in case somebody else made it.
+/// the sealed one has all that the index counts, in case somebody else made it.
 Result<void> remove_one_copy(const std::string& port_directory, std::uint64_t base) {
     const SegmentPaths paths(port_directory, base);
-    const auto plain = open_file(paths.log, O_RDONLY);
-    if (!plain) return plain.error().errno_value == ENOENT ? Result<void>{} : plain.error();
-    const auto bytes = size_of(*plain, paths.log);
+    if (!exists(paths.log)) return {};
+    const auto counted = counted_bytes(paths.index);
     const auto sealed = SealedLog::open(paths.sealed);
-    const bool whole = bytes && sealed && sealed->size() == *bytes;
-    return remove_file(whole ? paths.log : paths.sealed);
+    const bool is_complete = counted && sealed && sealed->size() >= *counted;
+    return remove_file(is_complete ? paths.log : paths.sealed);
 }
 
 /// Retention removes the data first.
@@ -123,7 +136,7 @@ Result<void> remove_unfinished(const std::string& port_directory) {
     if (!names) return names.error();
     for (const std::string& name : *names) {
         Result<void> done;
-        if (name.ends_with(temporary_suffix)) done = remove_file(port_directory + "/" + name);
+        if (name.ends_with(temporary_suffix)) done = remove_file(path_in(port_directory, name));
         if (const auto base = base_in(name, sealed_suffix)) done = remove_one_copy(port_directory, *base);
         if (!done) return done;
     }

@@ -26,7 +26,7 @@ public:
         for (const std::uint64_t base : *bases) check_segment(base);
         if (auto checked = check_names(); !checked) return checked.error();
         const auto reservation = OffsetReservation::open(directory_);
-        if (!reservation) add(directory_ + "/" + std::string(reservation_name), {}, {}, reservation.error().message);
+        if (!reservation) add(path_in(directory_, reservation_name), {}, {}, reservation.error().message);
         return std::move(report_);
     }
 
@@ -69,7 +69,7 @@ private:
         const auto names = names_in(directory_);
         if (!names) return names.error();
         for (const std::string& name : *names) {
-            const std::string path = directory_ + "/" + name;
+            const std::string path = path_in(directory_, name);
             if (name.ends_with(temporary_suffix)) add(path, {}, {}, "is an unfinished file");
             const auto log_base = base_in(name, log_suffix);
             const auto sealed_base = base_in(name, sealed_suffix);
@@ -110,8 +110,8 @@ Result<std::vector<std::string>> port_directories(const std::string& archive) {
     std::vector<std::string> directories;
     std::error_code ignored;
     for (const std::string& name : *names)
-        if (port_name(name) && std::filesystem::is_directory(archive + "/" + name, ignored))
-            directories.push_back(archive + "/" + name);
+        if (port_name(name) && std::filesystem::is_directory(path_in(archive, name), ignored))
+            directories.push_back(path_in(archive, name));
     return directories;
 }
 

@@ -17,7 +17,8 @@ ALLOWED = {
     # the byte log stores events and the line's last status: values only
     "log": {"port/event.hpp", "line/line.hpp", "line/settings.hpp", "base"},
     # files of the byte log's items: values only
-    "archive": {"log/byte_log_items.hpp", "log/moment.hpp", "log/packed_settings.hpp", "port/event.hpp", "line/settings.hpp", "base"},
+    "archive": {"log/byte_log_items.hpp", "log/moment.hpp", "log/packed_settings.hpp", "port/event.hpp",
+                "line/settings.hpp", "base"},
     "restart": {"log", "port", "line", "base"},
     # decisions only: no sockets, no ports
     "access": {"base"},

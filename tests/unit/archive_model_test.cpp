@@ -124,10 +124,9 @@ private:
     void append_gap() {
         const std::uint64_t from = model_.bytes.size();
         const log::GapItem gap{from, from + pick(2) * pick(500), pick(3)};
-        check(archive_->append_gap(gap, "told"));
+        check(archive_->append_gap(gap, "told", now()));
         model_.bytes.resize(gap.to, {Kept::lost, second_});
         model_.next_event += gap.events_lost;
-        second_ = std::max(second_, std::int64_t{0});
     }
 
     void sync() {

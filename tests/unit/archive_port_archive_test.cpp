@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "unit/archive_support.hpp"
 
@@ -244,6 +246,58 @@ TEST_F(PortArchiveTest, AFailedAppendSaysWhyAndTheGapRepeatsIt) {
     ASSERT_TRUE(archive.append_data(4, view("kept"), at_second(1)));
     ASSERT_TRUE(archive.flush());
     EXPECT_THAT(read_all(blocked.path() + "/board"), ElementsAre("gap[0,4)+0 " + appended.error().message, "kept@4"));
+}
+
+/// As a full disk does it: a write takes a part of the bytes, and the next one fails.
+class FileSizeLimit {
+public:
+    explicit FileSizeLimit(rlim_t bytes) {
+        ::getrlimit(RLIMIT_FSIZE, &before_);
+        handler_ = std::signal(SIGXFSZ, SIG_IGN);
+        const rlimit limit{bytes, before_.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    ~FileSizeLimit() {
+        ::setrlimit(RLIMIT_FSIZE, &before_);
+        std::signal(SIGXFSZ, handler_);
+    }
+    FileSizeLimit(const FileSizeLimit&) = delete;
+    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+private:
+    rlimit before_{};
+    void (*handler_)(int) = nullptr;
+};
+
+TEST_F(PortArchiveTest, AfterAWriteThatWasCutShortOnlyWhatFailedIsMissing) {
+    PortArchive archive = open(100'000);
+    ASSERT_TRUE(archive.append_data(0, view(device_bytes(0, 1000)), at_second(1)));
+    std::string reason;
+    {
+        const FileSizeLimit limit(1500);
+        const auto appended = archive.append_data(1000, view(device_bytes(1000, 1000)), at_second(1));
+        ASSERT_FALSE(appended);
+        reason = appended.error().message;
+    }
+    ASSERT_TRUE(archive.append_data(2000, view(device_bytes(2000, 10)), at_second(1)));
+    ASSERT_TRUE(archive.sync());
+
+    EXPECT_THAT(read_all(path()), ElementsAre(device_bytes(0, 1000) + "@0", "gap[1000,2000)+0 " + reason,
+                                              device_bytes(2000, 10) + "@2000"));
+}
+
+TEST_F(PortArchiveTest, ASpanWhoseRecordCannotBeWrittenIsIndexedLater) {
+    PortArchive archive = open(100'000);
+    ASSERT_TRUE(archive.append_data(0, view(device_bytes(0, 100)), at_second(1)));
+    {
+        const FileSizeLimit limit(index_header_bytes + 10);
+        EXPECT_FALSE(archive.flush());
+        EXPECT_TRUE(read_all(path()).empty());
+    }
+    ASSERT_TRUE(archive.append_data(100, view(device_bytes(100, 100)), at_second(1)));
+    ASSERT_TRUE(archive.flush());
+
+    EXPECT_THAT(read_all(path()), ElementsAre(device_bytes(0, 200) + "@0"));
 }
 
 }  // namespace
