@@ -32,13 +32,13 @@ void Reader::leave_writer() noexcept {
     writer_ = nullptr;
 }
 
-std::optional<log::Item> Reader::next(std::size_t bytes_max) {
+std::optional<log::Item> Reader::next(std::size_t bytes_max, log::Times times) {
     if (channel_ == nullptr) return std::nullopt;
     const log::Cursor before = cursor_;
-    auto item = channel_->log_.read(cursor_, bytes_max);
+    auto item = channel_->log_.read(cursor_, bytes_max, times);
     if (item && channel_->log_.is_lost(*item)) {
         cursor_ = before;
-        item = channel_->log_.read(cursor_, bytes_max);
+        item = channel_->log_.read(cursor_, bytes_max, times);
         channel_->note_cut();
     }
     if (!item) {

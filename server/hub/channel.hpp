@@ -53,7 +53,7 @@ public:
     Reader& operator=(const Reader&) = delete;
 
     /// The next item, with at most `bytes_max` bytes of data. If it returns nothing, the sink gets on_available() later.
-    std::optional<log::Item> next(std::size_t bytes_max);
+    std::optional<log::Item> next(std::size_t bytes_max, log::Times times = log::Times::mixed);
     /// Whether next() would return an item. If not, the sink gets on_available() later.
     bool has_more();
     std::uint64_t offset() const noexcept { return cursor_.offset; }
