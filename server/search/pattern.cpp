@@ -56,7 +56,9 @@ Result<Pattern> Pattern::compile(const std::string& text, const std::string& fie
     }
     auto compiled = std::make_unique<re2::RE2>("(?m)" + text, options());
     if (!compiled->ok()) {
-        return invalid(field, fmt::format("{} is not a regular expression of RE2: {}", field, compiled->error()));
+        const re2::RE2 alone(text, options());  // whose message does not show our flags
+        return invalid(field, fmt::format("{} is not a regular expression of RE2: {}", field,
+                                          alone.ok() ? compiled->error() : alone.error()));
     }
     return Pattern(std::move(compiled), sees_the_whole_text(text));
 }
