@@ -76,6 +76,11 @@ Stream<ReadItem> Client::read(const std::string& port, const ReadOptions& option
     to_proto(options.from, *request.mutable_from());
     request.set_follow(options.follow);
     request.set_max_bytes(options.bytes_max);
+    if (options.until) to_proto(*options.until, *request.mutable_until());
+    request.set_match(options.match);
+    request.set_lines_before(options.lines_before);
+    request.set_lines_after(options.lines_after);
+    request.set_exact_times(options.exact_times);
     return Stream<ReadItem>(std::make_unique<GrpcSource<ReadItem, v1::ReadResponse>>(
         impl_->channel, [&](grpc::ClientContext* context) { return impl_->console->Read(context, request); }));
 }
