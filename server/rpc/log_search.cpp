@@ -9,6 +9,9 @@ namespace {
 
 /// Items of the log in one slice: with exact times they may be small.
 constexpr std::size_t pieces_max = 1024;
+constexpr std::size_t slice_bytes_min = 4096;
+/// Slices of slow patterns become smaller, so that other searches get their turn.
+constexpr std::chrono::milliseconds slice_time_max{4};
 
 }  // namespace
 
@@ -24,13 +27,21 @@ struct LogSearch::Shared {
         : selector(std::move(patterns), offset, context) {}
 
     void search(const Slice& slice);
+    void search_slice(const Slice& slice);
     void take_lines();
 
     search::LineSelector selector;
     std::vector<Item> items;
+    std::chrono::steady_clock::duration took{0};  ///< the last slice
 };
 
 void LogSearch::Shared::search(const Slice& slice) {
+    const auto begin = std::chrono::steady_clock::now();
+    search_slice(slice);
+    took = std::chrono::steady_clock::now() - begin;
+}
+
+void LogSearch::Shared::search_slice(const Slice& slice) {
     for (const log::DataItem& item : slice.data) {
         for (const log::Slice& piece : item.slices) {
             selector.add({reinterpret_cast<const char*>(piece.data), piece.size}, item.received.wall);
@@ -61,6 +72,12 @@ Result<void> LogSearch::start(hub::PortHandle& port, const hub::StartPoint& from
     searched_to_ = reader_->offset();
     shared_ = std::make_shared<Shared>(std::move(patterns), reader_->offset(), context);
     return {};
+}
+
+std::vector<LogSearch::Item> LogSearch::take() {
+    std::vector<Item> items;
+    items.swap(items_);
+    return items;
 }
 
 void LogSearch::want() {
@@ -97,7 +114,7 @@ void LogSearch::advance() {
 
 /// Returns false if there is nothing to search now.
 bool LogSearch::read_slice(Slice& slice) {
-    std::size_t room = reply_payload_bytes_max;
+    std::size_t room = slice_bytes_;
     while (room > 0 && slice.data.size() < pieces_max && !slice.gap && !slice.last) {
         const std::uint64_t left = end_.bytes_left(reader_->offset());
         auto item =
@@ -146,9 +163,15 @@ void LogSearch::run(Slice slice) {
 
 void LogSearch::slice_done() {
     in_flight_ = false;
-    items_ = std::exchange(shared_->items, {});
+    items_.swap(shared_->items);  // which was empty
+    adapt_slice();
     searched_to_ = std::max(searched_to_, shared_->selector.matcher().line());
     advance();
+}
+
+void LogSearch::adapt_slice() noexcept {
+    const bool slow = shared_->took > slice_time_max;
+    slice_bytes_ = std::clamp(slow ? slice_bytes_ / 2 : slice_bytes_ * 2, slice_bytes_min, reply_payload_bytes_max);
 }
 
 }  // namespace vserd::rpc

@@ -38,7 +38,7 @@ public:
                        const search::Context& context);
     /// Searches until there are items. Hooks::found is called later, not from within.
     void want();
-    std::vector<Item> take() { return std::exchange(items_, {}); }
+    std::vector<Item> take();
     /// Nothing comes after the items that take() returns.
     bool ended() const noexcept { return ended_; }
     /// Where a later search continues so that nothing is missed: the begin of the unfinished line.
@@ -57,6 +57,7 @@ private:
     void wait_at_head();
     void run(Slice slice);
     void slice_done();
+    void adapt_slice() noexcept;
 
     Environment& environment_;
     const ReadEnd end_;
@@ -69,6 +70,7 @@ private:
     port::Timer until_{environment_.loop, life_};
     std::vector<Item> items_;
     std::uint64_t searched_to_ = 0;
+    std::size_t slice_bytes_ = reply_payload_bytes_max;  ///< of the next slice
     bool wanted_ = false;
     bool in_flight_ = false;
     bool silent_ = false;  ///< the unfinished line may be searched

@@ -25,6 +25,12 @@ void LineSelector::restart(std::uint64_t offset) {
     after_left_ = 0;
 }
 
+std::vector<Line> LineSelector::take() {
+    std::vector<Line> lines;
+    lines.swap(lines_);
+    return lines;
+}
+
 void LineSelector::select(std::uint64_t finished_end) {
     for (const Hit& hit : hits_) {
         select_after(hit.line_from);

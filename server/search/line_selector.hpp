@@ -53,7 +53,7 @@ public:
     const LineMatcher& matcher() const noexcept { return matcher_; }
 
     /// What was selected since the last call.
-    std::vector<Line> take() { return std::exchange(lines_, {}); }
+    std::vector<Line> take();
 
 private:
     void select(std::uint64_t finished_end);
