@@ -65,7 +65,7 @@ void add_log_options(CLI::App& app, LogCommand& command) {
             ->needs(grep);
     }
     app.add_flag(
-        "--timestamps{iso}", command.times_text,
+        "--timestamps", command.times_text,
         "Begin each line with its receive time in UTC; --timestamps=delta: with the time since the line before");
     app.add_option("--format", command.format_text,
                    "text, json (one object per line) or asciicast (one port; for asciinema)")
@@ -77,7 +77,8 @@ void add_log_options(CLI::App& app, LogCommand& command) {
 
 LogCommand checked_log(const LogCommand& command, bool json) {
     LogCommand checked = command;
-    if (command.times_text == "iso") checked.times = LogTimes::iso;
+    // CLI11 says "true" for a flag without a value.
+    if (command.times_text == "iso" || command.times_text == "true") checked.times = LogTimes::iso;
     if (command.times_text == "delta") checked.times = LogTimes::delta;
     if (!command.times_text.empty() && checked.times == LogTimes::none) {
         refuse(fmt::format("--timestamps: '{}' is unknown; write iso or delta", command.times_text));
