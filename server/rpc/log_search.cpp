@@ -10,8 +10,9 @@ namespace {
 /// Items of the log in one slice: with exact times they may be small.
 constexpr std::size_t pieces_max = 1024;
 constexpr std::size_t slice_bytes_min = 4096;
-/// Slices of slow patterns become smaller, so that other searches get their turn.
+/// Slices become smaller where the pattern is slow, so that other searches get their turn, and where many lines match.
 constexpr std::chrono::milliseconds slice_time_max{4};
+constexpr std::size_t slice_items_max = 500;
 
 }  // namespace
 
@@ -170,8 +171,8 @@ void LogSearch::slice_done() {
 }
 
 void LogSearch::adapt_slice() noexcept {
-    const bool slow = shared_->took > slice_time_max;
-    slice_bytes_ = std::clamp(slow ? slice_bytes_ / 2 : slice_bytes_ * 2, slice_bytes_min, reply_payload_bytes_max);
+    const bool much = shared_->took > slice_time_max || items_.size() > slice_items_max;
+    slice_bytes_ = std::clamp(much ? slice_bytes_ / 2 : slice_bytes_ * 2, slice_bytes_min, reply_payload_bytes_max);
 }
 
 }  // namespace vserd::rpc

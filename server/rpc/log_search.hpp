@@ -45,6 +45,7 @@ public:
     std::uint64_t searched_to() const noexcept { return searched_to_; }
 
 private:
+    static constexpr std::size_t slice_bytes_first = std::size_t{8} << 10;
     /// What the search thread works on; the io thread only while no slice is in flight.
     struct Slice;
     struct Shared;
@@ -70,7 +71,7 @@ private:
     port::Timer until_{environment_.loop, life_};
     std::vector<Item> items_;
     std::uint64_t searched_to_ = 0;
-    std::size_t slice_bytes_ = reply_payload_bytes_max;  ///< of the next slice
+    std::size_t slice_bytes_ = slice_bytes_first;  ///< of the next slice
     bool wanted_ = false;
     bool in_flight_ = false;
     bool silent_ = false;  ///< the unfinished line may be searched

@@ -55,6 +55,7 @@ void ReadStream::begin() {
 void ReadStream::release() {
     alive_.reset();  // no timer runs any more
     search_.reset();
+    found_.clear();
     lines_.clear();
     LogStream::release();
 }
@@ -101,12 +102,15 @@ Result<void> ReadStream::begin_search() {
     if (const auto access = port().check_role(access::Role::read); !access) return access.error();
     auto patterns = search::compile(request_.match(), "match");
     if (!patterns) return patterns.error();
-    if (!ticket().grow(search::pattern_memory_max)) return environment().admission.memory_refusal();
+    const search::Context context{request_.lines_before(), request_.lines_after()};
+    if (!ticket().grow(search::pattern_memory_max + search::buffer_bytes(context))) {
+        return environment().admission.memory_refusal();
+    }
     line_encoder_.emplace(*text);
     search_ = std::make_unique<LogSearch>(
         environment(), *end_,
         LogSearch::Hooks{[this] { pump_lines(); }, [this](const Error& why) { finish(why, {.port = port_name()}); }});
-    return search_->start(port(), *from, std::move(*patterns), {request_.lines_before(), request_.lines_after()});
+    return search_->start(port(), *from, std::move(*patterns), context);
 }
 
 void ReadStream::pump_lines() {
@@ -119,29 +123,30 @@ void ReadStream::pump_lines() {
     if (!ending()) want_room();
 }
 
-/// Returns false if the call has ended, or the search goes on.
+/// Encodes the next item. Returns false if the call has ended, or the search goes on.
 bool ReadStream::take_lines() {
-    auto items = search_->take();
-    if (bytes_left_ == 0 || (items.empty() && search_->ended())) {
+    if (found_.empty()) {
+        for (auto& item : search_->take()) found_.push_back(std::move(item));
+    }
+    if (bytes_left_ == 0 || (found_.empty() && search_->ended())) {
         line_encoder_->flush(lines_);
         if (!lines_.empty()) return true;
         finish(grpc::Status::OK);
         return false;
     }
-    if (items.empty()) {
+    if (found_.empty()) {
         search_->want();
         return false;
     }
-    for (auto& item : items) {
-        if (const auto* gap = std::get_if<log::GapItem>(&item)) {
-            line_encoder_->encode(*gap, lines_);
-            continue;
-        }
-        auto& line = std::get<search::Line>(item);
+    if (const auto* gap = std::get_if<log::GapItem>(&found_.front())) {
+        line_encoder_->encode(*gap, lines_);
+    } else {
+        auto& line = std::get<search::Line>(found_.front());
         const std::uint64_t size = std::min<std::uint64_t>(line.bytes.size(), bytes_left_);
         line_encoder_->encode(std::move(line), bytes_left_, lines_);
         bytes_left_ -= size;
     }
+    found_.pop_front();
     return true;
 }
 

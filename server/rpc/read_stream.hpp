@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -48,6 +49,7 @@ private:
     std::optional<port::Timer> until_;
     std::unique_ptr<LogSearch> search_;  ///< null: without `match`
     std::optional<LineEncoder> line_encoder_;
+    std::deque<LogSearch::Item> found_;  ///< by the search, not yet encoded
     LineEncoder::Messages lines_;
 };
 

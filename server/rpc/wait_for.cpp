@@ -57,7 +57,7 @@ Result<void> WaitingSearch::begin(const v1::WaitForRequest& request, std::chrono
     auto patterns =
         search::compile(std::vector<std::string>(request.patterns().begin(), request.patterns().end()), "patterns");
     if (!patterns) return patterns.error();
-    if (!call_.hold_bytes(patterns->size() * search::pattern_memory_max)) {
+    if (!call_.hold_bytes(patterns->size() * search::pattern_memory_max + search::buffer_bytes({}))) {
         return call_.environment().admission.memory_refusal();
     }
     auto slot = call_.session().open_stream();

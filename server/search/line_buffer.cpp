@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace vserd::search {
-namespace {
-
-/// Bytes at the front that are dropped together, because the others are moved each time.
-constexpr std::size_t dropped_bytes_min = std::size_t{64} << 10;
-
-}  // namespace
 
 void LineBuffer::append(std::string_view bytes, Time received) {
     if (bytes.empty()) return;
@@ -43,7 +37,6 @@ void LineBuffer::restart(std::uint64_t offset) {
 }
 
 void LineBuffer::drop_before(std::uint64_t offset) {
-    if (offset < begin_ + dropped_bytes_min) return;
     const auto size = static_cast<std::size_t>(offset - begin_);
     bytes_.erase(0, size);
     text_.erase(0, size);

@@ -26,7 +26,7 @@ public:
     void end();
     /// Drops everything, and continues at `offset`.
     void restart(std::uint64_t offset);
-    /// Drops the bytes before `offset`, when they are many.
+    /// Drops the bytes before `offset`. Moves the others.
     void drop_before(std::uint64_t offset);
 
     std::uint64_t begin_offset() const noexcept { return begin_; }

@@ -11,9 +11,12 @@ void LineMatcher::add(std::string_view bytes, Time received, std::vector<Hit>& h
 }
 
 void LineMatcher::drop_searched() {
-    if (line_ - buffer_.begin_offset() <= kept_bytes_) return;
-    const std::uint64_t first = line_ - kept_bytes_;
-    buffer_.drop_before(first == line_ ? line_ : buffer_.line_end(first));
+    const std::uint64_t searched = line_ - buffer_.begin_offset();
+    if (kept_bytes_ == 0) {
+        if (searched > 0) buffer_.drop_before(line_);
+    } else if (searched >= 2 * kept_bytes_) {  // seldom, because what is kept is moved
+        buffer_.drop_before(buffer_.line_end(line_ - kept_bytes_));
+    }
 }
 
 void LineMatcher::search_finished(std::vector<Hit>& hits) {

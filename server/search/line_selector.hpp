@@ -21,6 +21,11 @@ struct Context {
     std::uint32_t after = 0;
 };
 
+/// Memory of a search besides its patterns, for input of at most 64 KiB at a time and few lines that match.
+constexpr std::size_t buffer_bytes(const Context& context) noexcept {
+    return 3 * (std::size_t{64} << 10) + (context.before > 0 ? 4 * context_bytes_max : 0);
+}
+
 /// What matched in a line.
 struct Match {
     std::size_t pattern = 0;

@@ -20,7 +20,7 @@ inline constexpr std::size_t patterns_max = 16;
 /// Groups of a pattern whose texts are returned.
 inline constexpr std::size_t groups_max = 16;
 /// Memory of one compiled pattern, with what RE2 remembers while it searches.
-inline constexpr std::size_t pattern_memory_max = std::size_t{512} << 10;
+inline constexpr std::size_t pattern_memory_max = std::size_t{128} << 10;
 
 /// A part of a text.
 struct Span {
