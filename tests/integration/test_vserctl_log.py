@@ -40,7 +40,8 @@ def client(daemon):
 @pytest.fixture
 def log(daemon, client):
     """Two ports that received lines in turn. Runs vserctl log; returns its lines."""
-    for port, text in (("a", "one\r\ntwo foo\r\n"), ("board", "\x1b[31mred\x1b[0m foo\r\n"), ("a", "three\r\n\r\nfoo foo\r\nlogin: ")):
+    for port, text in (("a", "one\r\ntwo foo\r\n"), ("board", "\x1b[31mred\x1b[0m foo\r\n"),
+                       ("a", "three\r\n\r\nfoo foo\r\nlogin: ")):
         send(client, text, port)
         time.sleep(0.02)
 

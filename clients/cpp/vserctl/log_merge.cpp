@@ -1,6 +1,6 @@
 #include "vserctl/log_merge.hpp"
 
-#include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "vserctl/describe.hpp"
@@ -40,7 +40,7 @@ LogMerge::LogMerge(const client::Client& client, const LogCommand& command) : cl
         source.name = name;
         source.from = command.from;
     }
-    for (auto& source : sources_) source->thread = std::thread([this, &source = *source] { run(source); });
+    for (auto& source : sources_) start(*source);
 }
 
 LogMerge::~LogMerge() {
@@ -52,7 +52,26 @@ LogMerge::~LogMerge() {
         }
     }
     room_.notify_all();
-    for (auto& source : sources_) source->thread.join();
+    for (auto& source : sources_) {
+        if (source->thread.joinable()) source->thread.join();
+    }
+}
+
+void LogMerge::start(Source& source) {
+    try {
+        source.thread = std::thread([this, &source] { run(source); });
+    } catch (const std::system_error& failure) {
+        end(source, client::Error{.code = client::Code::resource_exhausted,
+                                  .message = std::string("cannot start a thread: ") + failure.what(),
+                                  .reason = "LOCAL"});
+    }
+}
+
+void LogMerge::end(Source& source, std::optional<client::Error> error) {
+    const std::lock_guard lock(mutex_);
+    source.error = std::move(error);
+    source.ended = true;
+    changed_.notify_all();
 }
 
 std::optional<LogEntry> LogMerge::next() {
@@ -102,10 +121,7 @@ void LogMerge::run(Source& source) {
         while (error && command_.follow && error->code == client::Code::unavailable && resume(source))
             error = read(source);
     }
-    const std::lock_guard lock(mutex_);
-    source.error = std::move(error);
-    source.ended = true;
-    changed_.notify_all();
+    end(source, std::move(error));
 }
 
 /// Reads until the stream ends. Returns why, if not at the end of the log.

@@ -48,7 +48,9 @@ private:
     using Items = vser::client::Stream<vser::client::ReadItem>;
     struct Source;
 
+    void start(Source& source);
     void run(Source& source);
+    void end(Source& source, std::optional<vser::client::Error> error);
     std::optional<vser::client::Error> read(Source& source);
     bool resume(Source& source);
     bool add(Source& source, LogEntry entry);

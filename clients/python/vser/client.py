@@ -288,7 +288,8 @@ class Client:
         lines_after: int = 0,
         exact_times: bool = False,
     ) -> Iterator[LogItem]:
-        """The log from `start` to its head or `until`; with `follow`, continues with new bytes. Does not reconnect; attach() does.
+        """The log from `start` to its head or `until`; with `follow`, continues with new bytes. Does not
+        reconnect; attach() does.
 
         match: only lines that match this regular expression of RE2, each as one Data, and that many lines before and after them.
         The server searches. Bytes between two Data did not match; lost bytes are a Gap.
@@ -308,7 +309,8 @@ class Client:
     def wait_for(self, port: str, *patterns: str, start: StartPoint = "live", timeout: float = TIMEOUT_SECONDS) -> Found:
         """Searches the log from `start` on, on the server, and waits until a line matches one of the patterns.
 
-        The patterns are regular expressions of RE2, and match within a line; a prompt is found when the port was silent for 100 ms.
+        The patterns are regular expressions of RE2, and match within a line; a prompt is found when the port was silent for
+        100 ms.
         Pass client.port(name).next_offset from before a command, or `next_offset` of the previous Found, so that nothing is
         missed in between. Needs no console. Raises WaitTimeout.
         """
