@@ -13,6 +13,8 @@
 namespace vserd::rpc {
 namespace {
 
+constexpr std::size_t batch_bytes_max = std::size_t{16} << 10;
+
 Result<search::Context> context_of(const v1::ReadRequest& request) {
     for (const auto& [lines, field] :
          {std::pair{request.lines_before(), "lines_before"}, {request.lines_after(), "lines_after"}}) {
@@ -117,6 +119,7 @@ void ReadStream::pump_lines() {
     while (ready()) {
         if (lines_.empty() && !take_lines()) return;
         if (lines_.empty()) continue;
+        if (request_.batch_lines()) batch_lines();
         send(to_buffer(lines_.front()));
         lines_.pop_front();
     }
@@ -138,6 +141,11 @@ bool ReadStream::take_lines() {
         search_->want();
         return false;
     }
+    encode_next();
+    return true;
+}
+
+void ReadStream::encode_next() {
     if (const auto* gap = std::get_if<log::GapItem>(&found_.front())) {
         line_encoder_->encode(*gap, lines_);
     } else {
@@ -147,7 +155,21 @@ bool ReadStream::take_lines() {
         bytes_left_ -= size;
     }
     found_.pop_front();
-    return true;
+}
+
+/// Puts the first message, and those that can follow, into one.
+void ReadStream::batch_lines() {
+    v1::ReadResponse batch;
+    std::size_t bytes = 0;
+    while (!lines_.empty() && bytes < batch_bytes_max && (lines_.front().has_data() || lines_.front().has_text())) {
+        v1::ReadResponse& line = lines_.front();
+        bytes += line.ByteSizeLong();
+        if (line.has_data()) batch.mutable_lines()->add_data()->Swap(line.mutable_data());
+        if (line.has_text()) batch.mutable_lines()->add_text()->Swap(line.mutable_text());
+        lines_.pop_front();
+        while (lines_.empty() && !found_.empty() && bytes_left_ > 0) encode_next();
+    }
+    if (batch.has_lines()) lines_.push_front(std::move(batch));
 }
 
 }  // namespace vserd::rpc

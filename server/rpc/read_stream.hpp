@@ -37,6 +37,8 @@ private:
     Result<void> begin_search();
     void pump_lines();
     bool take_lines();
+    void encode_next();
+    void batch_lines();
 
     grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&context()};
     grpc::ByteBuffer request_buffer_;

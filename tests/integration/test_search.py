@@ -269,6 +269,25 @@ def test_text_is_sent_line_by_line_too(client):
     texts = [reply.text.text for reply in client._connection.stream("ConsoleService/Read", request, console_pb2.ReadResponse)]
 
     assert texts == ["caf\ufffd\n", "bad \ufffd\n", "caf\u00e9\n"]
+    request.batch_lines = True
+    replies = list(client._connection.stream("ConsoleService/Read", request, console_pb2.ReadResponse))
+    assert [[line.text for line in reply.lines.text] for reply in replies] == [texts]
+
+
+def test_lines_in_batches_are_the_same_as_one_by_one(client):
+    for _ in range(4):
+        send(client, "".join(f"line {i}\r\n" for i in range(10_000)))  # more than the log keeps
+    request = console_pb2.ReadRequest(port="echo", match="[05]$")
+    getattr(request, "from").offset = 0
+
+    def read(batch):
+        request.batch_lines = batch
+        return list(client._connection.stream("ConsoleService/Read", request, console_pb2.ReadResponse))
+
+    single, batches = read(False), read(True)
+    assert single[0].HasField("gap") and batches[0] == single[0]
+    assert [data for reply in batches for data in reply.lines.data] == [reply.data for reply in single[1:]]
+    assert len(batches) < len(single) / 50
 
 
 def test_a_read_ends_at_an_offset_or_a_time(client):

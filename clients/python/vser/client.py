@@ -296,12 +296,13 @@ class Client:
         exact_times: end each Data where the receive time changes.
         """
         request = console_pb2.ReadRequest(port=port, follow=follow, max_bytes=max_bytes, match=match, lines_before=lines_before,
-                                          lines_after=lines_after, exact_times=exact_times)
+                                          lines_after=lines_after, exact_times=exact_times, batch_lines=bool(match))
         getattr(request, "from").CopyFrom(convert.start_point(start))
         if until is not None:
             request.until.CopyFrom(convert.end_point(until))
         with closing(self._connection.stream("ConsoleService/Read", request, console_pb2.ReadResponse)) as replies:
             for reply in replies:
+                yield from map(convert.data_of, reply.lines.data)
                 item = convert.log_item_of(reply)
                 if item is not None:
                     yield item
