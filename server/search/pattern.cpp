@@ -25,9 +25,12 @@ re2::RE2::Options options() {
     return options;
 }
 
-/// Whether a pattern may distinguish the begin or end of the text from that of a line. Some that do not are included.
+/// Whether a pattern may distinguish the begin or end of the text from that of a line, or match a line end (\C is any byte).
+/// Some that do not are included.
 bool sees_the_whole_text(std::string_view pattern) {
-    if (pattern.find("\\A") != pattern.npos || pattern.find("\\z") != pattern.npos) return true;
+    for (const char* escape : {"\\A", "\\z", "\\C"}) {
+        if (pattern.find(escape) != pattern.npos) return true;
+    }
     for (auto group = pattern.find("(?"); group != pattern.npos; group = pattern.find("(?", group + 1)) {
         const auto flags = pattern.substr(group + 2, pattern.find_first_of(":)", group) - group - 2);
         if (flags.find('-') != flags.npos) return true;

@@ -52,7 +52,7 @@ private:
     std::optional<Span> find_in(std::string_view text, std::size_t from) const;
 
     std::unique_ptr<re2::RE2> compiled_;
-    bool line_by_line_;  ///< it has \A, \z or flags that would see more than a line
+    bool line_by_line_;  ///< it has \A, \z, \C or flags that would see more than a line
 };
 
 /// Patterns that are searched together.

@@ -79,7 +79,7 @@ TEST(Search, LinesEndWithLfCrLfOrCr) {
 }
 
 TEST(Search, AMatchNeverExtendsOverALineEnd) {
-    for (const char* pattern : {"a\\s+b", "a[^x]b", "(?s)a.b", "a\\nb", "a\nb", "a\\rb"}) {
+    for (const char* pattern : {"a\\s+b", "a[^x]b", "(?s)a.b", "a\\nb", "a\nb", "a\\rb", "a\\Cb", "a(?:\\C)b"}) {
         EXPECT_THAT(Searching({pattern}).add("a\nb\ra\r\nb\n").finish().take(), IsEmpty()) << pattern;
     }
 }
