@@ -16,6 +16,7 @@ find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(uring REQUIRED IMPORTED_TARGET liburing>=2.3)
+pkg_check_modules(regex REQUIRED IMPORTED_TARGET re2)        # which gRPC loads too; its config owns the name re2
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(cjose REQUIRED IMPORTED_TARGET cjose)      # and jansson, whose values it takes
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd>=1.5)

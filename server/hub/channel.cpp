@@ -46,7 +46,7 @@ void Reader::leave_writer() noexcept {
     writer_ = nullptr;
 }
 
-std::optional<log::Item> Reader::next(std::size_t bytes_max) {
+std::optional<log::Item> Reader::next(std::size_t bytes_max, log::Times times) {
     if (channel_ == nullptr) return std::nullopt;
     std::optional<log::Item> item;
     if (backlog_ && !backlog_->empty()) {
@@ -56,18 +56,18 @@ std::optional<log::Item> Reader::next(std::size_t bytes_max) {
         sink_waits_ = true;
         return std::nullopt;
     } else {
-        item = next_in_memory(bytes_max);
+        item = next_in_memory(bytes_max, times);
     }
     item ? count(*item) : wait();
     return item;
 }
 
-std::optional<log::Item> Reader::next_in_memory(std::size_t bytes_max) {
+std::optional<log::Item> Reader::next_in_memory(std::size_t bytes_max, log::Times times) {
     const log::Cursor before = cursor_;
-    auto item = channel_->log_.read(cursor_, bytes_max);
+    auto item = channel_->log_.read(cursor_, bytes_max, times);
     if (item && channel_->log_.is_lost(*item)) {
         cursor_ = before;
-        item = channel_->log_.read(cursor_, bytes_max);
+        item = channel_->log_.read(cursor_, bytes_max, times);
         channel_->note_cut();
     }
     return item;

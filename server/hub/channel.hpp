@@ -58,7 +58,7 @@ public:
 
     /// The next item, with at most `bytes_max` bytes of data. If it returns nothing, the sink gets on_available() later: the reader is
     /// at the head, or is_loading().
-    std::optional<log::Item> next(std::size_t bytes_max);
+    std::optional<log::Item> next(std::size_t bytes_max, log::Times times = log::Times::mixed);
     /// Whether next() would return an item. If not, the sink gets on_available() later.
     bool has_more();
     std::uint64_t offset() const noexcept { return cursor_.offset; }
@@ -80,7 +80,7 @@ private:
     bool load();
     void loaded(const Result<void>& result);
     void place();
-    std::optional<log::Item> next_in_memory(std::size_t bytes_max);
+    std::optional<log::Item> next_in_memory(std::size_t bytes_max, log::Times times);
     void count(const log::Item& item);
 
     Channel* channel_;

@@ -139,7 +139,7 @@ bool ByteLog::lose_cut_bytes() {
     return true;
 }
 
-std::optional<Item> ByteLog::read(Cursor& cursor, std::size_t bytes_max) const {
+std::optional<Item> ByteLog::read(Cursor& cursor, std::size_t bytes_max, Times times) const {
     if (auto gap = read_gap(cursor)) return gap;
 
     std::uint64_t end = next_offset_;
@@ -153,6 +153,7 @@ std::optional<Item> ByteLog::read(Cursor& cursor, std::size_t bytes_max) const {
         }
         end = event.offset;
     }
+    if (times == Times::exact && cursor.offset < end) end = std::min(end, marks_.same_time_until(cursor.offset));
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(end - cursor.offset, bytes_max));
     if (size == 0) return std::nullopt;
     auto item = read_data(cursor.offset, size);

@@ -17,6 +17,9 @@ namespace vserd::log {
 /// The minimum size of ByteLog::space(): the most that one read from a tty returns.
 inline constexpr std::size_t space_bytes_min = 4096;
 
+/// Whether the bytes of one item may have been received at different times.
+enum class Times : std::uint8_t { mixed, exact };
+
 /// The received bytes of one port by absolute offset, and its events at theirs, as far back as the capacity goes. The store
 /// holds all of it, so that another process can resume the log. Io thread only; slices may be released on any thread.
 class ByteLog {
@@ -54,8 +57,9 @@ public:
     const std::deque<EventItem>& events() const noexcept { return events_; }
     LogStore& store() noexcept { return *store_; }
 
-    /// Returns the next item and moves the cursor past it; empty at the head. Data ends before the next event.
-    std::optional<Item> read(Cursor& cursor, std::size_t bytes_max) const;
+    /// Returns the next item and moves the cursor past it; empty at the head. Data ends before the next event, and with
+    /// Times::exact where the receive time changes.
+    std::optional<Item> read(Cursor& cursor, std::size_t bytes_max, Times times = Times::mixed) const;
     bool at_head(const Cursor& cursor) const noexcept {
         return cursor.offset == next_offset_ && cursor.event == next_event();
     }

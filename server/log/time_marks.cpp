@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 namespace vserd::log {
 namespace {
@@ -99,7 +100,14 @@ void TimeMarks::trim(std::uint64_t oldest_offset) {
     place();
 }
 
-Moment TimeMarks::received_at(std::uint64_t byte) const {
+Moment TimeMarks::received_at(std::uint64_t byte) const { return clock_.moment_of(mark_at(byte).time); }
+
+std::uint64_t TimeMarks::same_time_until(std::uint64_t byte) const {
+    const std::uint64_t end = mark_at(byte).end_offset;
+    return end > byte ? end : std::numeric_limits<std::uint64_t>::max();  // the marks are damaged
+}
+
+const TimeMark& TimeMarks::mark_at(std::uint64_t byte) const {
     assert(size_ > 0);
     std::size_t low = 0;
     std::size_t high = size_ - 1;                                 // the last mark ends at the head
@@ -112,7 +120,7 @@ Moment TimeMarks::received_at(std::uint64_t byte) const {
             low = middle + 1;
         }
     }
-    return clock_.moment_of(at(low).time);
+    return at(low);
 }
 
 std::uint64_t TimeMarks::offset_at(const Moment& time, std::uint64_t oldest, std::uint64_t head) const {

@@ -26,11 +26,14 @@ public:
     void clear() noexcept;
     /// Requires a log that is not empty.
     Moment received_at(std::uint64_t byte) const;
+    /// The end of the bytes from `byte` on that have the same time. Requires a log that is not empty.
+    std::uint64_t same_time_until(std::uint64_t byte) const;
     /// The first byte received at or after `time`, from `oldest` on; `head` if there is none.
     std::uint64_t offset_at(const Moment& time, std::uint64_t oldest, std::uint64_t head) const;
 
 private:
     TimeMark& at(std::size_t index) const noexcept { return ring_[(first_ + index) % log_time_marks_max]; }
+    const TimeMark& mark_at(std::uint64_t byte) const;
     TimeMark mark_of(std::uint64_t end_offset, Moment received) const noexcept;
     void place() noexcept;
     void make_room(Moment now) noexcept;

@@ -213,21 +213,19 @@ Result<std::chrono::nanoseconds> nanoseconds_of(const Time& time, const std::str
     return std::chrono::seconds{clamp_seconds(time.seconds())} + std::chrono::nanoseconds{time.nanos()};
 }
 
-Result<hub::StartPoint> since(const google::protobuf::Timestamp& time, std::string_view field) {
-    const auto since_epoch = nanoseconds_of(time, std::string(field) + ".since");
-    if (!since_epoch) return since_epoch.error();
-    return hub::StartPoint{hub::StartSince{log::WallTime{*since_epoch}}};
-}
-
-Result<hub::StartPoint> age(const google::protobuf::Duration& duration, std::string_view field) {
-    const std::string path = std::string(field) + ".age";
-    if (duration.seconds() < 0 || duration.nanos() < 0) return invalid_field(path, path + " must not be negative");
-    const auto age = nanoseconds_of(duration, path);
-    if (!age) return age.error();
-    return hub::StartPoint{hub::StartAge{*age}};
-}
-
 }  // namespace
+
+Result<log::WallTime> wall_time(const google::protobuf::Timestamp& message, std::string_view field) {
+    const auto since_epoch = nanoseconds_of(message, std::string(field));
+    if (!since_epoch) return since_epoch.error();
+    return log::WallTime{*since_epoch};
+}
+
+Result<std::chrono::nanoseconds> age_of(const google::protobuf::Duration& message, std::string_view field) {
+    const std::string path(field);
+    if (message.seconds() < 0 || message.nanos() < 0) return invalid_field(path, path + " must not be negative");
+    return nanoseconds_of(message, path);
+}
 
 Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_view field) {
     const auto must_be_true = [&](const char* member) {
@@ -243,8 +241,16 @@ Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_v
             return hub::StartPoint{hub::StartOldest{}};
         case v1::StartPoint::kOffset: return hub::StartPoint{hub::StartOffset{message.offset()}};
         case v1::StartPoint::kTailBytes: return hub::StartPoint{hub::StartTail{message.tail_bytes()}};
-        case v1::StartPoint::kSince: return since(message.since(), field);
-        case v1::StartPoint::kAge: return age(message.age(), field);
+        case v1::StartPoint::kSince: {
+            const auto time = wall_time(message.since(), std::string(field) + ".since");
+            if (!time) return time.error();
+            return hub::StartPoint{hub::StartSince{*time}};
+        }
+        case v1::StartPoint::kAge: {
+            const auto age = age_of(message.age(), std::string(field) + ".age");
+            if (!age) return age.error();
+            return hub::StartPoint{hub::StartAge{*age}};
+        }
         case v1::StartPoint::START_NOT_SET: break;
     }
     return hub::StartPoint{hub::StartLive{}};

@@ -26,6 +26,9 @@ void to_proto(log::WallTime time, google::protobuf::Timestamp& message);
 
 /// Messages to values. `field` is the path of the message in the request; Failure::invalid_argument names the field with it.
 Result<hub::StartPoint> start_point(const v1::StartPoint& message, std::string_view field);
+Result<log::WallTime> wall_time(const google::protobuf::Timestamp& message, std::string_view field);
+/// Not negative.
+Result<std::chrono::nanoseconds> age_of(const google::protobuf::Duration& message, std::string_view field);
 Result<line::SettingsChange> settings_change(const v1::Format& message);
 Result<line::FlushDirection> flush_direction(v1::FlushDirection direction);
 /// If it is unset, 250 ms.

@@ -11,7 +11,8 @@ constexpr std::array<std::string_view, methods_count> method_names{
     "vser.v1.ConsoleService/Read",        "vser.v1.ConsoleService/Write",      "vser.v1.ConsoleService/Collect",
     "vser.v1.AdminService/GetServerInfo", "vser.v1.PortService/Yield",         "vser.v1.SessionService/ListSessions",
     "vser.v1.SessionService/EndSession",  "vser.v1.SessionService/SendNotice", "vser.v1.LeaseService/Acquire",
-    "vser.v1.LeaseService/Renew",         "vser.v1.LeaseService/Release",      "vser.v1.LeaseService/ListLeases"};
+    "vser.v1.LeaseService/Renew",         "vser.v1.LeaseService/Release",      "vser.v1.LeaseService/ListLeases",
+    "vser.v1.ConsoleService/WaitFor"};
 
 constexpr std::array<std::string_view, codes_count> code_names{
     "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",

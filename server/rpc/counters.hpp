@@ -34,9 +34,10 @@ enum class Method : std::uint8_t {
     acquire,
     renew,
     release,
-    list_leases
+    list_leases,
+    wait_for
 };
-inline constexpr std::size_t methods_count = 24;
+inline constexpr std::size_t methods_count = 25;
 inline constexpr std::size_t codes_count = 17;  ///< OK to UNAUTHENTICATED
 
 /// "vser.v1.ConsoleService/Attach".

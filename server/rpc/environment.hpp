@@ -10,6 +10,7 @@
 #include "rpc/counters.hpp"
 #include "rpc/server_info.hpp"
 #include "rpc/status.hpp"
+#include "search/worker.hpp"
 
 namespace vserd::rpc {
 
@@ -33,6 +34,7 @@ struct Environment {
     const ServerInfo& info;
     std::chrono::steady_clock::time_point started;
     net::Admission& admission;
+    search::Worker& search;
 
     /// As to_status(); if an object is missing because the server is shutting down, the status says so. Io thread.
     grpc::Status status_of(const Error& error, const ErrorContext& context = {}) const {

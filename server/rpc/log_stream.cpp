@@ -9,26 +9,39 @@ namespace vserd::rpc {
 
 bool LogStream::open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding,
                      hub::SessionMode mode) {
-    port_name_ = port;
-    const auto fail = [&](const Error& error) {
-        ErrorContext details{.port = port_name_};
-        if (port_ && error.failure == Failure::out_of_range) details.head = port_->log().next_offset();
-        finish(error, details);
+    const auto refuse = [&](const Error& error) {
+        fail(error);
         return false;
     };
+    port_name_ = port;
     const auto text = wants_text(encoding);
-    if (!text) return fail(text.error());
+    if (!text) return refuse(text.error());
     const auto start = start_point(from, "from");
-    if (!start) return fail(start.error());
-    auto opened = session().open(port);
-    if (!opened) return fail(opened.error());
-    port_ = std::move(*opened);
+    if (!start) return refuse(start.error());
+    if (!open_port(port)) return false;
     auto reader = port_.attach(*start, *this, mode);
-    if (!reader) return fail(reader.error());
+    if (!reader) return refuse(reader.error());
     reader_ = std::move(*reader);
     encoder_ = std::make_unique<ItemEncoder>(host().data_cache(), *text);
     opened_ = log::BootClock::now();
     return true;
+}
+
+bool LogStream::open_port(const std::string& port) {
+    port_name_ = port;
+    auto opened = session().open(port);
+    if (!opened) {
+        fail(opened.error());
+        return false;
+    }
+    port_ = std::move(*opened);
+    return true;
+}
+
+void LogStream::fail(const Error& error) {
+    ErrorContext details{.port = port_name_};
+    if (port_ && error.failure == Failure::out_of_range) details.head = port_->log().next_offset();
+    finish(error, details);
 }
 
 void LogStream::pump() {
@@ -59,7 +72,7 @@ bool LogStream::fill_outbox() {
         complete();
         return false;
     }
-    const auto item = reader_->next(bytes_max);
+    const auto item = reader_->next(bytes_max, times());
     if (item && accept(*item)) {
         const hub::Channel* channel = reader_->channel();
         encoder_->encode(*item, channel != nullptr && channel->readers() > 1, outbox_);

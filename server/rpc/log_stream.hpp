@@ -15,6 +15,10 @@ class LogStream : public ByteStream, private hub::Sink {
 protected:
     using ByteStream::ByteStream;
 
+    /// Opens the port without a reader. On an error it finishes the call and returns false.
+    bool open_port(const std::string& port);
+    /// Ends the call with an error about the port.
+    void fail(const Error& error);
     /// Opens the port at a start point. On an error it finishes the call and returns false.
     bool open(const std::string& port, const v1::StartPoint& from, v1::Encoding encoding,
               hub::SessionMode mode = hub::SessionMode::read_only);
@@ -36,6 +40,8 @@ protected:
     /// Null before open(), and after the port was removed.
     hub::PortHandle& port() noexcept { return port_; }
 
+    /// Whether the bytes of an item may have different receive times.
+    virtual log::Times times() const { return log::Times::mixed; }
     /// The maximum of bytes in the next item; 0: the stream is complete.
     virtual std::size_t bytes_wanted() = 0;
     /// Whether to send this item; if not, the stream is complete.

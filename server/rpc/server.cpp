@@ -33,6 +33,7 @@
 #include "rpc/stream_host.hpp"
 #include "rpc/tls_credentials.hpp"
 #include "rpc/unix_peers.hpp"
+#include "search/worker.hpp"
 
 namespace vserd::rpc {
 namespace {
@@ -78,8 +79,9 @@ public:
         : options_(std::move(options)),
           admission_(options_.memory_max),
           session_(hub, {.identity = access::internal_identity()}),
-          environment_{hub,       session_, session_.loop(), counters_, options_.info, std::chrono::steady_clock::now(),
-                       admission_} {}
+          environment_{hub,        session_,      session_.loop(),
+                       counters_,  options_.info, std::chrono::steady_clock::now(),
+                       admission_, search_} {}
 
     ~Impl() {
         if (stopper_.joinable()) stopper_.join();
@@ -104,6 +106,7 @@ private:
     RpcCounters counters_;
     ServerOptions options_;
     net::Admission admission_;
+    search::Worker search_;
     hub::Session session_;  ///< the server's own
     Environment environment_;
     ConsoleService console_{environment_};
@@ -238,6 +241,7 @@ void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> d
     health_->shut_down();
     host_->finish_all(going_down());
     ports_.finish_streams(going_down());
+    console_.finish_calls(going_down());
     // Waiting is not for the io thread, which has to end the streams meanwhile.
     auto stopper = base::start_thread([this, grace, done] {
         shut_down(grace);

@@ -8,6 +8,7 @@
 #include "access/policy.hpp"
 #include "hub/delivery_histogram.hpp"
 #include "log/byte_log.hpp"
+#include "search/line_selector.hpp"
 
 namespace vserd::log {
 namespace {
@@ -73,6 +74,44 @@ BENCHMARK(observe_delivery);
 
 }  // namespace
 }  // namespace vserd::log
+
+namespace vserd::search {
+namespace {
+
+/// Lines as consoles print them, 64 KiB at a time.
+std::string console_text() {
+    std::string text;
+    for (int i = 0; text.size() < (std::size_t{64} << 10); ++i) {
+        text += "[ " + std::to_string(i * 7919 % 100000) + ".482391] usb 1-1: new high-speed device number " +
+                std::to_string(i % 100) + " using xhci_hcd\r\n";
+    }
+    return text;
+}
+
+/// Search of a log: a literal, a case-insensitive one, an alternative, and patterns without any literal. None matches.
+void search_lines(benchmark::State& state, const char* pattern) {
+    const std::string text = console_text();
+    auto patterns = compile(std::string(pattern), "pattern");
+    LineSelector selector(std::move(*patterns), 0, {});
+    for (auto _ : state) {
+        selector.add(text, Time{});
+        benchmark::DoNotOptimize(selector.take());
+    }
+    state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
+}
+BENCHMARK_CAPTURE(search_lines, literal, "Kernel panic");
+BENCHMARK_CAPTURE(search_lines, literal_any_case, "(?i)kernel panic");
+BENCHMARK_CAPTURE(search_lines, alternative, "panic|Oops|BUG:");
+BENCHMARK_CAPTURE(search_lines, literal_after_anything, "usb.*disconnect");
+BENCHMARK_CAPTURE(search_lines, no_literal, "[0-9]{6}$");
+BENCHMARK_CAPTURE(search_lines, line_by_line, "\\Apanic");
+
+/// Every line matches and is copied.
+void select_lines(benchmark::State& state) { search_lines(state, "^"); }
+BENCHMARK(select_lines);
+
+}  // namespace
+}  // namespace vserd::search
 
 namespace vserd::access {
 namespace {

@@ -174,3 +174,26 @@ def test_the_address_comes_from_the_environment(daemon, monkeypatch):
     monkeypatch.setenv("VSERD_ADDRESS", daemon.address)
     with vser.connect() as client:
         assert client.info().ports_total == 4
+
+
+def test_the_server_waits_for_a_line_from_an_offset_on(client):
+    start = client.port("echo").next_offset
+    client.write("echo", "one 1\ntwo 2\n")
+
+    found = client.wait_for("echo", "three", r"(\w+) (\d)", start=start)
+    assert (found.pattern, found.text, found.groups, found.offset) == (1, "one 1", ("one", "1"), start)
+    assert client.wait_for("echo", r"\d", start=found.next_offset).line == "two 2"
+    with pytest.raises(vser.WaitTimeout, match="no line matched") as timeout:
+        client.wait_for("echo", "three", start=start, timeout=0.1)
+    assert timeout.value.next_offset == start + 12
+
+
+def test_only_lines_that_match_are_read(client):
+    start = client.port("echo").next_offset
+    client.write("echo", "red\ngreen\nblue\n")
+    client.wait_for("echo", "blue", start=start)
+
+    items = list(client.read("echo", start, match="e$", lines_before=1))
+    assert [(item.offset - start, item.data) for item in items] == [(4, b"green\n"), (10, b"blue\n")]
+    assert b"".join(item.data for item in client.read("echo", start, until=start + 5, exact_times=True)
+                    if isinstance(item, vser.Data)) == b"red\ng"

@@ -51,6 +51,7 @@ constexpr std::array methods{
     Method{"/vser.v1.ConsoleService/Read", &make<v1::ReadRequest>},
     Method{"/vser.v1.ConsoleService/Write", &make<v1::WriteRequest>},
     Method{"/vser.v1.ConsoleService/Collect", &make<v1::CollectRequest>},
+    Method{"/vser.v1.ConsoleService/WaitFor", &make<v1::WaitForRequest>},
     Method{"/vser.v1.PortService/ListPorts", &make<v1::ListPortsRequest>},
     Method{"/vser.v1.PortService/GetPort", &make<v1::GetPortRequest>},
     Method{"/vser.v1.PortService/WatchPorts", &make<v1::WatchPortsRequest>},

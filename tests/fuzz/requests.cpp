@@ -7,6 +7,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "rpc/convert.hpp"
+#include "rpc/read_end.hpp"
 #include "rpc/status.hpp"
 
 using namespace vserd;
@@ -27,6 +28,15 @@ void require_told(const Error& error, std::string_view field) {
             "with details that a program can read");
     require(info.reason() == "INVALID_FIELD" && info.metadata().at("field") == error.subject, "and branch on");
     require(status.error_message().size() + status.error_details().size() < 4096, "and that fit into trailers");
+}
+
+void end(const rpc::v1::EndPoint& message) {
+    const log::ByteLog log{1};
+    rpc::ReadEnd end(log, true);
+    if (const auto set = end.set_until(message); !set) return require_told(set.error(), "until.");
+    require(end.bytes_left(0) > 0 || message.offset() == 0, "only the end has nothing before it");
+    require(message.end_case() != rpc::v1::EndPoint::kOffset || end.bytes_left(message.offset()) == 0,
+            "an offset is an end");
 }
 
 void start(const rpc::v1::StartPoint& message, const std::string& field) {
@@ -139,6 +149,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             with_message<v1::ReadRequest>(bytes, [](const auto& message) {
                 start(message.from(), "from");
                 encoding(message.encoding());
+                end(message.until());
             });
             break;
         case 'n': client(std::string(bytes)); break;

@@ -37,6 +37,7 @@ REQUESTS = {
     "SetBaud": {"port": "p", "baud": 9600},
     "SetFormat": {"port": "p", "format": {"data_bits": 7}},
     "SetSignals": {"port": "p", "dtr": True},
+    "WaitFor": {"port": "p", "patterns": ["x"], "timeout": "0s"},
     "WatchPorts": {"ports": ["p"]},
     "Write": {"port": "p", "text": "x"},
 }

@@ -31,6 +31,7 @@ PRINTING = [
     ["ports"], ["ports", "--json"], ["info"], ["health"], ["baud", "echo"], ["format", "echo"], ["signals", "echo"],
     ["watch"], ["watch", "--json"], ["read", "echo"], ["read", "echo", "--json"], ["read", "echo", "--json", "--base64"],
     ["read", "echo", "--follow"], ["read", "echo", "--follow", "--max-bytes", "10"], ["write", "echo", "x", "--json"],
+    ["log", "echo"], ["log", "echo", "--json"], ["log", "echo", "--format", "asciicast"],
     ["break", "echo", "--duration", "1ms", "--json"], ["flush", "echo", "--json"], ["attach", "echo", "--from", "oldest"],
     ["attach", "echo", "--from", "oldest", "--json"], ["attach", "echo", "--from", "oldest", "--read-only"], ["--help"],
     ["read", "--help"], ["--version"],

@@ -168,6 +168,16 @@ TEST(Parse, PlacesInTheLog) {
     }
 }
 
+TEST(Parse, EndsOfALog) {
+    using vser::client::EndPoint;
+    EXPECT_EQ(std::get<StartPoint::Offset>(parse_until("42").value().where).value, 42U);
+    EXPECT_EQ(std::get<StartPoint::Age>(parse_until("10m").value().where).value, std::chrono::minutes(10));
+    EXPECT_EQ(std::get<StartPoint::Since>(parse_until("1970-01-01T00:00:02Z").value().where).value.time_since_epoch(),
+              std::chrono::seconds(2));
+    EXPECT_GT(std::get<StartPoint::Since>(parse_until("+10m").value().where).value, std::chrono::system_clock::now());
+    for (const char* bad : {"", "+", "x", "-1", "10x", "2026-11-22"}) EXPECT_FALSE(parse_until(bad).ok()) << bad;
+}
+
 TEST(WriteError, CountsAreExactOnlyWhereTheServerAnswered) {
     vser::client::Error answered{.reason = "DEADLINE", .metadata = {{"bytes_taken", "5"}}};
     add_bytes_taken(answered, 7);

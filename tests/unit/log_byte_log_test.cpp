@@ -169,6 +169,20 @@ TEST(ByteLog, ReceiveTimeIsThatOfTheLastByte) {
     EXPECT_EQ(std::get<DataItem>(*log.read(cursor, 2)).received.wall, moment(1s).wall);
 }
 
+TEST(ByteLog, ExactTimesEndTheDataWhereTheTimeChanges) {
+    ByteLog log{1024};
+    log.append(bytes("ab"), moment(0s));
+    log.append(bytes("cde"), moment(1s));
+    Cursor cursor;
+
+    EXPECT_EQ(text_of(std::get<DataItem>(*log.read(cursor, 100, Times::exact))), "ab");
+    const auto second = std::get<DataItem>(*log.read(cursor, 2, Times::exact));
+    EXPECT_EQ(text_of(second), "cd");
+    EXPECT_EQ(second.received.wall, moment(1s).wall);
+    EXPECT_EQ(text_of(std::get<DataItem>(*log.read(cursor, 100, Times::exact))), "e");
+    EXPECT_FALSE(log.read(cursor, 100, Times::exact));
+}
+
 TEST(ByteLog, AtTimeFindsTheFirstByteNotOlder) {
     ByteLog log{64};
     for (int i = 0; i < 4; ++i) log.append(bytes("ab"), moment(i * 1s));

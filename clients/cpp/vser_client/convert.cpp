@@ -197,6 +197,29 @@ void to_proto(const Format& format, v1::Format& out) {
     out.set_flow_control(static_cast<v1::FlowControl>(format.flow_control));
 }
 
+void to_proto(Time time, google::protobuf::Timestamp& out) {
+    constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
+    const auto total = time.time_since_epoch().count();
+    auto seconds = total / nanoseconds_per_second;
+    auto nanos = total % nanoseconds_per_second;
+    if (nanos < 0) {  // a Timestamp's nanos count forward, even before 1970
+        nanos += nanoseconds_per_second;
+        --seconds;
+    }
+    out.set_seconds(seconds);
+    out.set_nanos(static_cast<std::int32_t>(nanos));
+}
+
+void to_proto(const EndPoint& until, v1::EndPoint& out) {
+    struct Visitor {
+        v1::EndPoint& out;
+        void operator()(const StartPoint::Offset& offset) const { out.set_offset(offset.value); }
+        void operator()(const StartPoint::Since& time) const { to_proto(time.value, *out.mutable_time()); }
+        void operator()(const StartPoint::Age& age) const { to_proto(age.value, *out.mutable_age()); }
+    };
+    std::visit(Visitor{out}, until.where);
+}
+
 void to_proto(const StartPoint& from, v1::StartPoint& out) {
     struct Visitor {
         v1::StartPoint& out;
@@ -204,18 +227,7 @@ void to_proto(const StartPoint& from, v1::StartPoint& out) {
         void operator()(const StartPoint::Oldest&) const { out.set_oldest(true); }
         void operator()(const StartPoint::Offset& offset) const { out.set_offset(offset.value); }
         void operator()(const StartPoint::TailBytes& tail) const { out.set_tail_bytes(tail.value); }
-        void operator()(const StartPoint::Since& since) const {
-            const auto total = since.value.time_since_epoch().count();
-            constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
-            auto seconds = total / nanoseconds_per_second;
-            auto nanos = total % nanoseconds_per_second;
-            if (nanos < 0) {  // a Timestamp's nanos count forward, even before 1970
-                nanos += nanoseconds_per_second;
-                --seconds;
-            }
-            out.mutable_since()->set_seconds(seconds);
-            out.mutable_since()->set_nanos(static_cast<std::int32_t>(nanos));
-        }
+        void operator()(const StartPoint::Since& since) const { to_proto(since.value, *out.mutable_since()); }
         void operator()(const StartPoint::Age& age) const { to_proto(age.value, *out.mutable_age()); }
     };
     std::visit(Visitor{out}, from.where);

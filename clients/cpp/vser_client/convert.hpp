@@ -25,6 +25,8 @@ std::vector<Session> from_proto(const v1::ListSessionsResponse& response);
 
 void to_proto(std::chrono::milliseconds duration, google::protobuf::Duration& out);
 void to_proto(const Format& format, v1::Format& out);
+void to_proto(Time time, google::protobuf::Timestamp& out);
 void to_proto(const StartPoint& from, v1::StartPoint& out);
+void to_proto(const EndPoint& until, v1::EndPoint& out);
 
 }  // namespace vser::client

@@ -1,5 +1,6 @@
 #include <grpcpp/client_context.h>
 
+#include <deque>
 #include <memory>
 #include <utility>
 
@@ -10,19 +11,25 @@
 namespace vser::client {
 namespace {
 
-std::optional<ReadItem> to_item(v1::ReadResponse&& response) {
+void add_items(v1::ReadResponse&& response, std::deque<ReadItem>& items) {
     switch (response.item_case()) {
-        case v1::ReadResponse::kData: return from_proto(std::move(*response.mutable_data()));
-        case v1::ReadResponse::kGap: return from_proto(response.gap());
-        case v1::ReadResponse::kEvent: return from_proto(response.event());
-        default: return std::nullopt;  // a kind that this library does not know
+        case v1::ReadResponse::kData: items.emplace_back(from_proto(std::move(*response.mutable_data()))); break;
+        case v1::ReadResponse::kGap: items.emplace_back(from_proto(response.gap())); break;
+        case v1::ReadResponse::kEvent: items.emplace_back(from_proto(response.event())); break;
+        case v1::ReadResponse::kLines:
+            for (auto& data : *response.mutable_lines()->mutable_data())
+                items.emplace_back(from_proto(std::move(data)));
+            break;
+        default: break;  // a kind that this library does not know
     }
 }
 
-std::optional<PortEvent> to_item(v1::WatchPortsResponse&& response) { return from_proto(response.event()); }
+void add_items(v1::WatchPortsResponse&& response, std::deque<PortEvent>& items) {
+    items.push_back(from_proto(response.event()));
+}
 
-std::optional<YieldedDevice> to_item(v1::YieldResponse&& response) {
-    return YieldedDevice{std::move(*response.mutable_device())};
+void add_items(v1::YieldResponse&& response, std::deque<YieldedDevice>& items) {
+    items.push_back(YieldedDevice{std::move(*response.mutable_device())});
 }
 
 /// A server stream as a Stream::Source.
@@ -43,11 +50,14 @@ public:
 
     std::optional<Item> next() override {
         Response response;
-        while (!finished_ && reader_->Read(&response)) {
-            if (auto item = to_item(std::move(response))) return item;
+        while (items_.empty() && !finished_ && reader_->Read(&response)) add_items(std::move(response), items_);
+        if (items_.empty()) {
+            finish();
+            return std::nullopt;
         }
-        finish();
-        return std::nullopt;
+        std::optional<Item> item(std::move(items_.front()));
+        items_.pop_front();
+        return item;
     }
 
     std::optional<Error> error() const override { return error_; }
@@ -64,6 +74,7 @@ private:
     std::shared_ptr<grpc::Channel> channel_;  // a stream may outlive its client
     grpc::ClientContext context_;
     std::unique_ptr<grpc::ClientReader<Response>> reader_;
+    std::deque<Item> items_;  ///< of one response
     bool finished_ = false;
     std::optional<Error> error_;
 };
@@ -76,6 +87,12 @@ Stream<ReadItem> Client::read(const std::string& port, const ReadOptions& option
     to_proto(options.from, *request.mutable_from());
     request.set_follow(options.follow);
     request.set_max_bytes(options.bytes_max);
+    if (options.until) to_proto(*options.until, *request.mutable_until());
+    request.set_match(options.match);
+    request.set_lines_before(options.lines_before);
+    request.set_lines_after(options.lines_after);
+    request.set_exact_times(options.exact_times);
+    request.set_batch_lines(!options.match.empty());
     return Stream<ReadItem>(std::make_unique<GrpcSource<ReadItem, v1::ReadResponse>>(
         impl_->channel, [&](grpc::ClientContext* context) { return impl_->console->Read(context, request); }));
 }

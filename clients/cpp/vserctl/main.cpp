@@ -16,6 +16,7 @@
 #include "vserctl/exit_code.hpp"
 #include "vserctl/lease.hpp"
 #include "vserctl/lease_environment.hpp"
+#include "vserctl/log.hpp"
 #include "vserctl/options.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/server_choice.hpp"
@@ -45,6 +46,7 @@ struct Run {
     int operator()(const TokenCommand&) const { return exit_usage; }     // the same: see run_token()
     int operator()(const LeaseCommand&) const { return exit_usage; }     // never called: see run_lease()
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
+    int operator()(const LogCommand& command) const { return run_log(client, command); }
     int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
     int operator()(const BaudCommand& command) const { return run_baud(client, command, options.json); }
     int operator()(const FormatCommand& command) const { return run_format(client, command, options.json); }

@@ -10,6 +10,7 @@
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
 #include "vserctl/lease_options.hpp"
+#include "vserctl/log_options.hpp"
 #include "vserctl/parse.hpp"
 #include "vserctl/server_choice.hpp"
 #include "vserctl/server_options.hpp"
@@ -49,6 +50,7 @@ struct RawArguments {
     ConfigCommand config;
     TtyCommand tty;
     TransferCommand send;
+    LogCommand log;
     LeaseCommand lease;
     TransferCommand receive;
     std::uint32_t baud = 0;
@@ -128,6 +130,9 @@ public:
         add_config_options(*config, arguments_.config);
         auto* tty = add("tty", tty_summary, tty_examples, [](const RawArguments& raw) -> Command { return raw.tty; });
         add_tty_options(*tty, arguments_.tty);
+        auto* log = add("log", log_summary, log_examples,
+                        [](const RawArguments& raw) -> Command { return checked_log(raw.log, raw.json); });
+        add_log_options(*log, arguments_.log);
         auto* lease = add("lease", lease_summary, lease_examples,
                           [](const RawArguments& raw) -> Command { return checked_lease(raw.lease); });
         add_lease_options(*lease, arguments_.lease);

@@ -56,6 +56,21 @@ struct ReadCommand {
     bool events = false;
     bool base64 = false;
 };
+enum class LogTimes : std::uint8_t { none, iso, delta };
+enum class LogFormat : std::uint8_t { text, json, asciicast };
+struct LogCommand {
+    std::vector<std::string> ports;
+    vser::client::StartPoint from = vser::client::StartPoint::oldest();
+    std::optional<vser::client::EndPoint> until;
+    std::string pattern;  ///< empty: every line
+    std::uint32_t before = 0;
+    std::uint32_t after = 0;
+    std::string times_text;  ///< as given
+    LogTimes times = LogTimes::none;
+    std::string format_text = "text";  ///< as given
+    LogFormat format = LogFormat::text;
+    bool follow = false;
+};
 struct WriteCommand {
     std::string port;
     std::string bytes;
@@ -126,7 +141,7 @@ struct HealthCommand {
 using Command = std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand,
                              FormatCommand, SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand,
                              HealthCommand, SshCommand, TtyCommand, TransferCommand, WhoCommand, EndCommand,
-                             NoticeCommand, TokenCommand, ConfigCommand, LeaseCommand>;
+                             NoticeCommand, TokenCommand, ConfigCommand, LeaseCommand, LogCommand>;
 
 struct Options {
     std::string server;

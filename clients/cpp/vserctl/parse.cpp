@@ -115,6 +115,21 @@ Result<StartPoint> parse_from(std::string_view text) {
         "--from: '{}' is not a position in the log: write oldest, live, an offset, tail:BYTES or since:TIME", text));
 }
 
+Result<vser::client::EndPoint> parse_until(std::string_view text) {
+    using vser::client::EndPoint;
+    if (const auto offset = parse_number(text)) return EndPoint::offset(*offset);
+    if (const auto time = parse_rfc3339(std::string(text))) return EndPoint::time(*time);
+    const bool ahead = text.starts_with('+');
+    if (const auto duration = parse_duration(text.substr(ahead ? 1 : 0))) {
+        return ahead ? EndPoint::time(std::chrono::system_clock::now() + *duration) : EndPoint::age(*duration);
+    }
+    return bad(
+        fmt::format("--until: '{}' is not the end of a log: write a time such as 2026-11-22T01:02:03Z, an age such as "
+                    "10m, +10m or an "
+                    "offset",
+                    text));
+}
+
 Result<std::string> parse_server(std::string_view text) {
     if (text.starts_with("unix:") && text.size() > 5) return std::string(text);
     const bool is_ipv6 = text.starts_with('[');

@@ -21,6 +21,8 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// "oldest", "live", "OFFSET", "tail:BYTES", "since:TIME" with an RFC 3339 time in UTC or an age such as "10m", which the
 /// server resolves. A space may replace the colon.
 Result<vser::client::StartPoint> parse_from(std::string_view text);
+/// An offset, an RFC 3339 time in UTC, or a duration: an age, which the server resolves, or with '+' the time from now.
+Result<vser::client::EndPoint> parse_until(std::string_view text);
 /// "HOST[:PORT]", "[IPV6][:PORT]" or "unix:PATH". The default port is 50051.
 Result<std::string> parse_server(std::string_view text);
 /// Words such as "dtr=on" and "rts=off", each output at most once.

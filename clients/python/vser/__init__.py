@@ -4,7 +4,7 @@ from vser.client import Client, connect
 from vser.connection import Tls
 from vser.console import Console
 from vser.errors import Unreachable, VserError
-from vser.expect import BytesLost, ExpectTimeout
+from vser.expect import BytesLost, ExpectTimeout, WaitTimeout
 from vser.items import (
     BreakSent,
     ConsoleItem,
@@ -27,10 +27,12 @@ from vser.items import (
 )
 from vser.types import (
     Capabilities,
+    EndPoint,
     EngineRefusal,
     FlowControl,
     FlushDirection,
     Format,
+    Found,
     Kind,
     Lease,
     LeaseChange,
@@ -63,6 +65,7 @@ __all__ = [
     "ConsoleItem",
     "Data",
     "Disconnected",
+    "EndPoint",
     "EngineRefusal",
     "Event",
     "ExpectTimeout",
@@ -71,6 +74,7 @@ __all__ = [
     "Flushed",
     "ForeignReaders",
     "Format",
+    "Found",
     "Gap",
     "Kind",
     "Lease",
@@ -102,6 +106,7 @@ __all__ = [
     "Tls",
     "Unreachable",
     "VserError",
+    "WaitTimeout",
     "WriterChanged",
     "Written",
     "connect",

@@ -16,12 +16,15 @@ from vser.attempt import ConsoleOptions
 from vser.connection import Connection, Tls
 from vser.console import Console
 from vser.errors import VserError
+from vser.expect import TIMEOUT_SECONDS, WaitTimeout
 from vser.items import LogItem
 from vser.leases import LeaseKeeper, acquire, leases_of_environment, release
 from vser.servers import Server, find_server, read_token
 from vser.types import (
+    EndPoint,
     FlushDirection,
     Format,
+    Found,
     Lease,
     Mode,
     Port,
@@ -45,6 +48,8 @@ _ADDRESS_VARIABLE = "VSERD_ADDRESS"
 _TOKEN_VARIABLE = "VSERD_TOKEN"
 # The size of one Write request: large, so that few are needed, and well below the server's limit of 1 MiB.
 _WRITE_BYTES_MAX = 256 * 1024
+# For the reply to a call that waits on the server, after the time that it may wait.
+_REPLY_SECONDS = 5.0
 
 
 def connect(
@@ -270,15 +275,52 @@ class Client:
             if not payload:
                 return Written(total, tx_offset)
 
-    def read(self, port: str, start: StartPoint = "oldest", *, follow: bool = False, max_bytes: int = 0) -> Iterator[LogItem]:
-        """The log from `start` to its head; with `follow`, continues with new bytes. Does not reconnect; attach() does."""
-        request = console_pb2.ReadRequest(port=port, follow=follow, max_bytes=max_bytes)
+    def read(
+        self,
+        port: str,
+        start: StartPoint = "oldest",
+        *,
+        until: EndPoint | None = None,
+        follow: bool = False,
+        max_bytes: int = 0,
+        match: str = "",
+        lines_before: int = 0,
+        lines_after: int = 0,
+        exact_times: bool = False,
+    ) -> Iterator[LogItem]:
+        """The log from `start` to its head or `until`; with `follow`, continues with new bytes. Does not
+        reconnect; attach() does.
+
+        match: only lines that match this regular expression of RE2, each as one Data, and that many lines before and after them.
+        The server searches. Bytes between two Data did not match; lost bytes are a Gap.
+        exact_times: end each Data where the receive time changes.
+        """
+        request = console_pb2.ReadRequest(port=port, follow=follow, max_bytes=max_bytes, match=match, lines_before=lines_before,
+                                          lines_after=lines_after, exact_times=exact_times, batch_lines=bool(match))
         getattr(request, "from").CopyFrom(convert.start_point(start))
+        if until is not None:
+            request.until.CopyFrom(convert.end_point(until))
         with closing(self._connection.stream("ConsoleService/Read", request, console_pb2.ReadResponse)) as replies:
             for reply in replies:
+                yield from map(convert.data_of, reply.lines.data)
                 item = convert.log_item_of(reply)
                 if item is not None:
                     yield item
+
+    def wait_for(self, port: str, *patterns: str, start: StartPoint = "live", timeout: float = TIMEOUT_SECONDS) -> Found:
+        """Searches the log from `start` on, on the server, and waits until a line matches one of the patterns.
+
+        The patterns are regular expressions of RE2, and match within a line; a prompt is found when the port was silent for
+        100 ms.
+        Pass client.port(name).next_offset from before a command, or `next_offset` of the previous Found, so that nothing is
+        missed in between. Needs no console. Raises WaitTimeout.
+        """
+        request = console_pb2.WaitForRequest(port=port, patterns=patterns, timeout=convert.duration_of(timeout))
+        getattr(request, "from").CopyFrom(convert.start_point(start))
+        reply = self._connection.call("ConsoleService/WaitFor", request, console_pb2.WaitForResponse, timeout + _REPLY_SECONDS)
+        if reply.timed_out:
+            raise WaitTimeout(port, timeout, reply.next_offset, reply.bytes_lost)
+        return convert.found_of(reply)
 
     @overload
     def collect(self, *, start: StartPoint = "live") -> Iterator[Record]: ...

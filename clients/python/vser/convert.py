@@ -53,6 +53,34 @@ def start_point(start: types.StartPoint) -> types_pb2.StartPoint:
     raise ValueError(f"{start!r} is not a start: give 'live', 'oldest', an offset, vser.Tail(bytes), a datetime or a timedelta")
 
 
+def end_point(end: types.EndPoint) -> types_pb2.EndPoint:
+    if isinstance(end, datetime):
+        time = Timestamp()
+        time.FromDatetime(end)
+        return types_pb2.EndPoint(time=time)
+    if isinstance(end, timedelta):
+        if end < timedelta():
+            raise ValueError(f"{end!r} is not an age: it is negative")
+        return types_pb2.EndPoint(age=duration_of(end.total_seconds()))
+    if isinstance(end, int):
+        return types_pb2.EndPoint(offset=end)
+    raise ValueError(f"{end!r} is not an end: give an offset, a datetime or a timedelta")
+
+
+def found_of(message: console_pb2.WaitForResponse) -> types.Found:
+    return types.Found(
+        pattern=message.pattern,
+        offset=message.offset,
+        next_offset=message.next_offset,
+        text=message.text,
+        groups=tuple(message.groups),
+        line=message.line,
+        receive_time_ns=time_ns(message.receive_time),
+        bytes_lost=message.bytes_lost,
+        log_id=message.log_id,
+    )
+
+
 def format_to(value: types.Format) -> types_pb2.Format:
     return types_pb2.Format(
         data_bits=value.data_bits,

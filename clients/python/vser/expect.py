@@ -32,6 +32,16 @@ class ExpectTimeout(VserError):
         self.before, self.offset = before, offset
 
 
+class WaitTimeout(VserError):
+    """No line matched in time. A search from `next_offset` continues without missing anything. `bytes_lost`: how many bytes
+    were no longer in the log."""
+
+    def __init__(self, port: str, seconds: float, next_offset: int, bytes_lost: int) -> None:
+        message = f'port "{port}": no line matched within {seconds:g} s; the lines before offset {next_offset} do not match'
+        super().__init__(grpc.StatusCode.DEADLINE_EXCEEDED, message, "EXPECT_TIMEOUT", {"port": port})
+        self.next_offset, self.bytes_lost = next_offset, bytes_lost
+
+
 class BytesLost(VserError):
     """Bytes are missing where expect() searched, so the text may have been in them. `item`: the Gap or LogRestarted."""
 
@@ -71,8 +81,9 @@ class Expectations(ABC):
         """Waits until received bytes match the regular expression, and takes them up to the end of the match.
 
         The next call continues exactly there, so that nothing is missed between two calls. Events are dropped. `$` and
-        lookaheads see only what has been received so far. Memory is bounded: if no match comes within `window` bytes, the
-        oldest are dropped. Raises ExpectTimeout, after which the bytes can be read again, or BytesLost.
+        lookaheads see only what has been received so far. The search is here and not on the server (Client.wait_for()): it takes
+        Python's regular expressions, also over several lines, and finds prompts at once. Memory is bounded: if no match comes
+        within `window` bytes, the oldest are dropped. Raises ExpectTimeout, after which the bytes can be read again, or BytesLost.
         """
         return self._expect(_Wanted(_compiled(pattern), timeout), window)
 

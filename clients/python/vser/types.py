@@ -299,6 +299,24 @@ class Tail:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A line that matched, from Client.wait_for(). `pattern` is the index of the pattern; `offset` and `next_offset` are the
+    begin and the end of the match, and `line` is the line without its end. The next search starts at `next_offset`."""
+
+    pattern: int
+    offset: int
+    next_offset: int
+    text: str
+    groups: tuple[str, ...]
+    line: str
+    receive_time_ns: int
+    bytes_lost: int
+    log_id: str
+
+
+# Where in a port's log to end: at an absolute offset, a time, or an age. A time may be in the future.
+EndPoint: TypeAlias = int | datetime | timedelta
 # Where in a port's log to start: at the head, at the oldest byte, at an absolute offset, a number of bytes before the head,
 # at the first byte received since a time, or at most an age ago. The server resolves the age with its own clock.
 StartPoint: TypeAlias = Literal["live", "oldest"] | int | Tail | datetime | timedelta

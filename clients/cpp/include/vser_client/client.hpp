@@ -32,6 +32,13 @@ struct ReadOptions {
     StartPoint from = StartPoint::oldest();
     bool follow = false;          ///< continue with new bytes instead of ending at the head
     std::uint64_t bytes_max = 0;  ///< end after this many bytes; 0: no limit
+    std::optional<EndPoint> until{};
+    /// Only lines that match this regular expression of RE2, each as one Data, and lines around them; empty: everything. Bytes
+    /// between two Data did not match.
+    std::string match{};
+    std::uint32_t lines_before = 0;
+    std::uint32_t lines_after = 0;
+    bool exact_times = false;  ///< end each Data where the receive time changes
 };
 
 struct AcquireOptions {

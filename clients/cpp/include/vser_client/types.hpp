@@ -142,6 +142,16 @@ struct StartPoint {
     static StartPoint age(std::chrono::milliseconds value) { return {Age{value}}; }
 };
 
+/// Where in a port's log to end.
+struct EndPoint {
+    std::variant<StartPoint::Offset, StartPoint::Since, StartPoint::Age> where;
+
+    static EndPoint offset(std::uint64_t value) { return {StartPoint::Offset{value}}; }
+    /// Before the first byte received at this time or later; it may be in the future.
+    static EndPoint time(Time value) { return {StartPoint::Since{value}}; }
+    static EndPoint age(std::chrono::milliseconds value) { return {StartPoint::Age{value}}; }
+};
+
 // Items of a log, in log order.
 
 /// Received bytes.

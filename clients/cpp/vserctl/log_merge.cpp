@@ -1,0 +1,196 @@
+#include "vserctl/log_merge.hpp"
+
+#include <system_error>
+#include <utility>
+
+#include "vserctl/describe.hpp"
+
+namespace vserctl {
+namespace client = vser::client;
+namespace {
+
+constexpr std::size_t entries_max = 1000;  // of a port that is ahead of the others
+constexpr std::chrono::milliseconds hold{200};
+constexpr std::chrono::seconds log_retry_interval{1};
+
+}  // namespace
+
+struct LogMerge::Source {
+    struct Waiting {
+        LogEntry entry;
+        Clock::time_point since;
+    };
+
+    std::size_t port = 0;
+    std::string name;
+    client::StartPoint from;  ///< of the next read
+    std::string log_id;
+    client::Time last_time;
+    std::deque<Waiting> entries;         ///< guarded by mutex_
+    bool ended = false;                  ///< guarded by mutex_
+    Items* items = nullptr;              ///< guarded by mutex_; for cancel()
+    std::optional<client::Error> error;  ///< guarded by mutex_
+    std::thread thread;
+};
+
+LogMerge::LogMerge(const client::Client& client, const LogCommand& command) : client_(client), command_(command) {
+    for (const auto& name : command.ports) {
+        auto& source = *sources_.emplace_back(std::make_unique<Source>());
+        source.port = sources_.size() - 1;
+        source.name = name;
+        source.from = command.from;
+    }
+    for (auto& source : sources_) start(*source);
+}
+
+LogMerge::~LogMerge() {
+    {
+        const std::lock_guard lock(mutex_);
+        closing_ = true;
+        for (auto& source : sources_) {
+            if (source->items != nullptr) source->items->cancel();
+        }
+    }
+    room_.notify_all();
+    for (auto& source : sources_) {
+        if (source->thread.joinable()) source->thread.join();
+    }
+}
+
+void LogMerge::start(Source& source) {
+    try {
+        source.thread = std::thread([this, &source] { run(source); });
+    } catch (const std::system_error& failure) {
+        end(source, client::Error{.code = client::Code::resource_exhausted,
+                                  .message = std::string("cannot start a thread: ") + failure.what(),
+                                  .reason = "LOCAL"});
+    }
+}
+
+void LogMerge::end(Source& source, std::optional<client::Error> error) {
+    const std::lock_guard lock(mutex_);
+    source.error = std::move(error);
+    source.ended = true;
+    changed_.notify_all();
+}
+
+std::optional<LogEntry> LogMerge::next() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        Source* first = nullptr;
+        bool complete = true;  // no port can give an older entry
+        for (auto& source : sources_) {
+            if (source->entries.empty()) {
+                complete = complete && source->ended;
+            } else if (first == nullptr || source->entries.front().entry.time < first->entries.front().entry.time) {
+                first = source.get();
+            }
+        }
+        if (first == nullptr && complete) return std::nullopt;
+        const auto held_until = first != nullptr ? first->entries.front().since + hold : Clock::time_point::max();
+        if (first != nullptr && (complete || (command_.follow && held_until <= Clock::now()))) {
+            auto entry = std::move(first->entries.front().entry);
+            first->entries.pop_front();
+            room_.notify_all();
+            return entry;
+        }
+        if (first != nullptr && command_.follow) {
+            changed_.wait_until(lock, held_until);
+        } else {
+            changed_.wait(lock);
+        }
+    }
+}
+
+std::optional<client::Error> LogMerge::error() const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& source : sources_) {
+        if (source->error) return source->error;
+    }
+    return std::nullopt;
+}
+
+void LogMerge::run(Source& source) {
+    auto port = client_.get_port(source.name);
+    std::optional<client::Error> error;
+    if (!port) {
+        error = port.error();
+    } else {
+        source.log_id = port->log_id;
+        error = read(source);
+        while (error && command_.follow && error->code == client::Code::unavailable && resume(source))
+            error = read(source);
+    }
+    end(source, std::move(error));
+}
+
+/// Reads until the stream ends. Returns why, if not at the end of the log.
+std::optional<client::Error> LogMerge::read(Source& source) {
+    client::ReadOptions options{.from = source.from, .follow = command_.follow, .until = command_.until};
+    options.exact_times = command_.format == LogFormat::asciicast;
+    if (command_.format != LogFormat::asciicast) options.match = command_.pattern.empty() ? "^" : command_.pattern;
+    options.lines_before = command_.before;
+    options.lines_after = command_.after;
+    Items items = client_.read(source.name, options);
+    {
+        const std::lock_guard lock(mutex_);
+        if (closing_) return std::nullopt;
+        source.items = &items;
+    }
+    bool room = true;
+    while (room) {
+        auto item = items.next();
+        if (!item) break;
+        if (const auto* data = std::get_if<client::Data>(&*item)) {
+            source.last_time = data->receive_time;
+            source.from = client::StartPoint::offset(data->offset + data->bytes.size());
+        } else if (const auto* gap = std::get_if<client::Gap>(&*item)) {
+            source.from = client::StartPoint::offset(gap->to);
+        } else if (const auto* event = std::get_if<client::Event>(&*item)) {
+            source.last_time = event->time;
+        }
+        LogEntry entry{source.port, source.last_time, {}};
+        std::visit([&entry](auto& one) { entry.what = std::move(one); }, *item);
+        room = add(source, std::move(entry));
+    }
+    const std::lock_guard lock(mutex_);
+    source.items = nullptr;
+    return closing_ ? std::nullopt : items.error();
+}
+
+/// Waits until the server answers. Returns false if the log cannot be continued.
+bool LogMerge::resume(Source& source) {
+    note(source, "the connection was lost; reconnecting");
+    while (wait_to_retry()) {
+        const auto port = client_.get_port(source.name);
+        if (!port && port.error().code == client::Code::unavailable) continue;
+        if (port && port->log_id != source.log_id) {
+            note(source, "the server has a new log, which is read from its beginning");
+            source.log_id = port->log_id;
+            source.from = client::StartPoint::oldest();
+        }
+        return true;  // an error comes again from read()
+    }
+    return false;
+}
+
+/// Returns false if this closes.
+bool LogMerge::wait_to_retry() {
+    std::unique_lock lock(mutex_);
+    return !room_.wait_for(lock, log_retry_interval, [this] { return closing_; });
+}
+
+bool LogMerge::add(Source& source, LogEntry entry) {
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [&] { return closing_ || source.entries.size() < entries_max; });
+    if (closing_) return false;
+    source.entries.push_back({std::move(entry), Clock::now()});
+    changed_.notify_all();
+    return true;
+}
+
+void LogMerge::note(Source& source, const std::string& text) {
+    add(source, {source.port, source.last_time, LogNote{text}});
+}
+
+}  // namespace vserctl

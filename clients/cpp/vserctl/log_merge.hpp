@@ -1,0 +1,69 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "vser_client/client.hpp"
+#include "vserctl/options.hpp"
+
+namespace vserctl {
+
+/// A message about the connection to a port's log.
+struct LogNote {
+    std::string text;
+};
+
+/// One line (or a part of one), or another item, of one port.
+struct LogEntry {
+    std::size_t port = 0;  ///< index in LogCommand::ports
+    vser::client::Time time;
+    std::variant<vser::client::Data, vser::client::Gap, vser::client::Event, LogNote> what;
+};
+
+/// Reads the logs of several ports, each in a thread, and returns their entries ordered by receive time. When it follows, an
+/// entry waits a moment for older ones of other ports. Memory is bounded: a thread waits when its port is far ahead.
+class LogMerge {
+public:
+    /// Both outlive this.
+    LogMerge(const vser::client::Client& client, const LogCommand& command);
+    ~LogMerge();
+    LogMerge(const LogMerge&) = delete;
+    LogMerge& operator=(const LogMerge&) = delete;
+
+    /// Waits for the next entry; nothing at the end.
+    std::optional<LogEntry> next();
+    /// Why a port's log ended early, of the first such port. Call it at the end.
+    std::optional<vser::client::Error> error() const;
+
+private:
+    using Clock = std::chrono::steady_clock;
+    using Items = vser::client::Stream<vser::client::ReadItem>;
+    struct Source;
+
+    void start(Source& source);
+    void run(Source& source);
+    void end(Source& source, std::optional<vser::client::Error> error);
+    std::optional<vser::client::Error> read(Source& source);
+    bool resume(Source& source);
+    bool add(Source& source, LogEntry entry);
+    void note(Source& source, const std::string& text);
+    bool wait_to_retry();
+
+    const vser::client::Client& client_;
+    const LogCommand& command_;
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;  ///< an entry was added, or a log has ended
+    std::condition_variable room_;     ///< an entry was taken, or this closes
+    bool closing_ = false;
+    std::vector<std::unique_ptr<Source>> sources_;
+};
+
+}  // namespace vserctl
