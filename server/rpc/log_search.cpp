@@ -70,17 +70,17 @@ Result<void> LogSearch::start(hub::PortHandle& port, const hub::StartPoint& from
     auto reader = port.attach(from, *this);
     if (!reader) return reader.error();
     reader_ = std::move(*reader);
-    begin_ = [this, patterns = std::move(patterns), context] {
-        searched_to_ = reader_->offset();
-        shared_ = std::make_shared<Shared>(patterns, searched_to_, context);
-    };
+    patterns_ = std::move(patterns);
+    context_ = context;
     return {};
 }
 
 /// Returns false while the archive is asked where the reader begins.
 bool LogSearch::has_begun() {
     if (!reader_->is_placed() && !reader_->has_more()) return false;
-    if (const auto begin = std::exchange(begin_, nullptr)) begin();
+    if (shared_) return true;
+    searched_to_ = reader_->offset();
+    shared_ = std::make_shared<Shared>(std::move(patterns_), searched_to_, context_);
     return true;
 }
 

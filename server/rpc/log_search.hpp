@@ -65,7 +65,8 @@ private:
     const ReadEnd end_;
     const Hooks hooks_;
     std::unique_ptr<hub::Reader> reader_;
-    std::function<void()> begin_;  ///< makes shared_, when the place of the reader is known
+    search::Patterns patterns_;  ///< until the search begins
+    search::Context context_;
     std::shared_ptr<Shared> shared_;
     std::shared_ptr<LogSearch*> alive_ = std::make_shared<LogSearch*>(this);
     port::Life life_;
