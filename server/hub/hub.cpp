@@ -143,7 +143,7 @@ std::function<void(Hub::Prepared&)> Hub::archive_work(const HubConfig& config) c
     };
 }
 
-void Hub::apply(const HubConfig& config, Prepared prepared) {
+void Hub::apply(const HubConfig& config, Prepared&& prepared) {
     const bool limits_changed = !(limits_ == config.limits);
     limits_ = config.limits;
     removed_ports_keep_ = config.removed_ports_keep;

@@ -66,7 +66,7 @@ public:
 
     /// Applies `config`: starts new ports, stops missing ones, and changes the others in place. A port with another device or
     /// other limits is replaced, and its readers are closed. It opens its device when no stopping port has it open any more.
-    void apply(const HubConfig& config, Prepared prepared = {});
+    void apply(const HubConfig& config, Prepared&& prepared = {});
 
     Channel* find(std::string_view name) noexcept;
     /// A port that `identity` may list. Failure::not_found with the closest name in the message, one that it may list too;

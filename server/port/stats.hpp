@@ -36,7 +36,7 @@ struct PortStats {
     std::atomic<std::uint64_t> archive_gap_bytes{0};       ///< missing in the archive
     std::atomic<std::uint64_t> archive_bytes{0};           ///< on the disk
     std::atomic<std::int64_t> archive_oldest_s{0};         ///< time of the oldest record; 0: unknown
-    std::atomic<std::uint64_t> logs_cut{0};  ///< the log's file was truncated, and its bytes are lost
+    std::atomic<std::uint64_t> logs_cut{0};                ///< the log's file was truncated, and its bytes are lost
 };
 
 /// Adds without a locked instruction, because only the io thread writes these counters.

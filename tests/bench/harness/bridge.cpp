@@ -46,6 +46,12 @@ std::string vserd_toml(const std::vector<Line>& lines, int port, int raw_port, c
 }
 
 /// [server.tls] and, for `rules`, 1000 rules of which the last is the client's.
+/// A new one for each run.
+std::string archive_toml(const std::string& folder) {
+    std::filesystem::remove_all(folder + "/archive");
+    return "[archive]\ndirectory = \"" + folder + "/archive\"\nkeep_free = \"1MiB\"\n";
+}
+
 std::string tls_toml(const std::string& pki, bool rules) {
     std::string text = "[server.tls]\ncertificate = \"" + pki + "/server.crt\"\nkey = \"" + pki + "/server.key\"\n";
     if (!rules) return text;
@@ -75,6 +81,7 @@ Bridge::Bridge(Face face, const std::vector<Line>& lines, const BridgePrograms& 
         first_tcp_port_ = face == Face::vserd_raw ? first_port_ + 1 : 0;
         write_file(programs.folder + "/vserd.toml",
                    vserd_toml(lines, first_port_, first_tcp_port_, programs.engine) +
+                       (face == Face::vserd_archive ? archive_toml(programs.folder) : "") +
                        (has_tls(face) ? tls_toml(programs.folder + "/pki", face == Face::vserd_rules) : ""));
         start({programs.vserd, "--config", programs.folder + "/vserd.toml"}, lines.size(),
               programs.folder + "/vserd.log");

@@ -12,7 +12,7 @@ namespace vserd::bench {
 
 /// Who carries the bytes, and how. ser2net as it comes, and tuned for throughput and latency; vserd over gRPC, over raw TCP, over
 /// gRPC with TLS, and over gRPC with client certificates and 1000 rules.
-enum class Face { ser2net_default, ser2net_tuned, vserd, vserd_raw, vserd_tls, vserd_rules };
+enum class Face { ser2net_default, ser2net_tuned, vserd, vserd_raw, vserd_archive, vserd_tls, vserd_rules };
 
 constexpr bool is_vserd(Face face) noexcept { return face >= Face::vserd; }
 constexpr bool has_tls(Face face) noexcept { return face >= Face::vserd_tls; }

@@ -31,6 +31,7 @@ std::unique_ptr<Case> make_case(const std::string& name) {
 Face face_of(const std::string& contender) {
     if (contender == "ser2net") return Face::ser2net_default;
     if (contender == "vserd-raw") return Face::vserd_raw;
+    if (contender == "vserd-archive") return Face::vserd_archive;
     if (contender == "vserd-tls") return Face::vserd_tls;
     if (contender == "vserd-rules") return Face::vserd_rules;
     return contender == "ser2net-tuned" ? Face::ser2net_tuned : Face::vserd;

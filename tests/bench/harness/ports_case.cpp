@@ -17,7 +17,7 @@ public:
     explicit PortsCase(std::size_t ports) : ports_(ports) {}
 
     std::vector<std::string> contenders() const override {
-        return {"ser2net-tuned", "vserd", "vserd-collect", "vserd-raw"};
+        return {"ser2net-tuned", "vserd", "vserd-collect", "vserd-raw", "vserd-archive"};
     }
 
     Sample run(const std::string& contender, const Environment& environment) override {

@@ -58,6 +58,7 @@ TARGETS = [
     Target("64 ports, CPU per byte, Collect / tuned", _ratio("ports64", "cpu_us_kb", "vserd-collect", "ser2net-tuned"), "x", False, 1.0, 0.6),
     Target("1000 ports, delivered", _delivered, "%", True, 100, 100),
     Target("1000 ports, CPU per byte, Collect / tuned", _ratio("ports1000", "cpu_us_kb", "vserd-collect", "ser2net-tuned"), "x", False, None, 0.8),
+    Target("1000 ports, CPU per byte, archived / not", _ratio("ports1000", "cpu_us_kb", "vserd-archive", "vserd"), "x", False, 1.3, 1.1),
     Target("1000 ports, resident less history", _median("ports1000", "resident_less_history_mb", "vserd"), "MB", False, 60, 30),
     Target("raw TCP: echo p50, vserd / tuned", _ratio("echo", "p50_us", "vserd-raw", "ser2net-tuned"), "x", False, 0.85, 0.6),
     Target("raw TCP: device to client, vserd / a direct pty pair", _ratio("read1", "mb_s", "vserd-raw", "direct"), "x", True, 0.95, 1),
