@@ -83,7 +83,8 @@ class Expectations(ABC):
         The next call continues exactly there, so that nothing is missed between two calls. Events are dropped. `$` and
         lookaheads see only what has been received so far. The search is here and not on the server (Client.wait_for()): it takes
         Python's regular expressions, also over several lines, and finds prompts at once. Memory is bounded: if no match comes
-        within `window` bytes, the oldest are dropped. Raises ExpectTimeout, after which the bytes can be read again, or BytesLost.
+        within `window` bytes, the oldest are dropped. Raises ExpectTimeout, after which the bytes can be read again, or
+        BytesLost.
         """
         return self._expect(_Wanted(_compiled(pattern), timeout), window)
 
