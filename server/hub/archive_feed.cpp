@@ -32,7 +32,7 @@ void ArchiveFeed::mark() {
 
 archive::Batch ArchiveFeed::take(std::size_t bytes_max) {
     archive::Batch batch;
-    batch.sync_now = static_cast<bool>(done_);
+    batch.sync_now = final_ = static_cast<bool>(done_);
     if (exact_) {
         batch.reserve = {reserved_.log_id, log_.next_offset(), log_.next_event()};
     } else if (archive::is_due(reserved_, log_.next_offset(), log_.next_event())) {
@@ -54,7 +54,7 @@ void ArchiveFeed::written(const archive::Recorded& recorded) {
     stats_->archive_unsynced_bytes.store(recorded.unsynced_bytes, std::memory_order_relaxed);
     stats_->archive_gap_bytes.store(recorded.gap_bytes, std::memory_order_relaxed);
     note_result(recorded.result);
-    if (done_) return end_if_done(!recorded.result);
+    if (final_) return end_if_done(!recorded.result);
     if (!is_done()) mark();
 }
 

@@ -60,6 +60,7 @@ private:
     bool failing_ = false;            ///< the last write failed
     bool unsynced_ = false;
     bool exact_ = false;
+    bool final_ = false;  ///< the last batch was taken after finish()
     std::function<void()> done_;  ///< finish() was called
 };
 

@@ -26,7 +26,8 @@ bool Readers::all_intact() const noexcept {
 }
 
 std::unique_ptr<Readers> make_readers(const Bridge& bridge, const ReadPlan& plan) {
-    return bridge.face() == Face::vserd ? grpc_readers(bridge, plan) : tcp_readers(bridge, plan);
+    const bool grpc = bridge.face() == Face::vserd || bridge.face() == Face::vserd_archive;
+    return grpc ? grpc_readers(bridge, plan) : tcp_readers(bridge, plan);
 }
 
 }  // namespace vserd::bench
