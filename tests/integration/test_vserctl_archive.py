@@ -93,7 +93,7 @@ def test_damage_is_found_and_nothing_is_written(damaged):
 
     done = archive("verify", damaged)
     assert (done.returncode, done.stderr) == (1, "")
-    assert ": 1 damaged\n" in done.stdout and "quiet: 1 segments, 12 bytes" in done.stdout
+    assert ": 1 damaged\n" in done.stdout and "quiet: 1 segment, 12 bytes" in done.stdout
     assert done.stdout.count(": bytes ") == 1
 
     echo, quiet = json.loads(archive("verify", damaged, "--json").stdout)["ports"]

@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -111,19 +111,25 @@ JsonObject to_json(const archive::VerifyReport& report) {
         .field("findings", findings);
 }
 
+/// "1 event", "2 events".
+std::string counted(std::uint64_t count, const char* what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string describe_finding(const archive::Finding& finding) {
     std::string where;
     if (finding.to != finding.from)
         where = fmt::format("bytes {} to {} ({}): ", finding.from, finding.to, finding.to - finding.from);
-    if (finding.events != 0) where += fmt::format("{} events: ", finding.events);
+    if (finding.events != 0) where += counted(finding.events, "event") + ": ";
     return printable(fmt::format("  {}: {}{}", finding.path, where, finding.problem)) + "\n";
 }
 
 /// One line for the port, and one for each finding.
 std::string describe_report(const archive::VerifyReport& report, bool repaired) {
-    std::string text = fmt::format("{}: {} segments, {} bytes, {} events", printable(report.port), report.segments,
-                                   report.bytes, report.events);
-    if (report.gaps != 0) text += fmt::format(", {} gaps of {} bytes", report.gaps, report.missing_bytes);
+    std::string text = fmt::format("{}: {}, {}, {}", printable(report.port), counted(report.segments, "segment"),
+                                   counted(report.bytes, "byte"), counted(report.events, "event"));
+    if (report.gaps != 0)
+        text += fmt::format(", {} of {}", counted(report.gaps, "gap"), counted(report.missing_bytes, "byte"));
     const bool damaged = !report.findings.empty();
     const auto result = fmt::format("{} {}", report.findings.size(), repaired ? "repaired" : "damaged");
     text +=

@@ -13,7 +13,8 @@ inline constexpr const char* archive_examples =
     "  vserctl archive verify /var/log/vserd --json\n"
     "  vserctl archive verify /var/log/vserd/vser0     one port\n"
     "  vserctl archive repair /mnt/copy\n"
-    "stat reads little, and verify reads everything; both write nothing, and may run beside vserd. repair cuts an "
+    "stat reads little, and verify reads everything; both write nothing, and may run beside vserd (run verify again if "
+    "vserd removed a segment meanwhile). repair cuts an "
     "interrupted end, turns damage into gaps and moves unusable files aside as *.damaged: stop vserd before it.\n"
     "Exit status: 0 everything is right, 1 damage was found or something could not be read.";
 
