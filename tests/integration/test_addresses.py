@@ -154,8 +154,8 @@ def test_check_warns_about_an_archive_that_cannot_be_written(tmp_path):
         return done.stderr
 
     (tmp_path / "file").write_text("")
-    assert f"warning: [archive]: user {os.geteuid()} cannot write {tmp_path}/file/a: {tmp_path}/file: not a directory" in warned(
-        tmp_path / "file/a")
+    said = warned(tmp_path / "file/a")
+    assert f"warning: [archive]: user {os.geteuid()} cannot write {tmp_path}/file/a: {tmp_path}/file: not a directory" in said
     (tmp_path / "closed").mkdir(mode=0o500)
     if os.geteuid() != 0:
         assert f"{tmp_path}/closed: Permission denied; without it vserd archives nothing" in warned(tmp_path / "closed/a")
