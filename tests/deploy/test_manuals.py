@@ -77,8 +77,8 @@ def test_the_configurations_page_has_every_key_that_the_daemon_knows(tmp_path):
     told = subprocess.run([BIN / "vserd", "check", wrong], text=True, stderr=subprocess.PIPE, check=False).stderr
     known = re.findall(r"in (\[\[?[\w.]+\]\]?); known are (.*)", told)
 
-    assert [heading for heading, _ in known] == ["[server]", "[server.tls]", "[history]", "[archive]", "[[port]]", "[[port.listen]]",
-                                                "[access]", "[[access.rule]]"]
+    assert [heading for heading, _ in known] == ["[server]", "[server.tls]", "[history]", "[archive]", "[[port]]",
+                                                "[[port.listen]]", "[access]", "[[access.rule]]"]
     for heading, keys in known:
         section = text.split(f"\n{heading}\n")[1].split("\n[")[0]
         documented = set(re.findall(r"^ {7}(\w+)", section, re.MULTILINE))
