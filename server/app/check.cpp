@@ -1,7 +1,12 @@
 #include "app/check.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -94,6 +99,29 @@ Result<void> check_state(const config::Config& config) {
     return Error{safe.error().failure, 0, "state_dir", "state_dir: " + safe.error().message};
 }
 
+/// The archive's directory, or the nearest one above it that exists, in which vserd would create it.
+std::string existing_directory(std::filesystem::path path) {
+    std::error_code ignored;
+    while (path.has_relative_path() && !std::filesystem::exists(path, ignored)) path = path.parent_path();
+    return path.string();
+}
+
+/// vserd starts without an archive that cannot be written, and reports it; another user may be able to write it.
+void warn_of_archive(const std::string& file, const config::Config& config) {
+    if (!config.archive) return;
+    const std::string& wanted = config.archive->directory;
+    const std::string directory = existing_directory(wanted);
+    std::error_code ignored;
+    const bool is_directory = std::filesystem::is_directory(directory, ignored);
+    if (is_directory && ::access(directory.c_str(), W_OK | X_OK) == 0) return;
+    const std::string why = is_directory ? std::strerror(errno) : "not a directory";
+    std::fprintf(
+        stderr,
+        "%s: warning: [archive]: user %u cannot write %s: %s: %s; without it vserd archives nothing. Run the check as "
+        "the user of vserd, and give it the directory\n",
+        file.c_str(), static_cast<unsigned>(::geteuid()), wanted.c_str(), directory.c_str(), why.c_str());
+}
+
 }  // namespace
 
 bool can_start(const std::string& file, const config::Config& config) {
@@ -114,6 +142,7 @@ int check(const std::string& file, const config::Config& config) {
         std::fprintf(stderr, "%s: warning: there is no [[port]]; a reload rejects such a file\n", file.c_str());
     }
     warn_of_listeners_without_role(file, config);
+    warn_of_archive(file, config);
     std::printf("%s: OK (%zu ports)\n", file.c_str(), config.ports.size());
     return 0;
 }

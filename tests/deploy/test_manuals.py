@@ -72,13 +72,13 @@ def test_a_page_has_every_command_and_option_of_the_help_and_no_other(program, p
 def test_the_configurations_page_has_every_key_that_the_daemon_knows(tmp_path):
     text, _ = shown("vserd.toml.5")
     wrong = tmp_path / "wrong.toml"
-    wrong.write_text("[server]\nzzzzzz=1\n[server.tls]\nzzzzzz=1\n[history]\nzzzzzz=1\n[[port]]\nzzzzzz=1\n[[port.listen]]\nzzzzzz=1\n"
-                     "[access]\nzzzzzz=1\n[[access.rule]]\nzzzzzz=1\n")
+    wrong.write_text("[server]\nzzzzzz=1\n[server.tls]\nzzzzzz=1\n[history]\nzzzzzz=1\n[archive]\nzzzzzz=1\n"
+                     "[[port]]\nzzzzzz=1\n[[port.listen]]\nzzzzzz=1\n[access]\nzzzzzz=1\n[[access.rule]]\nzzzzzz=1\n")
     told = subprocess.run([BIN / "vserd", "check", wrong], text=True, stderr=subprocess.PIPE, check=False).stderr
     known = re.findall(r"in (\[\[?[\w.]+\]\]?); known are (.*)", told)
 
-    assert [heading for heading, _ in known] == ["[server]", "[server.tls]", "[history]", "[[port]]", "[[port.listen]]", "[access]",
-                                                "[[access.rule]]"]
+    assert [heading for heading, _ in known] == ["[server]", "[server.tls]", "[history]", "[archive]", "[[port]]",
+                                                "[[port.listen]]", "[access]", "[[access.rule]]"]
     for heading, keys in known:
         section = text.split(f"\n{heading}\n")[1].split("\n[")[0]
         documented = set(re.findall(r"^ {7}(\w+)", section, re.MULTILINE))

@@ -144,3 +144,20 @@ def test_the_unix_socket_is_served_beside_tcp_where_its_directory_exists(tmp_pat
     running.stop()
     assert "127.0.0.1:50051, unix:/run/vserd/vserd.sock" in running.line, running.line
     assert served
+
+
+def test_check_warns_about_an_archive_that_cannot_be_written(tmp_path):
+    def warned(directory):
+        (tmp_path / "archived.toml").write_text(f'[archive]\ndirectory = "{directory}"\n{PORT}')
+        done = check(tmp_path / "archived.toml")
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    (tmp_path / "file").write_text("")
+    said = warned(tmp_path / "file/a")
+    assert f"warning: [archive]: user {os.geteuid()} cannot write {tmp_path}/file/a: {tmp_path}/file: not a directory" in said
+    (tmp_path / "closed").mkdir(mode=0o500)
+    if os.geteuid() != 0:
+        assert f"{tmp_path}/closed: Permission denied; without it vserd archives nothing" in warned(tmp_path / "closed/a")
+    assert warned(tmp_path / "new/archive") == ""
+    assert not (tmp_path / "new").exists()

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vser_client/client.hpp"
+#include "vserctl/archive.hpp"
 #include "vserctl/attach.hpp"
 #include "vserctl/commands.hpp"
 #include "vserctl/exit_code.hpp"
@@ -44,6 +45,7 @@ struct Run {
     int operator()(const ConfigCommand&) const { return exit_usage; }    // the same: see run_config()
     int operator()(const YieldCommand&) const { return exit_usage; }     // never called: see run_yield()
     int operator()(const TokenCommand&) const { return exit_usage; }     // the same: see run_token()
+    int operator()(const ArchiveCommand&) const { return exit_usage; }   // the same: see run_archive()
     int operator()(const LeaseCommand&) const { return exit_usage; }     // never called: see run_lease()
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const LogCommand& command) const { return run_log(client, command); }
@@ -84,6 +86,7 @@ int run(std::vector<std::string> arguments) {
     if (std::holds_alternative<SshCommand>(options.command) && !take_ssh_session(options)) return exit_usage;
 
     if (const auto* token = std::get_if<TokenCommand>(&options.command)) return run_token(*token, options.json);
+    if (const auto* archive = std::get_if<ArchiveCommand>(&options.command)) return run_archive(*archive, options.json);
     if (const auto* config = std::get_if<ConfigCommand>(&options.command)) return run_config(*config, options);
 
     const auto connect = connect_options(options);

@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include "vserctl/archive.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
 #include "vserctl/lease_options.hpp"
@@ -48,6 +49,7 @@ struct RawArguments {
     std::string direction = "both";
     std::optional<std::string> timeout;
     ConfigCommand config;
+    ArchiveCommand archive;
     TtyCommand tty;
     TransferCommand send;
     LogCommand log;
@@ -128,6 +130,9 @@ public:
         auto* config = add("config", config_summary, config_examples,
                            [](const RawArguments& raw) -> Command { return raw.config; });
         add_config_options(*config, arguments_.config);
+        auto* archive = add("archive", archive_summary, archive_examples,
+                            [](const RawArguments& raw) -> Command { return raw.archive; });
+        add_archive_options(*archive, arguments_.archive);
         auto* tty = add("tty", tty_summary, tty_examples, [](const RawArguments& raw) -> Command { return raw.tty; });
         add_tty_options(*tty, arguments_.tty);
         auto* log = add("log", log_summary, log_examples,
@@ -162,7 +167,8 @@ public:
                 if (subcommand->parsed()) options_.command = make(arguments_);
             }
             if (!std::holds_alternative<ConfigCommand>(options_.command) &&
-                !std::holds_alternative<TokenCommand>(options_.command)) {
+                !std::holds_alternative<TokenCommand>(options_.command) &&
+                !std::holds_alternative<ArchiveCommand>(options_.command)) {
                 outcome.err = checked(choose_server(options_, server_->count() > 0));
             }
             outcome.options = std::move(options_);

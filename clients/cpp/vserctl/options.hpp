@@ -133,6 +133,10 @@ struct ConfigCommand {   ///< of vserctl itself; needs no server
     std::string action;  ///< list or show
     std::string name;    ///< of the server to show; empty: the default
 };
+struct ArchiveCommand {  ///< of files on this machine; needs no server
+    std::string action;  ///< stat, verify or repair
+    std::string directory;
+};
 struct SshCommand {};  ///< replaced by what the client of sshd asked for: see ssh_session.hpp
 struct HealthCommand {
     std::string port;  ///< empty: the server as a whole
@@ -141,7 +145,7 @@ struct HealthCommand {
 using Command = std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand,
                              FormatCommand, SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand,
                              HealthCommand, SshCommand, TtyCommand, TransferCommand, WhoCommand, EndCommand,
-                             NoticeCommand, TokenCommand, ConfigCommand, LeaseCommand, LogCommand>;
+                             NoticeCommand, TokenCommand, ConfigCommand, LeaseCommand, LogCommand, ArchiveCommand>;
 
 struct Options {
     std::string server;
