@@ -26,6 +26,7 @@
 #include "app/serving_line.hpp"
 #include "app/signals.hpp"
 #include "app/supervision.hpp"
+#include "archive/directory_lock.hpp"
 #include "base/thread.hpp"
 #include "hub/hub.hpp"
 #include "io/engine_select.hpp"
@@ -98,6 +99,7 @@ private:
     Result<void> start_rpc(rpc::ServerInfo info, std::vector<int> sockets);
     Result<void> start_tcp();
     Result<void> start_metrics(const rpc::ServerInfo& info);
+    Result<void> begin_archive();
     Result<void> load_certificates();
     Result<void> load_access();
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
@@ -117,6 +119,7 @@ private:
     bool stopping_ = false;
     std::unique_ptr<io::Loop> loop_;
     std::unique_ptr<restart::Keeper> keeper_;
+    std::optional<archive::DirectoryLock> archive_lock_;
     std::unique_ptr<hub::Hub> hub_;
     std::optional<Supervision> supervision_;
     std::optional<PortJournal> logger_;
@@ -190,7 +193,7 @@ Result<void> Daemon::Impl::start() {
     hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get(),
                                       hub::SessionLimits{.streams_max = options_.config.streams_max});
     hub_->add_watcher(logger_.emplace(*hub_));
-    if (options_.config.archive) hub_->archive_to(archive_settings(*options_.config.archive));
+    if (auto begun = begin_archive(); !begun) return begun;
     supervision_.emplace(*hub_);
     auto disk = DiskThread::start(*loop_);
     if (!disk) return disk.error();
@@ -210,6 +213,21 @@ Result<void> Daemon::Impl::start() {
     for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
     if (options_.strict) watch_strictly(std::chrono::steady_clock::now() + strict_limit);
     loop_->post([this, info] { announce_when_tried(info, std::chrono::steady_clock::now() + first_open_limit); });
+    return {};
+}
+
+/// A disk that fails does not keep the consoles down, but another vserd in the same archive would destroy it.
+Result<void> Daemon::Impl::begin_archive() {
+    if (!options_.config.archive) return {};
+    const archive::Settings settings = archive_settings(*options_.config.archive);
+    auto lock = archive::DirectoryLock::take(settings.directory);
+    if (!lock && lock.error().failure == Failure::refused) return lock.error();
+    if (lock) {
+        archive_lock_.emplace(std::move(*lock));
+    } else {
+        spdlog::error("[archive]: {}; the consoles are served", lock.error().message);
+    }
+    hub_->archive_to(settings);
     return {};
 }
 

@@ -133,3 +133,18 @@ def test_usage_errors_and_help():
     assert archive("mend", "/tmp").returncode == 2
     shown = subprocess.run([VSERCTL, "archive", "--help"], text=True, capture_output=True, check=True).stdout
     assert "vserctl archive verify /var/log/vserd --json" in shown and "stop vserd before it" in shown
+
+
+def test_repair_and_a_second_vserd_keep_away_from_an_archive_in_use(tmp_path, capfd):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    history = f'[archive]\ndirectory = "{tmp_path}/archive"\n'
+    first = Daemon(tmp_path / "first", PORTS, history=history)
+
+    reply = archive("repair", tmp_path / "archive")
+    assert reply.returncode == 1 and "another vserd, or a repair, uses the archive" in reply.stderr
+    with pytest.raises(AssertionError, match="did not start"):
+        Daemon(tmp_path / "second", PORTS, history=history)
+    assert "another vserd, or a repair, uses the archive" in capfd.readouterr().err
+    first.stop()
+    assert archive("repair", tmp_path / "archive").returncode == 0

@@ -4,11 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "archive/check.hpp"
+#include "archive/directory_lock.hpp"
 #include "archive/names.hpp"
 #include "vserctl/describe.hpp"
 #include "vserctl/exit_code.hpp"
@@ -153,6 +155,14 @@ int run_verify(const std::vector<std::string>& ports, bool json, bool repairs) {
     return failed ? exit_refused : exit_ok;
 }
 
+/// No vserd may write meanwhile. A copy that none has used has no lock.
+int run_repair(const std::vector<std::string>& ports, bool json) {
+    const auto root = std::filesystem::absolute(ports.front()).parent_path();
+    if (!std::filesystem::exists(root / archive::lock_name)) return run_verify(ports, json, true);
+    const auto lock = archive::DirectoryLock::take(root);
+    return lock ? run_verify(ports, json, true) : print_error(printable(lock.error().message), json);
+}
+
 }  // namespace
 
 void add_archive_options(CLI::App& app, ArchiveCommand& command) {
@@ -171,7 +181,7 @@ int run_archive(const ArchiveCommand& command, bool json) {
     const auto ports = ports_in(directory);
     if (!ports) return print_error(printable(ports.error().message), json);
     if (command.action == "stat") return run_stat(*ports, json);
-    return run_verify(*ports, json, command.action == "repair");
+    return command.action == "repair" ? run_repair(*ports, json) : run_verify(*ports, json, false);
 }
 
 }  // namespace vserctl
