@@ -1,5 +1,6 @@
 """The archive of the real daemon: everything that a device sent can be read, and what is lost is a gap."""
 import datetime
+import hashlib
 import os
 import pathlib
 import random
@@ -9,9 +10,10 @@ import subprocess
 import threading
 import time
 
+import grpc
 import pytest
 from archives import MEMORY, archived, check_order, history, line, line_table, pieces  # noqa: F401 line is a fixture
-from restarts import NAMES, KeptDaemon, bytes_of, events_of, online, until
+from restarts import NAMES, KeptDaemon, bytes_of, events_of, online, port_table, until
 from tcp_clients import listener, receive
 from vserd_process import BIN, PATIENCE_SECONDS
 
@@ -19,6 +21,7 @@ import vser
 
 SIZE = 512 << 10  # eight times the memory, in eight segments
 STEP = 64 << 20  # offsets are reserved in steps of this
+SECRET = {role: f"vserd_test-token-with-the-role-{role}" for role in ("list", "read")}
 
 
 @pytest.fixture
@@ -288,18 +291,20 @@ def test_a_full_disk_costs_a_gap_and_nothing_else(begin, line, tmp_path):  # noq
         with open(filler, "wb", buffering=0) as file, pytest.raises(OSError):
             while True:
                 file.write(bytes(4096))
-        live = served.client().read("line", "live", follow=True)
         for _ in range(16):  # nothing waits for the disk
             line.send(16 << 10)
             time.sleep(0.01)
-        assert bytes_of(taken(live, 256 << 10)) == line.sent[-(256 << 10):]
+        with served.client() as client:
+            console = client.attach("line", vser.Tail(100))
+            line.send(1600)
+            assert bytes_of(taken(console, 1700)) == line.sent[-1700:]
+            console.close()
         until(lambda: served.metric('vserd_archive_errors_total{op="write"}') > 1)
         text = served.log.read_text()
         assert text.count("port line: archive: ") == 1 and "No space left" in text and "the console goes on" in text
         filler.unlink()
         until(lambda: "port line: archive: works again" in served.log.read_text())
-        line.send(128 << 10)
-        time.sleep(0.7)
+        line.send(128 << 10, tmp_path)
         is_whole(served, len(line.sent))
         with served.client() as client:
             items = list(client.read("line"))
@@ -319,9 +324,12 @@ def test_an_archive_that_is_removed_under_the_daemon_begins_anew(begin, line, tm
     line.send(200 << 10, tmp_path)
     is_whole(served, len(line.sent))
     shutil.rmtree(tmp_path / "archive")
-    until(lambda: not pathlib.Path(tmp_path, "archive").exists() or True)
-    line.send(16)
-    until(lambda: pathlib.Path(tmp_path, "archive").exists())
+
+    def begins_anew():
+        line.send(16)
+        return pathlib.Path(tmp_path, "archive", "line", "state").exists()
+
+    until(begins_anew)
     line.send(192 << 10, tmp_path)
     is_whole(served, len(line.sent))
     sent = bytes(line.sent)
@@ -352,22 +360,38 @@ def test_a_directory_that_cannot_be_written_is_said_and_the_console_works(begin,
 
 
 def test_a_reload_archives_a_new_port_and_goes_on_with_one_that_returns(begin, line, tmp_path):  # noqa: F811
-    served = begin("", server='removed_ports_keep = "0s"')
-    served.reload(line_table(line))
-    until(lambda: "line" in [port.name for port in served.client().ports()])
-    before = online(served.daemon)
-    for _ in range(2):
-        line.send(150 << 10, tmp_path)
-        is_whole(served, len(line.sent))
-        served.reload("")
-        until(lambda: not served.client().ports())
-        served.reload(line_table(line))
-        until(lambda: served.client().ports())
-        after = online(served.daemon)
-        assert (after.log_id, after.next_offset) == (before.log_id, len(line.sent))
+    other = port_table("other", "sim:echo")
+    served = begin(other, server='removed_ports_keep = "0s"')
+    log_id = ""
+    for times in range(3):
+        served.reload(other + line_table(line))
         with served.client() as client:
-            assert whole(list(client.read("line"))) == (0, bytes(line.sent))
-    served.reload("")
-    until(lambda: not served.client().ports())
-    served.daemon.rewrite(line_table(line))
-    assert restart(served, signal.SIGTERM).next_offset == len(line.sent)
+            until(lambda: len(client.ports()) == 2)
+            after = online(served.daemon)
+            assert (after.log_id, after.next_offset) == (log_id or after.log_id, len(line.sent))
+            log_id = after.log_id
+            items = list(client.read("line"))
+            assert bytes_of(items) == line.sent and not [item for item in items if isinstance(item, vser.Gap)]
+            assert events_of(items) == [vser.Online, vser.Offline] * times + [vser.Online]
+            line.send(150 << 10, tmp_path)
+            is_whole(served, len(line.sent))
+            served.reload(other)
+            until(lambda: len(client.ports()) == 1)
+
+
+def test_the_archive_is_read_with_the_right_to_read_and_by_nobody_else(begin, line, tmp_path):  # noqa: F811
+    (tmp_path / "tokens").write_text("".join(f"{role} {hashlib.sha256(SECRET[role].encode()).hexdigest()}\n" for role in SECRET))
+    (tmp_path / "tokens").chmod(0o600)
+    rules = "".join(f'[[access.rule]]\nwho = ["token:{role}"]\nports = ["*"]\nrole = "{role}"\n' for role in SECRET)
+    served = begin(f'[access]\ntokens = "{tmp_path}/tokens"\n{rules}' + line_table(line), listen=f"unix:{tmp_path}/vserd.sock")
+    readers = {role: vser.connect(served.daemon.address, token=secret) for role, secret in SECRET.items()}
+    line.send(128 << 10, tmp_path)
+    until(lambda: readers["list"].port("line").next_offset == len(line.sent))
+    assert whole(list(readers["read"].read("line", 0))) == (0, bytes(line.sent))
+    for call in (lambda: list(readers["list"].read("line", 0)), lambda: readers["list"].wait_for("line", "1", start=0),
+                 lambda: next(iter(readers["list"].collect({"line": 0})))):
+        with pytest.raises(vser.VserError) as error:
+            call()
+        assert error.value.code is grpc.StatusCode.PERMISSION_DENIED
+    for reader in readers.values():
+        reader.close()
