@@ -33,7 +33,6 @@ Reader::Reader(Channel& channel, const Backlog::Start& start, Sink& sink, Writer
     placed_ = false;
     begins_anywhere_ = !std::holds_alternative<Backlog::Offset>(start);
     backlog_ = channel.make_backlog([this](const Result<void>& result) { loaded(result); });
-    growth_ = channel.feed_->growth();
     backlog_->load(start);
 }
 
