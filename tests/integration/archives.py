@@ -15,7 +15,7 @@ STEP = 16 << 10  # of what is sent before the archive has it: less than the memo
 
 
 class Line:
-    """A terminal whose device waits while nobody takes its bytes. The other end stays open, so that no end of a daemon loses any."""
+    """A terminal whose device waits while nobody takes its bytes. The other end stays open: no end of a daemon loses any."""
 
     def __init__(self):
         self.master, self.slave = pty.openpty()

@@ -68,7 +68,7 @@ def taken(stream, size, data_of=lambda item: item):
 @pytest.fixture
 def full(begin, line, tmp_path):  # noqa: F811
     """A daemon whose archive has much more than its memory."""
-    served = begin(line_table(line, more=listener("raw", more='replay = "256KiB"') + listener("telnet", more='replay = "256KiB"')))
+    served = begin(line_table(line, more="".join(listener(face, more='replay = "256KiB"') for face in ("raw", "telnet"))))
     online(served.daemon)
     line.send(SIZE // 2, tmp_path)
     served.middle = datetime.datetime.now(datetime.timezone.utc)
@@ -301,18 +301,21 @@ def test_a_full_disk_costs_a_gap_and_nothing_else(begin, line, tmp_path):  # noq
             console.close()
         until(lambda: served.metric('vserd_archive_errors_total{op="write"}') > 1)
         text = served.log.read_text()
-        assert text.count("port line: archive: ") == 1 and "No space left" in text and "the console goes on" in text
+        again = text.count("port line: archive: works again")  # a little may fit in between
+        assert text.count("No space left") == again + 1 and "the console goes on" in text
         filler.unlink()
-        until(lambda: "port line: archive: works again" in served.log.read_text())
+        until(lambda: served.log.read_text().count("port line: archive: works again") > again)
+        until(lambda: served.metric('vserd_archive_unsynced_bytes{port="line"}') == 0)
         line.send(128 << 10, tmp_path)
         is_whole(served, len(line.sent))
         with served.client() as client:
             items = list(client.read("line"))
         gaps = [item for item in items if isinstance(item, vser.Gap)]
-        assert len(gaps) == 1 and gaps[0].end - gaps[0].start <= 256 << 10
+        lost = sum(gap.end - gap.start for gap in gaps)
+        assert 0 < lost <= 256 << 10
         sent = bytes(line.sent)
         assert all(sent[offset:offset + len(data)] == data for offset, data in pieces(items))
-        assert served.metric('vserd_archive_gap_bytes_total{port="line"}') == gaps[0].end - gaps[0].start
+        assert served.metric('vserd_archive_gap_bytes_total{port="line"}') == lost
         served.daemon.stop()
     finally:
         subprocess.run(["umount", "-l", tmp_path / "archive"], check=True)
