@@ -193,7 +193,10 @@ Result<void> PortArchive::flush() {
 /// it is empty: the next one would have its name.
 Result<void> PortArchive::sync() {
     if (auto flushed = flush(); !flushed) return flushed;
-    if (!segment_) return {};
+    if (!segment_) {  // the present one begins with the next append, and nothing can be done for the ones before
+        synced_offset_ = next_.offset;
+        return {};
+    }
     auto synced = segment_->sync();
     if (synced) {
         synced_offset_ = next_.offset;

@@ -1,6 +1,7 @@
 #include "archive/recording.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "archive/names.hpp"
@@ -63,9 +64,11 @@ Beginning Recording::begin(std::string_view id, std::uint64_t head, bool resumed
 
 Recorded Recording::write(const Batch& batch) {
     Recorded recorded;
-    recorded.result = reserve(batch.reserve, recorded);
+    const bool again = reservation_deleted_ && batch.reserve.log_id.empty();
+    recorded.result = reserve(again ? reserved_ : batch.reserve, recorded);
     auto appended = append(batch.items);
     if (appended) appended = sync_if_due(batch.sync_now);
+    if (!appended && appended.error().errno_value == ENOENT) reservation_deleted_ = true;
     if (recorded.result) recorded.result = appended;
     recorded.next = archive_.next();
     recorded.unsynced_bytes = archive_.unsynced_bytes();
@@ -76,6 +79,7 @@ Recorded Recording::write(const Batch& batch) {
 Result<void> Recording::reserve(const Reservation& reservation, Recorded& recorded) {
     if (reservation.log_id.empty()) return {};
     if (auto stored = reservation_.store(reservation); !stored) return stored;
+    reservation_deleted_ = false;
     reserved_ = reservation;
     recorded.reserved = reservation;
     return {};

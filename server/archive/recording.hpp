@@ -82,6 +82,7 @@ private:
     std::chrono::steady_clock::time_point synced_;
     std::optional<Reservation> found_;  ///< what the process before had reserved
     Reservation reserved_;
+    bool reservation_deleted_ = false;  ///< by someone, with a segment: the next batch stores it again
     std::optional<log::Cursor> head_;
 };
 

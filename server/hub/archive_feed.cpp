@@ -19,6 +19,7 @@ ArchiveFeed::ArchiveFeed(ArchiveWriter& writer, std::shared_ptr<archive::Recordi
       log_(log),
       stats_(std::move(stats)),
       cursor_(recording_->next()),
+      archived_(cursor_),
       reserved_(recording_->reserved()) {
     // What is in memory already goes to a new archive without a gap before it.
     if (cursor_ == log::Cursor{}) cursor_ = log_.at_offset(log_.oldest_offset());
@@ -44,10 +45,12 @@ archive::Batch ArchiveFeed::take(std::size_t bytes_max) {
         if (const auto* data = std::get_if<log::DataItem>(&*item)) bytes_max -= std::min(bytes_max, data->size);
         batch.items.push_back(std::move(*item));
     }
+    writing_ = !batch.items.empty();
     return batch;
 }
 
 void ArchiveFeed::written(const archive::Recorded& recorded) {
+    if (!(std::exchange(archived_, recorded.next) == recorded.next)) ++growth_;
     cursor_ = recorded.next;
     if (recorded.reserved) reserved_ = *recorded.reserved;
     unsynced_ = recorded.unsynced_bytes > 0;
@@ -56,6 +59,17 @@ void ArchiveFeed::written(const archive::Recorded& recorded) {
     note_result(recorded.result);
     if (final_) return end_if_done(!recorded.result);
     if (!is_done()) mark();
+    stop_writing();
+}
+
+void ArchiveFeed::stop_writing() {
+    if (std::exchange(writing_, false) && written_hook_) written_hook_();
+}
+
+/// Readers do not wait for it any longer.
+void ArchiveFeed::note_hung(const Error& hangs) {
+    note_result(hangs);
+    stop_writing();
 }
 
 void ArchiveFeed::note_result(const Result<void>& result) {

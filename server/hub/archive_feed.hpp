@@ -34,10 +34,12 @@ public:
     void finish(bool exact, std::function<void()> done);
     /// The port's directory in the archive.
     const std::string& path() const noexcept { return recording_->path(); }
-    /// Whether what follows `cursor` is archived, or on its way.
-    bool is_past(const log::Cursor& cursor) const noexcept {
-        return cursor_.offset > cursor.offset || cursor_.event > cursor.event;
-    }
+    /// Changes when the archive has more.
+    std::uint64_t growth() const noexcept { return growth_; }
+    /// What follows the archive's end is on its way there.
+    bool is_writing() const noexcept { return writing_; }
+    /// Called when is_writing() has become false.
+    void on_written(std::function<void()> hook) { written_hook_ = std::move(hook); }
     port::WorkerPool& workers() const noexcept;
     ArchiveErrors& errors() const noexcept;
 
@@ -47,6 +49,8 @@ private:
     archive::Batch take(std::size_t bytes_max);
     void written(const archive::Recorded& recorded);
     void note_result(const Result<void>& result);
+    void note_hung(const Error& hangs);
+    void stop_writing();
     void end_if_done(bool failed);
     bool is_done() const;
 
@@ -55,12 +59,16 @@ private:
     const log::ByteLog& log_;
     const std::shared_ptr<port::PortStats> stats_;
     log::Cursor cursor_;
+    log::Cursor archived_;
     archive::Reservation reserved_;
     std::uint64_t hurry_offset_ = 0;  ///< from here on the round does not wait for its time
     bool failing_ = false;            ///< the last write failed
     bool unsynced_ = false;
     bool exact_ = false;
     bool final_ = false;  ///< the last batch was taken after finish()
+    bool writing_ = false;
+    std::uint64_t growth_ = 0;
+    std::function<void()> written_hook_;
     std::function<void()> done_;  ///< finish() was called
 };
 

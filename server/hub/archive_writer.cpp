@@ -130,7 +130,7 @@ void ArchiveWriter::kept_up(const archive::UpkeepReport& report) {
 void ArchiveWriter::note_hung(const Round& round) {
     const Error hangs{Failure::io, 0, "archive", "the disk has not answered for 10 s"};
     for (const Part& part : round) {
-        if (const auto feed = part.feed.lock()) feed->note_result(hangs);
+        if (const auto feed = part.feed.lock()) feed->note_hung(hangs);
     }
 }
 

@@ -116,9 +116,14 @@ bool Reader::load() {
         backlog_.reset();
         return false;
     }
-    // What the archive does not have either is a gap, unless it is on its way there.
-    if (backlog_ && backlog_->at_end() && backlog_->end() == cursor_ && !channel_->feed_->is_past(cursor_))
-        return false;
+    const ArchiveFeed& feed = *channel_->feed_;
+    const bool at_end = backlog_ && backlog_->at_end() && backlog_->end() == cursor_;
+    if (at_end && feed.growth() == growth_) {
+        // What the archive does not have either is a gap, unless it is on its way there.
+        if (feed.is_writing()) wait();
+        return feed.is_writing();
+    }
+    growth_ = feed.growth();
     if (!backlog_) backlog_ = channel_->make_backlog([this](const Result<void>& result) { loaded(result); });
     backlog_->load(cursor_);
     return true;
@@ -199,6 +204,7 @@ void Channel::interrupt(const std::string& why) {
 
 void Channel::archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording) {
     feed_ = std::make_shared<ArchiveFeed>(writer, std::move(recording), log_, port_.stats());
+    feed_->on_written([this] { wake_readers(); });
 }
 
 void Channel::stop(bool at_exit, std::function<void()> done) {

@@ -88,6 +88,7 @@ private:
     log::Cursor cursor_;
     Sink& sink_;
     std::unique_ptr<Backlog> backlog_;  ///< null: everything is in memory
+    std::uint64_t growth_ = 0;          ///< of the archive when the backlog was loaded
     bool placed_ = true;
     bool begins_anywhere_ = false;  ///< at the first byte that is kept, rather than at an offset
     bool sink_waits_ = false;       ///< for the backlog
@@ -212,6 +213,8 @@ public:
     void archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording);
     /// Fails pending writes, closes the readers and the device, archives the rest, then calls `done`. `at_exit`: the process ends.
     void stop(bool at_exit, std::function<void()> done);
+    /// Whether the archive alone has the log when this is stopped.
+    bool goes_on_in_archive(bool at_exit) const noexcept { return feed_ && (!at_exit || log_.store().is_private()); }
     /// Call before stop() if the log will continue in another channel. Adds an event to the log if the device is open.
     void interrupt(const std::string& why);
     /// Call after stop(): returns the log for the other channel.

@@ -17,6 +17,9 @@
 namespace vserd::hub {
 namespace {
 
+constexpr const char* stopped = "vserd was stopped; what the device sends meanwhile is lost";
+constexpr const char* closed_by_reload = "a reload closed the port; what the device sends meanwhile is lost";
+
 constexpr std::chrono::milliseconds drain_poll_interval{5};
 constexpr std::size_t names_listed_max = 12;
 
@@ -203,7 +206,11 @@ std::shared_ptr<archive::Recording> Hub::join_archive(const std::string& port, r
     if (!recording) return nullptr;
     if (!kept.store) kept.store = log::LogStore::in_memory(limits_.history_bytes);
     const archive::Beginning begin = recording->begin(kept.store->id(), kept.store->found_head(), kept.resumed);
-    if (!begin.is_in_memory) kept.store->restart_as(begin.log_id, begin.at.offset, begin.at.event);
+    if (begin.is_in_memory) {
+        if (kept.resumed) kept.store->expect_events(recording->next().event);
+    } else {
+        kept.store->restart_as(begin.log_id, begin.at.offset, begin.at.event);
+    }
     return recording;
 }
 
@@ -250,8 +257,9 @@ void Hub::remove(const std::string& name, bool keep) {
     if (keep) {
         channel.interrupt("the port was removed from the configuration");
         if (keeper_ != nullptr) keeper_->device_lost(name);
-    } else if (!shutting_down_) {
-        drop_logs({name});
+    } else {
+        if (channel.goes_on_in_archive(shutting_down_)) channel.interrupt(shutting_down_ ? stopped : closed_by_reload);
+        if (!shutting_down_) drop_logs({name});
     }
     // Posted, because a channel must not be destroyed inside its own call.
     channel.stop(shutting_down_, [this, &channel] { loop_.post([this, &channel] { gone(channel); }); });

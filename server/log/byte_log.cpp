@@ -36,7 +36,9 @@ ByteLog::ByteLog(LogStoreRef store)
     begin_offset_ = blocks_.empty() ? next_offset_ : blocks_.front()->first_offset;
     marks_.take_over(next_offset_, Moment::now());
     auto saved = saved_events(store_->events(), clock_);
-    first_event_ = saved.first;
+    // After a kill right after restart_as() there are no events that say how many came before.
+    const std::uint64_t before = store_->events_before();
+    first_event_ = std::max(saved.first, before - std::min<std::uint64_t>(before, saved.events.size()));
     for (EventItem& event : saved.events) {
         event.offset = std::min(event.offset, next_offset_);
         events_.push_back(std::move(event));

@@ -55,7 +55,7 @@ public:
     /// Random. Each new log has a new id; a resumed log keeps its id.
     std::string_view id() const noexcept { return store_->id(); }
     const std::deque<EventItem>& events() const noexcept { return events_; }
-    LogStore& store() noexcept { return *store_; }
+    LogStore& store() const noexcept { return *store_; }
 
     /// Returns the next item and moves the cursor past it; empty at the head. Data ends before the next event, and with
     /// Times::exact where the receive time changes.

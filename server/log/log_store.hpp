@@ -76,6 +76,8 @@ public:
 
     std::string_view id() const noexcept { return id_; }
     std::size_t capacity_bytes() const noexcept { return capacity_bytes_; }
+    /// Whether no other process can resume it.
+    bool is_private() const noexcept { return header_->port.front() == '\0'; }
     int file() const noexcept { return file_.get(); }
     /// The mapping remains.
     void close_file() noexcept { file_.reset(); }
@@ -84,8 +86,10 @@ public:
     std::vector<BlockRef> take_found();
     Uncounted take_uncounted();
     std::uint64_t found_head() const noexcept { return found_head_; }
-    /// The number of events before the log, after restart_as().
+    /// The number of events before the log, after restart_as(), or the least number of all events.
     std::uint64_t events_before() const noexcept { return events_before_; }
+    /// Call it before the store is used: so many events are known elsewhere.
+    void expect_events(std::uint64_t events) noexcept { events_before_ = events; }
     /// Whether the previous process left it. A new log is not searched, because touching its pages would use memory.
     bool recovered() const noexcept { return recovered_; }
 

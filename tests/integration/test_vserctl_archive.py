@@ -2,10 +2,11 @@
 import json
 import shutil
 import subprocess
+import time
 
 import pytest
 from vserctl_terminal import VSERCTL
-from vserd_process import Daemon
+from vserd_process import PATIENCE_SECONDS, Daemon
 
 import vser
 
@@ -140,6 +141,9 @@ def test_repair_and_a_second_vserd_keep_away_from_an_archive_in_use(tmp_path, ca
     (tmp_path / "second").mkdir()
     history = f'[archive]\ndirectory = "{tmp_path}/archive"\n'
     first = Daemon(tmp_path / "first", PORTS, history=history)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not list((tmp_path / "archive").glob("*/*.idx")) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
     reply = archive("repair", tmp_path / "archive")
     assert reply.returncode == 1 and "another vserd, or a repair, uses the archive" in reply.stderr

@@ -237,6 +237,27 @@ TEST(LogStore, EventsKeepTheirNumbersAndThoseThatFollowGoOn) {
     EXPECT_EQ(next.events().front().number, 7U);
 }
 
+TEST(LogStore, ARestartedLogThatIsKilledBeforeItsFirstEventNumbersThemAsAsked) {
+    const base::Fd file = memory_file();
+    created(file)->restart_as("0123456789abcdef0123456789abcdef", 5000, 70);
+
+    auto store = opened(file);
+    EXPECT_EQ(store->id(), "0123456789abcdef0123456789abcdef");
+    EXPECT_EQ(store->found_head(), 5000u);
+    store->expect_events(70);
+    ByteLog log(std::move(store));
+
+    EXPECT_EQ(log.oldest_offset(), 5000u);
+    EXPECT_EQ(log.head(), (Cursor{5000, 70}));
+    append(log, 10);
+    log.append_event(port::WentOffline{"a test"});
+    EXPECT_EQ(log.head(), (Cursor{5010, 71}));
+    store = nullptr;
+    store = opened(file);
+    store->expect_events(71);
+    EXPECT_EQ(ByteLog(std::move(store)).head(), (Cursor{5010, 71}));
+}
+
 TEST(LogStore, AfterARebootTimesAreThoseThatTheBootBeforeKnewAtItsEnd) {
     const base::Fd file = memory_file();
     const WallTime right{std::chrono::hours{24 * 365 * 56}};
