@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,16 +16,17 @@
 #include <thread>
 
 #include "app/access_control.hpp"
+#include "app/archive_start.hpp"
 #include "app/await.hpp"
 #include "app/certificates.hpp"
 #include "app/journal.hpp"
 #include "app/journal_outputs.hpp"
+#include "app/listen_addresses.hpp"
 #include "app/memory_trimmer.hpp"
 #include "app/reload.hpp"
 #include "app/serving_line.hpp"
 #include "app/signals.hpp"
 #include "app/supervision.hpp"
-#include "archive/directory_lock.hpp"
 #include "base/thread.hpp"
 #include "hub/hub.hpp"
 #include "io/engine_select.hpp"
@@ -44,8 +44,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-const char* const runtime_directory = "/run/vserd";
-const char* const default_socket = "unix:/run/vserd/vserd.sock";
 /// The time for clients to receive their final status, after the drain.
 constexpr milliseconds goodbye_limit{300};
 /// If the shutdown takes longer than the drain, the goodbye and this together, something hangs (for example a driver in close),
@@ -61,18 +59,6 @@ constexpr milliseconds strict_poll_interval{10};
 /// Whether the port is online, or has failed to open its device once.
 bool was_tried(const port::Port& port) {
     return port.state() == port::PortState::online || port.stats()->open_errors.load() > 0;
-}
-
-/// The addresses in the file. If it has none, the defaults, which include the Unix socket if its directory exists (systemd
-/// creates it).
-std::vector<std::string> listen_addresses(const config::Config& config) {
-    std::vector<std::string> addresses = config.listen;
-    struct stat status {};
-    if (!config.listen_is_default) return addresses;
-    if (::stat(runtime_directory, &status) == 0 && S_ISDIR(status.st_mode) && ::access(runtime_directory, W_OK) == 0) {
-        addresses.emplace_back(default_socket);
-    }
-    return addresses;
 }
 
 std::string absolute(const std::string& file) {
@@ -99,7 +85,6 @@ private:
     Result<void> start_rpc(rpc::ServerInfo info, std::vector<int> sockets);
     Result<void> start_tcp();
     Result<void> start_metrics(const rpc::ServerInfo& info);
-    Result<void> begin_archive();
     Result<void> load_certificates();
     Result<void> load_access();
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
@@ -193,7 +178,11 @@ Result<void> Daemon::Impl::start() {
     hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get(),
                                       hub::SessionLimits{.streams_max = options_.config.streams_max});
     hub_->add_watcher(logger_.emplace(*hub_));
-    if (auto begun = begin_archive(); !begun) return begun;
+    if (options_.config.archive) {
+        auto begun = begin_archive(*options_.config.archive, *hub_);
+        if (!begun) return begun.error();
+        archive_lock_ = std::move(*begun);
+    }
     supervision_.emplace(*hub_);
     auto disk = DiskThread::start(*loop_);
     if (!disk) return disk.error();
@@ -213,21 +202,6 @@ Result<void> Daemon::Impl::start() {
     for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
     if (options_.strict) watch_strictly(std::chrono::steady_clock::now() + strict_limit);
     loop_->post([this, info] { announce_when_tried(info, std::chrono::steady_clock::now() + first_open_limit); });
-    return {};
-}
-
-/// A disk that fails does not keep the consoles down, but another vserd in the same archive would destroy it.
-Result<void> Daemon::Impl::begin_archive() {
-    if (!options_.config.archive) return {};
-    const archive::Settings settings = archive_settings(*options_.config.archive);
-    auto lock = archive::DirectoryLock::take(settings.directory);
-    if (!lock && lock.error().failure == Failure::refused) return lock.error();
-    if (lock) {
-        archive_lock_.emplace(std::move(*lock));
-    } else {
-        spdlog::error("[archive]: {}; the consoles are served", lock.error().message);
-    }
-    hub_->archive_to(settings);
     return {};
 }
 

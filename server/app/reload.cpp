@@ -27,16 +27,6 @@ hub::HubConfig hub_config(const config::Config& config) {
     return result;
 }
 
-archive::Settings archive_settings(const config::ArchiveEntry& entry) {
-    archive::Settings settings;
-    settings.directory = entry.directory;
-    settings.keep = {std::chrono::hours{24} * entry.keep_days, entry.keep_bytes};
-    settings.keep_free = {entry.keep_free_bytes, entry.keep_free_percent};
-    settings.segment_bytes = entry.segment_bytes;
-    settings.sync = entry.sync;
-    return settings;
-}
-
 net::TlsFiles tls_files(const config::Config& config) {
     return {config.tls_certificate_file, config.tls_key_file, config.tls_client_ca_file, config.tls_crl_file,
             config.tls_client_certificates == "optional"};

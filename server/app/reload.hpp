@@ -19,7 +19,6 @@
 
 namespace vserd {
 
-archive::Settings archive_settings(const config::ArchiveEntry& entry);
 hub::HubConfig hub_config(const config::Config& config);
 net::TlsFiles tls_files(const config::Config& config);
 /// Copies the keys of [server.tls].

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -46,6 +47,7 @@ struct Recorded {
 /// What one port has for its archive.
 struct Batch {
     std::vector<log::Item> items;  ///< from the archive's end on
+    std::size_t bytes = 0;         ///< of data in them
     Reservation reserve;           ///< to make durable first; without an id: none
     bool sync_now = false;         ///< do not wait for the interval
 };

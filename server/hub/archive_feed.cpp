@@ -1,6 +1,7 @@
 #include "hub/archive_feed.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "hub/archive_writer.hpp"
@@ -27,9 +28,12 @@ ArchiveFeed::ArchiveFeed(ArchiveWriter& writer, std::shared_ptr<archive::Recordi
 
 void ArchiveFeed::mark() {
     const std::uint64_t much = std::min<std::uint64_t>(hurry_bytes, log_.capacity_bytes() / 4);
-    hurry_offset_ = cursor_.offset + much;
-    writer_.mark(*this, log_.next_offset() >= hurry_offset_);
+    // A disk that fails is tried again at the usual times only.
+    hurry_offset_ = failing_ ? std::numeric_limits<std::uint64_t>::max() : cursor_.offset + much;
+    writer_.mark(*this, hurries());
 }
+
+bool ArchiveFeed::hurries() const noexcept { return done_ || log_.next_offset() >= hurry_offset_; }
 
 archive::Batch ArchiveFeed::take(std::size_t bytes_max) {
     archive::Batch batch;
@@ -42,7 +46,10 @@ archive::Batch ArchiveFeed::take(std::size_t bytes_max) {
     while (bytes_max > 0) {
         auto item = log_.read(cursor_, bytes_max);
         if (!item) break;
-        if (const auto* data = std::get_if<log::DataItem>(&*item)) bytes_max -= std::min(bytes_max, data->size);
+        if (const auto* data = std::get_if<log::DataItem>(&*item)) {
+            bytes_max -= std::min(bytes_max, data->size);
+            batch.bytes += data->size;
+        }
         batch.items.push_back(std::move(*item));
     }
     writing_ = !batch.items.empty();
@@ -57,7 +64,7 @@ void ArchiveFeed::written(const archive::Recorded& recorded) {
     stats_->archive_unsynced_bytes.store(recorded.unsynced_bytes, std::memory_order_relaxed);
     stats_->archive_gap_bytes.store(recorded.gap_bytes, std::memory_order_relaxed);
     note_result(recorded.result);
-    if (final_) return end_if_done(!recorded.result);
+    if (final_ && done_) return end_if_done(!recorded.result);
     if (!is_done()) mark();
     stop_writing();
 }
@@ -70,6 +77,7 @@ void ArchiveFeed::stop_writing() {
 void ArchiveFeed::note_hung(const Error& hangs) {
     note_result(hangs);
     stop_writing();
+    if (done_) std::exchange(done_, nullptr)();
 }
 
 void ArchiveFeed::note_result(const Result<void>& result) {
@@ -87,6 +95,7 @@ bool ArchiveFeed::is_done() const { return log_.at_head(cursor_) && !unsynced_; 
 void ArchiveFeed::finish(bool exact, std::function<void()> done) {
     exact_ = exact;
     done_ = std::move(done);
+    if (writer_.is_hung()) return std::exchange(done_, nullptr)();
     recording_->end(log_.head());
     mark();
 }

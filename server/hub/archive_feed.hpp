@@ -46,6 +46,7 @@ public:
 private:
     friend class ArchiveWriter;
     void mark();
+    bool hurries() const noexcept;
     archive::Batch take(std::size_t bytes_max);
     void written(const archive::Recorded& recorded);
     void note_result(const Result<void>& result);

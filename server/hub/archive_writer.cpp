@@ -40,15 +40,28 @@ ArchiveWriter::ArchiveWriter(io::Loop& loop, archive::Settings settings, Hooks h
 ArchiveWriter::~ArchiveWriter() = default;
 
 void ArchiveWriter::hand_over(const std::string& port, std::shared_ptr<archive::Recording> recording) {
-    recordings_.insert_or_assign(port, std::move(recording));
+    recordings_.try_emplace(port, std::move(recording));
+}
+
+void ArchiveWriter::note_unusable(const std::string& port, const Error& error) {
+    port::add(errors_->open, 1);
+    recordings_.try_emplace(port, nullptr);
+    Error lasting = error;
+    lasting.message += "; the port is not archived until vserd is restarted";
+    hooks_.state_changed(port, lasting);
 }
 
 std::shared_ptr<archive::Recording> ArchiveWriter::recording(const std::string& port) {
+    if (hung_) {  // a worker may still be writing to it
+        hooks_.state_changed(
+            port, Error{Failure::io, 0, "archive",
+                        "the disk has not answered for 10 s; the port is not archived until vserd is restarted"});
+        return nullptr;
+    }
     if (const auto found = recordings_.find(port); found != recordings_.end()) return found->second;
     auto opened = archive::Recording::open(settings_, port);
     if (!opened) {
-        port::add(errors_->open, 1);
-        hooks_.state_changed(port, opened.error());
+        note_unusable(port, opened.error());
         return nullptr;
     }
     hand_over(port, *opened);
@@ -57,13 +70,20 @@ std::shared_ptr<archive::Recording> ArchiveWriter::recording(const std::string& 
 
 void ArchiveWriter::mark(ArchiveFeed& feed, bool hurry) {
     if (!feed.is_linked()) waiting_.push_back(feed);
-    const bool sooner = (hurry || feed.done_) && !std::exchange(hurry_, hurry_ || hurry || feed.done_);
-    if (!in_flight_ && (sooner || !armed_)) arm(hurry_ ? milliseconds{0} : round_interval);
+    const bool sooner = hurry && !std::exchange(hurry_, true);
+    if (!in_flight_ && (sooner || !armed_)) arm();
 }
 
-void ArchiveWriter::arm(milliseconds delay) {
+/// When the next round begins.
+void ArchiveWriter::arm() {
+    const auto now = Clock::now();
+    if (next_round_ <= now) next_round_ = now + round_interval;
+    arm_at(hurry_ || !due_.empty() ? now : next_round_);
+}
+
+void ArchiveWriter::arm_at(Clock::time_point when) {
     armed_ = true;
-    timer_.expires_after(delay);
+    timer_.expires_at(when);
     timer_.async_wait([this](const boost::system::error_code& error) {
         if (error) return;
         armed_ = false;
@@ -72,15 +92,16 @@ void ArchiveWriter::arm(milliseconds delay) {
 }
 
 void ArchiveWriter::begin_round() {
-    if (in_flight_ || waiting_.empty()) return;
-    hurry_ = false;
+    if (in_flight_) return;
+    take_due();
     auto round = std::make_shared<Round>();
-    for (std::size_t left = round_bytes_max; left >= port_bytes_max && !waiting_.empty(); left -= port_bytes_max) {
-        ArchiveFeed& feed = waiting_.front();
+    for (std::size_t bytes = 0; bytes + port_bytes_max <= round_bytes_max && !due_.empty();) {
+        ArchiveFeed& feed = due_.front();
         feed.unlink();
         round->push_back({feed.weak_from_this(), feed.recording_, feed.take(port_bytes_max), {}});
+        bytes += round->back().batch.bytes;
     }
-    left_over_ = !waiting_.empty();
+    if (round->empty()) return waiting_.empty() ? void() : arm();
     in_flight_ = true;
     workers_.run({.work =
                       [round] {
@@ -127,7 +148,20 @@ void ArchiveWriter::kept_up(const archive::UpkeepReport& report) {
     plan_upkeep();
 }
 
+/// All ports that wait, if it is time; otherwise those that hurry.
+void ArchiveWriter::take_due() {
+    hurry_ = false;
+    if (Clock::now() >= next_round_) return due_.splice(due_.end(), waiting_);
+    for (auto feed = waiting_.begin(); feed != waiting_.end();) {
+        ArchiveFeed& one = *feed++;
+        if (!one.hurries()) continue;
+        one.unlink();
+        due_.push_back(one);
+    }
+}
+
 void ArchiveWriter::note_hung(const Round& round) {
+    hung_ = true;
     const Error hangs{Failure::io, 0, "archive", "the disk has not answered for 10 s"};
     for (const Part& part : round) {
         if (const auto feed = part.feed.lock()) feed->note_hung(hangs);
@@ -136,11 +170,11 @@ void ArchiveWriter::note_hung(const Round& round) {
 
 void ArchiveWriter::end_round(const Round& round) {
     in_flight_ = false;
+    hung_ = false;
     for (const Part& part : round) {
         if (const auto feed = part.feed.lock()) feed->written(part.recorded);
     }
-    if (!waiting_.empty() && (hurry_ || left_over_ || !armed_))
-        arm(hurry_ || left_over_ ? milliseconds{0} : round_interval);
+    if (!due_.empty() || !waiting_.empty()) arm();
 }
 
 }  // namespace vserd::hub

@@ -38,6 +38,10 @@ public:
     bool has(const std::string& port) const { return recordings_.contains(port); }
     /// One that was opened on another thread.
     void hand_over(const std::string& port, std::shared_ptr<archive::Recording> recording);
+    /// One that could not be opened.
+    void note_unusable(const std::string& port, const Error& error);
+    /// The disk does not answer: nothing is written any more.
+    bool is_hung() const noexcept { return hung_; }
     /// The port's archive. Blocks on the disk, unless the process has it open. Null: it cannot be opened, as the journal says.
     std::shared_ptr<archive::Recording> recording(const std::string& port);
 
@@ -52,7 +56,11 @@ public:
 private:
     struct Part;
     using Round = std::vector<Part>;
-    void arm(std::chrono::milliseconds delay);
+    using Clock = std::chrono::steady_clock;
+    using Feeds = boost::intrusive::list<ArchiveFeed, boost::intrusive::constant_time_size<false>>;
+    void arm();
+    void arm_at(Clock::time_point when);
+    void take_due();
     void begin_round();
     void end_round(const Round& round);
     void note_hung(const Round& round);
@@ -69,11 +77,13 @@ private:
     boost::asio::steady_timer timer_;
     boost::asio::steady_timer upkeep_timer_;
     std::map<std::string, std::shared_ptr<archive::Recording>> recordings_;
-    boost::intrusive::list<ArchiveFeed, boost::intrusive::constant_time_size<false>> waiting_;
+    Feeds waiting_;
+    Feeds due_;                     ///< of this round, or of one that follows it at once
+    Clock::time_point next_round_;  ///< when all that wait are due
     bool armed_ = false;
     bool hurry_ = false;  ///< the next round does not wait for its time
     bool upkeep_failing_ = false;
-    bool left_over_ = false;  ///< some ports had to wait for the next round
+    bool hung_ = false;  ///< a round has taken too long, and has not ended yet
     bool in_flight_ = false;
 };
 

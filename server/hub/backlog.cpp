@@ -108,6 +108,7 @@ void Backlog::loaded(Slice& slice) {
             items_.emplace_back(std::get<archive::ArchivedGap>(item).gap);
         }
     }
+    slice.batch = {};           // until the next one is wanted, perhaps much later
     const auto ready = ready_;  // which may destroy this
     ready(slice.result);
 }

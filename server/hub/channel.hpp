@@ -50,8 +50,8 @@ class Reader : public boost::intrusive::list_base_hook<boost::intrusive::link_mo
 public:
     /// `writer`: the handle that it belongs to, perhaps null.
     Reader(Channel& channel, log::Cursor start, Sink& sink, Writer* writer);
-    /// Begins in the archive. Until is_placed() the offset is not known.
-    Reader(Channel& channel, const Backlog::Start& start, Sink& sink, Writer* writer);
+    /// Begins in the archive, or at `in_memory` if that is earlier. Until is_placed() the offset is not known.
+    Reader(Channel& channel, const Backlog::Start& start, log::Cursor in_memory, Sink& sink, Writer* writer);
     ~Reader();
     Reader(const Reader&) = delete;
     Reader& operator=(const Reader&) = delete;
@@ -65,7 +65,7 @@ public:
     /// Where its first byte can be, before next() was called: bytes before that are gone.
     std::uint64_t first_offset() const noexcept;
     /// What comes next is being read from the archive.
-    bool is_loading() const noexcept { return backlog_ && backlog_->loading(); }
+    bool is_loading() const noexcept { return backlog_ && (backlog_->loading() || waits_for_feed_); }
     /// Whether offset() is where the reader begins; otherwise that is being looked up.
     bool is_placed() const noexcept { return placed_; }
     /// Null after the channel has closed.
@@ -78,6 +78,7 @@ private:
     void leave_writer() noexcept;
     bool is_behind() const;
     bool load();
+    void wait_for_load();
     void loaded(const Result<void>& result);
     void place();
     std::optional<log::Item> next_in_memory(std::size_t bytes_max, log::Times times);
@@ -91,6 +92,9 @@ private:
     std::uint64_t growth_ = 0;          ///< of the archive when the backlog was loaded
     bool placed_ = true;
     bool begins_anywhere_ = false;  ///< at the first byte that is kept, rather than at an offset
+    bool in_archive_ = false;       ///< began there, and has not reached the memory yet
+    bool waits_for_feed_ = false;   ///< what comes next is on its way to the archive
+    bool failed_ = false;           ///< the archive could not be read when it had growth_
     bool sink_waits_ = false;       ///< for the backlog
 };
 

@@ -12,8 +12,6 @@
 #include <set>
 #include <utility>
 
-#include "base/spelling.hpp"
-
 namespace vserd::hub {
 namespace {
 
@@ -22,21 +20,6 @@ constexpr const char* closed_by_reload = "a reload closed the port; what the dev
 
 constexpr std::chrono::milliseconds drain_poll_interval{5};
 constexpr std::size_t names_listed_max = 12;
-
-/// Names that differ more are not suggested.
-constexpr std::size_t distance_max = 3;
-/// How many bytes of an unknown name are compared, and with how many names, so that a call costs the io thread little.
-constexpr std::size_t unknown_name_bytes_max = 64;
-constexpr std::size_t candidates_max = 16;
-
-/// How many letters two names have in common at their start and end. Cheap, and a typing mistake changes few of them.
-std::size_t common_letters(std::string_view a, std::string_view b) {
-    const auto prefix = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
-    std::size_t suffix = 0;
-    const std::size_t most = std::min(a.size(), b.size()) - prefix;
-    while (suffix < most && a[a.size() - 1 - suffix] == b[b.size() - 1 - suffix]) ++suffix;
-    return prefix + suffix;
-}
 
 }  // namespace
 
@@ -51,32 +34,6 @@ Hub::Hub(io::Loop& loop, restart::Keeper* keeper, SessionLimits limits)
 
 Hub::~Hub() = default;
 
-void Hub::archive_to(archive::Settings settings) {
-    ArchiveWriter::Hooks hooks;
-    hooks.state_changed = [this](const std::string& port, const Result<void>& state) {
-        each_watcher([&](PortWatcher& watcher) { watcher.on_archive_state(port, state); });
-    };
-    hooks.kept_up = [this](const archive::UpkeepReport& report) { store_kept(report); };
-    archive_ = std::make_unique<ArchiveWriter>(loop_, std::move(settings), std::move(hooks));
-}
-
-/// For the metrics.
-void Hub::store_kept(const archive::UpkeepReport& report) {
-    for (const auto& [port, kept] : report.ports) {
-        const Channel* const channel = find(port);
-        if (channel == nullptr) continue;
-        port::PortStats& stats = *channel->port().stats();
-        const auto oldest = kept.oldest.value_or(log::WallTime{}).time_since_epoch();
-        stats.archive_bytes.store(kept.bytes, std::memory_order_relaxed);
-        stats.archive_oldest_s.store(std::chrono::duration_cast<std::chrono::seconds>(oldest).count(),
-                                     std::memory_order_relaxed);
-    }
-}
-
-std::shared_ptr<const ArchiveErrors> Hub::archive_errors() const {
-    return archive_ ? archive_->shared_errors() : nullptr;
-}
-
 log::LogIdentity Hub::identity_of(const port::PortConfig& config) const {
     return {config.name, config.device, limits_.history_bytes};
 }
@@ -85,6 +42,12 @@ const Hub::Leaving* Hub::leaving_with_log(const std::string& name) const noexcep
     const auto leaving =
         std::ranges::find_if(leaving_, [&](const Leaving& each) { return each.keep && each.channel->name() == name; });
     return leaving == leaving_.end() ? nullptr : &*leaving;
+}
+
+/// Whether the next port of that name has to wait for this one's log, or for its last bytes in the archive.
+bool Hub::is_leaving(const std::string& name) const noexcept {
+    return std::ranges::any_of(
+        leaving_, [&](const Leaving& each) { return (each.keep || archive_) && each.channel->name() == name; });
 }
 
 /// The key of a device, to compare channels, channels that are stopping, and removed ports.
@@ -133,26 +96,15 @@ std::function<void(Hub::Prepared&)> Hub::log_work(const HubConfig& config) {
     };
 }
 
-/// Opens the archives of new ports. One that cannot be opened is tried again by add(), which reports why.
-std::function<void(Hub::Prepared&)> Hub::archive_work(const HubConfig& config) const {
-    if (!archive_) return nullptr;
-    std::vector<std::string> names;
-    for (const port::PortConfig& port : config.ports)
-        if (!archive_->has(port.name)) names.push_back(port.name);
-    if (names.empty()) return nullptr;
-    return [names = std::move(names), settings = archive_->settings()](Prepared& prepared) {
-        for (const std::string& name : names)
-            if (auto opened = archive::Recording::open(settings, name)) prepared.recordings.emplace(name, *opened);
-    };
-}
-
 void Hub::apply(const HubConfig& config, Prepared&& prepared) {
     const bool limits_changed = !(limits_ == config.limits);
     limits_ = config.limits;
     removed_ports_keep_ = config.removed_ports_keep;
     returning_.clear();
     for (auto& [port, log] : prepared.logs) keeper_->hand_over(port, std::move(log));
-    for (auto& [port, recording] : prepared.recordings) archive_->hand_over(port, std::move(recording));
+    for (auto& [port, recording] : prepared.recordings) {
+        recording ? archive_->hand_over(port, *recording) : archive_->note_unusable(port, recording.error());
+    }
     std::map<std::string_view, const port::PortConfig*> wanted;
     for (const port::PortConfig& port : config.ports) wanted.emplace(port.name, &port);
     std::map<std::string, bool> others;  // value: whether the log is kept
@@ -173,7 +125,7 @@ void Hub::apply(const HubConfig& config, Prepared&& prepared) {
     for (const port::PortConfig& port : config.ports) {
         Channel* const channel = find(port.name);
         if (channel == nullptr) {
-            if (leaving_with_log(port.name) == nullptr) {
+            if (!is_leaving(port.name)) {
                 add(port, closed_terminals.contains(port.name));
             } else {
                 returning_.insert_or_assign(port.name, port);
@@ -198,20 +150,6 @@ restart::KeptPort Hub::kept_for(const port::PortConfig& config) {
     if (kept.store) return kept;
     if (removed_.drop(config.name)) drop_logs({config.name});
     return keeper_ != nullptr ? keeper_->open(config, limits_.history_bytes) : restart::KeptPort{};
-}
-
-/// Makes the log in memory go on where the archive's does, if that is another one.
-std::shared_ptr<archive::Recording> Hub::join_archive(const std::string& port, restart::KeptPort& kept) {
-    auto recording = archive_ ? archive_->recording(port) : nullptr;
-    if (!recording) return nullptr;
-    if (!kept.store) kept.store = log::LogStore::in_memory(limits_.history_bytes);
-    const archive::Beginning begin = recording->begin(kept.store->id(), kept.store->found_head(), kept.resumed);
-    if (begin.is_in_memory) {
-        if (kept.resumed) kept.store->expect_events(recording->next().event);
-    } else {
-        kept.store->restart_as(begin.log_id, begin.at.offset, begin.at.event);
-    }
-    return recording;
 }
 
 void Hub::add(const port::PortConfig& config, bool terminal_closed) {
@@ -337,59 +275,6 @@ std::optional<std::chrono::sys_seconds> Hub::next_expiry(std::chrono::sys_second
         if (watcher != nullptr) access::take_earlier(next, watcher->next_expiry(after), after);
     }
     return next;
-}
-
-Result<Channel*> Hub::require(std::string_view name, const access::Identity& identity) {
-    if (name.empty()) {
-        return Error{Failure::invalid_argument, 0, "port", "port is empty; name one, as ListPorts shows them"};
-    }
-    const auto& policy = authority_->policy;
-    Channel* const channel = find(name);
-    if (channel != nullptr && policy.role_of(identity, name) >= access::Role::list) return channel;
-
-    const std::string_view asked = name.substr(0, unknown_name_bytes_max);
-    std::string message = fmt::format("no port \"{}\"", asked);
-    const auto visible = names_for(identity);
-    if (const auto* closest = closest_name(asked, visible)) message += fmt::format("; did you mean \"{}\"?", *closest);
-    if (channels_.empty()) {
-        message += "; no port is configured";
-    } else if (visible.empty()) {
-        message += "; there is none that you may see";
-    } else if (visible.size() <= names_listed_max) {
-        std::string listed;
-        for (const auto* other : visible) listed += (listed.empty() ? "" : ", ") + *other;
-        message += " The ports are: " + listed;
-    }
-    return Error{Failure::not_found, 0, std::string(asked), message};
-}
-
-/// The ports that exist for `identity`.
-std::vector<const std::string*> Hub::names_for(const access::Identity& identity) const {
-    std::vector<const std::string*> names;
-    names.reserve(channels_.size());
-    for (const auto& [name, channel] : channels_) {
-        if (authority_->policy.role_of(identity, name) >= access::Role::list) names.push_back(&name);
-    }
-    return names;
-}
-
-/// Null if `names` is empty. The cost is bounded: only the names with the most common letters are compared in full.
-const std::string* Hub::closest_name(std::string_view name, const std::vector<const std::string*>& names) {
-    using Candidate = std::pair<std::size_t, const std::string*>;
-    std::vector<Candidate> candidates;
-    candidates.reserve(names.size());
-    for (const auto* other : names) candidates.emplace_back(common_letters(name, *other), other);
-    const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(std::min(candidates.size(), candidates_max));
-    std::ranges::partial_sort(candidates, end, std::greater{}, &Candidate::first);
-    const std::string* closest = candidates.empty() ? nullptr : candidates.front().second;
-    std::size_t best = distance_max + 1;
-    for (auto candidate = candidates.begin(); candidate != end; ++candidate) {
-        const std::size_t distance = base::edit_distance(name, *candidate->second, best - 1);
-        if (distance < best) closest = candidate->second;
-        best = std::min(best, distance);
-        if (best == 0) break;
-    }
-    return closest;
 }
 
 Result<StreamSlot> Hub::open_stream() {

@@ -57,7 +57,7 @@ public:
     /// What new ports have on the disk.
     struct Prepared {
         std::map<std::string, restart::FiledLog> logs;
-        std::map<std::string, std::shared_ptr<archive::Recording>> recordings;
+        std::map<std::string, Result<std::shared_ptr<archive::Recording>>> recordings;
     };
     /// Returns the disk work of apply(config): run it on a thread that may block, and pass its result to apply(). Null: no
     /// disk work is needed. Logs of removed ports do not expire until then.
@@ -124,6 +124,7 @@ private:
     restart::KeptPort kept_for(const port::PortConfig& config);
     std::shared_ptr<archive::Recording> join_archive(const std::string& port, restart::KeptPort& kept);
     log::LogIdentity identity_of(const port::PortConfig& config) const;
+    bool is_leaving(const std::string& name) const noexcept;
     const Leaving* leaving_with_log(const std::string& name) const noexcept;
     bool has_log_for(const port::PortConfig& config) const;
     void keep_log(Channel& channel);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 
 #include "hub/port_watcher.hpp"
@@ -18,6 +19,8 @@ public:
     explicit AttachStream(StreamHost& host);
 
 private:
+    static constexpr std::chrono::hours no_deadline{24 * 365};
+
     void accepted() override;
     void begin() override { read_request(); }
     void release() override;

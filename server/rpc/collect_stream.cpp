@@ -106,6 +106,7 @@ void CollectStream::on_rights_changed() {
 }
 
 void CollectStream::available(Source& source) {
+    if (source.is_linked()) return;
     const bool first = readable_.empty();
     readable_.push_back(source);
     if (!first) return;

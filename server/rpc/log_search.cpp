@@ -70,6 +70,7 @@ Result<void> LogSearch::start(hub::PortHandle& port, const hub::StartPoint& from
     auto reader = port.attach(from, *this);
     if (!reader) return reader.error();
     reader_ = std::move(*reader);
+    searched_to_ = reader_->offset();
     patterns_ = std::move(patterns);
     context_ = context;
     return {};

@@ -58,9 +58,11 @@ class Terminal:
         self.out, self._grown = b"", threading.Condition()
         streams = {name: self._slave for name in ("stdin", "stdout", "stderr")}
         environment = {**os.environ, "TERM": "xterm-256color", **(env or {})}
-        self.process = subprocess.Popen(command or [VSERCTL, "-s", address, *words], env=environment, start_new_session=True,
-                                        preexec_fn=lambda: fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0),
-                                        pass_fds=[self._slave], **{**streams, **popen})
+        # The first terminal that the leader of a session opens becomes its own. A preexec_fn could do that too, but Python code
+        # between fork and exec sometimes waits forever for a lock of one of gRPC's threads.
+        take_terminal = ["sh", "-c", 'exec 9<>"$0" 9>&- && exec "$@"', os.ttyname(self._slave)]
+        self.process = subprocess.Popen([*take_terminal, *(command or [VSERCTL, "-s", address, *words])], env=environment,
+                                        start_new_session=True, **{**streams, **popen})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

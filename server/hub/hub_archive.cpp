@@ -1,0 +1,61 @@
+#include <chrono>
+#include <utility>
+
+#include "hub/hub.hpp"
+
+namespace vserd::hub {
+
+void Hub::archive_to(archive::Settings settings) {
+    ArchiveWriter::Hooks hooks;
+    hooks.state_changed = [this](const std::string& port, const Result<void>& state) {
+        each_watcher([&](PortWatcher& watcher) { watcher.on_archive_state(port, state); });
+    };
+    hooks.kept_up = [this](const archive::UpkeepReport& report) { store_kept(report); };
+    archive_ = std::make_unique<ArchiveWriter>(loop_, std::move(settings), std::move(hooks));
+}
+
+/// For the metrics.
+void Hub::store_kept(const archive::UpkeepReport& report) {
+    for (const auto& [port, kept] : report.ports) {
+        const Channel* const channel = find(port);
+        if (channel == nullptr) continue;
+        port::PortStats& stats = *channel->port().stats();
+        const auto oldest = kept.oldest.value_or(log::WallTime{}).time_since_epoch();
+        stats.archive_bytes.store(kept.bytes, std::memory_order_relaxed);
+        stats.archive_oldest_s.store(std::chrono::duration_cast<std::chrono::seconds>(oldest).count(),
+                                     std::memory_order_relaxed);
+    }
+}
+
+std::shared_ptr<const ArchiveErrors> Hub::archive_errors() const {
+    return archive_ ? archive_->shared_errors() : nullptr;
+}
+
+/// Opens the archives of new ports.
+std::function<void(Hub::Prepared&)> Hub::archive_work(const HubConfig& config) const {
+    if (!archive_) return nullptr;
+    std::vector<std::string> names;
+    for (const port::PortConfig& port : config.ports)
+        if (!archive_->has(port.name)) names.push_back(port.name);
+    if (names.empty()) return nullptr;
+    return [names = std::move(names), settings = archive_->settings()](Prepared& prepared) {
+        for (const std::string& name : names)
+            prepared.recordings.emplace(name, archive::Recording::open(settings, name));
+    };
+}
+
+/// Makes the log in memory go on where the archive's does, if that is another one.
+std::shared_ptr<archive::Recording> Hub::join_archive(const std::string& port, restart::KeptPort& kept) {
+    auto recording = archive_ ? archive_->recording(port) : nullptr;
+    if (!recording) return nullptr;
+    if (!kept.store) kept.store = log::LogStore::in_memory(limits_.history_bytes);
+    const archive::Beginning begin = recording->begin(kept.store->id(), kept.store->found_head(), kept.resumed);
+    if (begin.is_in_memory) {
+        if (kept.resumed) kept.store->expect_events(recording->next().event);
+    } else {
+        kept.store->restart_as(begin.log_id, begin.at.offset, begin.at.event);
+    }
+    return recording;
+}
+
+}  // namespace vserd::hub
