@@ -14,10 +14,12 @@ from vserd_process import BIN, PATIENCE_SECONDS
 VSERCTL = BIN / "vserctl"
 
 
-def vserctl(address, *words, **popen):
-    """Runs it to its end; `out` and `err` are bytes unless they were sent elsewhere."""
+def vserctl(address, *words, shell=None, **popen):
+    """Runs it to its end; `out` and `err` are bytes unless they were sent elsewhere. `shell`: what a shell does, with the command
+    as its arguments."""
     popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen}
-    return subprocess.run([VSERCTL, "-s", address, *words], timeout=PATIENCE_SECONDS, check=False, **popen)
+    begin = ["sh", "-c", shell, "sh"] if shell else []
+    return subprocess.run([*begin, VSERCTL, "-s", address, *words], timeout=PATIENCE_SECONDS, check=False, **popen)
 
 
 class Device:
