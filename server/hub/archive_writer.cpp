@@ -39,8 +39,8 @@ ArchiveWriter::ArchiveWriter(io::Loop& loop, archive::Settings settings, Hooks h
 
 ArchiveWriter::~ArchiveWriter() = default;
 
-void ArchiveWriter::hand_over(const std::string& port, std::shared_ptr<archive::Recording> recording) {
-    recordings_.try_emplace(port, std::move(recording));
+void ArchiveWriter::hand_over(const std::string& port, const std::shared_ptr<archive::Recording>& recording) {
+    recordings_.try_emplace(port, recording);
 }
 
 void ArchiveWriter::note_unusable(const std::string& port, const Error& error) {

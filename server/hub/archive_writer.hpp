@@ -37,7 +37,7 @@ public:
     /// Whether recording() would have to open the port's files.
     bool has(const std::string& port) const { return recordings_.contains(port); }
     /// One that was opened on another thread.
-    void hand_over(const std::string& port, std::shared_ptr<archive::Recording> recording);
+    void hand_over(const std::string& port, const std::shared_ptr<archive::Recording>& recording);
     /// One that could not be opened.
     void note_unusable(const std::string& port, const Error& error);
     /// The disk does not answer: nothing is written any more.

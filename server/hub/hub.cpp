@@ -19,7 +19,6 @@ constexpr const char* stopped = "vserd was stopped; what the device sends meanwh
 constexpr const char* closed_by_reload = "a reload closed the port; what the device sends meanwhile is lost";
 
 constexpr std::chrono::milliseconds drain_poll_interval{5};
-constexpr std::size_t names_listed_max = 12;
 
 }  // namespace
 

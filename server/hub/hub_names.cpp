@@ -10,6 +10,8 @@
 namespace vserd::hub {
 namespace {
 
+constexpr std::size_t names_listed_max = 12;
+
 /// Names that differ more are not suggested.
 constexpr std::size_t distance_max = 3;
 /// How many bytes of an unknown name are compared, and with how many names, so that a call costs the io thread little.
