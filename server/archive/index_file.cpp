@@ -111,6 +111,12 @@ Result<std::optional<IndexFile::Place>> IndexFile::next(std::uint64_t unit, std:
     return std::optional<Place>{};
 }
 
+Result<std::optional<IndexFile::Place>> IndexFile::last() {
+    const auto end = units();
+    if (!end) return end.error();
+    return last(*end);
+}
+
 Result<std::optional<IndexFile::Place>> IndexFile::last(std::uint64_t end) {
     for (std::uint64_t unit = end; unit-- > 0;) {
         if (unit < window_begin_) unit_bytes(unit < window_units ? 0 : unit - window_units + 1);  // errors recur below

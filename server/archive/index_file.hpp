@@ -34,6 +34,8 @@ public:
     Result<std::optional<Place>> next(std::uint64_t unit, std::uint64_t end);
     /// The last whole record before `end`.
     Result<std::optional<Place>> last(std::uint64_t end);
+    /// Of all units that are there now.
+    Result<std::optional<Place>> last();
     /// The first record that is not `before`, by bisection; `before` must hold for no record after one for which it does not.
     Result<std::optional<Place>> first_not(const std::function<bool(const Record&)>& before, std::uint64_t end);
 

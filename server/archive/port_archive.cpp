@@ -73,9 +73,7 @@ Result<void> PortArchive::resume_segment(std::uint64_t base) {
 Result<void> PortArchive::continue_after_sealed(const std::string& path) {
     auto index = IndexFile::open(path);
     if (!index) return index.error();
-    const auto units = index->units();
-    if (!units) return units.error();
-    const auto last = index->last(*units);
+    const auto last = index->last();
     if (!last) return last.error();
     if (*last)
         continue_after(index->header(), (*last)->record.end, (*last)->record.head.latest_ns);

@@ -24,9 +24,7 @@ std::uint64_t disk_bytes(const std::string& path) noexcept {
 std::optional<log::WallTime> newest_in(const std::string& index_path) {
     auto index = IndexFile::open(index_path);
     if (!index) return std::nullopt;
-    const auto units = index->units();
-    if (!units) return std::nullopt;
-    const auto last = index->last(*units);
+    const auto last = index->last();
     if (!last || !*last) return std::nullopt;
     return time_of((*last)->record.head.time_ns);
 }

@@ -82,9 +82,7 @@ Result<void> write_sealed(const SegmentPaths& paths, const std::string& temporar
 Result<std::uint64_t> counted_bytes(const std::string& path) {
     auto index = IndexFile::open(path);
     if (!index) return index.error();
-    const auto units = index->units();
-    if (!units) return units.error();
-    const auto last = index->last(*units);
+    const auto last = index->last();
     if (!last) return last.error();
     if (!*last) return std::uint64_t{0};
     const IndexRecord& head = (*last)->record.head;

@@ -92,6 +92,7 @@ def main():
     faulthandler.register(signal.SIGUSR1)  # shows where a client hangs
     crowd = Crowd(address, port, int(seed))
     signal.signal(signal.SIGTERM, lambda number, frame: crowd.stopping.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # the parent has blocked it until now
     threads = [threading.Thread(target=crowd.run, args=(number,)) for number in range(int(clients))]
     for thread in threads:
         thread.start()

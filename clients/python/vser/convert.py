@@ -33,17 +33,25 @@ def duration_of(value: float) -> Duration:
     return Duration(seconds=whole, nanos=rest)
 
 
+def _time_of(when: datetime) -> Timestamp:
+    time = Timestamp()
+    time.FromDatetime(when)
+    return time
+
+
+def _age_of(age: timedelta) -> Duration:
+    if age < timedelta():
+        raise ValueError(f"{age!r} is not an age: it is negative")
+    return duration_of(age.total_seconds())
+
+
 def start_point(start: types.StartPoint) -> types_pb2.StartPoint:
     if isinstance(start, types.Tail):
         return types_pb2.StartPoint(tail_bytes=start.size)
     if isinstance(start, datetime):
-        since = Timestamp()
-        since.FromDatetime(start)
-        return types_pb2.StartPoint(since=since)
+        return types_pb2.StartPoint(since=_time_of(start))
     if isinstance(start, timedelta):
-        if start < timedelta():
-            raise ValueError(f"{start!r} is not an age: it is negative")
-        return types_pb2.StartPoint(age=duration_of(start.total_seconds()))
+        return types_pb2.StartPoint(age=_age_of(start))
     if start == "oldest":
         return types_pb2.StartPoint(oldest=True)
     if start == "live":
@@ -55,13 +63,9 @@ def start_point(start: types.StartPoint) -> types_pb2.StartPoint:
 
 def end_point(end: types.EndPoint) -> types_pb2.EndPoint:
     if isinstance(end, datetime):
-        time = Timestamp()
-        time.FromDatetime(end)
-        return types_pb2.EndPoint(time=time)
+        return types_pb2.EndPoint(time=_time_of(end))
     if isinstance(end, timedelta):
-        if end < timedelta():
-            raise ValueError(f"{end!r} is not an age: it is negative")
-        return types_pb2.EndPoint(age=duration_of(end.total_seconds()))
+        return types_pb2.EndPoint(age=_age_of(end))
     if isinstance(end, int):
         return types_pb2.EndPoint(offset=end)
     raise ValueError(f"{end!r} is not an end: give an offset, a datetime or a timedelta")
