@@ -62,7 +62,8 @@ class Terminal:
         environment = {**os.environ, "TERM": "xterm-256color", **(env or {})}
         # The first terminal that the leader of a session opens becomes its own. A preexec_fn could do that too, but Python code
         # between fork and exec sometimes waits forever for a lock of one of gRPC's threads.
-        take_terminal = ["sh", "-c", 'exec 9<>"$0" 9>&- && exec "$@"', os.ttyname(self._slave)]
+        # Programs on a terminal begin with no signal ignored, also when these tests were started by nohup.
+        take_terminal = ["env", "--default-signal", "sh", "-c", 'exec 9<>"$0" 9>&- && exec "$@"', os.ttyname(self._slave)]
         self.process = subprocess.Popen([*take_terminal, *(command or [VSERCTL, "-s", address, *words])], env=environment,
                                         start_new_session=True, **{**streams, **popen})
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -18,11 +18,14 @@ DeviceOutput::~DeviceOutput() {
 }
 
 void DeviceOutput::show(std::string_view bytes) {
-    if (is_terminal_) {
-        modes_.feed(bytes);  // before writing them, because a signal may arrive in between
-        if (modes_.changed()) way_out::set_text(STDOUT_FILENO, modes_.undo());
-    }
+    if (!is_terminal_) return put(bytes);
+    const auto before = modes_.undo();
+    modes_.feed(bytes);
+    if (!modes_.changed()) return put(bytes);
+    // A signal may come before they are written, or after.
+    way_out::set_text(STDOUT_FILENO, before + modes_.undo());
     put(bytes);
+    way_out::set_text(STDOUT_FILENO, modes_.undo());
 }
 
 }  // namespace vserctl

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "vserctl/output.hpp"
 #include "vserctl/table.hpp"
@@ -56,7 +57,7 @@ void Screen::show(std::string_view bytes) {
     at_line_start_ = bytes.back() == '\n';
     if (!stdout_is_terminal_) return;
     modes_.feed(bytes);
-    if (modes_.changed()) way_out::set_text(fd_, modes_.undo());
+    if (modes_.changed()) way_out::set_text(fd_, undo_written_ + modes_.undo());
 }
 
 void Screen::say(const std::string& text) {
@@ -75,7 +76,7 @@ std::size_t Screen::drop_waiting() {
     const auto dropped = waiting_.size() - taken_;
     waiting_.clear();
     taken_ = 0;
-    if (dropped > 0 && stdout_is_terminal_) waiting_ = "\x18";  // ends an incomplete sequence
+    if (dropped > 0 && stdout_is_terminal_) waiting_ = "\x18" + undo_written_;  // ends an incomplete sequence
     return dropped;
 }
 
@@ -90,7 +91,15 @@ bool Screen::flush() {
         taken_ += static_cast<std::size_t>(written);
         if (write_bytes_max_ == PIPE_BUF) break;  // poll() again before the next write
     }
+    if (empty() && stdout_is_terminal_) note_modes_written();
     return true;
+}
+
+void Screen::note_modes_written() {
+    auto undo = modes_.undo();
+    if (undo == undo_written_) return;
+    undo_written_ = std::move(undo);
+    way_out::set_text(fd_, undo_written_);
 }
 
 void Screen::flush_for(std::chrono::milliseconds limit) {

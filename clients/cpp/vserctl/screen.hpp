@@ -39,6 +39,8 @@ public:
     int error() const noexcept { return error_; }
 
 private:
+    void note_modes_written();
+
     static constexpr std::size_t waiting_bytes_max = std::size_t{256} << 10;
 
     bool raw_;
@@ -52,6 +54,8 @@ private:
     std::string waiting_;
     std::size_t taken_ = 0;  // bytes of waiting_ that are written
     ModeTracker modes_;
+    std::string
+        undo_written_;  // for the modes that the bytes written so far left. A signal may come before the rest is written
 };
 
 }  // namespace vserctl
