@@ -1,9 +1,11 @@
 #include "app/archive_start.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <chrono>
+#include <future>
+#include <memory>
 #include <utility>
+
+#include "base/thread.hpp"
 
 namespace vserd {
 namespace {
@@ -18,16 +20,37 @@ archive::Settings archive_settings(const config::ArchiveEntry& entry) {
     return settings;
 }
 
+constexpr std::chrono::seconds open_limit{10};
+
+std::vector<std::string> names_of(const hub::HubConfig& config) {
+    std::vector<std::string> names;
+    for (const port::PortConfig& port : config.ports) names.push_back(port.name);
+    return names;
+}
+
+/// The thread is left alone with a disk that hangs.
+Result<archive::Opening> within(std::chrono::seconds limit, std::function<archive::Opening()> work) {
+    auto task = std::make_shared<std::packaged_task<archive::Opening()>>(std::move(work));
+    auto opening = task->get_future();
+    auto thread = base::start_thread([task] { (*task)(); });
+    if (!thread) return thread.error();
+    thread->detach();
+    if (opening.wait_for(limit) == std::future_status::ready) return opening.get();
+    return Error{Failure::io, 0, "archive", "the disk has not answered for 10 s"};
+}
+
 }  // namespace
 
-Result<std::optional<archive::DirectoryLock>> begin_archive(const config::ArchiveEntry& entry, hub::Hub& hub) {
-    const archive::Settings settings = archive_settings(entry);
-    auto lock = archive::DirectoryLock::take(settings.directory);
-    if (!lock && lock.error().failure == Failure::refused) return lock.error();
-    hub.archive_to(settings);
-    if (lock) return std::optional(std::move(*lock));
-    spdlog::error("[archive]: {}; the consoles are served", lock.error().message);
-    return std::optional<archive::DirectoryLock>();
+Result<archive::Opening> begin_archive(const config::Config& config, const hub::HubConfig& ports, hub::Hub& hub) {
+    if (!config.archive) return archive::Opening{};
+    hub.archive_to(archive_settings(*config.archive));
+    auto work = hub.archive_work(ports);
+    if (!work) return archive::Opening{};
+    auto opening = within(open_limit, std::move(work));
+    if (!opening) return archive::opened_none(names_of(ports), opening.error());
+    const Result<void>& directory = opening->directory;
+    if (!directory && directory.error().failure == Failure::refused) return directory.error();
+    return opening;
 }
 
 }  // namespace vserd

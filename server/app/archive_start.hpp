@@ -1,15 +1,14 @@
 #pragma once
 
-#include <optional>
-
-#include "archive/directory_lock.hpp"
+#include "archive/opening.hpp"
 #include "config/config.hpp"
 #include "hub/hub.hpp"
 
 namespace vserd {
 
-/// Makes the hub archive its ports. A disk that fails does not keep the consoles down: the journal reports it, and there is no lock.
-/// Failure::refused: another vserd uses the directory.
-Result<std::optional<archive::DirectoryLock>> begin_archive(const config::ArchiveEntry& entry, hub::Hub& hub);
+/// With [archive], makes the hub archive its ports; returns their archives, for Hub::apply(). A disk that fails or does not answer within 10 s does
+/// not keep the consoles down: the ports are served without archives, and join them later. Failure::refused: another vserd uses the
+/// directory.
+Result<archive::Opening> begin_archive(const config::Config& config, const hub::HubConfig& ports, hub::Hub& hub);
 
 }  // namespace vserd

@@ -104,7 +104,6 @@ private:
     bool stopping_ = false;
     std::unique_ptr<io::Loop> loop_;
     std::unique_ptr<restart::Keeper> keeper_;
-    std::optional<archive::DirectoryLock> archive_lock_;
     std::unique_ptr<hub::Hub> hub_;
     std::optional<Supervision> supervision_;
     std::optional<PortJournal> logger_;
@@ -165,24 +164,14 @@ Result<void> Daemon::Impl::start() {
     // An explicitly configured engine has no fallback.
     const io::NextEngine next = options_.config.engine == "auto" ? io::next_engine : io::NextEngine{};
     loop_ = std::make_unique<io::Loop>(std::move(choice->engine), next);
-    std::vector<int> sockets;
-    std::vector<restart::StoredFd> stored;
-    for (restart::StoredFd& inherited : inherited_descriptors()) {
-        if (restart::Keeper::owns(inherited.name)) {
-            stored.push_back(std::move(inherited));
-        } else {
-            sockets.push_back(inherited.fd.release());
-        }
-    }
-    keeper_ = std::make_unique<restart::Keeper>(std::move(directory), fd_store(), std::move(stored));
+    Inherited inherited = inherited_descriptors();
+    keeper_ = std::make_unique<restart::Keeper>(std::move(directory), fd_store(), std::move(inherited.stored));
     hub_ = std::make_unique<hub::Hub>(*loop_, keeper_.get(),
                                       hub::SessionLimits{.streams_max = options_.config.streams_max});
     hub_->add_watcher(logger_.emplace(*hub_));
-    if (options_.config.archive) {
-        auto begun = begin_archive(*options_.config.archive, *hub_);
-        if (!begun) return begun.error();
-        archive_lock_ = std::move(*begun);
-    }
+    const hub::HubConfig ports = hub_config(options_.config);
+    auto archives = begin_archive(options_.config, ports, *hub_);
+    if (!archives) return archives.error();
     supervision_.emplace(*hub_);
     auto disk = DiskThread::start(*loop_);
     if (!disk) return disk.error();
@@ -196,9 +185,9 @@ Result<void> Daemon::Impl::start() {
         [this](const net::TlsPems& pems, const config::Config& after) { replace_certificates(pems, after); });
     // Before gRPC, so that the metrics are available to every client that can connect.
     if (auto started = start_metrics(info); !started) return started;
-    if (auto started = start_rpc(info, std::move(sockets)); !started) return started;
+    if (auto started = start_rpc(info, std::move(inherited.sockets)); !started) return started;
     signals_.emplace(*loop_, [this](int signal) { take_signal(signal); });
-    hub_->apply(hub_config(options_.config));
+    hub_->apply(ports, {.logs = {}, .archives = std::move(*archives)});
     for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
     if (options_.strict) watch_strictly(std::chrono::steady_clock::now() + strict_limit);
     loop_->post([this, info] { announce_when_tried(info, std::chrono::steady_clock::now() + first_open_limit); });

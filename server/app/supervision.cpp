@@ -29,16 +29,21 @@ microseconds watchdog_interval() {
 
 }  // namespace
 
-std::vector<restart::StoredFd> inherited_descriptors() {
+Inherited inherited_descriptors() {
     char** names = nullptr;
     const int count = ::sd_listen_fds_with_names(1, &names);
-    std::vector<restart::StoredFd> descriptors;
+    Inherited inherited;
     for (int i = 0; i < count; ++i) {
-        descriptors.push_back({names[i], base::Fd(SD_LISTEN_FDS_START + i)});
+        const int fd = SD_LISTEN_FDS_START + i;
+        if (restart::Keeper::owns(names[i])) {
+            inherited.stored.push_back({names[i], base::Fd(fd)});
+        } else {
+            inherited.sockets.push_back(fd);
+        }
         std::free(names[i]);  // NOLINT(cppcoreguidelines-no-malloc): see sd_listen_fds(3)
     }
     std::free(static_cast<void*>(names));  // NOLINT(cppcoreguidelines-no-malloc)
-    return descriptors;
+    return inherited;
 }
 
 std::optional<restart::FdStore> fd_store() {

@@ -8,12 +8,18 @@
 
 #include "hub/hub.hpp"
 #include "restart/fd_store.hpp"
+#include "restart/keeper.hpp"
 
 namespace vserd {
 
-/// The descriptors from systemd: sockets that it listens on for us (vserd.socket), and those that the previous process stored.
+/// The descriptors from systemd.
+struct Inherited {
+    std::vector<int> sockets;               ///< it listens on them for us (vserd.socket)
+    std::vector<restart::StoredFd> stored;  ///< by the previous process
+};
+
 /// Empty without systemd. Call it once; children do not inherit the descriptors.
-std::vector<restart::StoredFd> inherited_descriptors();
+Inherited inherited_descriptors();
 
 /// systemd's file descriptor store (FileDescriptorStoreMax=); nothing without a supervisor.
 std::optional<restart::FdStore> fd_store();

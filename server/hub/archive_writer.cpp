@@ -1,6 +1,7 @@
 #include "hub/archive_writer.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace vserd::hub {
@@ -15,6 +16,8 @@ constexpr std::size_t round_bytes_max = std::size_t{8} << 20U;
 constexpr milliseconds round_limit{10'000};
 /// Sealing takes long.
 constexpr std::chrono::hours upkeep_limit{24};
+
+Error disk_hangs() { return {Failure::io, 0, "archive", "the disk has not answered for 10 s"}; }
 
 }  // namespace
 
@@ -39,33 +42,51 @@ ArchiveWriter::ArchiveWriter(io::Loop& loop, archive::Settings settings, Hooks h
 
 ArchiveWriter::~ArchiveWriter() = default;
 
-void ArchiveWriter::hand_over(const std::string& port, const std::shared_ptr<archive::Recording>& recording) {
-    recordings_.try_emplace(port, recording);
+void ArchiveWriter::take(archive::Opening&& opening) {
+    if (opening.lock && !lock_) lock_ = std::move(opening.lock);
+    for (auto& [port, recording] : opening.ports) {
+        recording ? void(recordings_.try_emplace(port, *recording)) : note_missing(port, recording.error());
+    }
 }
 
-void ArchiveWriter::note_unusable(const std::string& port, const Error& error) {
+void ArchiveWriter::note_missing(const std::string& port, const Error& error) {
     port::add(errors_->open, 1);
-    recordings_.try_emplace(port, nullptr);
-    Error lasting = error;
-    lasting.message += "; the port is not archived until vserd is restarted";
-    hooks_.state_changed(port, lasting);
+    if (missing_.insert(port).second) hooks_.state_changed(port, error);
+}
+
+void ArchiveWriter::keep_trying(const std::function<bool(const std::string&)>& is_wanted) {
+    std::erase_if(missing_, std::not_fn(is_wanted));
 }
 
 std::shared_ptr<archive::Recording> ArchiveWriter::recording(const std::string& port) {
     if (hung_) {  // a worker may still be writing to it
-        hooks_.state_changed(
-            port, Error{Failure::io, 0, "archive",
-                        "the disk has not answered for 10 s; the port is not archived until vserd is restarted"});
+        note_missing(port, disk_hangs());
         return nullptr;
     }
-    if (const auto found = recordings_.find(port); found != recordings_.end()) return found->second;
-    auto opened = archive::Recording::open(settings_, port);
-    if (!opened) {
-        note_unusable(port, opened.error());
-        return nullptr;
+    if (!has(port)) take(archive::open_recordings(settings_, {port}, has_lock()));
+    const auto found = recordings_.find(port);
+    return found == recordings_.end() ? nullptr : found->second;
+}
+
+std::vector<std::string> ArchiveWriter::unopened() const {
+    std::vector<std::string> ports;
+    std::ranges::copy_if(missing_, std::back_inserter(ports),
+                         [this](const std::string& port) { return !recordings_.contains(port); });
+    return ports;
+}
+
+/// While the disk hangs, a worker may still be writing to one of them.
+void ArchiveWriter::join_late() {
+    if (hung_) return;
+    for (auto port = missing_.begin(); port != missing_.end();) {
+        const auto found = recordings_.find(*port);
+        if (found == recordings_.end()) {
+            ++port;
+            continue;
+        }
+        port = missing_.erase(port);
+        hooks_.opened_late(found->first, found->second);
     }
-    hand_over(port, *opened);
-    return std::move(*opened);
 }
 
 void ArchiveWriter::mark(ArchiveFeed& feed, bool hurry) {
@@ -129,13 +150,21 @@ void ArchiveWriter::plan_upkeep() {
 
 void ArchiveWriter::keep_up() {
     auto report = std::make_shared<archive::UpkeepReport>();
-    workers_.run(
-        {.work = [report,
-                  settings = settings_] { *report = archive::keep_up(settings, std::chrono::system_clock::now()); },
-         .done = [this, report] { kept_up(*report); },
-         .overdue = [] {},
-         .refused = [this](const Error&) { plan_upkeep(); },
-         .limit = upkeep_limit});
+    auto opening = std::make_shared<archive::Opening>();
+    workers_.run({.work =
+                      [report, opening, settings = settings_, ports = unopened(), locked = has_lock()] {
+                          if (!ports.empty()) *opening = archive::open_recordings(settings, ports, locked);
+                          *report = archive::keep_up(settings, std::chrono::system_clock::now());
+                      },
+                  .done =
+                      [this, report, opening] {
+                          take(std::move(*opening));
+                          join_late();
+                          kept_up(*report);
+                      },
+                  .overdue = [] {},
+                  .refused = [this](const Error&) { plan_upkeep(); },
+                  .limit = upkeep_limit});
 }
 
 void ArchiveWriter::kept_up(const archive::UpkeepReport& report) {
@@ -162,9 +191,8 @@ void ArchiveWriter::take_due() {
 
 void ArchiveWriter::note_hung(const Round& round) {
     hung_ = true;
-    const Error hangs{Failure::io, 0, "archive", "the disk has not answered for 10 s"};
     for (const Part& part : round) {
-        if (const auto feed = part.feed.lock()) feed->note_hung(hangs);
+        if (const auto feed = part.feed.lock()) feed->note_hung(disk_hangs());
     }
 }
 

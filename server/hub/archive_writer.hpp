@@ -6,9 +6,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "archive/opening.hpp"
 #include "archive/recording.hpp"
 #include "archive/upkeep.hpp"
 #include "hub/archive_counts.hpp"
@@ -26,6 +29,8 @@ public:
         /// The archive of a port (empty: of all) cannot be written any more, or can again.
         std::function<void(const std::string& port, const Result<void>& state)> state_changed;
         std::function<void(const archive::UpkeepReport& report)> kept_up;
+        /// The archive of a port that is served without it can be written now.
+        std::function<void(const std::string& port, const std::shared_ptr<archive::Recording>& recording)> opened_late;
     };
 
     ArchiveWriter(io::Loop& loop, archive::Settings settings, Hooks hooks);
@@ -35,14 +40,16 @@ public:
 
     const archive::Settings& settings() const noexcept { return settings_; }
     /// Whether recording() would have to open the port's files.
-    bool has(const std::string& port) const { return recordings_.contains(port); }
-    /// One that was opened on another thread.
-    void hand_over(const std::string& port, const std::shared_ptr<archive::Recording>& recording);
-    /// One that could not be opened.
-    void note_unusable(const std::string& port, const Error& error);
+    bool has(const std::string& port) const { return recordings_.contains(port) || missing_.contains(port); }
+    /// Whether the process has the lock of the directory.
+    bool has_lock() const noexcept { return lock_.has_value(); }
+    /// What was opened on another thread. What could not be opened is tried again with each upkeep.
+    void take(archive::Opening&& opening);
+    /// Other ports are not tried again.
+    void keep_trying(const std::function<bool(const std::string& port)>& is_wanted);
     /// The disk does not answer: nothing is written any more.
     bool is_hung() const noexcept { return hung_; }
-    /// The port's archive. Blocks on the disk, unless the process has it open. Null: it cannot be opened, as the journal says.
+    /// The port's archive. Blocks on the disk, unless has(port). Null: it cannot be opened now, as the journal says.
     std::shared_ptr<archive::Recording> recording(const std::string& port);
 
     /// Something is to be written. `hurry`: much.
@@ -66,6 +73,9 @@ private:
     void note_hung(const Round& round);
     void plan_upkeep();
     void keep_up();
+    std::vector<std::string> unopened() const;
+    void note_missing(const std::string& port, const Error& error);
+    void join_late();
     void kept_up(const archive::UpkeepReport& report);
 
     io::Loop& loop_;
@@ -76,7 +86,9 @@ private:
     port::WorkerPool readers_;
     boost::asio::steady_timer timer_;
     boost::asio::steady_timer upkeep_timer_;
+    std::optional<archive::DirectoryLock> lock_;
     std::map<std::string, std::shared_ptr<archive::Recording>> recordings_;
+    std::set<std::string> missing_;  ///< ports that are served without their archives
     Feeds waiting_;
     Feeds due_;                     ///< of this round, or of one that follows it at once
     Clock::time_point next_round_;  ///< when all that wait are due

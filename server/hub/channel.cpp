@@ -78,6 +78,7 @@ void Channel::interrupt(const std::string& why) {
 void Channel::archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording) {
     feed_ = std::make_shared<ArchiveFeed>(writer, std::move(recording), log_, port_.stats());
     feed_->on_written([this] { wake_readers(); });
+    feed_->appended();  // what is in memory already
 }
 
 void Channel::stop(bool at_exit, std::function<void()> done) {

@@ -213,10 +213,11 @@ public:
     void start();
     /// Call before start(): the device is a pseudo terminal that was closed (port::Port::terminal_closed()).
     void note_terminal_closed() { on_terminal_closed(true); }
-    /// Call before start(): the log goes to the archive. `writer` outlives the channel.
+    /// The log goes to the archive. `writer` outlives the channel.
     void archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording);
     /// Fails pending writes, closes the readers and the device, archives the rest, then calls `done`. `at_exit`: the process ends.
     void stop(bool at_exit, std::function<void()> done);
+    bool is_archived() const noexcept { return static_cast<bool>(feed_); }
     /// Whether the archive alone has the log when this is stopped.
     bool goes_on_in_archive(bool at_exit) const noexcept { return feed_ && (!at_exit || log_.store().is_private()); }
     /// Call before stop() if the log will continue in another channel. Adds an event to the log if the device is open.

@@ -65,7 +65,7 @@ Hub::DiskWork Hub::disk_work(const HubConfig& config) {
     return [logs = std::move(logs), archives = std::move(archives)] {
         Prepared prepared;
         if (logs) logs(prepared);
-        if (archives) archives(prepared);
+        if (archives) prepared.archives = archives();
         return prepared;
     };
 }
@@ -101,9 +101,7 @@ void Hub::apply(const HubConfig& config, Prepared&& prepared) {
     removed_ports_keep_ = config.removed_ports_keep;
     returning_.clear();
     for (auto& [port, log] : prepared.logs) keeper_->hand_over(port, std::move(log));
-    for (auto& [port, recording] : prepared.recordings) {
-        recording ? archive_->hand_over(port, *recording) : archive_->note_unusable(port, recording.error());
-    }
+    if (archive_) archive_->take(std::move(prepared.archives));
     std::map<std::string_view, const port::PortConfig*> wanted;
     for (const port::PortConfig& port : config.ports) wanted.emplace(port.name, &port);
     std::map<std::string, bool> others;  // value: whether the log is kept
@@ -137,6 +135,7 @@ void Hub::apply(const HubConfig& config, Prepared&& prepared) {
         }
     }
     if (keeper_ != nullptr && returning_.empty()) keeper_->drop_prepared();
+    if (archive_) archive_->keep_trying([&](const std::string& port) { return wanted.contains(port); });
     watch_removed();
     publish_stats();
 }

@@ -57,12 +57,14 @@ public:
     /// What new ports have on the disk.
     struct Prepared {
         std::map<std::string, restart::FiledLog> logs;
-        std::map<std::string, Result<std::shared_ptr<archive::Recording>>> recordings;
+        archive::Opening archives;
     };
     /// Returns the disk work of apply(config): run it on a thread that may block, and pass its result to apply(). Null: no
     /// disk work is needed. Logs of removed ports do not expire until then.
     using DiskWork = std::function<Prepared()>;
     DiskWork disk_work(const HubConfig& config);
+    /// The part of it that opens archives. Null: nothing to do.
+    std::function<archive::Opening()> archive_work(const HubConfig& config) const;
 
     /// Applies `config`: starts new ports, stops missing ones, and changes the others in place. A port with another device or
     /// other limits is replaced, and its readers are closed. It opens its device when no stopping port has it open any more.
@@ -116,13 +118,13 @@ private:
 
     void store_kept(const archive::UpkeepReport& report);
     std::function<void(Prepared&)> log_work(const HubConfig& config);
-    std::function<void(Prepared&)> archive_work(const HubConfig& config) const;
     static std::string device_key(const Channel& channel);
     void add(const port::PortConfig& config, bool terminal_closed);
     void start(Channel& channel);
     void remove(const std::string& name, bool keep);
     restart::KeptPort kept_for(const port::PortConfig& config);
     std::shared_ptr<archive::Recording> join_archive(const std::string& port, restart::KeptPort& kept);
+    void join_archive_late(const std::string& port, const std::shared_ptr<archive::Recording>& recording);
     log::LogIdentity identity_of(const port::PortConfig& config) const;
     bool is_leaving(const std::string& name) const noexcept;
     const Leaving* leaving_with_log(const std::string& name) const noexcept;

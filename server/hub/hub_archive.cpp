@@ -11,6 +11,9 @@ void Hub::archive_to(archive::Settings settings) {
         each_watcher([&](PortWatcher& watcher) { watcher.on_archive_state(port, state); });
     };
     hooks.kept_up = [this](const archive::UpkeepReport& report) { store_kept(report); };
+    hooks.opened_late = [this](const std::string& port, const std::shared_ptr<archive::Recording>& recording) {
+        join_archive_late(port, recording);
+    };
     archive_ = std::make_unique<ArchiveWriter>(loop_, std::move(settings), std::move(hooks));
 }
 
@@ -32,15 +35,14 @@ std::shared_ptr<const ArchiveErrors> Hub::archive_errors() const {
 }
 
 /// Opens the archives of new ports.
-std::function<void(Hub::Prepared&)> Hub::archive_work(const HubConfig& config) const {
+std::function<archive::Opening()> Hub::archive_work(const HubConfig& config) const {
     if (!archive_) return nullptr;
     std::vector<std::string> names;
     for (const port::PortConfig& port : config.ports)
         if (!archive_->has(port.name)) names.push_back(port.name);
     if (names.empty()) return nullptr;
-    return [names = std::move(names), settings = archive_->settings()](Prepared& prepared) {
-        for (const std::string& name : names)
-            prepared.recordings.emplace(name, archive::Recording::open(settings, name));
+    return [names = std::move(names), settings = archive_->settings(), locked = archive_->has_lock()] {
+        return archive::open_recordings(settings, names, locked);
     };
 }
 
@@ -56,6 +58,22 @@ std::shared_ptr<archive::Recording> Hub::join_archive(const std::string& port, r
         kept.store->restart_as(begin.log_id, begin.at.offset, begin.at.event);
     }
     return recording;
+}
+
+/// The console is served already, so its log cannot begin anew.
+void Hub::join_archive_late(const std::string& port, const std::shared_ptr<archive::Recording>& recording) {
+    Channel* const channel = find(port);
+    if (channel == nullptr || channel->is_archived()) return;
+    Result<void> joined;
+    if (recording->next().event > channel->log().next_event() ||
+        !recording->begin(channel->log().id(), channel->log().next_offset(), true).is_in_memory) {
+        joined =
+            Error{Failure::io, 0, "archive",
+                  "it can be written now, but holds an earlier log of the port; restart vserd to go on with that one"};
+    } else {
+        channel->archive_to(*archive_, recording);
+    }
+    each_watcher([&](PortWatcher& watcher) { watcher.on_archive_state(port, joined); });
 }
 
 }  // namespace vserd::hub

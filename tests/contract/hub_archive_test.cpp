@@ -1,5 +1,6 @@
 // One port's log in memory and in the archive, on a real pty and a real directory.
 #include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "contract/port_fixture.hpp"
@@ -56,7 +57,23 @@ protected:
         return count;
     }
 
+    /// As a mount point that is not mounted yet.
+    void block_the_directory() { std::ofstream(directory_ / "archive") << "a file"; }
+    void unblock_the_directory() { std::filesystem::remove(directory_ / "archive"); }
+
     std::string sent_;
+};
+
+/// The states of the archive that the journal would show; empty: it works again.
+struct ArchiveStates : hub::PortWatcher {
+    void on_port_added(const hub::Channel& /*channel*/) override {}
+    void on_port_event(const hub::Channel& /*channel*/, const log::EventItem& /*event*/) override {}
+    void on_port_removed(const hub::Channel& /*channel*/) override {}
+    void on_archive_state(const std::string& /*port*/, const Result<void>& state) override {
+        seen.push_back(state ? std::string() : state.error().message);
+    }
+
+    std::vector<std::string> seen;
 };
 
 TEST_P(ArchiveTest, SealedAndPlainSegmentsAndMemoryAreOneLog) {
@@ -102,6 +119,54 @@ TEST_P(ArchiveTest, AReaderWithoutItsArchiveGetsAGapAndGoesOn) {
     EXPECT_TRUE(until([&] { return reader.next_offset == sent_.size(); }));
     ASSERT_EQ(reader.gaps.size(), 1u);
     EXPECT_EQ(reader.text, sent_.substr(reader.gaps[0].to));
+}
+
+TEST_P(ArchiveTest, APortJoinsADirectoryThatComesLater) {
+    block_the_directory();
+    archive(std::chrono::milliseconds{20});
+    ArchiveStates states;
+    hub_->add_watcher(states);
+    auto& channel = online_port(memory_bytes);
+    device_sends(sent_ = "before\n");
+    EXPECT_TRUE(until([&] { return channel.log().next_offset() == sent_.size(); }));
+    EXPECT_FALSE(channel.is_archived());
+    EXPECT_EQ(states.seen.size(), 1u) << "an error that stays is told once";
+
+    unblock_the_directory();
+    EXPECT_TRUE(until([&] { return archived() == sent_.size(); }));
+    EXPECT_EQ(states.seen.back(), "");
+    send_archived(channel, 100'000);
+    Recorder reader;
+    reader.start(channel, hub::StartOffset{0});
+    EXPECT_TRUE(until([&] { return reader.text.size() == sent_.size(); }));
+    EXPECT_EQ(reader.text, sent_);
+    EXPECT_TRUE(reader.gaps.empty());
+    hub_->remove_watcher(states);
+}
+
+TEST_P(ArchiveTest, APortDoesNotJoinTheArchiveOfAnEarlierLog) {
+    archive::Settings earlier;
+    earlier.directory = (directory_ / "earlier").string();
+    {
+        auto recording = archive::Recording::open(earlier, "p");
+        ASSERT_TRUE(recording);
+        static_cast<void>((*recording)->begin("an-earlier-log", 0, false));
+        archive::Batch batch;
+        batch.reserve = archive::reservation_for("an-earlier-log", 0, 0);
+        ASSERT_TRUE((*recording)->write(batch).result);
+    }
+    block_the_directory();
+    archive(std::chrono::milliseconds{20});
+    ArchiveStates states;
+    hub_->add_watcher(states);
+    auto& channel = online_port(memory_bytes);
+
+    unblock_the_directory();
+    std::filesystem::rename(directory_ / "earlier", directory_ / "archive");
+    EXPECT_TRUE(until([&] { return states.seen.size() == 2; }));
+    EXPECT_NE(states.seen.back().find("restart vserd"), std::string::npos) << states.seen.back();
+    EXPECT_FALSE(channel.is_archived());
+    hub_->remove_watcher(states);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, ArchiveTest, testing::Values("epoll"),

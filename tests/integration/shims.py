@@ -25,7 +25,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 }
 """
 
-# While the file exists, whoever makes, sizes or removes a file waits.
+# While the file exists, whoever sizes or removes a file or makes a directory waits.
 DISK = r"""
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -41,6 +41,11 @@ static void wait_for_disk(void) {
 int posix_fallocate(int file, off_t at, off_t size) {
     wait_for_disk();
     return syscall(SYS_fallocate, file, 0, at, size) ? 28 : 0;
+}
+
+int mkdir(const char *path, mode_t mode) {
+    wait_for_disk();
+    return syscall(SYS_mkdirat, -100, path, mode);
 }
 
 int unlink(const char *path) {

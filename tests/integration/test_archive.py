@@ -14,6 +14,7 @@ import grpc
 import pytest
 from archives import MEMORY, archived, check_order, history, line, line_table, pieces  # noqa: F401 line is a fixture
 from restarts import NAMES, KeptDaemon, bytes_of, events_of, online, port_table, until
+from shims import Disk
 from tcp_clients import listener, receive
 from vserd_process import BIN, PATIENCE_SECONDS
 
@@ -357,6 +358,18 @@ def test_a_directory_that_cannot_be_written_is_said_and_the_console_works(begin,
     text = served.log.read_text()
     assert text.count("port line: archive: ") == 1 and f"{tmp_path}/archive" in text and "the console goes on" in text
     assert served.metric('vserd_archive_errors_total{op="open"}') == 1
+
+
+def test_a_disk_that_hangs_at_start_does_not_keep_the_console_down(begin, line, tmp_path):  # noqa: F811
+    disk = Disk(tmp_path)
+    disk.stop()
+    served = begin(line_table(line), env={**os.environ, **disk.environment})
+    online(served.daemon)
+    line.send(4096)
+    is_whole(served, 4096)
+    text = served.log.read_text()
+    assert "port line: archive: the disk has not answered for 10 s" in text and "the console goes on" in text
+    served.daemon.stop()
 
 
 # Reloads and rights
