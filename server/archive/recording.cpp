@@ -85,6 +85,13 @@ Result<void> Recording::reserve(const Reservation& reservation, Recorded& record
     return {};
 }
 
+Result<void> Recording::release_reserved() {
+    if (!head_) return {};
+    const Reservation exact{reserved_.log_id, head_->offset, head_->event};
+    Recorded ignored;
+    return exact == reserved_ ? Result<void>{} : reserve(exact, ignored);
+}
+
 Result<void> Recording::append(const std::vector<log::Item>& items) {
     for (const log::Item& item : items)
         if (auto appended = archive_.append(item); !appended) return appended;

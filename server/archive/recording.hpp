@@ -63,6 +63,8 @@ public:
     Beginning begin(std::string_view id, std::uint64_t head, bool resumed);
     /// Keeps where the log has ended, for the next begin() of this process.
     void end(log::Cursor head) { head_ = head; }
+    /// After end(), when the process ends: nothing stays reserved. Blocks on the disk.
+    Result<void> release_reserved();
     /// The offsets and events that may be handed out.
     const Reservation& reserved() const noexcept { return reserved_; }
     log::Cursor next() const noexcept { return archive_.next(); }

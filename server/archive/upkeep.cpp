@@ -27,33 +27,46 @@ Result<void> seal_full_segments(const std::string& directory) {
 Result<Kept> kept_in(const std::string& directory) {
     const auto stat = stat_port(directory);
     if (!stat) return stat.error();
-    return Kept{stat->disk_bytes, stat->oldest_time};
+    const bool is_one_log = stat->log_ids.size() == 1;
+    return Kept{stat->disk_bytes, stat->oldest_time, is_one_log ? std::optional(stat->oldest.offset) : std::nullopt};
+}
+
+template <class T>
+void note(UpkeepReport& report, const Result<T>& result) {
+    if (!result) report.errors.push_back(result.error());
+}
+
+void look_at(const std::vector<std::string>& directories, UpkeepReport& report) {
+    for (const std::string& directory : directories) {
+        const auto port = port_name(std::filesystem::path(directory).filename().string());
+        if (!port) continue;
+        const auto kept = kept_in(directory);
+        note(report, kept);
+        if (kept) report.ports.emplace(*port, *kept);
+    }
 }
 
 }  // namespace
 
+UpkeepReport look(const Settings& settings) {
+    UpkeepReport report;
+    const auto directories = port_directories(settings.directory);
+    note(report, directories);
+    if (directories) look_at(*directories, report);
+    return report;
+}
+
 UpkeepReport keep_up(const Settings& settings, log::WallTime now) {
     UpkeepReport report;
-    const auto note = [&report](const auto& result) {
-        if (!result) report.errors.push_back(result.error());
-    };
     const auto directories = port_directories(settings.directory);
-    if (!directories) {
-        note(directories);
-        return report;
-    }
+    note(report, directories);
+    if (!directories) return report;
     for (const std::string& directory : *directories) {
-        note(seal_full_segments(directory));
-        note(apply_retention(directory, settings.keep, now));
+        note(report, seal_full_segments(directory));
+        note(report, apply_retention(directory, settings.keep, now));
     }
-    note(apply_free_space(settings.directory, settings.keep_free));
-    for (const std::string& directory : *directories) {
-        const auto port = port_name(std::filesystem::path(directory).filename().string());
-        if (!port) continue;
-        const auto kept = kept_in(directory);
-        note(kept);
-        if (kept) report.ports.emplace(*port, *kept);
-    }
+    note(report, apply_free_space(settings.directory, settings.keep_free));
+    look_at(*directories, report);
     return report;
 }
 

@@ -14,6 +14,8 @@ constexpr std::size_t port_bytes_max = std::size_t{256} << 10U;  ///< of one por
 constexpr std::size_t round_bytes_max = std::size_t{8} << 20U;
 /// A round that takes longer is reported like a driver that hangs.
 constexpr milliseconds round_limit{10'000};
+/// To look at what there is, for the metrics.
+constexpr milliseconds first_upkeep{2000};
 /// Sealing takes long.
 constexpr std::chrono::hours upkeep_limit{24};
 
@@ -37,7 +39,7 @@ ArchiveWriter::ArchiveWriter(io::Loop& loop, archive::Settings settings, Hooks h
       readers_(loop, {.threads_max = 2, .slow_max = 8}),
       timer_(loop.context()),
       upkeep_timer_(loop.context()) {
-    plan_upkeep();
+    plan_upkeep(std::min(settings_.upkeep, first_upkeep));
 }
 
 ArchiveWriter::~ArchiveWriter() = default;
@@ -87,6 +89,23 @@ void ArchiveWriter::join_late() {
         port = missing_.erase(port);
         hooks_.opened_late(found->first, found->second);
     }
+}
+
+void ArchiveWriter::release_reserved(std::function<void()> done) {
+    if (hung_) return done();
+    auto call = std::make_shared<std::function<void()>>(std::move(done));
+    const auto end = [call] {
+        if (auto once = std::exchange(*call, nullptr)) once();
+    };
+    workers_.run({.work =
+                      [recordings = recordings_] {  // what fails stays reserved
+                          for (const auto& [port, recording] : recordings)
+                              static_cast<void>(recording->release_reserved());
+                      },
+                  .done = end,
+                  .overdue = end,
+                  .refused = [end](const Error&) { end(); },
+                  .limit = round_limit});
 }
 
 void ArchiveWriter::mark(ArchiveFeed& feed, bool hurry) {
@@ -141,8 +160,8 @@ void ArchiveWriter::begin_round() {
                   .limit = round_limit});
 }
 
-void ArchiveWriter::plan_upkeep() {
-    upkeep_timer_.expires_after(settings_.upkeep);
+void ArchiveWriter::plan_upkeep(milliseconds wait) {
+    upkeep_timer_.expires_after(wait);
     upkeep_timer_.async_wait([this](const boost::system::error_code& error) {
         if (!error) keep_up();
     });
@@ -151,30 +170,33 @@ void ArchiveWriter::plan_upkeep() {
 void ArchiveWriter::keep_up() {
     auto report = std::make_shared<archive::UpkeepReport>();
     auto opening = std::make_shared<archive::Opening>();
-    workers_.run({.work =
-                      [report, opening, settings = settings_, ports = unopened(), locked = has_lock()] {
-                          if (!ports.empty()) *opening = archive::open_recordings(settings, ports, locked);
-                          *report = archive::keep_up(settings, std::chrono::system_clock::now());
-                      },
-                  .done =
-                      [this, report, opening] {
-                          take(std::move(*opening));
-                          join_late();
-                          kept_up(*report);
-                      },
-                  .overdue = [] {},
-                  .refused = [this](const Error&) { plan_upkeep(); },
-                  .limit = upkeep_limit});
+    workers_.run(
+        {.work =
+             [report, opening, settings = settings_, ports = unopened(), locked = has_lock(), looked = looked_] {
+                 if (!ports.empty()) *opening = archive::open_recordings(settings, ports, locked);
+                 *report =
+                     looked ? archive::keep_up(settings, std::chrono::system_clock::now()) : archive::look(settings);
+             },
+         .done =
+             [this, report, opening] {
+                 take(std::move(*opening));
+                 join_late();
+                 kept_up(*report);
+             },
+         .overdue = [] {},
+         .refused = [this](const Error&) { plan_upkeep(settings_.upkeep); },
+         .limit = upkeep_limit});
 }
 
 void ArchiveWriter::kept_up(const archive::UpkeepReport& report) {
+    looked_ = true;
     port::add(errors_->upkeep, report.errors.size());
     const bool failed = !report.errors.empty();
     if (std::exchange(upkeep_failing_, failed) != failed) {
         hooks_.state_changed({}, failed ? Result<void>(report.errors.front()) : Result<void>{});
     }
     hooks_.kept_up(report);
-    plan_upkeep();
+    plan_upkeep(settings_.upkeep);
 }
 
 /// All ports that wait, if it is time; otherwise those that hurry.

@@ -57,6 +57,8 @@ public:
     void write_state_changed(const std::string& port, const Result<void>& state) { hooks_.state_changed(port, state); }
     ArchiveErrors& errors() noexcept { return *errors_; }
     const std::shared_ptr<ArchiveErrors>& shared_errors() const noexcept { return errors_; }
+    /// When all ports have ended: what was reserved for those that a reload removed is given back, then `done`.
+    void release_reserved(std::function<void()> done);
     /// For reading.
     port::WorkerPool& readers() noexcept { return readers_; }
 
@@ -71,7 +73,7 @@ private:
     void begin_round();
     void end_round(const Round& round);
     void note_hung(const Round& round);
-    void plan_upkeep();
+    void plan_upkeep(std::chrono::milliseconds wait);
     void keep_up();
     std::vector<std::string> unopened() const;
     void note_missing(const std::string& port, const Error& error);
@@ -93,7 +95,8 @@ private:
     Feeds due_;                     ///< of this round, or of one that follows it at once
     Clock::time_point next_round_;  ///< when all that wait are due
     bool armed_ = false;
-    bool hurry_ = false;  ///< the next round does not wait for its time
+    bool hurry_ = false;   ///< the next round does not wait for its time
+    bool looked_ = false;  ///< what there is is known; from then on there is upkeep
     bool upkeep_failing_ = false;
     bool hung_ = false;  ///< a round has taken too long, and has not ended yet
     bool in_flight_ = false;

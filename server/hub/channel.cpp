@@ -81,6 +81,10 @@ void Channel::archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recordi
     feed_->appended();  // what is in memory already
 }
 
+std::uint64_t Channel::oldest_offset() const noexcept {
+    return std::min(archive_begin_.value_or(log_.oldest_offset()), log_.oldest_offset());
+}
+
 void Channel::stop(bool at_exit, std::function<void()> done) {
     // Do this now: a new port of the same name may store its device before this one has closed.
     stopped_with_device_kept_ = keeps_descriptor();

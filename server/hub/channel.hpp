@@ -217,6 +217,10 @@ public:
     void archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording);
     /// Fails pending writes, closes the readers and the device, archives the rest, then calls `done`. `at_exit`: the process ends.
     void stop(bool at_exit, std::function<void()> done);
+    /// What the archive has begins there; with each upkeep.
+    void note_archive_begin(std::optional<std::uint64_t> offset) noexcept { archive_begin_ = offset; }
+    /// Of the oldest byte, in the archive or in memory.
+    std::uint64_t oldest_offset() const noexcept;
     bool is_archived() const noexcept { return static_cast<bool>(feed_); }
     /// Whether the archive alone has the log when this is stopped.
     bool goes_on_in_archive(bool at_exit) const noexcept { return feed_ && (!at_exit || log_.store().is_private()); }
@@ -323,7 +327,8 @@ private:
     log::ByteLog log_;
     restart::SavedPort saved_{log_.store()};
     std::shared_ptr<ArchiveFeed> feed_;  ///< null: the log is not archived
-    LeaseQueue leases_;                  ///< before port_, whose replies use it
+    std::optional<std::uint64_t> archive_begin_;
+    LeaseQueue leases_;  ///< before port_, whose replies use it
     port::Port port_;
     std::shared_ptr<void> alive_ = std::make_shared<char>();  ///< for life_, which does not own this
     port::Life life_;

@@ -352,7 +352,9 @@ void Hub::close_all() {
 }
 
 void Hub::finish_shutdown() {
-    if (auto done = std::exchange(shutdown_done_, nullptr)) done();
+    auto done = std::exchange(shutdown_done_, nullptr);
+    if (!done) return;
+    archive_ ? archive_->release_reserved(std::move(done)) : done();
 }
 
 }  // namespace vserd::hub

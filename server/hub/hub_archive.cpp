@@ -20,8 +20,9 @@ void Hub::archive_to(archive::Settings settings) {
 /// For the metrics.
 void Hub::store_kept(const archive::UpkeepReport& report) {
     for (const auto& [port, kept] : report.ports) {
-        const Channel* const channel = find(port);
+        Channel* const channel = find(port);
         if (channel == nullptr) continue;
+        channel->note_archive_begin(kept.oldest_offset);
         port::PortStats& stats = *channel->port().stats();
         const auto oldest = kept.oldest.value_or(log::WallTime{}).time_since_epoch();
         stats.archive_bytes.store(kept.bytes, std::memory_order_relaxed);

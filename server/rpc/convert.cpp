@@ -173,7 +173,7 @@ void to_proto(const hub::Channel& channel, v1::Port& message) {
     if (const auto signals = port.signals()) to_proto(*signals, *message.mutable_signals());
     if (const auto capabilities = port.capabilities()) to_proto(*capabilities, *message.mutable_capabilities());
     message.set_engine(std::string(port.engine()));
-    message.set_oldest_offset(channel.log().oldest_offset());
+    message.set_oldest_offset(channel.oldest_offset());
     message.set_next_offset(channel.log().next_offset());
     message.set_tx_offset(port.tx_offset());
     message.set_readers(channel.readers());

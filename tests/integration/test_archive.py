@@ -120,6 +120,11 @@ def test_a_reader_goes_from_the_archive_to_live_without_a_seam(full, line, tmp_p
             console.close()
 
 
+def test_the_oldest_offset_of_the_port_is_that_of_the_archive(full):
+    with full.client() as client:
+        until(lambda: client.port("line").oldest_offset == 0)
+
+
 def test_the_search_finds_what_is_in_the_archive(full):
     with full.client() as client:
         found = client.wait_for("line", r"0000(012)3\d", start=0)
@@ -157,12 +162,12 @@ def test_a_reader_that_stops_reading_goes_on_in_the_archive(full, line, tmp_path
 # Restarts
 
 
-def restart(served, how):
+def restart(served, how, port="line"):
     served.daemon.stop(how)
     with open(served.log, "ab") as errors:
         served.daemon._popen["stderr"] = errors
         served.daemon.start()
-    return online(served.daemon)
+    return online(served.daemon, port)
 
 
 @pytest.mark.parametrize("state", [False, True], ids=["archive", "state_dir"])
@@ -393,6 +398,24 @@ def test_a_reload_archives_a_new_port_and_goes_on_with_one_that_returns(begin, l
             is_whole(served, len(line.sent))
             served.reload(other)
             until(lambda: len(client.ports()) == 1)
+
+
+def test_a_port_that_is_removed_when_vserd_stops_goes_on_exactly(begin, line, tmp_path):  # noqa: F811
+    other = port_table("other", "sim:echo")
+    served = begin(other + line_table(line))
+    before = online(served.daemon)
+    line.send(150 << 10, tmp_path)
+    is_whole(served, len(line.sent))
+    served.reload(other)
+    with served.client() as client:
+        until(lambda: len(client.ports()) == 1)
+    restart(served, signal.SIGTERM, port="other")
+    served.reload(other + line_table(line))
+    with served.client() as client:
+        until(lambda: len(client.ports()) == 2)
+        after = online(served.daemon)
+        assert (after.log_id, after.next_offset) == (before.log_id, len(line.sent))
+        assert whole(list(client.read("line"))) == (0, bytes(line.sent))
 
 
 def test_the_archive_is_read_with_the_right_to_read_and_by_nobody_else(begin, line, tmp_path):  # noqa: F811
