@@ -33,6 +33,7 @@ struct LogSearch::Shared {
 
     search::LineSelector selector;
     std::vector<Item> items;
+    search::Time received;                        ///< the end of the last slice
     std::chrono::steady_clock::duration took{0};  ///< the last slice
 };
 
@@ -43,6 +44,7 @@ void LogSearch::Shared::search(const Slice& slice) {
 }
 
 void LogSearch::Shared::search_slice(const Slice& slice) {
+    if (!slice.data.empty()) received = slice.data.back().received.wall;
     for (const log::DataItem& item : slice.data) {
         for (const log::Slice& piece : item.slices) {
             selector.add({reinterpret_cast<const char*>(piece.data), piece.size}, item.received.wall);
@@ -178,7 +180,17 @@ void LogSearch::slice_done() {
     items_.swap(shared_->items);  // which was empty
     adapt_slice();
     searched_to_ = std::max(searched_to_, shared_->selector.matcher().line());
+    if (progress_at_ && !ended_) add_progress();
     advance();
+}
+
+void LogSearch::add_progress() {
+    const auto now = std::chrono::steady_clock::now();
+    if (items_.empty()) {
+        if (now < *progress_at_) return;
+        items_.emplace_back(Progress{searched_to_, shared_->received});
+    }
+    progress_at_ = now + progress_interval;
 }
 
 void LogSearch::adapt_slice() noexcept {

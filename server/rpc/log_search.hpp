@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -22,7 +24,12 @@ inline constexpr std::chrono::milliseconds prompt_silence{100};
 /// slice of the log in flight. Io thread only. Its owner pulls, as a hub::Sink does.
 class LogSearch final : private hub::Sink {
 public:
-    using Item = std::variant<search::Line, log::GapItem>;
+    /// How far the search is.
+    struct Progress {
+        std::uint64_t offset = 0;
+        search::Time received;
+    };
+    using Item = std::variant<search::Line, log::GapItem, Progress>;
     struct Hooks {
         std::function<void()> found;                   ///< after want(), once: there are items, or the search has ended
         std::function<void(const Error& why)> closed;  ///< as Sink::on_closed()
@@ -36,6 +43,8 @@ public:
     /// Call once. Fails as PortHandle::attach(), and with exhausted if there is no search thread.
     Result<void> start(hub::PortHandle& port, const hub::StartPoint& from, search::Patterns patterns,
                        const search::Context& context);
+    /// From now on a Progress is an item, if nothing else was one for a second.
+    void report_progress() { progress_at_ = std::chrono::steady_clock::now() + progress_interval; }
     /// Searches until there are items. Hooks::found is called later, not from within.
     void want();
     std::vector<Item> take();
@@ -45,6 +54,7 @@ public:
     std::uint64_t searched_to() const noexcept { return searched_to_; }
 
 private:
+    static constexpr std::chrono::seconds progress_interval{1};
     static constexpr std::size_t slice_bytes_first = std::size_t{8} << 10;
     /// What the search thread works on; the io thread only while no slice is in flight.
     struct Slice;
@@ -60,6 +70,7 @@ private:
     void run(Slice slice);
     void slice_done();
     void adapt_slice() noexcept;
+    void add_progress();
 
     Environment& environment_;
     const ReadEnd end_;
@@ -74,7 +85,8 @@ private:
     port::Timer until_{environment_.loop, life_};
     std::vector<Item> items_;
     std::uint64_t searched_to_ = 0;
-    std::size_t slice_bytes_ = slice_bytes_first;  ///< of the next slice
+    std::optional<std::chrono::steady_clock::time_point> progress_at_;  ///< if progress is wanted
+    std::size_t slice_bytes_ = slice_bytes_first;                       ///< of the next slice
     bool wanted_ = false;
     bool in_flight_ = false;
     bool silent_ = false;  ///< the unfinished line may be searched

@@ -15,6 +15,11 @@ namespace {
 
 constexpr std::size_t batch_bytes_max = std::size_t{16} << 10;
 
+void encode(const LogSearch::Progress& progress, v1::Progress& message) {
+    message.set_offset(progress.offset);
+    to_proto(progress.received, *message.mutable_receive_time());
+}
+
 Result<search::Context> context_of(const v1::ReadRequest& request) {
     for (const auto& [lines, field] :
          {std::pair{request.lines_before(), "lines_before"}, {request.lines_after(), "lines_after"}}) {
@@ -112,6 +117,7 @@ Result<void> ReadStream::begin_search() {
     search_ = std::make_unique<LogSearch>(
         environment(), *end_,
         LogSearch::Hooks{[this] { pump_lines(); }, [this](const Error& why) { finish(why, {.port = port_name()}); }});
+    if (request_.report_progress()) search_->report_progress();
     return search_->start(port(), *from, std::move(*patterns), context);
 }
 
@@ -148,6 +154,8 @@ bool ReadStream::take_lines() {
 void ReadStream::encode_next() {
     if (const auto* gap = std::get_if<log::GapItem>(&found_.front())) {
         line_encoder_->encode(*gap, lines_);
+    } else if (const auto* progress = std::get_if<LogSearch::Progress>(&found_.front())) {
+        encode(*progress, *lines_.emplace_back().mutable_progress());
     } else {
         auto& line = std::get<search::Line>(found_.front());
         const std::uint64_t size = std::min<std::uint64_t>(line.bytes.size(), bytes_left_);

@@ -77,8 +77,8 @@ void WaitingSearch::take() {
     for (const auto& item : search_->take()) {
         if (const auto* gap = std::get_if<log::GapItem>(&item)) {
             response_.set_bytes_lost(response_.bytes_lost() + gap->to - gap->from);
-        } else if (const auto& line = std::get<search::Line>(item); line.match) {
-            return answer(line);
+        } else if (const auto* line = std::get_if<search::Line>(&item); line != nullptr && line->match) {
+            return answer(*line);
         }
     }
     search_->ended() ? time_out() : search_->want();

@@ -1,5 +1,6 @@
 """vserctl log: lines of several ports by time, searched on the server, as text, JSON and asciicast."""
 import json
+import random
 import re
 import subprocess
 import threading
@@ -123,6 +124,23 @@ def test_on_a_terminal_matches_are_highlighted_and_control_characters_are_not_se
 
     assert b"\\u001b[31mred\\u001b[0m \x1b[31mfoo\x1b[0m" in out
     assert b"\x1b[32ma:     \x1b[0m\x1b[31mfoo\x1b[0m \x1b[31mfoo\x1b[0m" in out
+
+
+def test_a_long_search_says_on_a_terminal_how_far_it_is(tmp_path):
+    daemon = Daemon(tmp_path, PORTS, history='[history]\nbytes_per_port = "48MiB"')
+    lines = b"".join(b"%060d\n" % int(bin(random.Random(number).getrandbits(60))[2:]) for number in range(1 << 14))
+    with vser.connect(daemon.address) as client:
+        for _ in range(48):
+            client.write("board", lines)
+        wait_until(lambda: client.port("board").next_offset == 48 * len(lines))
+
+    slow = "(0|1)*1(0|1){14}2"  # a state for each of the last 14 characters
+    with Terminal(daemon.address, "log", "board", "--grep", slow) as terminal:
+        terminal.wait(b" left")
+        assert re.search(rb"\r\x1b\[Ksearched up to \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ, [\d.]+ \w+ left", terminal.out), terminal.out
+        terminal.process.terminate()
+        terminal.ends()
+    daemon.stop()
 
 
 def test_it_follows_all_ports_across_a_restart_of_the_server(log, client, daemon, tmp_path):

@@ -11,8 +11,14 @@
 namespace vser::client {
 namespace {
 
-void add_items(v1::ReadResponse&& response, std::deque<ReadItem>& items) {
+/// What a program is told besides the items.
+using OnProgress = std::function<void(std::uint64_t, Time)>;
+
+void add_items(v1::ReadResponse&& response, std::deque<ReadItem>& items, const OnProgress& on_progress) {
     switch (response.item_case()) {
+        case v1::ReadResponse::kProgress:
+            if (on_progress) on_progress(response.progress().offset(), from_proto(response.progress().receive_time()));
+            break;
         case v1::ReadResponse::kData: items.emplace_back(from_proto(std::move(*response.mutable_data()))); break;
         case v1::ReadResponse::kGap: items.emplace_back(from_proto(response.gap())); break;
         case v1::ReadResponse::kEvent: items.emplace_back(from_proto(response.event())); break;
@@ -24,11 +30,11 @@ void add_items(v1::ReadResponse&& response, std::deque<ReadItem>& items) {
     }
 }
 
-void add_items(v1::WatchPortsResponse&& response, std::deque<PortEvent>& items) {
+void add_items(v1::WatchPortsResponse&& response, std::deque<PortEvent>& items, const OnProgress& /*none*/) {
     items.push_back(from_proto(response.event()));
 }
 
-void add_items(v1::YieldResponse&& response, std::deque<YieldedDevice>& items) {
+void add_items(v1::YieldResponse&& response, std::deque<YieldedDevice>& items, const OnProgress& /*none*/) {
     items.push_back(YieldedDevice{std::move(*response.mutable_device())});
 }
 
@@ -38,8 +44,8 @@ class GrpcSource final : public Stream<Item>::Source {
 public:
     /// `open` starts the call with the context given to it.
     template <class Open>
-    GrpcSource(std::shared_ptr<grpc::Channel> channel, Open open)
-        : channel_(std::move(channel)), reader_(open(&context_)) {}
+    GrpcSource(std::shared_ptr<grpc::Channel> channel, Open open, OnProgress on_progress = {})
+        : channel_(std::move(channel)), on_progress_(std::move(on_progress)), reader_(open(&context_)) {}
 
     ~GrpcSource() override {
         context_.TryCancel();
@@ -50,7 +56,8 @@ public:
 
     std::optional<Item> next() override {
         Response response;
-        while (items_.empty() && !finished_ && reader_->Read(&response)) add_items(std::move(response), items_);
+        while (items_.empty() && !finished_ && reader_->Read(&response))
+            add_items(std::move(response), items_, on_progress_);
         if (items_.empty()) {
             finish();
             return std::nullopt;
@@ -72,6 +79,7 @@ private:
     }
 
     std::shared_ptr<grpc::Channel> channel_;  // a stream may outlive its client
+    OnProgress on_progress_;
     grpc::ClientContext context_;
     std::unique_ptr<grpc::ClientReader<Response>> reader_;
     std::deque<Item> items_;  ///< of one response
@@ -93,8 +101,10 @@ Stream<ReadItem> Client::read(const std::string& port, const ReadOptions& option
     request.set_lines_after(options.lines_after);
     request.set_exact_times(options.exact_times);
     request.set_batch_lines(!options.match.empty());
+    request.set_report_progress(static_cast<bool>(options.on_progress));
     return Stream<ReadItem>(std::make_unique<GrpcSource<ReadItem, v1::ReadResponse>>(
-        impl_->channel, [&](grpc::ClientContext* context) { return impl_->console->Read(context, request); }));
+        impl_->channel, [&](grpc::ClientContext* context) { return impl_->console->Read(context, request); },
+        options.on_progress));
 }
 
 Stream<PortEvent> Client::watch(const std::vector<std::string>& ports) const {

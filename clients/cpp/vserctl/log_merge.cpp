@@ -1,5 +1,6 @@
 #include "vserctl/log_merge.hpp"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -26,6 +27,9 @@ struct LogMerge::Source {
     client::StartPoint from;  ///< of the next read
     std::string log_id;
     client::Time last_time;
+    std::uint64_t head = 0;              ///< when the read began
+    std::uint64_t bytes_left = 0;        ///< guarded by mutex_; to be searched
+    client::Time searched_to;            ///< guarded by mutex_; 0: no progress was reported
     std::deque<Waiting> entries;         ///< guarded by mutex_
     bool ended = false;                  ///< guarded by mutex_
     Items* items = nullptr;              ///< guarded by mutex_; for cancel()
@@ -74,9 +78,10 @@ void LogMerge::end(Source& source, std::optional<client::Error> error) {
     changed_.notify_all();
 }
 
-std::optional<LogEntry> LogMerge::next() {
+std::optional<LogEntry> LogMerge::next(const OnProgress& on_progress) {
     std::unique_lock lock(mutex_);
     for (;;) {
+        if (std::exchange(progressed_, false)) report(on_progress);
         Source* first = nullptr;
         bool complete = true;  // no port can give an older entry
         for (auto& source : sources_) {
@@ -102,6 +107,17 @@ std::optional<LogEntry> LogMerge::next() {
     }
 }
 
+void LogMerge::report(const OnProgress& on_progress) {
+    std::uint64_t bytes_left = 0;
+    std::optional<client::Time> time;
+    for (const auto& source : sources_) {
+        if (source->ended || source->searched_to == client::Time{}) continue;
+        bytes_left += source->bytes_left;
+        time = std::min(time.value_or(source->searched_to), source->searched_to);
+    }
+    if (time) on_progress(*time, bytes_left);
+}
+
 std::optional<client::Error> LogMerge::error() const {
     const std::lock_guard lock(mutex_);
     for (const auto& source : sources_) {
@@ -117,6 +133,7 @@ void LogMerge::run(Source& source) {
         error = port.error();
     } else {
         source.log_id = port->log_id;
+        source.head = port->next_offset;
         error = read(source);
         while (error && command_.follow && error->code == client::Code::unavailable && resume(source))
             error = read(source);
@@ -131,6 +148,15 @@ std::optional<client::Error> LogMerge::read(Source& source) {
     if (command_.format != LogFormat::asciicast) options.match = command_.pattern.empty() ? "^" : command_.pattern;
     options.lines_before = command_.before;
     options.lines_after = command_.after;
+    if (!command_.pattern.empty() && !command_.follow) {
+        options.on_progress = [this, &source](std::uint64_t offset, client::Time time) {
+            const std::lock_guard lock(mutex_);
+            source.bytes_left = source.head - std::min(offset, source.head);
+            source.searched_to = time;
+            progressed_ = true;
+            changed_.notify_all();
+        };
+    }
     Items items = client_.read(source.name, options);
     {
         const std::lock_guard lock(mutex_);

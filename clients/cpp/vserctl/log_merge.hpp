@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,8 +40,10 @@ public:
     LogMerge(const LogMerge&) = delete;
     LogMerge& operator=(const LogMerge&) = delete;
 
-    /// Waits for the next entry; nothing at the end.
-    std::optional<LogEntry> next();
+    /// How far the slowest of the searches is: what it has searched, and the bytes that all have left.
+    using OnProgress = std::function<void(vser::client::Time time, std::uint64_t bytes_left)>;
+    /// Waits for the next entry; nothing at the end. Calls `on_progress` meanwhile.
+    std::optional<LogEntry> next(const OnProgress& on_progress);
     /// Why a port's log ended early, of the first such port. Call it at the end.
     std::optional<vser::client::Error> error() const;
 
@@ -55,6 +59,7 @@ private:
     bool resume(Source& source);
     bool add(Source& source, LogEntry entry);
     void note(Source& source, const std::string& text);
+    void report(const OnProgress& on_progress);
     bool wait_to_retry();
 
     const vser::client::Client& client_;
@@ -63,6 +68,7 @@ private:
     std::condition_variable changed_;  ///< an entry was added, or a log has ended
     std::condition_variable room_;     ///< an entry was taken, or this closes
     bool closing_ = false;
+    bool progressed_ = false;  ///< guarded by mutex_; since the last report()
     std::vector<std::unique_ptr<Source>> sources_;
 };
 

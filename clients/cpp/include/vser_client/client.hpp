@@ -39,6 +39,9 @@ struct ReadOptions {
     std::uint32_t lines_before = 0;
     std::uint32_t lines_after = 0;
     bool exact_times = false;  ///< end each Data where the receive time changes
+    /// With `match`: called by Stream::next() about once a second while nothing matches. All lines before `offset` were searched;
+    /// the last byte before it was received at that time.
+    std::function<void(std::uint64_t offset, Time received)> on_progress{};
 };
 
 struct AcquireOptions {
