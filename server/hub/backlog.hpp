@@ -15,6 +15,9 @@
 
 namespace vserd::hub {
 
+/// What a backlog needs while it reads a sealed segment: a slice, a frame and zstd's own. Measured with 200, and rounded up.
+inline constexpr std::size_t backlog_bytes_max = std::size_t{512} << 10;
+
 /// What one reader takes from the archive: everything that is no longer in memory. Workers read ahead, a slice at a time: at most
 /// one is waiting for the reader, and one is on its way. Io thread only.
 class Backlog {

@@ -64,6 +64,8 @@ public:
     std::uint64_t offset() const noexcept { return cursor_.offset; }
     /// Where its first byte can be, before next() was called: bytes before that are gone.
     std::uint64_t first_offset() const noexcept;
+    /// What it needs for reading the archive; 0 if it begins in memory.
+    std::size_t archive_bytes() const noexcept { return in_archive_ ? backlog_bytes_max : 0; }
     /// What comes next is being read from the archive.
     bool is_loading() const noexcept { return backlog_ && (backlog_->loading() || waits_for_feed_); }
     /// Whether offset() is where the reader begins; otherwise that is being looked up.

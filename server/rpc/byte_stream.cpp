@@ -30,6 +30,11 @@ void ByteStream::accept_arrived(bool ok) {
     accepted();
 }
 
+Result<void> ByteStream::hold(std::size_t bytes) {
+    if (ticket_.grow(bytes)) return {};
+    return environment().admission.memory_refusal();
+}
+
 bool ByteStream::take_request(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& request) {
     const std::size_t bytes = buffer.Length();
     ticket_.received(bytes);

@@ -87,6 +87,8 @@ protected:
     net::Ticket& ticket() noexcept { return ticket_; }
     /// Parses the call's only request; for accepted(). If it uses too much memory, begin() is not called.
     bool take_request(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& request);
+    /// Counts memory that the call uses until its end. Fails with exhausted if the server has no more.
+    Result<void> hold(std::size_t bytes);
     void* accept_tag() noexcept { return &accept_completion_; }
 
 private:

@@ -50,6 +50,8 @@ public:
     std::vector<Item> take();
     /// Nothing comes after the items that take() returns.
     bool ended() const noexcept { return ended_; }
+    /// What it needs for reading the archive. Valid after start().
+    std::size_t archive_bytes() const noexcept { return reader_ ? reader_->archive_bytes() : 0; }
     /// Where a later search continues so that nothing is missed: the begin of the unfinished line.
     std::uint64_t searched_to() const noexcept { return searched_to_; }
 

@@ -22,6 +22,7 @@ bool LogStream::open(const std::string& port, const v1::StartPoint& from, v1::En
     auto reader = port_.attach(*start, *this, mode);
     if (!reader) return refuse(reader.error());
     reader_ = std::move(*reader);
+    if (const auto held = hold(reader_->archive_bytes()); !held) return refuse(held.error());
     encoder_ = std::make_unique<ItemEncoder>(host().data_cache(), *text);
     opened_ = log::BootClock::now();
     return true;

@@ -110,15 +110,14 @@ Result<void> ReadStream::begin_search() {
     auto patterns = search::compile(request_.match(), "match");
     if (!patterns) return patterns.error();
     const search::Context context{request_.lines_before(), request_.lines_after()};
-    if (!ticket().grow(search::pattern_memory_max + search::buffer_bytes(context))) {
-        return environment().admission.memory_refusal();
-    }
+    if (const auto held = hold(search::pattern_memory_max + search::buffer_bytes(context)); !held) return held.error();
     line_encoder_.emplace(*text);
     search_ = std::make_unique<LogSearch>(
         environment(), *end_,
         LogSearch::Hooks{[this] { pump_lines(); }, [this](const Error& why) { finish(why, {.port = port_name()}); }});
     if (request_.report_progress()) search_->report_progress();
-    return search_->start(port(), *from, std::move(*patterns), context);
+    if (const auto begun = search_->start(port(), *from, std::move(*patterns), context); !begun) return begun.error();
+    return hold(search_->archive_bytes());
 }
 
 void ReadStream::pump_lines() {

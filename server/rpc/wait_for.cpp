@@ -70,7 +70,9 @@ Result<void> WaitingSearch::begin(const v1::WaitForRequest& request, std::chrono
     const auto now = std::chrono::steady_clock::now();
     if (waits && *timeout && **timeout < deadline - now) deadline = now + **timeout;
     timer_.at(deadline, [this] { time_out(); });
-    return search_->start(port_, *from, std::move(*patterns), {});
+    if (const auto begun = search_->start(port_, *from, std::move(*patterns), {}); !begun) return begun.error();
+    if (!call_.hold_bytes(search_->archive_bytes())) return call_.environment().admission.memory_refusal();
+    return {};
 }
 
 void WaitingSearch::take() {

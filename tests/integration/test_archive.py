@@ -1,4 +1,5 @@
 """The archive of the real daemon: everything that a device sent can be read, and what is lost is a gap."""
+import contextlib
 import datetime
 import hashlib
 import os
@@ -157,6 +158,23 @@ def test_a_reader_that_stops_reading_goes_on_in_the_archive(full, line, tmp_path
         rest = (256 << 10) + size - 1024
         assert begin + receive(raw, rest) == line.sent[SIZE - (256 << 10):]
         assert client.port("line").stats.gap_bytes == 0
+
+
+def test_readers_of_the_archive_count_as_memory_of_clients(begin, line, tmp_path):  # noqa: F811
+    served = begin(line_table(line), server='memory_max = "16MiB"')
+    online(served.daemon)
+    line.send(SIZE, tmp_path)
+    is_whole(served, SIZE)
+    with served.client() as client, contextlib.ExitStack() as streams:
+        def crowd(start):
+            for _ in range(32):
+                next(streams.enter_context(contextlib.closing(client.read("line", start, follow=True))))
+
+        crowd(SIZE - 1000)  # in memory
+        with pytest.raises(vser.VserError) as refused:
+            crowd(0)
+        assert (refused.value.code, refused.value.metadata["limit"]) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "memory_max")
+        assert whole(taken(client.read("line", SIZE - 100, follow=True), 100)) == (SIZE - 100, bytes(line.sent[-100:]))
 
 
 # Restarts
