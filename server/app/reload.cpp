@@ -17,6 +17,7 @@ hub::HubConfig hub_config(const config::Config& config) {
     for (const config::PortEntry& entry : config.ports) {
         result.ports.push_back({entry.name,
                                 entry.description,
+                                entry.labels,
                                 entry.device,
                                 entry.settings,
                                 entry.tx_queue_bytes,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "access/settings.hpp"
+#include "base/labels.hpp"
 #include "base/result.hpp"
 #include "line/settings.hpp"
 
@@ -31,6 +32,7 @@ struct ListenEntry {
 struct PortEntry {
     std::string name;  ///< 1 to 64 of [A-Za-z0-9._-], unique
     std::string description;
+    base::Labels labels;
     std::string device;
     line::ValidSettings settings;
     std::size_t tx_queue_bytes = std::size_t{256} << 10;

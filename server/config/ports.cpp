@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "config/limits.hpp"
+#include "config/port_labels.hpp"
 #include "config/port_listen.hpp"
 #include "sim/sim_spec.hpp"
 
@@ -129,6 +130,7 @@ PortEntry read_port(const toml::table& source, const Config& server, Problems& p
     }
     read_name(table, entry, taken);
     read_description(table, entry);
+    entry.labels = read_port_labels(table, problems);
     read_device(table, entry, taken);
     line::Settings settings;
     if (const auto baud = table.integer("baud", baud_min, baud_max)) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/labels.hpp"
 #include "io/loop.hpp"
 #include "line/line.hpp"
 #include "port/deadline.hpp"
@@ -34,6 +35,7 @@ enum class PortState : std::uint8_t { offline, online };
 struct PortConfig {
     std::string name;
     std::string description;
+    base::Labels labels;
     std::string device;  ///< see port::open_line
     line::ValidSettings settings;
     std::size_t tx_queue_bytes_max = tx_queue_bytes_default;

@@ -164,6 +164,7 @@ void to_proto(const hub::Channel& channel, v1::Port& message) {
     const port::Port& port = channel.port();
     message.set_name(port.config().name);
     message.set_description(port.config().description);
+    message.mutable_labels()->insert(port.config().labels.begin(), port.config().labels.end());
     message.set_device(port.config().device);
     message.set_kind(to_proto(port.kind()));
     message.set_state(port.state() == port::PortState::online ? v1::STATE_ONLINE : v1::STATE_OFFLINE);

@@ -77,6 +77,19 @@ def test_a_port_that_comes_back_resumes_its_log(start, tmp_path, wire, kept_by):
         daemon.stop()
 
 
+def test_labels_change_in_place(tmp_path, wire):
+    logged = Logged(tmp_path, port_table("line", wire.path, more='labels = { rack = "3", usb = "" }'))
+    before = online(logged.daemon)
+    assert before.labels == {"rack": "3", "usb": ""}
+
+    logged.reload(port_table("line", wire.path, more='labels = { rack = "4" }'))
+
+    with vser.connect(logged.daemon.address) as client:
+        until(lambda: client.port("line").labels == {"rack": "4"})
+        assert client.port("line").log_id == before.log_id
+    logged.daemon.stop()
+
+
 def test_the_log_of_a_removed_port_goes_when_its_time_is_over(tmp_path, wire):
     logged = Logged(tmp_path, port_table("line", wire.path) + port_table("other", "sim:echo"),
                     server=f'state_dir = "{tmp_path}/state"\nremoved_ports_keep = "1ms"')

@@ -16,9 +16,11 @@ import vser
 PORTS = """
 [[port]]
 name = "a"
+labels = { rack = "3", kind = "sim" }
 device = "sim:echo?unpaced=1"
 [[port]]
 name = "board"
+labels = { rack = "4", kind = "sim" }
 device = "sim:echo?unpaced=1"
 """
 ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
@@ -60,6 +62,20 @@ def test_lines_are_printed_without_what_ends_them(log):
 
 def test_lines_of_several_ports_are_merged_by_time(log):
     assert log("a", "board", "--grep", "foo") == ["a:     two foo", "board: \x1b[31mred\x1b[0m foo", "a:     foo foo"]
+
+
+def test_ports_are_chosen_by_their_labels(log, daemon, client):
+    def names(*words):
+        return [port["name"] for port in json.loads(vserctl(daemon.address, "ports", "--json", *words).stdout)["ports"]]
+
+    assert log("-l", "rack=3", "--grep", "foo") == ["two foo", "foo foo"]
+    assert log("-l", "kind=sim", "--grep", "red|three") == log("a", "board", "--grep", "red|three")
+    assert log("-l", "rack=9", status=1)[-1].endswith("no port has these labels")
+    assert [names("-l", labels) for labels in ("rack=4", "kind", "!kind", "rack!=4,kind")] == [["board"], ["a", "board"], [], ["a"]]
+    assert names("board", "-l", "rack=3") == []
+    assert b"kind=sim,rack=3" in vserctl(daemon.address, "ports").stdout
+    assert [port.name for port in client.ports({"rack": "4", "kind": None})] == ["board"]
+    assert client.ports({"row": None}) == [] and client.port("a").labels == {"rack": "3", "kind": "sim"}
 
 
 def test_lines_around_a_match_are_printed_once_and_separated(log):
@@ -188,7 +204,8 @@ def test_following_ends_at_a_time(log):
     (["a", "--format", "yaml"], 2, "yaml"),
     (["a", "board", "--format", "asciicast"], 2, "one port"),
     (["a", "--grep", "x", "--format", "asciicast"], 2, "leave out --grep"),
-    ([], 2, "PORT is required"),
+    (["-l", "rack in (3)"], 2, "does not select labels"),
+    ([], 2, "name a PORT, or choose ports by --labels"),
 ])
 def test_mistakes_are_explained(log, words, status, message):
     assert message in "\n".join(log(*words, status=status))

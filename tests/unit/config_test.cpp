@@ -63,6 +63,7 @@ bytes_per_port = "64KiB"
 [[port]]
 name = "vser0"
 description = "first"
+labels = { rack = "3" }
 device = "/dev/vser0"
 baud = 9600
 format = "7E2"
@@ -106,9 +107,16 @@ format = "5N1.5/xonxoff"
     want.tls_crl_file = "/r";
     want.history_bytes_per_port = 64 << 10;
     want.ports.resize(2);
-    want.ports[0] = {
-        "vser0", "first", "/dev/vser0", line::ValidSettings::of({9600, *line::parse_format("7E2/rtscts")}).value(),
-        4096,    true,    true,         {}};
+    want.ports[0] = {"vser0",
+                     "first",
+                     {},
+                     "/dev/vser0",
+                     line::ValidSettings::of({9600, *line::parse_format("7E2/rtscts")}).value(),
+                     4096,
+                     true,
+                     true,
+                     {}};
+    want.ports[0].labels = {{"rack", "3"}};
     want.ports[0].listen = {{"127.0.0.1:7001", "rfc2217", "exclusive", 4096, 3, true}, {"unix:/run/a", "raw"}};
     want.ports[1].name = "b";
     want.ports[1].device = "sim:console";

@@ -90,6 +90,7 @@ Port from_proto(const v1::Port& port) {
     out.held_by_flow_control = port.held_by_flow_control();
     out.foreign_readers = {port.foreign_readers().begin(), port.foreign_readers().end()};
     out.role = enumerated(port.role(), Role::admin);
+    out.labels = {port.labels().begin(), port.labels().end()};
     return out;
 }
 

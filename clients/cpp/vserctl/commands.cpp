@@ -34,18 +34,6 @@ Table::Cell state_cell(const client::Port& port) {
     return {"offline", Colour::bad};
 }
 
-client::Result<std::vector<client::Port>> find_ports(const client::Client& client,
-                                                     const std::vector<std::string>& names) {
-    if (names.empty()) return client.list_ports();
-    std::vector<client::Port> ports;
-    for (const auto& name : names) {
-        auto port = client.get_port(name);
-        if (!port) return std::move(port).error();
-        ports.push_back(std::move(port).value());
-    }
-    return ports;
-}
-
 int write_stdin(const client::Client& client, const WriteCommand& command, const Options& options) {
     constexpr std::chrono::hours no_limit{24 * 365};
     const auto timeout = options.timeout.value_or(no_limit);
@@ -82,14 +70,17 @@ int write_stdin(const client::Client& client, const WriteCommand& command, const
 }  // namespace
 
 int run_ports(const client::Client& client, const PortsCommand& command, bool json) {
-    const auto ports = find_ports(client, command.ports);
+    const auto ports = find_ports(client, command.choice);
     if (!ports) return print_error(ports.error(), json);
     if (json) {
         std::vector<JsonObject> list;
         for (const auto& port : *ports) list.push_back(to_json(port));
         return show(true, JsonObject().field("ports", list), {});
     }
-    if (ports->empty()) put_note("no ports: the server has none, or its rules show you none");
+    if (ports->empty()) {
+        put_note(command.choice.labels ? "no port has these labels"
+                                       : "no ports: the server has none, or its rules show you none");
+    }
     Table table({"NAME", "STATE", "DEVICE", "BAUD", "FORMAT", "RECEIVED", "SENT", "READERS", "DESCRIPTION"});
     for (const auto& port : *ports) {
         auto note = printable(port.offline_reason.empty() ? port.description : port.offline_reason);
@@ -98,6 +89,7 @@ int run_ports(const client::Client& client, const PortsCommand& command, bool js
             add(fmt::format("you may {}", to_string(port.role)));
         }
         if (port.held_by_flow_control) add("held by flow control");
+        if (!port.labels.empty()) add(describe_labels(port.labels));
         if (!port.foreign_readers.empty()) add(describe_readers(port.foreign_readers));
         table.add({{printable(port.name), Colour::plain},
                    state_cell(port),

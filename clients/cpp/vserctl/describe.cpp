@@ -91,6 +91,12 @@ std::string describe_readers(const std::vector<std::string>& processes) {
     return fmt::format("the device is also open in {}, which may read some of its bytes", names);
 }
 
+std::string describe_labels(const std::map<std::string, std::string>& labels) {
+    std::string text;
+    for (const auto& [key, value] : labels) text += fmt::format("{}{}={}", text.empty() ? "" : ",", key, value);
+    return printable(text);
+}
+
 std::string describe(const client::Gap& gap) {
     std::string text;
     if (gap.to > gap.from)

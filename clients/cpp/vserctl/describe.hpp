@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ std::string describe(const vser::client::LogRestarted& restart);
 std::string describe(const vser::client::Signals& signals);
 /// A message about other processes that read a port's device.
 std::string describe_readers(const std::vector<std::string>& processes);
+/// "board=rpi4,rack=3", as --labels takes it.
+std::string describe_labels(const std::map<std::string, std::string>& labels);
 /// "512 B", "1.5 MB".
 std::string human_bytes(std::uint64_t bytes);
 /// "3 d 4 h", "12 s", "0.3 s".

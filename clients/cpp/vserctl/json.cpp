@@ -254,6 +254,9 @@ JsonObject to_json(const client::Port& port) {
     out.field("tx_offset", port.tx_offset).field("readers", std::uint64_t{port.readers}).field("log_id", port.log_id);
     out.field("held_by_flow_control", port.held_by_flow_control).field("foreign_readers", port.foreign_readers);
     out.field("role", to_string(port.role));
+    JsonObject labels;
+    for (const auto& [key, value] : port.labels) labels.field(key, value);
+    out.field("labels", labels);
     return out.field("stats", to_json(port.stats));
 }
 

@@ -6,6 +6,7 @@
 
 #include "vserctl/exit_code.hpp"
 #include "vserctl/log_merge.hpp"
+#include "vserctl/log_options.hpp"
 #include "vserctl/log_printer.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/search_progress.hpp"
@@ -13,7 +14,13 @@
 
 namespace vserctl {
 
-int run_log(const vser::client::Client& client, const LogCommand& command) {
+int run_log(const vser::client::Client& client, LogCommand command) {
+    const bool json = command.format == LogFormat::json;
+    const auto ports = find_ports(client, command.choice);
+    if (!ports) return print_error(ports.error(), json);
+    for (const auto& port : *ports) command.ports.push_back(port.name);
+    if (ports->empty()) return print_error("no port has these labels", json);
+    if (const auto problem = too_many(ports->size(), command.format)) return print_error(*problem, json);
     const auto note = [](std::string_view text) { put_note(std::string(text)); };
     const bool terminal = ::isatty(STDOUT_FILENO) == 1;
     const auto printer = LogPrinter::make(command, put, note, terminal, stdout_wants_colour());
@@ -27,7 +34,7 @@ int run_log(const vser::client::Client& client, const LogCommand& command) {
     progress.clear();
     printer->finish();
     const auto error = merge.error();
-    return error ? print_error(*error, command.format == LogFormat::json) : exit_ok;
+    return error ? print_error(*error, json) : exit_ok;
 }
 
 }  // namespace vserctl

@@ -6,6 +6,6 @@
 namespace vserctl {
 
 /// Prints the lines of several ports in the order of their receive times. Returns the exit code.
-int run_log(const vser::client::Client& client, const LogCommand& command);
+int run_log(const vser::client::Client& client, LogCommand command);
 
 }  // namespace vserctl

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -40,8 +41,14 @@ CLI::Option* add_start(CLI::App& app, LogCommand& command, const char* name, con
 
 }  // namespace
 
+std::optional<std::string> too_many(std::size_t ports, LogFormat format) {
+    if (ports > ports_max) return fmt::format("{} ports are too many; the maximum is {}", ports, ports_max);
+    if (ports > 1 && format == LogFormat::asciicast) return "--format asciicast records one port; name one";
+    return std::nullopt;
+}
+
 void add_log_options(CLI::App& app, LogCommand& command) {
-    app.add_option("PORT", command.ports, "The names of the ports")->required()->type_name("");
+    add_port_choice(app, command.choice, "The names of the ports");
     auto* since = add_start(app, command, "--since", "Start at this time (2026-11-22T01:02:03Z), or this long ago: 10m",
                             "since:");
     since->type_name("TIME");
@@ -85,17 +92,15 @@ LogCommand checked_log(const LogCommand& command, bool json) {
     }
     if (json || command.format_text == "json") checked.format = LogFormat::json;
     if (command.format_text == "asciicast") checked.format = LogFormat::asciicast;
-    if (checked.ports.size() > ports_max)
-        refuse(fmt::format("{} ports are too many; the maximum is {}", checked.ports.size(), ports_max));
-    if (std::set<std::string>(checked.ports.begin(), checked.ports.end()).size() < checked.ports.size()) {
-        refuse("a PORT is named twice");
-    }
+    const auto& names = command.choice.names;
+    if (names.empty() && !command.choice.labels) refuse("name a PORT, or choose ports by --labels");
+    if (std::set<std::string>(names.begin(), names.end()).size() < names.size()) refuse("a PORT is named twice");
+    if (const auto problem = too_many(names.size(), checked.format)) refuse(*problem);
     if (checked.times != LogTimes::none && checked.format != LogFormat::text) {
         refuse("--timestamps is for --format text; the other formats have times anyway");
     }
     if (checked.format != LogFormat::asciicast) return checked;
     if (json) refuse("--json and --format asciicast exclude each other");
-    if (checked.ports.size() > 1) refuse("--format asciicast records one port; name one");
     if (!checked.pattern.empty()) refuse("--format asciicast records everything; leave out --grep");
     return checked;
 }

@@ -52,6 +52,7 @@ struct RawArguments {
     ArchiveCommand archive;
     TtyCommand tty;
     TransferCommand send;
+    PortChoice choice;
     LogCommand log;
     LeaseCommand lease;
     TransferCommand receive;
@@ -233,9 +234,10 @@ private:
 };
 
 void Parser::add_inventory_commands() {
-    auto* ports = add("ports", "List the ports", "  vserctl ports\n  vserctl ports vser0 --json",
-                      [](const RawArguments& arguments) -> Command { return PortsCommand{arguments.ports}; });
-    ports->add_option("PORT", arguments_.ports, "Only these")->type_name("");
+    auto* ports =
+        add("ports", "List the ports", "  vserctl ports\n  vserctl ports -l rack=3\n  vserctl ports vser0 --json",
+            [](const RawArguments& arguments) -> Command { return PortsCommand{arguments.choice}; });
+    add_port_choice(*ports, arguments_.choice, "Only these");
     auto* watch = add("watch", "Show the state of the ports, then every change, until interrupted",
                       "  vserctl watch\n  vserctl watch vser0 vser1 --json",
                       [](const RawArguments& arguments) -> Command { return WatchCommand{arguments.ports}; });

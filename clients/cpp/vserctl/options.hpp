@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vser_client/types.hpp"
+#include "vserctl/port_choice.hpp"
 
 namespace vserctl {
 
@@ -16,7 +17,7 @@ inline constexpr std::chrono::milliseconds pipe_wait_default{1000};
 
 // One struct for each command, with its options and arguments.
 struct PortsCommand {
-    std::vector<std::string> ports;
+    PortChoice choice;
 };
 struct WatchCommand {
     std::vector<std::string> ports;
@@ -59,7 +60,8 @@ struct ReadCommand {
 enum class LogTimes : std::uint8_t { none, iso, delta };
 enum class LogFormat : std::uint8_t { text, json, asciicast };
 struct LogCommand {
-    std::vector<std::string> ports;
+    PortChoice choice;
+    std::vector<std::string> ports;  ///< that were chosen
     vser::client::StartPoint from = vser::client::StartPoint::oldest();
     std::optional<vser::client::EndPoint> until;
     std::string pattern;  ///< empty: every line

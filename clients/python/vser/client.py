@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -92,6 +92,10 @@ def _token_of(file: str | Path | None, named: Server | None) -> str | None:
     return None if file is None else read_token(file)
 
 
+def _has_labels(port: Port, labels: Mapping[str, str | None]) -> bool:
+    return all(key in port.labels and value in (None, port.labels[key]) for key, value in labels.items())
+
+
 class Client:
     """A connection to one server; connect() creates it. Any thread may use it. Calls raise VserError."""
 
@@ -121,10 +125,11 @@ class Client:
 
     # Ports and their lines
 
-    def ports(self) -> list[Port]:
-        """All ports, by name."""
+    def ports(self, labels: Mapping[str, str | None] | None = None) -> list[Port]:
+        """All ports, by name. With `labels`: those that have all of them; None stands for any value."""
         reply = self._connection.call("PortService/ListPorts", port_pb2.ListPortsRequest(), port_pb2.ListPortsResponse)
-        return [convert.port_of(port) for port in reply.ports]
+        ports = [convert.port_of(port) for port in reply.ports]
+        return [port for port in ports if _has_labels(port, labels or {})]
 
     def port(self, name: str) -> Port:
         request = port_pb2.GetPortRequest(port=name)

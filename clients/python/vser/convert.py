@@ -165,6 +165,7 @@ def port_of(message: types_pb2.Port) -> types.Port:
         held_by_flow_control=message.held_by_flow_control,
         foreign_readers=tuple(message.foreign_readers),
         writer=message.writer,
+        labels=dict(message.labels),
     )
 
 

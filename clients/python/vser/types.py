@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
@@ -179,6 +180,7 @@ class Port:
     held_by_flow_control: bool = False  # flow control holds bytes back from the device
     foreign_readers: tuple[str, ...] = ()  # other processes that read the device: "agetty (pid 123)"
     writer: str = ""  # the client that holds the port's lease; empty: none
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)  # from the server's configuration
 
     @property
     def online(self) -> bool:

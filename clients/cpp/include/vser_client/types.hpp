@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -108,11 +109,12 @@ struct Port {
     std::uint64_t tx_offset = 0;
     std::uint32_t readers = 0;
     PortStats stats;
-    std::string log_id;                        ///< offsets are valid only within the log with this id
-    bool held_by_flow_control = false;         ///< flow control holds bytes back from the device
-    std::vector<std::string> foreign_readers;  ///< other processes that read the device: "agetty (pid 123)"
-    Role role = Role::unspecified;             ///< of this client
-    std::string writer;                        ///< the client that holds the port's lease; empty: none
+    std::string log_id;                         ///< offsets are valid only within the log with this id
+    bool held_by_flow_control = false;          ///< flow control holds bytes back from the device
+    std::vector<std::string> foreign_readers;   ///< other processes that read the device: "agetty (pid 123)"
+    Role role = Role::unspecified;              ///< of this client
+    std::string writer;                         ///< the client that holds the port's lease; empty: none
+    std::map<std::string, std::string> labels;  ///< from the server's configuration
 };
 
 /// Where in a port's log to start.

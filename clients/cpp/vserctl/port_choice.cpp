@@ -1,0 +1,45 @@
+#include "vserctl/port_choice.hpp"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+
+namespace vserctl {
+namespace client = vser::client;
+namespace {
+
+client::Result<std::vector<client::Port>> named_ports(const client::Client& client,
+                                                      const std::vector<std::string>& names) {
+    if (names.empty()) return client.list_ports();
+    std::vector<client::Port> ports;
+    for (const auto& name : names) {
+        auto port = client.get_port(name);
+        if (!port) return std::move(port).error();
+        ports.push_back(std::move(port).value());
+    }
+    return ports;
+}
+
+}  // namespace
+
+void add_port_choice(CLI::App& app, PortChoice& choice, const char* help) {
+    app.add_option("PORT", choice.names, help)->type_name("");
+    app.add_option_function<std::string>(
+           "-l,--labels",
+           [&choice](const std::string& text) {
+               auto selector = client::LabelSelector::parse(text);
+               if (!selector) throw CLI::ValidationError("--labels: " + selector.error().message);
+               choice.labels = std::move(selector).value();
+           },
+           "Only ports with these labels: rack=3,board!=rpi4,usb,!broken")
+        ->type_name("LABELS");
+}
+
+client::Result<std::vector<client::Port>> find_ports(const client::Client& client, const PortChoice& choice) {
+    auto ports = named_ports(client, choice.names);
+    if (!ports || !choice.labels) return ports;
+    auto chosen = std::move(ports).value();
+    std::erase_if(chosen, [&](const client::Port& port) { return !choice.labels->matches(port.labels); });
+    return chosen;
+}
+
+}  // namespace vserctl
