@@ -23,7 +23,8 @@ hub::HubConfig hub_config(const config::Config& config) {
                                 entry.tx_queue_bytes,
                                 {entry.hangup_on_close},
                                 entry.reopen_pts,
-                                config.on_foreign_change == "restore"});
+                                config.on_foreign_change == "restore",
+                                entry.record_tx});
     }
     return result;
 }

@@ -51,7 +51,7 @@ Result<VerifyReport> verify_port(const std::string& port_directory);
 /// segment, records damage as gaps, and moves aside files that cannot be used. No daemon may use the archive meanwhile.
 Result<VerifyReport> repair_port(const std::string& port_directory);
 
-/// The directories of the ports in an archive.
+/// The directories of the ports in an archive, each followed by that of what was sent to the port, if it has one.
 Result<std::vector<std::string>> port_directories(const std::string& archive);
 Result<std::vector<PortStat>> stat_archive(const std::string& archive);
 Result<std::vector<VerifyReport>> verify_archive(const std::string& archive);

@@ -12,6 +12,7 @@ namespace {
 
 constexpr mode_t file_mode = 0640;
 constexpr mode_t directory_mode = 0750;
+constexpr mode_t secret_directory_mode = 0700;
 
 std::string parent_of(const std::string& path) {
     const std::size_t slash = path.find_last_of('/');
@@ -80,14 +81,15 @@ Result<void> sync_directory(const std::string& path) {
     return {};
 }
 
-Result<void> make_directory(const std::string& path) {
-    if (::mkdir(path.c_str(), directory_mode) == 0) return sync_directory(parent_of(path));
+Result<void> make_directory(const std::string& path, DirectoryUse use) {
+    const mode_t mode = use == DirectoryUse::secret ? secret_directory_mode : directory_mode;
+    if (::mkdir(path.c_str(), mode) == 0) return sync_directory(parent_of(path));
     if (errno == EEXIST) return {};
     if (errno != ENOENT || path.empty()) return cannot("create", path);
     const std::string parent = parent_of(path);
     if (::mkdir(parent.c_str(), directory_mode) != 0 && errno != EEXIST) return cannot("create", parent);
     if (auto synced = sync_directory(parent_of(parent)); !synced) return synced;
-    if (::mkdir(path.c_str(), directory_mode) != 0 && errno != EEXIST) return cannot("create", path);
+    if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return cannot("create", path);
     return sync_directory(parent);
 }
 

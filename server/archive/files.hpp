@@ -23,8 +23,10 @@ Result<void> truncate(const base::Fd& file, std::uint64_t bytes, const std::stri
 Result<void> sync_data(const base::Fd& file, const std::string& path);
 /// Makes new, renamed and removed names in the directory durable.
 Result<void> sync_directory(const std::string& path);
+/// Who may look into a directory: its owner and the group, or the owner only.
+enum class DirectoryUse : std::uint8_t { shared, secret };
 /// Creates the directory and its parent, if they are missing, and makes their names durable.
-Result<void> make_directory(const std::string& path);
+Result<void> make_directory(const std::string& path, DirectoryUse use = DirectoryUse::shared);
 Result<void> rename_file(const std::string& from, const std::string& to);
 /// Succeeds if there is no such file.
 Result<void> remove_file(const std::string& path);

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <memory>
 
 namespace vserd::archive {
@@ -22,6 +23,8 @@ bool is_plain(char byte) noexcept {
 struct CloseDirectory {
     void operator()(DIR* directory) const noexcept { ::closedir(directory); }
 };
+
+std::string last_part(const std::string& path) { return std::filesystem::path(path).filename().string(); }
 
 /// The byte that "%XX" stands for.
 std::optional<char> escaped_byte(std::string_view text) noexcept {
@@ -70,6 +73,17 @@ std::string path_in(const std::string& directory, std::string_view name) {
 
 std::string port_path(const std::string& archive, std::string_view port) {
     return path_in(archive, directory_name(port));
+}
+
+std::string sent_path(const std::string& port_directory) { return path_in(port_directory, sent_name); }
+
+bool is_sent_path(const std::string& directory) { return last_part(directory) == sent_name; }
+
+std::string shown_name(const std::string& directory) {
+    if (is_sent_path(directory))
+        return shown_name(std::filesystem::path(directory).parent_path().string()) + std::string(sent_name);
+    const std::string name = last_part(directory);
+    return port_name(name).value_or(name);
 }
 
 SegmentPaths::SegmentPaths(const std::string& port_directory, std::uint64_t base) {

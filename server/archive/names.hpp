@@ -38,6 +38,13 @@ Result<std::vector<std::uint64_t>> segment_bases(const std::string& port_directo
 /// All names in a directory, in order.
 Result<std::vector<std::string>> names_in(const std::string& directory);
 
+/// The directory of what was sent to a port's device, in the port's directory.
+std::string sent_path(const std::string& port_directory);
+/// Whether it is such a directory.
+bool is_sent_path(const std::string& directory);
+/// The name of the port whose directory it is, "NAME@tx" for what was sent to it, or else the name of the directory.
+std::string shown_name(const std::string& directory);
+
 /// The base offset in the name of a segment's file that ends with `suffix`.
 std::optional<std::uint64_t> base_in(std::string_view name, std::string_view suffix) noexcept;
 
@@ -46,6 +53,7 @@ inline constexpr std::string_view log_suffix = ".log";
 inline constexpr std::string_view sealed_suffix = ".log.zst";
 inline constexpr std::string_view temporary_suffix = ".tmp";    ///< unfinished, removed by the next start
 inline constexpr std::string_view damaged_suffix = ".damaged";  ///< moved aside, kept for an operator
+inline constexpr std::string_view sent_name = "@tx";            ///< the directory of no port
 inline constexpr std::string_view reservation_name = "state";
 
 }  // namespace vserd::archive

@@ -13,12 +13,9 @@
 namespace vserd::archive {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr std::uint64_t index_bytes_full = std::uint64_t{16} << 20U;
 /// For a segment that cannot end, because no byte has arrived since it began.
 constexpr std::uint64_t index_bytes_max = 4 * index_bytes_full;
-constexpr std::int64_t span_ns_max = std::chrono::nanoseconds(1s).count();
 constexpr std::string_view overtaken = "overwritten in memory before they were archived";
 constexpr std::string_view not_archived = "not archived";
 
@@ -31,6 +28,7 @@ Error before_next(const std::string& what, std::uint64_t next) {
 
 PortArchive::PortArchive(ArchiveOptions options)
     : options_(std::move(options)), path_(port_path(options_.directory, options_.port)) {
+    if (options_.of_sent) path_ = path_in(path_, sent_name);
     options_.segment_bytes = std::clamp<std::uint64_t>(options_.segment_bytes, 1, segment_bytes_max);
 }
 
@@ -209,7 +207,7 @@ Result<void> PortArchive::sync() {
 /// Ends the span and the segment if they are full, and begins a segment if there is none.
 Result<void> PortArchive::ensure_segment(std::int64_t now_ns) {
     const bool span_ends =
-        span_.length == span_bytes_max || now_ns < span_.last_ns || now_ns - span_.first_ns >= span_ns_max;
+        span_.length == span_bytes_max || now_ns < span_.last_ns || now_ns - span_.first_ns >= span_ns_max_;
     if (span_.length > 0 && (span_ends || is_full(now_ns)))
         if (auto flushed = flush(); !flushed) return flushed;
     if (segment_ && is_full(now_ns)) {
@@ -230,7 +228,8 @@ bool PortArchive::is_full(std::int64_t now_ns) const noexcept {
 }
 
 Result<void> PortArchive::begin_segment(std::int64_t now_ns) {
-    if (auto made = make_directory(path_); !made) return failed(made.error());
+    if (auto made = make_directory(path_, options_.of_sent ? DirectoryUse::secret : DirectoryUse::shared); !made)
+        return failed(made.error());
     const IndexHeader header{options_.log_id, options_.port, next_, latest_ns_, now_ns};
     if (exists(SegmentPaths(path_, next_.offset).index))
         if (auto removed = remove_empty_segment(); !removed) return failed(removed.error());

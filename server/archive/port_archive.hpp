@@ -20,9 +20,11 @@ struct ArchiveOptions {
     std::string log_id;
     std::uint64_t segment_bytes = std::uint64_t{64} << 20U;  ///< of the device's bytes; at most segment_bytes_max
     std::chrono::nanoseconds segment_age = std::chrono::hours{24};  ///< so that quiet ports have segments to remove too
+    bool of_sent = false;  ///< in the port's directory for what is sent to the device
 };
 
 inline constexpr std::uint64_t segment_bytes_max = std::uint64_t{1} << 30U;
+inline constexpr std::chrono::seconds span_age_default{1};
 
 /// What was not archived since open(). The archive has a gap for all of it.
 struct ArchiveLosses {
@@ -43,6 +45,8 @@ public:
 
     /// Before the first append: the log whose items follow. Segments of other logs stay as they are.
     void set_log_id(std::string log_id) { options_.log_id = std::move(log_id); }
+    /// The most between the first and the last byte of a span, which have one time: 1 s, unless it was set.
+    void set_span_age(std::chrono::nanoseconds age) noexcept { span_ns_max_ = age.count(); }
 
     /// Data may begin before next() only if nothing of it does: Failure::invalid_argument otherwise.
     Result<void> append(const log::Item& item);
@@ -95,6 +99,7 @@ private:
     std::string path_;
     std::optional<SegmentWriter> segment_;
     std::int64_t segment_began_ns_ = 0;
+    std::int64_t span_ns_max_ = std::chrono::nanoseconds(span_age_default).count();
     Span span_;
     log::Cursor next_;
     std::uint64_t synced_offset_ = 0;

@@ -35,10 +35,20 @@ struct Beginning {
     bool is_in_memory = true;  ///< the log in memory goes on; otherwise it begins anew at `at`
 };
 
+/// Bytes that were written to the port's device.
+struct Sent {
+    std::uint64_t offset = 0;  ///< in everything that the port accepted
+    log::WallTime time;
+    Bytes bytes;
+
+    std::uint64_t end() const noexcept { return offset + bytes.size(); }
+};
+
 /// What the worker did with a batch.
 struct Recorded {
     Result<void> result;  ///< the first error
     log::Cursor next;     ///< where the archive goes on
+    std::uint64_t sent_next = 0;
     std::uint64_t unsynced_bytes = 0;
     std::uint64_t gap_bytes = 0;          ///< missing in the archive since it was opened
     std::optional<Reservation> reserved;  ///< in force from now on, if it has changed
@@ -47,12 +57,15 @@ struct Recorded {
 /// What one port has for its archive.
 struct Batch {
     std::vector<log::Item> items;  ///< from the archive's end on
-    std::size_t bytes = 0;         ///< of data in them
-    Reservation reserve;           ///< to make durable first; without an id: none
-    bool sync_now = false;         ///< do not wait for the interval
+    std::vector<Sent> sent;        ///< in order; what was archived already is skipped
+    std::size_t bytes = 0;         ///< of data in both
+    bool records_sent =
+        false;  ///< the bytes of one time are then received within 20 ms, and none of them was sent between them
+    Reservation reserve;    ///< to make durable first; without an id: none
+    bool sync_now = false;  ///< do not wait for the interval
 };
 
-/// The archive and the reserved offsets of one port. The io thread calls begin() and keeps the head; a worker calls write(), and
+/// The archive and the reserved offsets of one port, and the archive of what is sent to it. The io thread calls begin() and keeps the head; a worker calls write(), and
 /// never while begin() runs.
 class Recording {
 public:
@@ -68,19 +81,27 @@ public:
     /// The offsets and events that may be handed out.
     const Reservation& reserved() const noexcept { return reserved_; }
     log::Cursor next() const noexcept { return archive_.next(); }
+    /// Where the archive of what is sent goes on; 0: there is none.
+    std::uint64_t sent_next() const noexcept { return sent_ ? sent_->next().offset : 0; }
     const TailRepair& repair() const noexcept { return archive_.repair(); }
     const std::string& path() const noexcept { return archive_.path(); }
 
-    /// Blocks on the disk. After an error, what `items` still had belongs to the next batch: it begins at Recorded::next.
+    /// Blocks on the disk. After an error, what the batch still had belongs to the next one: it begins at Recorded::next and
+    /// Recorded::sent_next.
     Recorded write(const Batch& batch);
 
 private:
-    Recording(PortArchive archive, OffsetReservation reservation, std::chrono::milliseconds sync);
+    Recording(PortArchive archive, OffsetReservation reservation, const Settings& settings, const std::string& port);
     Result<void> reserve(const Reservation& reservation, Recorded& recorded);
-    Result<void> append(const std::vector<log::Item>& items);
+    Result<void> append(const Batch& batch);
+    Result<void> open_sent();
+    Result<void> append_sent(const std::vector<Sent>& sent);
+    std::uint64_t unsynced_bytes() const noexcept;
     Result<void> sync_if_due(bool now);
 
     PortArchive archive_;
+    ArchiveOptions sent_options_;
+    std::optional<PortArchive> sent_;  ///< begins with the first byte
     OffsetReservation reservation_;
     const std::chrono::milliseconds sync_;
     std::chrono::steady_clock::time_point synced_;

@@ -7,6 +7,7 @@
 #include <queue>
 #include <utility>
 
+#include "archive/check.hpp"
 #include "archive/files.hpp"
 #include "archive/index_file.hpp"
 #include "archive/names.hpp"
@@ -79,16 +80,15 @@ struct Candidate {
 };
 
 Result<std::priority_queue<Candidate>> candidates_in(const std::string& archive) {
-    const auto names = names_in(archive);
-    if (!names) return names.error();
+    const auto directories = port_directories(archive);
+    if (!directories) return directories.error();
     std::priority_queue<Candidate> candidates;
-    for (const std::string& name : *names) {
-        if (!port_name(name)) continue;
-        auto bases = segment_bases(path_in(archive, name));
+    for (const std::string& directory : *directories) {
+        auto bases = segment_bases(directory);
         if (!bases || bases->size() < 2) continue;
         bases->pop_back();
         std::reverse(bases->begin(), bases->end());
-        Candidate candidate{path_in(archive, name), std::move(*bases), {}};
+        Candidate candidate{directory, std::move(*bases), {}};
         candidate.look();
         candidates.push(std::move(candidate));
     }

@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <utility>
 
 #include "archive/check.hpp"
@@ -32,8 +31,7 @@ Result<PortStat> stat_port(const std::string& port_directory) {
     const auto segments = segment_sizes(port_directory, false);
     if (!segments) return segments.error();
     PortStat stat;
-    const std::string name = std::filesystem::path(port_directory).filename().string();
-    stat.port = port_name(name).value_or(name);
+    stat.port = shown_name(port_directory);
     for (const SegmentSize& segment : *segments) {
         stat.disk_bytes += segment.bytes;
         const SegmentPaths paths(port_directory, segment.base);

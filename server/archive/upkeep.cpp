@@ -24,11 +24,16 @@ Result<void> seal_full_segments(const std::string& directory) {
     return {};
 }
 
+/// Of a port in both directions.
 Result<Kept> kept_in(const std::string& directory) {
     const auto stat = stat_port(directory);
     if (!stat) return stat.error();
     const bool is_one_log = stat->log_ids.size() == 1;
-    return Kept{stat->disk_bytes, stat->oldest_time, is_one_log ? std::optional(stat->oldest.offset) : std::nullopt};
+    Kept kept{stat->disk_bytes, stat->oldest_time, is_one_log ? std::optional(stat->oldest.offset) : std::nullopt};
+    const auto sent = stat_port(sent_path(directory));
+    if (!sent) return sent.error();
+    kept.bytes += sent->disk_bytes;
+    return kept;
 }
 
 template <class T>

@@ -12,12 +12,10 @@
 namespace vserd::archive {
 namespace {
 
-std::string last_part(const std::string& path) { return std::filesystem::path(path).filename().string(); }
-
 class Verification {
 public:
     explicit Verification(const std::string& port_directory) : directory_(port_directory) {
-        report_.port = port_name(last_part(port_directory)).value_or(last_part(port_directory));
+        report_.port = shown_name(port_directory);
     }
 
     Result<VerifyReport> run() {
@@ -109,9 +107,12 @@ Result<std::vector<std::string>> port_directories(const std::string& archive) {
     if (!names) return names.error();
     std::vector<std::string> directories;
     std::error_code ignored;
-    for (const std::string& name : *names)
-        if (port_name(name) && std::filesystem::is_directory(path_in(archive, name), ignored))
-            directories.push_back(path_in(archive, name));
+    for (const std::string& name : *names) {
+        const std::string directory = path_in(archive, name);
+        if (!port_name(name) || !std::filesystem::is_directory(directory, ignored)) continue;
+        directories.push_back(directory);
+        if (exists(sent_path(directory))) directories.push_back(sent_path(directory));
+    }
     return directories;
 }
 

@@ -38,6 +38,7 @@ struct PortEntry {
     std::size_t tx_queue_bytes = std::size_t{256} << 10;
     bool hangup_on_close = false;  ///< DTR and RTS drop when vserd closes the device
     bool reopen_pts = false;       ///< open a new terminal that reuses the number of a closed one
+    bool record_tx = false;        ///< archive what is sent to the device too
     std::vector<ListenEntry> listen;
 
     friend bool operator==(const PortEntry&, const PortEntry&) = default;

@@ -122,6 +122,14 @@ void read_description(Table& table, PortEntry& entry) {
     entry.description = text->value;
 }
 
+void read_record_tx(Table& table, const Config& server, PortEntry& entry) {
+    const auto on = table.boolean("record_tx");
+    if (!on) return;
+    entry.record_tx = on->value;
+    if (on->value && !server.archive)
+        table.problem(on->at, "'record_tx' in [[port]] needs an archive: give [archive] a 'directory'");
+}
+
 PortEntry read_port(const toml::table& source, const Config& server, Problems& problems, Taken& taken) {
     Table table(source, "[[port]]", problems);
     PortEntry entry;
@@ -143,6 +151,7 @@ PortEntry read_port(const toml::table& source, const Config& server, Problems& p
     }
     if (const auto on = table.boolean("hangup_on_close")) entry.hangup_on_close = on->value;
     if (const auto on = table.boolean("reopen_pts")) entry.reopen_pts = on->value;
+    read_record_tx(table, server, entry);
     entry.listen = read_port_listen(table, server, taken.addresses, problems);
     table.finish();
     return entry;

@@ -10,6 +10,12 @@ namespace vserd::hub {
 namespace {
 
 constexpr std::uint64_t hurry_bytes = std::uint64_t{64} << 10U;
+/// What waits for the disk of what was sent: beyond that, it is lost for the archive.
+constexpr std::size_t sent_bytes_max = std::size_t{256} << 10U;
+constexpr std::size_t sent_pieces_max = 4096;
+/// Bytes that follow each other sooner have one time.
+constexpr std::chrono::milliseconds sent_piece_age{1};
+constexpr std::size_t sent_piece_bytes_max = 4096;
 
 }  // namespace
 
@@ -21,7 +27,8 @@ ArchiveFeed::ArchiveFeed(ArchiveWriter& writer, std::shared_ptr<archive::Recordi
       stats_(std::move(stats)),
       cursor_(recording_->next()),
       archived_(cursor_),
-      reserved_(recording_->reserved()) {
+      reserved_(recording_->reserved()),
+      sent_next_(recording_->sent_next()) {
     // What is in memory already goes to a new archive without a gap before it.
     if (cursor_ == log::Cursor{}) cursor_ = log_.at_offset(log_.oldest_offset());
 }
@@ -33,7 +40,30 @@ void ArchiveFeed::mark() {
     writer_.mark(*this, hurries());
 }
 
-bool ArchiveFeed::hurries() const noexcept { return done_ || log_.next_offset() >= hurry_offset_; }
+bool ArchiveFeed::hurries() const noexcept {
+    return done_ || log_.next_offset() >= hurry_offset_ || (!failing_ && sent_bytes_ >= hurry_bytes);
+}
+
+void ArchiveFeed::sent(std::uint64_t offset, std::span<const std::byte> bytes) {
+    if (sent_bytes_ + bytes.size() > sent_bytes_max || sent_.size() >= sent_pieces_max)
+        return port::add(stats_->archive_tx_lost_bytes, bytes.size());
+    const log::WallTime now = log::Moment::now().wall;
+    const bool follows = !sent_.empty() && sent_.back().end() == offset && now >= sent_.back().time &&
+                         now - sent_.back().time < sent_piece_age &&
+                         sent_.back().bytes.size() + bytes.size() <= sent_piece_bytes_max;
+    if (!follows) sent_.push_back({offset, now, {}});
+    sent_.back().bytes.insert(sent_.back().bytes.end(), bytes.begin(), bytes.end());
+    sent_bytes_ += bytes.size();
+    if (!is_linked() || hurries()) mark();
+}
+
+void ArchiveFeed::drop_archived_sent(std::uint64_t next) {
+    sent_next_ = next;
+    while (!sent_.empty() && sent_.front().end() <= next) {
+        sent_bytes_ -= sent_.front().bytes.size();
+        sent_.pop_front();
+    }
+}
 
 archive::Batch ArchiveFeed::take(std::size_t bytes_max) {
     archive::Batch batch;
@@ -43,8 +73,11 @@ archive::Batch ArchiveFeed::take(std::size_t bytes_max) {
     } else if (archive::is_due(reserved_, log_.next_offset(), log_.next_event())) {
         batch.reserve = archive::reservation_for(reserved_.log_id, log_.next_offset(), log_.next_event());
     }
+    batch.records_sent = records_sent_;
+    batch.sent.assign(sent_.begin(), sent_.end());
+    batch.bytes = sent_bytes_;
     while (bytes_max > 0) {
-        auto item = log_.read(cursor_, bytes_max);
+        auto item = log_.read(cursor_, bytes_max, records_sent_ ? log::Times::exact : log::Times::mixed);
         if (!item) break;
         if (const auto* data = std::get_if<log::DataItem>(&*item)) {
             bytes_max -= std::min(bytes_max, data->size);
@@ -59,6 +92,7 @@ archive::Batch ArchiveFeed::take(std::size_t bytes_max) {
 void ArchiveFeed::written(const archive::Recorded& recorded) {
     if (!(std::exchange(archived_, recorded.next) == recorded.next)) ++growth_;
     cursor_ = recorded.next;
+    drop_archived_sent(recorded.sent_next);
     if (recorded.reserved) reserved_ = *recorded.reserved;
     unsynced_ = recorded.unsynced_bytes > 0;
     stats_->archive_unsynced_bytes.store(recorded.unsynced_bytes, std::memory_order_relaxed);
@@ -90,7 +124,7 @@ port::WorkerPool& ArchiveFeed::workers() const noexcept { return writer_.readers
 
 ArchiveErrors& ArchiveFeed::errors() const noexcept { return writer_.errors(); }
 
-bool ArchiveFeed::is_done() const { return log_.at_head(cursor_) && !unsynced_; }
+bool ArchiveFeed::is_done() const { return log_.at_head(cursor_) && sent_.empty() && !unsynced_; }
 
 void ArchiveFeed::finish(bool exact, std::function<void()> done) {
     exact_ = exact;

@@ -2,9 +2,11 @@
 
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "archive/recording.hpp"
 #include "hub/archive_counts.hpp"
@@ -29,6 +31,13 @@ public:
     void appended() {
         if (!is_linked() || log_.next_offset() >= hurry_offset_) mark();
     }
+    /// Whether what is sent to the device is archived too. For that, times are more exact.
+    void set_records_sent(bool on) noexcept { records_sent_ = on; }
+    bool records_sent() const noexcept { return records_sent_; }
+    /// Where the archive of what is sent goes on.
+    std::uint64_t sent_next() const noexcept { return sent_next_; }
+    /// Bytes were written to the device. More than the disk takes are lost, which the metrics count.
+    void sent(std::uint64_t offset, std::span<const std::byte> bytes);
     /// Archives the rest. `exact`: the log ends here, so nothing stays reserved. Nothing may be appended afterwards. `done` is
     /// called even if the disk fails, but not after this was destroyed.
     void finish(bool exact, std::function<void()> done);
@@ -48,6 +57,7 @@ private:
     void mark();
     bool hurries() const noexcept;
     archive::Batch take(std::size_t bytes_max);
+    void drop_archived_sent(std::uint64_t next);
     void written(const archive::Recorded& recorded);
     void note_result(const Result<void>& result);
     void note_hung(const Error& hangs);
@@ -68,6 +78,10 @@ private:
     bool exact_ = false;
     bool final_ = false;  ///< the last batch was taken after finish()
     bool writing_ = false;
+    bool records_sent_ = false;
+    std::deque<archive::Sent> sent_;  ///< not archived yet
+    std::size_t sent_bytes_ = 0;      ///< in them
+    std::uint64_t sent_next_ = 0;
     std::uint64_t growth_ = 0;
     std::function<void()> written_hook_;
     std::function<void()> done_;  ///< finish() was called

@@ -154,6 +154,7 @@ void ArchiveWriter::begin_round() {
                           for (Part& part : *round) {
                               part.recorded.result = error;
                               part.recorded.next = part.recording->next();
+                              part.recorded.sent_next = part.recording->sent_next();
                           }
                           end_round(*round);
                       },

@@ -56,6 +56,7 @@ void Channel::start() {
     const line::Settings& configured = port_.config().settings;
     port::PortResume resume = saved_.resume(configured, kept_.resumed);
     resume.device = std::move(kept_.device);
+    if (feed_) resume.tx_offset = std::max(resume.tx_offset, feed_->sent_next());
     resuming_ = static_cast<bool>(resume.device);
     if (kept_.resumed) close_previous_session();
     saved_.begin(configured, resume.settings);
@@ -77,12 +78,22 @@ void Channel::interrupt(const std::string& why) {
 
 void Channel::archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording) {
     feed_ = std::make_shared<ArchiveFeed>(writer, std::move(recording), log_, port_.stats());
+    feed_->set_records_sent(port_.config().record_tx);
     feed_->on_written([this] { wake_readers(); });
     feed_->appended();  // what is in memory already
 }
 
 std::uint64_t Channel::oldest_offset() const noexcept {
     return std::min(archive_begin_.value_or(log_.oldest_offset()), log_.oldest_offset());
+}
+
+/// Everybody who is attached must know.
+void Channel::record_tx(bool on) {
+    if (!feed_ || feed_->records_sent() == on) return;
+    feed_->set_records_sent(on);
+    record_event(port::Notice{
+        on ? "typed bytes are recorded from now on (record_tx)" : "typed bytes are not recorded any more (record_tx)",
+        "vserd"});
 }
 
 void Channel::stop(bool at_exit, std::function<void()> done) {
@@ -107,6 +118,7 @@ void Channel::stop(bool at_exit, std::function<void()> done) {
 }
 
 void Channel::reconfigure(const port::PortConfig& config, std::function<void(const Error&)> refused) {
+    record_tx(config.record_tx);
     port_.reconfigure(config, [this, refused = std::move(refused)](const Result<line::Settings>& result) {
         if (result) {
             saved_.save_configured(port_.config().settings);
@@ -296,6 +308,10 @@ void Channel::on_event(const port::Event& event) {
 void Channel::note_configured() {
     const line::Settings& configured = port_.config().settings;
     if (!saved_.is_configured(configured)) saved_.begin(configured, std::nullopt);
+}
+
+void Channel::on_sent(std::uint64_t tx_offset, std::span<const std::byte> bytes) {
+    if (records_tx()) feed_->sent(tx_offset, bytes);
 }
 
 void Channel::on_transmitted(std::uint64_t tx_offset) { saved_.save_transmitted(tx_offset); }

@@ -224,6 +224,8 @@ public:
     /// Of the oldest byte, in the archive or in memory.
     std::uint64_t oldest_offset() const noexcept;
     bool is_archived() const noexcept { return static_cast<bool>(feed_); }
+    /// What is sent to the device is archived too.
+    bool records_tx() const noexcept { return feed_ && feed_->records_sent(); }
     /// Whether the archive alone has the log when this is stopped.
     bool goes_on_in_archive(bool at_exit) const noexcept { return feed_ && (!at_exit || log_.store().is_private()); }
     /// Call before stop() if the log will continue in another channel. Adds an event to the log if the device is open.
@@ -284,6 +286,7 @@ private:
     void on_received(std::size_t size) override;
     void on_event(const port::Event& event) override;
     void on_transmit_change() override;
+    void on_sent(std::uint64_t tx_offset, std::span<const std::byte> bytes) override;
     void on_transmitted(std::uint64_t tx_offset) override;
     void on_descriptor(int fd) override;
     bool keeps_descriptor() const override;
@@ -291,6 +294,7 @@ private:
     void on_status(const line::LineStatus& status) override;
 
     void record_event(const port::Event& event);
+    void record_tx(bool on);
     void note_configured();
     void remember(const port::Event& event);
     void announce(const log::EventItem& item);

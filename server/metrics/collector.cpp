@@ -118,6 +118,9 @@ void append_archive(std::vector<MetricFamily>& to, const Sources& sources, const
                           &port::PortStats::archive_unsynced_bytes));
     to.push_back(per_port(ports, counter, "vserd_archive_gap_bytes_total",
                           "Bytes that are missing in the port's archive.", &port::PortStats::archive_gap_bytes));
+    to.push_back(per_port(ports, counter, "vserd_archive_tx_lost_bytes_total",
+                          "Bytes sent to the device that record_tx did not record, because the disk was too slow.",
+                          &port::PortStats::archive_tx_lost_bytes));
     MetricFamily failed = family(counter, "vserd_archive_errors_total",
                                  "Operations on the archive that failed; upkeep: sealing and retention.");
     add(failed, {{"op", "open"}}, value_of(errors->open));

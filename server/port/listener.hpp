@@ -22,6 +22,9 @@ public:
     /// The tx queue has room again after it was full, or the port went online or offline.
     virtual void on_transmit_change() = 0;
 
+    /// These bytes were written to the device. `tx_offset`: of the first.
+    virtual void on_sent(std::uint64_t /*tx_offset*/, std::span<const std::byte> /*bytes*/) {}
+
     // The following serve to save the port's state for the next process.
 
     /// The modem lines and counters according to the events so far.

@@ -43,6 +43,7 @@ struct PortConfig {
     /// Open any terminal that gets the number of a closed /dev/pts/N. Off by default, because it may belong to another user.
     bool reopen_pts = false;
     bool restore_settings = false;  ///< undo changes by other programs; otherwise only report them
+    bool record_tx = false;         ///< archive what is sent to the device too, if the port is archived
 
     friend bool operator==(const PortConfig&, const PortConfig&) = default;
 };

@@ -90,6 +90,7 @@ private:
     Commands commands_;
     const io::Attachment* attachment_ = nullptr;  ///< null: the device is closed
     io::Operation write_;
+    std::uint64_t write_offset_ = 0;  ///< of its first byte
     State state_ = State::idle;
     std::vector<FlushRef> flushes_;  ///< of the output; nothing is written until they end
     std::uint64_t tx_offset_ = 0;    ///< bytes accepted

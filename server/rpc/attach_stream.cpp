@@ -192,6 +192,7 @@ void AttachStream::send_opened() {
     to_proto(*port(), port().role(), *opened.mutable_port());
     opened.set_role(to_proto(port().role()));
     opened.set_offset(first_offset());
+    opened.set_tx_recorded(port()->records_tx());
     queue(to_buffer(response));
     if (!port()->holder().empty() && !port().check_access(access::Role::write)) {
         queue(to_buffer(writer_event(*port(), offset())));

@@ -156,12 +156,25 @@ const std::vector<ArchiveCase> archive_cases{
     {"sync_without_unit",
      "[archive]\nsync = \"1\"\n",
      {"f:2:8: 'sync' in [archive]: '1' is not a duration; write a whole number with ms, s, min or h, such as \"5s\""}},
+    {"record_without_archive",
+     "[[port]]\nname = \"a\"\ndevice = \"sim:echo\"\nrecord_tx = true\n",
+     {"f:4:13: 'record_tx' in [[port]] needs an archive: give [archive] a 'directory'"}},
     {"archive_as_list",
      "[[archive]]\ndirectory = \"/a\"\n",
      {"f:1:1: 'archive' at the top level must be a table, not an array"}},
 };
 INSTANTIATE_TEST_SUITE_P(Archive, ArchiveProblem, testing::ValuesIn(archive_cases),
                          [](const auto& i) { return i.param.name; });
+
+TEST(ArchiveConfig, APortRecordsWhatIsSentIfItSaysSo) {
+    const auto result = archive_with(
+        "[[port]]\nname = \"a\"\ndevice = \"sim:echo\"\nrecord_tx = true\n"
+        "[[port]]\nname = \"b\"\ndevice = \"sim:echo\"\n");
+
+    ASSERT_TRUE(result) << to_string(result.error().front());
+    EXPECT_TRUE(result->ports[0].record_tx);
+    EXPECT_FALSE(result->ports[1].record_tx);
+}
 
 TEST(ArchiveConfig, EveryProblemIsReported) {
     EXPECT_EQ(archive_problems("[archive]\ndirectory = \"x\"\nkeep_days = -1\nsync = \"1ms\"\n").size(), 3U);

@@ -115,6 +115,7 @@ format = "5N1.5/xonxoff"
                      4096,
                      true,
                      true,
+                     false,
                      {}};
     want.ports[0].labels = {{"rack", "3"}};
     want.ports[0].listen = {{"127.0.0.1:7001", "rfc2217", "exclusive", 4096, 3, true}, {"unix:/run/a", "raw"}};

@@ -14,6 +14,7 @@ Console& Console::operator=(Console&&) noexcept = default;
 Console::~Console() = default;
 
 const Port& Console::port() const noexcept { return impl_->port(); }
+bool Console::tx_recorded() const { return impl_->tx_recorded(); }
 std::uint64_t Console::next_offset() const { return impl_->next_offset(); }
 std::optional<ConsoleItem> Console::next() { return impl_->next(std::nullopt); }
 std::optional<ConsoleItem> Console::next(std::chrono::milliseconds timeout) {

@@ -150,6 +150,11 @@ void Console::Impl::close() {
     changed_.notify_all();
 }
 
+bool Console::Impl::tx_recorded() const {
+    const std::lock_guard lock(mutex_);
+    return tx_recorded_;
+}
+
 std::uint64_t Console::Impl::next_offset() const {
     const std::lock_guard lock(mutex_);
     return taken_offset_;

@@ -45,6 +45,7 @@ public:
     const Port& port() const noexcept { return port_; }
     int ready_fd() const noexcept { return ready_fd_; }
     int room_fd() const noexcept { return room_fd_; }
+    bool tx_recorded() const;
     std::uint64_t next_offset() const;
     bool ended() const;
     std::optional<Error> error() const;
@@ -109,6 +110,7 @@ private:
 
     // The console's thread only (port_: before wait_open returns).
     Port port_;
+    bool tx_recorded_ = false;
     LogCursor cursor_;
     bool opened_once_ = false;
     bool log_is_other_ = false;  // this connection found another log, with other offsets

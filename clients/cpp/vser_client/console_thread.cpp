@@ -213,6 +213,7 @@ void Console::Impl::opened(const v1::Opened& message) {
         opened_once_ = connected_ = true;
         from_oldest_ = false;
         log_id_ = port.log_id();
+        tx_recorded_ = message.tx_recorded();
         attempts_ = 0;
         tx_base_ = port.tx_offset();
         tx_sent_ = 0;

@@ -85,6 +85,7 @@ void AttachSession::greet() {
     if (command_.read_only) text += ", read-only";
     if (port.role != client::Role::unspecified && port.role < client::Role::write)
         text += fmt::format(" (your role is {})", to_string(port.role));
+    if (console_.tx_recorded()) text += "; typed bytes are recorded";
     if (command_.escape_key >= 0) text += fmt::format("; {} ? for help", key_name(command_.escape_key));
     say(text);
     if (port.state == client::State::offline)

@@ -64,6 +64,7 @@ class Console(Commands, Expectations):
         self._error: VserError | None = None
         self._lost_at = time.monotonic()
         self._log_id = ""
+        self._tx_recorded = False
         self._failures = 0  # unexpected failures in a row
         self._thread = threading.Thread(target=self._run, name=f"vser console {port}", daemon=True)
         self._thread.start()
@@ -84,6 +85,13 @@ class Console(Commands, Expectations):
         """The port when the console was opened."""
         assert self._port is not None
         return self._port
+
+    @property
+    def tx_recorded(self) -> bool:
+        """The server records what is sent to the device, passwords included, as it said at the last connection. A notice tells
+        when that changes."""
+        with self._changed:
+            return self._tx_recorded
 
     @property
     def next_offset(self) -> int:
@@ -306,6 +314,7 @@ class Console(Commands, Expectations):
             self._port = self._port or port
             self._connected = attempt.opened = True
             self._log_id = port.log_id
+            self._tx_recorded = message.tx_recorded
             self._attempts = 0
             self._tx_base, self._tx_sent = port.tx_offset, 0
             self._changed.notify_all()

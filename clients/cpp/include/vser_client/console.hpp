@@ -73,6 +73,9 @@ public:
 
     /// The port as it was when the console was opened.
     const Port& port() const noexcept;
+    /// The server records what is sent to the device, passwords included, as it said when the console was opened, or opened again
+    /// after a reconnect. A Notice tells when that changes.
+    bool tx_recorded() const;
     /// The offset after the last byte that next() returned.
     std::uint64_t next_offset() const;
 
