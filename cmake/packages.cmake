@@ -19,6 +19,7 @@ pkg_check_modules(uring REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(regex REQUIRED IMPORTED_TARGET re2)        # which gRPC loads too; its config owns the name re2
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(cjose REQUIRED IMPORTED_TARGET cjose)      # and jansson, whose values it takes
+pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd>=1.5)
 pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1)
 

@@ -16,6 +16,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t sync_bytes = std::uint64_t{1} << 20U;
 /// Of a port whose sent bytes are recorded, so that a replay has the timing of both.
 constexpr std::chrono::milliseconds span_age_with_sent{20};
+constexpr std::chrono::milliseconds sent_span_age{1};
 constexpr std::string_view not_sent = "not recorded, or discarded before they were sent";
 
 log::Cursor later(const log::Cursor& a, const log::Cursor& b) {
@@ -130,6 +131,7 @@ Result<void> Recording::open_sent() {
     auto opened = PortArchive::open(sent_options_);
     if (!opened) return opened.error();
     sent_ = std::move(*opened);
+    sent_->set_span_age(sent_span_age);
     return {};
 }
 

@@ -16,6 +16,14 @@ constexpr std::size_t sent_pieces_max = 4096;
 /// Bytes that follow each other sooner have one time.
 constexpr std::chrono::milliseconds sent_piece_age{1};
 constexpr std::size_t sent_piece_bytes_max = 4096;
+/// A write that took longer was held up, and has the time of its end.
+constexpr std::chrono::milliseconds prompt_write{50};
+
+/// The answer to a write may be received before the engine reports that write, so the time of a prompt one is its beginning.
+log::WallTime time_of_write(log::WallTime begun) {
+    const log::WallTime now = log::Moment::now().wall;
+    return begun <= now && now - begun <= prompt_write ? begun : now;
+}
 
 }  // namespace
 
@@ -44,14 +52,14 @@ bool ArchiveFeed::hurries() const noexcept {
     return done_ || log_.next_offset() >= hurry_offset_ || (!failing_ && sent_bytes_ >= hurry_bytes);
 }
 
-void ArchiveFeed::sent(std::uint64_t offset, std::span<const std::byte> bytes) {
+void ArchiveFeed::sent(std::uint64_t offset, std::span<const std::byte> bytes, log::WallTime begun) {
     if (sent_bytes_ + bytes.size() > sent_bytes_max || sent_.size() >= sent_pieces_max)
         return port::add(stats_->archive_tx_lost_bytes, bytes.size());
-    const log::WallTime now = log::Moment::now().wall;
-    const bool follows = !sent_.empty() && sent_.back().end() == offset && now >= sent_.back().time &&
-                         now - sent_.back().time < sent_piece_age &&
+    const log::WallTime time = time_of_write(begun);
+    const bool follows = !sent_.empty() && sent_.back().end() == offset && time >= sent_.back().time &&
+                         time - sent_.back().time < sent_piece_age &&
                          sent_.back().bytes.size() + bytes.size() <= sent_piece_bytes_max;
-    if (!follows) sent_.push_back({offset, now, {}});
+    if (!follows) sent_.push_back({offset, time, {}});
     sent_.back().bytes.insert(sent_.back().bytes.end(), bytes.begin(), bytes.end());
     sent_bytes_ += bytes.size();
     if (!is_linked() || hurries()) mark();

@@ -36,8 +36,8 @@ public:
     bool records_sent() const noexcept { return records_sent_; }
     /// Where the archive of what is sent goes on.
     std::uint64_t sent_next() const noexcept { return sent_next_; }
-    /// Bytes were written to the device. More than the disk takes are lost, which the metrics count.
-    void sent(std::uint64_t offset, std::span<const std::byte> bytes);
+    /// Bytes were written to the device, by a write that began then. More than the disk takes are lost, which the metrics count.
+    void sent(std::uint64_t offset, std::span<const std::byte> bytes, log::WallTime begun);
     /// Archives the rest. `exact`: the log ends here, so nothing stays reserved. Nothing may be appended afterwards. `done` is
     /// called even if the disk fails, but not after this was destroyed.
     void finish(bool exact, std::function<void()> done);

@@ -310,8 +310,8 @@ void Channel::note_configured() {
     if (!saved_.is_configured(configured)) saved_.begin(configured, std::nullopt);
 }
 
-void Channel::on_sent(std::uint64_t tx_offset, std::span<const std::byte> bytes) {
-    if (records_tx()) feed_->sent(tx_offset, bytes);
+void Channel::on_sent(const Sent& sent) {
+    if (records_tx()) feed_->sent(sent.tx_offset, sent.bytes, sent.begun);
 }
 
 void Channel::on_transmitted(std::uint64_t tx_offset) { saved_.save_transmitted(tx_offset); }

@@ -286,7 +286,7 @@ private:
     void on_received(std::size_t size) override;
     void on_event(const port::Event& event) override;
     void on_transmit_change() override;
-    void on_sent(std::uint64_t tx_offset, std::span<const std::byte> bytes) override;
+    void on_sent(const Sent& sent) override;
     void on_transmitted(std::uint64_t tx_offset) override;
     void on_descriptor(int fd) override;
     bool keeps_descriptor() const override;

@@ -55,6 +55,13 @@ struct LineErrors {
     std::uint64_t overrun = 0;
     std::uint64_t breaks = 0;
 
+    LineErrors& operator+=(const LineErrors& more) noexcept {
+        frame += more.frame;
+        parity += more.parity;
+        overrun += more.overrun;
+        breaks += more.breaks;
+        return *this;
+    }
     friend bool operator==(const LineErrors&, const LineErrors&) = default;
 };
 

@@ -97,9 +97,11 @@ void Connection::note_open_failure(const Error& error) {
     const bool refused = error.subject == line::terminal_subject;
     if (refused && !closed_terminal_) closed_terminal_ = line::Terminal{{}, std::nullopt};
     if (refused != terminal_refused_) set_terminal_refused(refused);
-    // "No such device" after an unplug is expected, so report only the first failure and different ones later.
+    // "No such device" after an unplug is expected, so report only the first failure, different ones later, and a device that
+    // is there but cannot be used.
     const bool first = !online_since_;
-    const bool news = open_failure_.empty() ? first || (refused && port_.offline_reason != error.message)
+    const bool unusable = error.failure == Failure::invalid_argument;
+    const bool news = open_failure_.empty() ? first || unusable || (refused && port_.offline_reason != error.message)
                                             : open_failure_ != error.message;
     open_failure_ = error.message;
     if (first || news) port_.offline_reason = error.message;

@@ -83,7 +83,7 @@ Result<void> check_device(std::string_view device) {
     if (device.empty()) return invalid("is empty; give a path such as /dev/ttyUSB0, or sim:echo");
     if (device.find('\0') != std::string_view::npos) return invalid("contains a NUL byte");
     if (device.front() != '/')
-        return invalid("is neither an absolute path such as /dev/ttyUSB0 nor sim:echo, sim:console or sim:esp");
+        return invalid("is neither an absolute path such as /dev/ttyUSB0 nor sim:echo, sim:console, sim:esp or sim:replay?file=/PATH");
     return {};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -22,8 +23,13 @@ public:
     /// The tx queue has room again after it was full, or the port went online or offline.
     virtual void on_transmit_change() = 0;
 
-    /// These bytes were written to the device. `tx_offset`: of the first.
-    virtual void on_sent(std::uint64_t /*tx_offset*/, std::span<const std::byte> /*bytes*/) {}
+    /// Bytes that were written to the device.
+    struct Sent {
+        std::uint64_t tx_offset;  ///< of the first
+        std::span<const std::byte> bytes;
+        std::chrono::system_clock::time_point begun;  ///< the write; a device that takes nothing may have held it up
+    };
+    virtual void on_sent(const Sent& /*sent*/) {}
 
     // The following serve to save the port's state for the next process.
 

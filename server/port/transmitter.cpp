@@ -67,6 +67,7 @@ void Transmitter::pump() {
     write_.data = const_cast<std::byte*>(bytes.data());
     write_.size = bytes.size();
     write_offset_ = tx_offset_ - queue_.bytes();
+    write_begun_ = std::chrono::system_clock::now();
     state_ = State::writing;
     attachment_->engine->start(write_);
     output_.watch();
@@ -77,7 +78,8 @@ void Transmitter::on_written(ssize_t result) {
     if (result > 0) {
         add(port_.stats->tx_bytes, static_cast<std::uint64_t>(result));
         output_.moved();
-        port_.listener.on_sent(write_offset_, queue_.front_bytes().first(static_cast<std::size_t>(result)));
+        port_.listener.on_sent(
+            {write_offset_, queue_.front_bytes().first(static_cast<std::size_t>(result)), write_begun_});
         queue_.consume(static_cast<std::size_t>(result));
         if (queue_.bytes() == 0) loop_.expect_answer();
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -91,6 +92,7 @@ private:
     const io::Attachment* attachment_ = nullptr;  ///< null: the device is closed
     io::Operation write_;
     std::uint64_t write_offset_ = 0;  ///< of its first byte
+    std::chrono::system_clock::time_point write_begun_;
     State state_ = State::idle;
     std::vector<FlushRef> flushes_;  ///< of the output; nothing is written until they end
     std::uint64_t tx_offset_ = 0;    ///< bytes accepted

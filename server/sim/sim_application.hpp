@@ -22,6 +22,7 @@ struct SimState {
     bool ri = false;
     SimFaults faults;
     SimTime stalled_until{};                                  ///< until then no bytes move, and CTS is off
+    line::LineErrors counted;                                 ///< to count as errors of the line, as soon as possible
     std::optional<std::chrono::milliseconds> unplug_request;  ///< unplug for this long, as soon as possible
 
     bool stalled(SimTime now) const noexcept { return now < stalled_until; }
@@ -33,6 +34,8 @@ struct SimState {
 class SimApplication {
 public:
     virtual ~SimApplication() = default;
+    /// The host opens the device. An error is that of the open.
+    virtual Result<void> prepare() { return {}; }
     virtual void power_on(SimTime now) = 0;
     virtual std::size_t input_room() const noexcept = 0;
     virtual void receive(std::span<const std::byte> bytes, SimTime now) = 0;  ///< at most input_room()
@@ -56,6 +59,9 @@ std::unique_ptr<SimApplication> make_sim_echo(SimState& state, std::size_t buffe
 
 /// A small computer: a boot log, then a prompt.
 std::unique_ptr<SimApplication> make_sim_console(SimState& state, bool unpaced);
+
+/// Sends what the device of a capture has sent, at the times of the capture.
+std::unique_ptr<SimApplication> make_sim_replay(SimState& state, const SimReplaySpec& spec);
 
 /// An ESP32 on a board: a boot log, or its ROM loader if DTR and RTS select it.
 std::unique_ptr<SimApplication> make_sim_esp(SimState& state, std::chrono::milliseconds en_rise);

@@ -41,6 +41,7 @@ Error unplugged(SimTime now, SimTime until) {
 std::unique_ptr<SimApplication> make_application(const SimSpec& spec, SimState& state) {
     if (spec.model == SimModel::echo) return make_sim_echo(state, spec.unpaced ? unpaced_fifo_bytes : paced_fifo_bytes);
     if (spec.model == SimModel::console) return make_sim_console(state, spec.unpaced);
+    if (spec.model == SimModel::replay) return make_sim_replay(state, spec.replay);
     return make_sim_esp(state, spec.en_rise);
 }
 
@@ -67,6 +68,7 @@ Result<base::Fd> SimDevice::connect(const line::Settings& settings) {
         --open_fails_left_;
         return Error{Failure::io, ENODEV, "device", "the simulated device is set to fail this open"};
     }
+    if (auto prepared = application_->prepare(); !prepared) return prepared.error();
     auto pair = make_socket_pair(spec_.unpaced);
     if (!pair) return pair.error();
     device_end_ = std::move((*pair)[1]);
@@ -212,8 +214,7 @@ void SimDevice::set_ri(bool on) {
 
 void SimDevice::count_errors(const line::LineErrors& more) {
     const std::scoped_lock lock(mutex_);
-    errors_ = {errors_.frame + more.frame, errors_.parity + more.parity, errors_.overrun + more.overrun,
-               errors_.breaks + more.breaks};
+    errors_ += more;
 }
 
 void SimDevice::hang_up(SimTime now, milliseconds away_for) {

@@ -68,6 +68,7 @@ private:
     bool away(SimTime now) const noexcept { return now < away_until_; }
     Result<void> check_plugged() const;
     void hang_up(SimTime now, std::chrono::milliseconds away_for);
+    bool is_drained() const noexcept;
     void take_from_host();
     bool carry_to_application(SimTime now);
     bool carry_to_host(SimTime now);

@@ -1,11 +1,14 @@
 // How a simulated device moves its bytes: the simulator's thread calls service().
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ratio>
+#include <utility>
 
 #include "sim/sim_device.hpp"
 
@@ -18,6 +21,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds burst_length{10};
 constexpr std::size_t burst_bytes_max = 1024;  // a quarter of the FIFO, so that a fast line does not run dry
 constexpr std::size_t chunk_bytes_max = std::size_t{64} << 10;
+/// How often to look whether the host has read what comes before an unplug.
+constexpr milliseconds unplug_poll_interval{2};
 /// How many turns one unpaced device takes before the other devices get theirs.
 constexpr int turns_max = 8;
 constexpr std::byte xon{0x11};
@@ -47,7 +52,8 @@ SimDevice::Next SimDevice::service(SimTime now, bool readable) {
         take_from_host();
         moved = carry_to_application(now);
         moved = carry_to_host(now) || moved;
-        if (state_.unplug_request && to_host_.empty() && application_->output().empty()) {
+        errors_ += std::exchange(state_.counted, {});
+        if (state_.unplug_request && is_drained()) {
             hang_up(now, *std::exchange(state_.unplug_request, std::nullopt));
         }
         if (hung_up_) return {};
@@ -56,6 +62,14 @@ SimDevice::Next SimDevice::service(SimTime now, bool readable) {
     Next next = plan(now);
     if (moved) next.deadline = now;  // there is more to do, after the other devices' turn
     return next;
+}
+
+/// Everything has been sent, and of a replay the host has read it too: it may still be opening the device.
+bool SimDevice::is_drained() const noexcept {
+    if (!to_host_.empty() || !application_->output().empty()) return false;
+    int unread_bytes = 0;
+    return spec_.model != SimModel::replay || ::ioctl(device_end_.get(), SIOCOUTQ, &unread_bytes) != 0 ||
+           unread_bytes == 0;
 }
 
 void SimDevice::take_from_host() {
@@ -189,6 +203,7 @@ SimDevice::Next SimDevice::plan(SimTime now) {
     } else if (const auto event = application_->next_event()) {
         consider(*event);
     }
+    if (state_.unplug_request) consider(now + unplug_poll_interval);
     next.wants_writable = blocked_;
     return next;
 }

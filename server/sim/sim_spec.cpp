@@ -13,8 +13,11 @@ namespace vserd::sim {
 namespace {
 
 constexpr std::size_t id_chars_max = 64;
+constexpr double speed_min = 0.001;
+constexpr double speed_max = 1'000'000;
 constexpr std::string_view parameters_known =
-    "id, unpaced, drop, flip, seed, unplug_after_bytes, unplug_for, en_rise, open_fails, hangs, hang_for";
+    "id, unpaced, drop, flip, seed, unplug_after_bytes, unplug_for, en_rise, open_fails, hangs, hang_for, and of "
+    "sim:replay file, speed, loop";
 
 Error invalid(std::string message) { return Error{Failure::invalid_argument, 0, "device", std::move(message)}; }
 
@@ -49,6 +52,21 @@ Result<std::string> parse_id(std::string_view text) {
     return std::string(text);
 }
 
+Result<std::string> parse_file(std::string_view text) {
+    if (text.starts_with('/')) return std::string(text);
+    return invalid(fmt::format("'{}' is not the absolute path of a capture (which must not contain '&')", text));
+}
+
+Result<double> parse_speed(std::string_view text) {
+    if (text == "max") return 0.0;
+    double speed = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), speed, std::chars_format::fixed);
+    if (error != std::errc{} || end != text.data() + text.size() || !(speed >= speed_min && speed <= speed_max))
+        return invalid(
+            fmt::format("'{}' is no speed: max, or a factor from 0.001 to 1000000, such as 1, 10 or 0.5", text));
+    return speed;
+}
+
 template <class Value>
 Result<void> store(Value& place, Result<Value> parsed) {
     if (!parsed) return parsed.error();
@@ -68,6 +86,10 @@ Result<void> put_parameter(SimSpec& spec, std::string_view name, std::string_vie
     if (name == "open_fails") return store(spec.open_fails, parse_number<std::uint32_t>(value));
     if (name == "hangs") return store(spec.hangs, parse_hang(value));
     if (name == "hang_for") return store(spec.hang_for, parse_sim_duration(value));
+    const bool is_replay = spec.model == SimModel::replay;
+    if (is_replay && name == "file") return store(spec.replay.file, parse_file(value));
+    if (is_replay && name == "speed") return store(spec.replay.speed, parse_speed(value));
+    if (is_replay && name == "loop") return store(spec.replay.loop, parse_switch(value));
     return invalid("no such parameter; known are " + std::string(parameters_known));
 }
 
@@ -75,12 +97,25 @@ Result<SimModel> parse_model(std::string_view name) {
     if (name == "echo") return SimModel::echo;
     if (name == "console") return SimModel::console;
     if (name == "esp") return SimModel::esp;
-    return invalid(fmt::format("'sim:{}' is not a simulated device: use sim:echo, sim:console or sim:esp", name));
+    if (name == "replay") return SimModel::replay;
+    return invalid(
+        fmt::format("'sim:{}' is not a simulated device: use sim:echo, sim:console, sim:esp or sim:replay", name));
+}
+
+/// A replay goes on where it was when the device is opened again, and the times are those of the capture.
+Result<void> complete_replay(SimSpec& spec, std::string_view device) {
+    if (spec.model != SimModel::replay) return {};
+    if (spec.replay.file.empty())
+        return invalid("sim:replay needs the file of a capture: sim:replay?file=/PATH (see vserctl archive export)");
+    if (spec.id.empty()) spec.id = device;
+    spec.unpaced = true;
+    return {};
 }
 
 }  // namespace
 
 Result<SimSpec> parse_sim_spec(std::string_view device) {
+    const std::string_view whole = device;
     device.remove_prefix(std::min(device.size(), std::string_view("sim:").size()));
     const auto query_at = device.find('?');
     SimSpec spec;
@@ -95,6 +130,7 @@ Result<SimSpec> parse_sim_spec(std::string_view device) {
         const auto put = put_parameter(spec, name, value);
         if (!put) return invalid(fmt::format("device parameter '{}': {}", name, put.error().message));
     }
+    if (auto complete = complete_replay(spec, whole); !complete) return complete.error();
     if (spec.open_fails > 0 && spec.id.empty()) {
         return invalid("device parameter 'open_fails' needs an id, for without one each open makes a new device");
     }

@@ -18,7 +18,14 @@ struct SimFaults {
 /// The call in which the driver of a simulated device hangs, like a bad driver: it returns late.
 enum class SimHang : std::uint8_t { none, open, signals, close };
 
-enum class SimModel : std::uint8_t { echo, console, esp };
+enum class SimModel : std::uint8_t { echo, console, esp, replay };
+
+/// Of sim:replay.
+struct SimReplaySpec {
+    std::string file;  ///< a capture
+    double speed = 1;  ///< how many seconds of the capture pass in one; 0: as fast as the host reads
+    bool loop = false;
+};
 
 /// A parsed device string: "sim:echo", "sim:console?id=lab&drop=0.01&seed=7". README.md describes it.
 struct SimSpec {
@@ -31,6 +38,7 @@ struct SimSpec {
     std::chrono::milliseconds unplug_for{1000};  ///< how long it then stays unplugged
     std::chrono::milliseconds en_rise{20};       ///< of sim:esp: how long a capacitor delays the end of its reset
     std::uint32_t open_fails = 0;                ///< how many opens fail with ENODEV at first
+    SimReplaySpec replay;
     SimHang hangs = SimHang::none;
     std::chrono::milliseconds hang_for{std::chrono::hours(1)};  ///< how long each such call takes
 };

@@ -292,7 +292,7 @@ const std::vector<Case> port_cases{
      {"f:3:10: 'device' in [[port]] must be an absolute path or a simulator such as \"sim:echo\", not 'sim:'"}},
     {"device_misspelt_simulator",
      "[[port]]\nname = \"a\"\ndevice = \"sim:ecko\"\n",
-     {"f:3:10: 'device' in [[port]]: 'sim:ecko' is not a simulated device: use sim:echo, sim:console or sim:esp"}},
+     {"f:3:10: 'device' in [[port]]: 'sim:ecko' is not a simulated device: use sim:echo, sim:console, sim:esp or sim:replay"}},
     {"device_with_newline",
      "[[port]]\nname = \"a\"\ndevice = \"/dev/tty\\n\"\n",
      {"f:3:10: 'device' in [[port]] must be at most 4095 bytes without control characters"}},

@@ -20,7 +20,7 @@ using std::chrono::seconds;
 
 TEST(CheckDevice, TakesAbsolutePathsAndKnownSimulators) {
     for (const auto* device : {"/dev/ttyUSB0", "/dev/vser0", "/dev/serial/by-id/usb-x", "sim:echo", "sim:console",
-                               "sim:esp", "sim:echo?", "sim:console?id=lab-1&drop=0.01&seed=7&unpaced=1"}) {
+                               "sim:esp", "sim:replay?file=/a/b.capture&speed=max&loop=1", "sim:echo?", "sim:console?id=lab-1&drop=0.01&seed=7&unpaced=1"}) {
         EXPECT_TRUE(port::check_device(device)) << device;
     }
 }
@@ -37,7 +37,7 @@ TEST(CheckDevice, NamesWhatIsWrong) {
     EXPECT_NE(message("").find("empty"), std::string::npos);
     EXPECT_NE(message("ttyS0").find("absolute path"), std::string::npos);
     EXPECT_NE(message(std::string_view("/dev/tty\0S0", 11)).find("NUL"), std::string::npos);
-    EXPECT_NE(message("sim:").find("sim:echo, sim:console or sim:esp"), std::string::npos);
+    EXPECT_NE(message("sim:").find("sim:echo, sim:console, sim:esp or sim:replay"), std::string::npos);
     EXPECT_NE(message("sim:ehco").find("sim:ehco"), std::string::npos);
     EXPECT_NE(message("sim:echo?speed=1").find("'speed': no such parameter"), std::string::npos);
     EXPECT_NE(message("sim:echo?unpaced=yes").find("'unpaced'"), std::string::npos);
@@ -48,6 +48,12 @@ TEST(CheckDevice, NamesWhatIsWrong) {
     EXPECT_NE(message("sim:echo?id=a b").find("'id'"), std::string::npos);
     EXPECT_NE(message("sim:echo?unplug_for=2h").find("'unplug_for'"), std::string::npos);
     EXPECT_NE(message("sim:echo?open_fails=2").find("needs an id"), std::string::npos);
+    EXPECT_NE(message("sim:replay").find("needs the file of a capture"), std::string::npos);
+    EXPECT_NE(message("sim:replay?file=a.capture").find("'file': 'a.capture' is not the absolute path"),
+              std::string::npos);
+    EXPECT_NE(message("sim:replay?file=/a&speed=0").find("'speed': '0' is no speed: max, or a factor"),
+              std::string::npos);
+    EXPECT_NE(message("sim:replay?file=/a&loop=yes").find("'loop'"), std::string::npos);
     EXPECT_NE(message("sim:echo?&").find("''"), std::string::npos);
 }
 
@@ -70,6 +76,20 @@ TEST(SimSpec, HoldsEveryParameter) {
     EXPECT_EQ(spec->open_fails, 3U);
     EXPECT_EQ(spec->hangs, SimHang::signals);
     EXPECT_EQ(spec->hang_for, milliseconds(2000));
+}
+
+TEST(SimSpec, AReplayIsOneDeviceWithTheTimesOfItsCapture) {
+    const auto spec = parse_sim_spec("sim:replay?file=/a/b&speed=0.5&loop=1");
+
+    ASSERT_TRUE(spec) << spec.error().message;
+    EXPECT_EQ(spec->model, SimModel::replay);
+    EXPECT_EQ(spec->replay.file, "/a/b");
+    EXPECT_EQ(spec->replay.speed, 0.5);
+    EXPECT_TRUE(spec->replay.loop);
+    EXPECT_TRUE(spec->unpaced);
+    EXPECT_EQ(spec->id, "sim:replay?file=/a/b&speed=0.5&loop=1");
+    EXPECT_EQ(parse_sim_spec("sim:replay?file=/a&id=x&speed=max")->id, "x");
+    EXPECT_EQ(parse_sim_spec("sim:replay?file=/a&id=x&speed=max")->replay.speed, 0);
 }
 
 TEST(ByteFifo, KeepsOrderAcrossTheWrap) {

@@ -12,6 +12,7 @@
 #include "archive/check.hpp"
 #include "archive/directory_lock.hpp"
 #include "archive/names.hpp"
+#include "vserctl/archive_export.hpp"
 #include "vserctl/describe.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
@@ -24,13 +25,21 @@ namespace {
 
 namespace archive = vserd::archive;
 
+/// One port, and what was sent to it.
+std::vector<std::string> with_sent(const std::string& directory) {
+    std::vector<std::string> directories{directory};
+    const std::string sent = archive::sent_path(directory);
+    if (std::filesystem::exists(sent)) directories.push_back(sent);
+    return directories;
+}
+
 /// The ports of an archive; a directory with segments is one port.
 vserd::Result<std::vector<std::string>> ports_in(const std::string& directory) {
     auto ports = archive::port_directories(directory);
     if (!ports || !ports->empty()) return ports;
     const auto segments = archive::segment_bases(directory);
     if (!segments) return segments.error();
-    if (!segments->empty()) return std::vector{directory};
+    if (!segments->empty()) return with_sent(directory);
     return vserd::Error{vserd::Failure::not_found, 0, directory,
                         directory + ": no archive is here: name the directory of [archive], or of one port in it"};
 }
@@ -157,7 +166,8 @@ int run_verify(const std::vector<std::string>& ports, bool json, bool repairs) {
 
 /// No vserd may write meanwhile. A copy that none has used has no lock.
 int run_repair(const std::vector<std::string>& ports, bool json) {
-    const auto root = std::filesystem::absolute(ports.front()).parent_path();
+    const auto first = std::filesystem::absolute(ports.front());
+    const auto root = archive::is_sent_path(first) ? first.parent_path().parent_path() : first.parent_path();
     if (!std::filesystem::exists(root / archive::lock_name)) return run_verify(ports, json, true);
     const auto lock = archive::DirectoryLock::take(root);
     return lock ? run_verify(ports, json, true) : print_error(printable(lock.error().message), json);
@@ -166,18 +176,21 @@ int run_repair(const std::vector<std::string>& ports, bool json) {
 }  // namespace
 
 void add_archive_options(CLI::App& app, ArchiveCommand& command) {
-    app.add_option("ACTION", command.action, "stat, verify, or repair, which is the only one that writes")
+    app.add_option("ACTION", command.action,
+                   "stat, verify, export, or repair, which is the only one that writes to the archive")
         ->required()
         ->type_name("")
-        ->check(CLI::IsMember({"stat", "verify", "repair"}));
-    app.add_option("DIR", command.directory, "The directory of [archive], or of one port in it")
+        ->check(CLI::IsMember({"stat", "verify", "repair", "export"}));
+    app.add_option("DIR", command.directory, "The directory of [archive], or of one port in it; export needs one port")
         ->required()
         ->type_name("");
+    add_export_options(app, command);
 }
 
 int run_archive(const ArchiveCommand& command, bool json) {
     std::string directory = command.directory;
     while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
+    if (command.action == "export") return run_export(command, directory, json);
     const auto ports = ports_in(directory);
     if (!ports) return print_error(printable(ports.error().message), json);
     if (command.action == "stat") return run_stat(*ports, json);

@@ -136,8 +136,12 @@ struct ConfigCommand {   ///< of vserctl itself; needs no server
     std::string name;    ///< of the server to show; empty: the default
 };
 struct ArchiveCommand {  ///< of files on this machine; needs no server
-    std::string action;  ///< stat, verify or repair
+    std::string action;  ///< stat, verify, repair or export
     std::string directory;
+    // of export
+    std::string output;  ///< a file; empty: stdout
+    std::optional<std::chrono::system_clock::time_point> since = std::nullopt;
+    std::optional<std::chrono::system_clock::time_point> until = std::nullopt;
 };
 struct SshCommand {};  ///< replaced by what the client of sshd asked for: see ssh_session.hpp
 struct HealthCommand {
