@@ -135,8 +135,9 @@ def test_a_recording_of_a_replay_is_the_same_again(recorded, capture, tmp_path):
     dialogue = recorded[1]
     served = archived(tmp_path, port("again", f"sim:replay?file={capture}&speed=max", "record_tx = true"))
     with served.client() as client:
+        until(lambda: client.port("again").next_offset == len(dialogue) and client.port("again").state is vser.State.ONLINE)
         client.write("again", b"ignored")
-        until(lambda: client.port("again").next_offset == len(dialogue))
+        until(lambda: pathlib.Path(tmp_path, "archive", "again", "@tx").exists())
     served.daemon.stop()
     records = records_of(export(tmp_path / "archive" / "again"))
     assert bytes_of(records, "rx") == dialogue
