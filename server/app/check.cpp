@@ -15,10 +15,13 @@
 #include "access/load.hpp"
 #include "app/check_access.hpp"
 #include "app/reload.hpp"
+#include "archive/served.hpp"
+#include "capture/capture_reader.hpp"
 #include "io/engine_select.hpp"
 #include "net/listen_socket.hpp"
 #include "net/tls.hpp"
 #include "restart/state_directory.hpp"
+#include "sim/sim_spec.hpp"
 
 namespace vserd {
 namespace {
@@ -122,6 +125,26 @@ void warn_of_archive(const std::string& file, const config::Config& config) {
         file.c_str(), static_cast<unsigned>(::geteuid()), wanted.c_str(), directory.c_str(), why.c_str());
 }
 
+/// Of a port that is not a device, but an archive or a capture.
+Result<void> check_files_of(const std::string& device) {
+    if (device.starts_with(archive::served_prefix)) {
+        const auto served = archive::open_served(device.substr(archive::served_prefix.size()));
+        return served ? Result<void>{} : served.error();
+    }
+    const auto spec = device.starts_with("sim:") ? sim::parse_sim_spec(device) : Result<sim::SimSpec>(sim::SimSpec{});
+    if (!spec || spec->replay.file.empty()) return {};
+    const auto capture = capture::CaptureReader::open(spec->replay.file);
+    return capture ? Result<void>{} : capture.error();
+}
+
+/// The files may still come.
+void warn_of_files(const std::string& file, const config::Config& config) {
+    for (const config::PortEntry& port : config.ports)
+        if (const auto checked = check_files_of(port.device); !checked)
+            std::fprintf(stderr, "%s: warning: port %s: %s\n", file.c_str(), port.name.c_str(),
+                         checked.error().message.c_str());
+}
+
 }  // namespace
 
 bool can_start(const std::string& file, const config::Config& config) {
@@ -143,6 +166,7 @@ int check(const std::string& file, const config::Config& config) {
     }
     warn_of_listeners_without_role(file, config);
     warn_of_archive(file, config);
+    warn_of_files(file, config);
     std::printf("%s: OK (%zu ports)\n", file.c_str(), config.ports.size());
     return 0;
 }

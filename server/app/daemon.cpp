@@ -58,7 +58,8 @@ constexpr milliseconds strict_poll_interval{10};
 
 /// Whether the port is online, or has failed to open its device once.
 bool was_tried(const port::Port& port) {
-    return port.state() == port::PortState::online || port.stats()->open_errors.load() > 0;
+    return port.kind() == line::Kind::archive || port.state() == port::PortState::online ||
+           port.stats()->open_errors.load() > 0;
 }
 
 std::string absolute(const std::string& file) {
@@ -319,7 +320,7 @@ void Daemon::Impl::watch_strictly(std::chrono::steady_clock::time_point deadline
     bool waiting = false;
     for (const auto& [name, channel] : hub_->channels()) {
         const port::Port& port = channel->port();
-        if (port.state() == port::PortState::online) continue;
+        if (port.state() == port::PortState::online || channel->is_served()) continue;
         const bool failed = was_tried(port) || std::chrono::steady_clock::now() >= deadline;
         if (failed && !stopping_) {
             spdlog::critical("--strict: port {} is not online: {}", name, port.offline_reason());

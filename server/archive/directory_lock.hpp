@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,10 @@ class DirectoryLock {
 public:
     /// Creates the directory if it is missing. Failure::refused: another process has it. Other failures are of the disk.
     static Result<DirectoryLock> take(const std::string& directory);
+
+    /// Keeps others from writing as long as this one reads. Creates nothing, and needs no permission to write. Empty: nobody has
+    /// ever written there, as in a copy. Failure::refused: somebody writes.
+    static Result<std::optional<DirectoryLock>> share(const std::string& directory);
 
 private:
     explicit DirectoryLock(base::Fd file) : file_(std::move(file)) {}

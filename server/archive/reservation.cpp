@@ -70,15 +70,21 @@ OffsetReservation::OffsetReservation(std::string port_directory)
 
 Result<OffsetReservation> OffsetReservation::open(std::string port_directory) {
     OffsetReservation reservation(std::move(port_directory));
-    auto file = open_file(reservation.path_, O_RDWR);
-    if (!file && file.error().errno_value == ENOENT) return reservation;
-    if (!file) return file.error();
-    reservation.file_ = std::move(*file);
-    if (auto read = reservation.read(); !read) return read.error();
+    if (auto read = reservation.read(O_RDWR); !read) return read.error();
     return reservation;
 }
 
-Result<void> OffsetReservation::read() {
+Result<std::optional<Reservation>> OffsetReservation::look(const std::string& port_directory) {
+    OffsetReservation reservation(port_directory);
+    if (auto read = reservation.read(O_RDONLY); !read) return read.error();
+    return reservation.stored_;
+}
+
+Result<void> OffsetReservation::read(int flags) {
+    auto file = open_file(path_, flags);
+    if (!file && file.error().errno_value == ENOENT) return {};
+    if (!file) return file.error();
+    file_ = std::move(*file);
     for (const std::uint64_t at : {std::uint64_t{0}, record_distance}) {
         std::array<std::byte, reservation_record_bytes> bytes{};
         const auto got = read_at(file_, bytes, at, path_);

@@ -33,6 +33,8 @@ class OffsetReservation {
 public:
     /// Failure::invalid_argument: the file has no valid record. Then offsets must begin past everything else that is known.
     static Result<OffsetReservation> open(std::string port_directory);
+    /// The same to look only: needs no permission to write.
+    static Result<std::optional<Reservation>> look(const std::string& port_directory);
 
     /// Empty: nothing was ever reserved.
     const std::optional<Reservation>& stored() const noexcept { return stored_; }
@@ -42,7 +44,7 @@ public:
 private:
     explicit OffsetReservation(std::string port_directory);
     Result<void> create(const Reservation& reservation);
-    Result<void> read();
+    Result<void> read(int flags);
 
     std::string directory_;
     std::string path_;

@@ -23,7 +23,7 @@ public:
         if (!bases) return bases.error();
         for (const std::uint64_t base : *bases) check_segment(base);
         if (auto checked = check_names(); !checked) return checked.error();
-        const auto reservation = OffsetReservation::open(directory_);
+        const auto reservation = OffsetReservation::look(directory_);
         if (!reservation) add(path_in(directory_, reservation_name), {}, {}, reservation.error().message);
         return std::move(report_);
     }

@@ -23,6 +23,7 @@ bool is_name(std::string_view name) {
 }
 
 bool is_simulated(std::string_view device) { return device.starts_with("sim:"); }
+bool is_archive(std::string_view device) { return device.starts_with("archive:"); }
 
 bool has_control_characters(std::string_view text) {
     return std::any_of(text.begin(), text.end(),
@@ -61,11 +62,10 @@ void read_device(Table& table, PortEntry& entry, Taken& taken) {
     const auto device = table.string("device");
     if (!device) return;
     const std::string& path = device->value;
-    if (is_simulated(path) ? path.size() == 4 : !path.starts_with('/')) {
-        table.problem(
-            device->at,
-            fmt::format("'device' in [[port]] must be an absolute path or a simulator such as \"sim:echo\", not '{}'",
-                        path));
+    if (is_simulated(path) ? path.size() == 4 : !path.starts_with('/') && !path.starts_with("archive:/")) {
+        table.problem(device->at, fmt::format("'device' in [[port]] must be an absolute path, a simulator such as "
+                                              "\"sim:echo\" or an archive such as \"archive:/DIR\", not '{}'",
+                                              path));
         return;
     }
     if (path.size() > path_bytes_max || has_control_characters(path)) {
@@ -80,6 +80,7 @@ void read_device(Table& table, PortEntry& entry, Taken& taken) {
         if (!spec) table.problem(device->at, "'device' in [[port]]: " + spec.error().message);
         return;
     }
+    if (is_archive(path)) return;
     const std::string normal = std::filesystem::path(path).lexically_normal().string();
     const auto [first, added] = taken.devices.emplace(normal, std::pair{entry.name, device->at.line});
     if (!added) {
@@ -126,7 +127,9 @@ void read_record_tx(Table& table, const Config& server, PortEntry& entry) {
     const auto on = table.boolean("record_tx");
     if (!on) return;
     entry.record_tx = on->value;
-    if (on->value && !server.archive)
+    if (on->value && is_archive(entry.device))
+        table.problem(on->at, "'record_tx' in [[port]]: nothing is sent to an archive that is served; remove it");
+    else if (on->value && !server.archive)
         table.problem(on->at, "'record_tx' in [[port]] needs an archive: give [archive] a 'directory'");
 }
 

@@ -53,6 +53,7 @@ Channel::Channel(port::PortEnvironment environment, port::PortConfig config, Cha
 Channel::~Channel() = default;
 
 void Channel::start() {
+    if (!offline_for_good_.empty()) return port_.stay_offline(offline_for_good_);
     const line::Settings& configured = port_.config().settings;
     port::PortResume resume = saved_.resume(configured, kept_.resumed);
     resume.device = std::move(kept_.device);
@@ -74,26 +75,6 @@ void Channel::interrupt(const std::string& why) {
     const port::WentOffline event{why};
     log_.append_event(event);
     remember(event);
-}
-
-void Channel::archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording) {
-    feed_ = std::make_shared<ArchiveFeed>(writer, std::move(recording), log_, port_.stats());
-    feed_->set_records_sent(port_.config().record_tx);
-    feed_->on_written([this] { wake_readers(); });
-    feed_->appended();  // what is in memory already
-}
-
-std::uint64_t Channel::oldest_offset() const noexcept {
-    return std::min(archive_begin_.value_or(log_.oldest_offset()), log_.oldest_offset());
-}
-
-/// Everybody who is attached must know.
-void Channel::record_tx(bool on) {
-    if (!feed_ || feed_->records_sent() == on) return;
-    feed_->set_records_sent(on);
-    record_event(port::Notice{
-        on ? "typed bytes are recorded from now on (record_tx)" : "typed bytes are not recorded any more (record_tx)",
-        "vserd"});
 }
 
 void Channel::stop(bool at_exit, std::function<void()> done) {
@@ -164,27 +145,6 @@ Result<std::unique_ptr<Reader>> Channel::attach(const StartPoint& start, Sink& s
         return std::make_unique<Reader>(*this, *archived, cursor, sink, writer);
     }
     return std::make_unique<Reader>(*this, cursor, sink, writer);
-}
-
-/// Where the archive begins, if the start may lie before what is in memory.
-std::optional<Backlog::Start> Channel::archived_start(const StartPoint& start, const log::Cursor& in_memory) const {
-    if (!feed_ || in_memory.offset > log_.oldest_offset()) return std::nullopt;
-    if (std::holds_alternative<StartOldest>(start)) return Backlog::Oldest{};
-    if (const auto* since = std::get_if<StartSince>(&start)) return Backlog::Since{since->time};
-    if (const auto* age = std::get_if<StartAge>(&start)) {
-        return Backlog::Since{std::chrono::system_clock::now() -
-                              std::chrono::duration_cast<log::WallTime::duration>(age->age)};
-    }
-    std::uint64_t offset = in_memory.offset;
-    if (const auto* tail = std::get_if<StartTail>(&start)) {
-        offset = log_.next_offset() - std::min(tail->bytes, log_.next_offset());
-    }
-    if (offset >= log_.oldest_offset()) return std::nullopt;
-    return Backlog::Offset{offset};
-}
-
-std::unique_ptr<Backlog> Channel::make_backlog(std::function<void(const Result<void>&)> ready) {
-    return std::make_unique<Backlog>(feed_->workers(), feed_->path(), std::string(log_.id()), std::move(ready));
 }
 
 void Channel::submit(Writer& writer, PendingWrite& write) {
@@ -308,10 +268,6 @@ void Channel::on_event(const port::Event& event) {
 void Channel::note_configured() {
     const line::Settings& configured = port_.config().settings;
     if (!saved_.is_configured(configured)) saved_.begin(configured, std::nullopt);
-}
-
-void Channel::on_sent(const Sent& sent) {
-    if (records_tx()) feed_->sent(sent.tx_offset, sent.bytes, sent.begun);
 }
 
 void Channel::on_transmitted(std::uint64_t tx_offset) { saved_.save_transmitted(tx_offset); }

@@ -10,6 +10,7 @@
 
 #include "access/audit.hpp"
 #include "access/policy.hpp"
+#include "archive/served.hpp"
 #include "hub/archive_feed.hpp"
 #include "hub/backlog.hpp"
 #include "hub/client.hpp"
@@ -224,6 +225,13 @@ public:
     /// Of the oldest byte, in the archive or in memory.
     std::uint64_t oldest_offset() const noexcept;
     bool is_archived() const noexcept { return static_cast<bool>(feed_); }
+    /// Call before start(): instead of a device there is this archive, read-only. The others outlive the channel.
+    void serve(archive::Served served, port::WorkerPool& workers, ArchiveErrors& errors);
+    /// The same for one that cannot be served.
+    void serve_nothing(const Error& why) { offline_for_good_ = why.message + "; after that restart this vserd"; }
+    bool is_served() const noexcept { return served_.has_value(); }
+    /// Failure::unsupported: there is no device, because an archive is served.
+    Result<void> check_device() const;
     /// What is sent to the device is archived too.
     bool records_tx() const noexcept { return feed_ && feed_->records_sent(); }
     /// Whether the archive alone has the log when this is stopped.
@@ -293,6 +301,20 @@ private:
     void on_terminal_closed(bool closed) override;
     void on_status(const line::LineStatus& status) override;
 
+    struct ServedArchive {
+        archive::Served archive;
+        port::WorkerPool& workers;
+        ArchiveErrors& errors;
+    };
+    struct Disk {
+        const std::string& path;
+        port::WorkerPool& workers;
+        ArchiveErrors& errors;
+        std::uint64_t growth;
+        bool is_writing;
+    };
+
+    std::optional<Disk> disk() const;
     void record_event(const port::Event& event);
     void record_tx(bool on);
     void note_configured();
@@ -332,7 +354,9 @@ private:
     restart::KeptPort kept_;  ///< of which the store and the device are handed on
     log::ByteLog log_;
     restart::SavedPort saved_{log_.store()};
-    std::shared_ptr<ArchiveFeed> feed_;  ///< null: the log is not archived
+    std::optional<ServedArchive> served_;  ///< instead of a device
+    std::string offline_for_good_;         ///< why there is no device; empty: there may be one
+    std::shared_ptr<ArchiveFeed> feed_;    ///< null: the log is not archived
     std::optional<std::uint64_t> archive_begin_;
     LeaseQueue leases_;  ///< before port_, whose replies use it
     port::Port port_;

@@ -61,11 +61,13 @@ bool Hub::has_log_for(const port::PortConfig& config) const {
 Hub::DiskWork Hub::disk_work(const HubConfig& config) {
     auto logs = log_work(config);
     auto archives = archive_work(config);
-    if (!logs && !archives) return nullptr;
-    return [logs = std::move(logs), archives = std::move(archives)] {
+    auto served = served_work(config);
+    if (!logs && !archives && !served) return nullptr;
+    return [logs = std::move(logs), archives = std::move(archives), served = std::move(served)] {
         Prepared prepared;
         if (logs) logs(prepared);
         if (archives) prepared.archives = archives();
+        if (served) served(prepared);
         return prepared;
     };
 }
@@ -77,7 +79,7 @@ std::function<void(Hub::Prepared&)> Hub::log_work(const HubConfig& config) {
     std::vector<std::string> names;
     std::vector<std::string> files;
     for (const port::PortConfig& port : config.ports) {
-        if (!limits_changed && has_log_for(port)) continue;
+        if (is_served(port) || (!limits_changed && has_log_for(port))) continue;
         auto opener =
             keeper_ != nullptr ? keeper_->file_opener({port.name, port.device, config.limits.history_bytes}) : nullptr;
         if (!opener) return nullptr;
@@ -102,13 +104,16 @@ void Hub::apply(const HubConfig& config, Prepared&& prepared) {
     returning_.clear();
     for (auto& [port, log] : prepared.logs) keeper_->hand_over(port, std::move(log));
     if (archive_) archive_->take(std::move(prepared.archives));
+    served_ = std::move(prepared.served);
     std::map<std::string_view, const port::PortConfig*> wanted;
     for (const port::PortConfig& port : config.ports) wanted.emplace(port.name, &port);
     std::map<std::string, bool> others;  // value: whether the log is kept
     for (const auto& [name, channel] : channels_) {
         const auto stays = wanted.find(name);
         const bool same = stays != wanted.end() && stays->second->device == channel->port().config().device;
-        if (limits_changed || !same) others.emplace(name, stays == wanted.end() && removed_ports_keep_.count() > 0);
+        if (limits_changed || !same)
+            others.emplace(
+                name, stays == wanted.end() && removed_ports_keep_.count() > 0 && !is_served(channel->port().config()));
     }
     std::set<std::string> closed_terminals;  // a replaced port passes this on
     for (const auto& [name, keep] : others) {
@@ -136,6 +141,7 @@ void Hub::apply(const HubConfig& config, Prepared&& prepared) {
     }
     if (keeper_ != nullptr && returning_.empty()) keeper_->drop_prepared();
     if (archive_) archive_->keep_trying([&](const std::string& port) { return wanted.contains(port); });
+    std::erase_if(served_, [this](const auto& entry) { return !returning_.contains(entry.first); });
     watch_removed();
     publish_stats();
 }
@@ -150,20 +156,31 @@ restart::KeptPort Hub::kept_for(const port::PortConfig& config) {
     return keeper_ != nullptr ? keeper_->open(config, limits_.history_bytes) : restart::KeptPort{};
 }
 
-void Hub::add(const port::PortConfig& config, bool terminal_closed) {
+std::unique_ptr<Channel> Hub::make_channel(const port::PortConfig& config, restart::Keeper* keeper,
+                                           restart::KeptPort kept) {
     auto hook = [this](Channel& channel, const log::EventItem& event) {
         each_watcher([&](PortWatcher& watcher) { watcher.on_port_event(channel, event); });
     };
-    restart::KeptPort kept = kept_for(config);
-    auto recording = join_archive(config.name, kept);
-    auto channel = std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_, &foreign_readers_},
-                                             config, limits_, hook, keeper_, std::move(kept));
+    return std::make_unique<Channel>(port::PortEnvironment{loop_, workers_, device_watch_, &foreign_readers_}, config,
+                                     limits_, hook, keeper, std::move(kept));
+}
+
+Channel& Hub::introduce(std::unique_ptr<Channel> channel) {
     Channel& added = *channel;
-    if (recording) added.archive_to(*archive_, std::move(recording));
     added.set_book(sessions_);
     added.on_log_cut([this, &added] { each_watcher([&](PortWatcher& watcher) { watcher.on_port_log_cut(added); }); });
-    channels_.emplace(config.name, std::move(channel));
+    channels_.emplace(added.name(), std::move(channel));
     each_watcher([&](PortWatcher& watcher) { watcher.on_port_added(added); });
+    return added;
+}
+
+void Hub::add(const port::PortConfig& config, bool terminal_closed) {
+    if (is_served(config)) return add_served(config);
+    restart::KeptPort kept = kept_for(config);
+    auto recording = join_archive(config.name, kept);
+    auto channel = make_channel(config, keeper_, std::move(kept));
+    if (recording) channel->archive_to(*archive_, std::move(recording));
+    Channel& added = introduce(std::move(channel));
     if (terminal_closed) added.note_terminal_closed();
     start(added);
 }

@@ -38,6 +38,13 @@ struct SessionLimits {
     std::uint32_t streams_max = 4096;
 };
 
+/// Whether the port is an archive that is served, instead of a device.
+inline bool is_served(const port::PortConfig& config) { return config.device.starts_with(archive::served_prefix); }
+/// Requires is_served().
+inline std::string served_path(const port::PortConfig& config) {
+    return config.device.substr(archive::served_prefix.size());
+}
+
 using StatsList = std::vector<std::shared_ptr<const port::PortStats>>;
 
 /// All channels by name. Io thread only, except stats(). Faces use it through a Session.
@@ -58,6 +65,7 @@ public:
     struct Prepared {
         std::map<std::string, restart::FiledLog> logs;
         archive::Opening archives;
+        std::map<std::string, Result<archive::Served>> served;
     };
     /// Returns the disk work of apply(config): run it on a thread that may block, and pass its result to apply(). Null: no
     /// disk work is needed. Logs of removed ports do not expire until then.
@@ -118,8 +126,13 @@ private:
 
     void store_kept(const archive::UpkeepReport& report);
     std::function<void(Prepared&)> log_work(const HubConfig& config);
+    static std::function<void(Prepared&)> served_work(const HubConfig& config);
+    void add_served(const port::PortConfig& config);
     static std::string device_key(const Channel& channel);
     void add(const port::PortConfig& config, bool terminal_closed);
+    std::unique_ptr<Channel> make_channel(const port::PortConfig& config, restart::Keeper* keeper,
+                                          restart::KeptPort kept);
+    Channel& introduce(std::unique_ptr<Channel> channel);
     void start(Channel& channel);
     void remove(const std::string& name, bool keep);
     restart::KeptPort kept_for(const port::PortConfig& config);
@@ -150,7 +163,10 @@ private:
     port::DeviceWatch device_watch_;
     port::ForeignReaders foreign_readers_;
     DeliveryHistogram delivery_;
-    std::unique_ptr<ArchiveWriter> archive_;  ///< null: nothing is archived
+    std::unique_ptr<ArchiveWriter> archive_;            ///< null: nothing is archived
+    std::unique_ptr<port::WorkerPool> served_readers_;  ///< of archives that are served; null: there was none yet
+    ArchiveErrors served_errors_;
+    std::map<std::string, Result<archive::Served>> served_;  ///< opened for ports that are to be added
     std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
     std::vector<Leaving> leaving_;                      ///< stopped, waiting for their devices to close
     std::multimap<std::string, Channel*> not_started_;  ///< by device; a stopping channel still has it open

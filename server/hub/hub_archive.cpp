@@ -1,4 +1,6 @@
 #include <chrono>
+#include <map>
+#include <memory>
 #include <utility>
 
 #include "hub/hub.hpp"
@@ -40,11 +42,38 @@ std::function<archive::Opening()> Hub::archive_work(const HubConfig& config) con
     if (!archive_) return nullptr;
     std::vector<std::string> names;
     for (const port::PortConfig& port : config.ports)
-        if (!archive_->has(port.name)) names.push_back(port.name);
+        if (!is_served(port) && !archive_->has(port.name)) names.push_back(port.name);
     if (names.empty()) return nullptr;
     return [names = std::move(names), settings = archive_->settings(), locked = archive_->has_lock()] {
         return archive::open_recordings(settings, names, locked);
     };
+}
+
+/// Looks into the archives that are to be served.
+std::function<void(Hub::Prepared&)> Hub::served_work(const HubConfig& config) {
+    std::map<std::string, std::string> paths;
+    for (const port::PortConfig& port : config.ports)
+        if (is_served(port)) paths.emplace(port.name, served_path(port));
+    if (paths.empty()) return nullptr;
+    return [paths = std::move(paths)](Prepared& prepared) {
+        for (const auto& [name, path] : paths) prepared.served.emplace(name, archive::open_served(path));
+    };
+}
+
+/// A port without a device, whose log has ended where the archive does.
+void Hub::add_served(const port::PortConfig& config) {
+    auto prepared = served_.extract(config.name);
+    auto served = prepared.empty() ? archive::open_served(served_path(config)) : std::move(prepared.mapped());
+    restart::KeptPort kept;
+    kept.store = log::LogStore::in_memory(limits_.history_bytes);
+    if (served) kept.store->restart_as(served->log_id, served->end.offset, served->end.event);
+    auto channel = make_channel(config, nullptr, std::move(kept));
+    if (!served_readers_)
+        served_readers_ =
+            std::make_unique<port::WorkerPool>(loop_, port::WorkerLimits{.threads_max = 2, .slow_max = 8});
+    served ? channel->serve(std::move(*served), *served_readers_, served_errors_)
+           : channel->serve_nothing(served.error());
+    start(introduce(std::move(channel)));
 }
 
 /// Makes the log in memory go on where the archive's does, if that is another one.

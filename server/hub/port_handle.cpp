@@ -92,6 +92,8 @@ Result<void> PortHandle::check_role(Role needed) const {
 Result<void> PortHandle::permission(Role needed) const {
     if (channel() == nullptr) return port_is_gone();
     if (writer_->role() < needed) return role_too_low(*channel(), needed, writer_->role());
+    if (needed >= Role::write)
+        if (auto device = channel()->check_device(); !device) return device;
     const access::AuditTrail* const trail = writer_->trail();
     if (needed >= Role::write && trail != nullptr && !trail->permits_changes()) return trail_is_stuck();
     return {};

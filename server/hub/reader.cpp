@@ -110,21 +110,21 @@ bool Reader::is_behind() const {
 /// Reads on in the archive if the next item is only there. Returns whether it does.
 bool Reader::load() {
     if (backlog_ && backlog_->loading()) return true;
-    if (!channel_->feed_ || !is_behind()) {
+    const auto disk = channel_->disk();
+    if (!disk || !is_behind()) {
         backlog_.reset();
         in_archive_ = false;
         return false;
     }
-    const ArchiveFeed& feed = *channel_->feed_;
     waits_for_feed_ = false;
-    if (feed.growth() == growth_ && failed_) return false;
+    if (disk->growth == growth_ && failed_) return false;
     const bool at_end = backlog_ && backlog_->at_end() && backlog_->end() == cursor_;
-    if (at_end && feed.growth() == growth_) {
+    if (at_end && disk->growth == growth_) {
         // What the archive does not have either is a gap, unless it is on its way there.
-        waits_for_feed_ = feed.is_writing();
+        waits_for_feed_ = disk->is_writing;
         return waits_for_feed_;
     }
-    growth_ = feed.growth();
+    growth_ = disk->growth;
     failed_ = false;
     if (!backlog_) backlog_ = channel_->make_backlog([this](const Result<void>& result) { loaded(result); });
     backlog_->load(cursor_);
@@ -137,7 +137,7 @@ void Reader::wait_for_load() { waits_for_feed_ ? wait() : void(sink_waits_ = tru
 void Reader::loaded(const Result<void>& result) {
     if (channel_ == nullptr) return;
     if (!result) {
-        port::add(channel_->feed_->errors().read, 1);
+        port::add(channel_->disk()->errors.read, 1);
         if (in_archive_) return channel_->close_reader(*this, archive_failed(channel_->name(), result.error()));
         failed_ = true;  // a live reader that has fallen behind gets a gap
         backlog_.reset();

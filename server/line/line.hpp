@@ -13,7 +13,7 @@
 
 namespace vserd::line {
 
-enum class Kind : std::uint8_t { vser, tty, simulated };
+enum class Kind : std::uint8_t { vser, tty, simulated, archive };  ///< archive: no device, and no line
 
 /// The capabilities of an open device. A missing capability does not make open fail.
 struct Capabilities {

@@ -18,6 +18,7 @@ namespace vserd::port {
 namespace {
 
 constexpr std::string_view sim_prefix = "sim:";
+constexpr std::string_view archive_prefix = "archive:";
 constexpr std::string_view vser_prefix = "/dev/vser";
 
 bool is_vser_name(std::string_view path) {
@@ -37,6 +38,7 @@ bool is_of_vser_class(dev_t node) {
 
 line::Kind kind_of(std::string_view device) {
     if (device.starts_with(sim_prefix)) return line::Kind::simulated;
+    if (device.starts_with(archive_prefix)) return line::Kind::archive;
     if (is_vser_name(device)) return line::Kind::vser;
     std::error_code ignored;
     if (is_vser_name(std::filesystem::canonical(device, ignored).native())) return line::Kind::vser;
@@ -51,6 +53,8 @@ Result<std::unique_ptr<line::Line>> open_line(std::string_view device, const lin
     switch (kind_of(device)) {
         case line::Kind::simulated: return sim::SimLine::open(device, settings);
         case line::Kind::vser: return line::VserLine::open(std::string(device), settings);
+        case line::Kind::archive:
+            return Error{Failure::unsupported, 0, "archive", fmt::format("{}: an archive has no line", device)};
         case line::Kind::tty: break;
     }
     return line::TtyLine::open(std::string(device), settings, options);
@@ -60,8 +64,8 @@ Result<std::unique_ptr<line::Line>> adopt_line(std::string_view device, base::Fd
                                                const line::ValidSettings& settings, const line::LineOptions& options) {
     if (const auto valid = check_device(device); !valid) return valid.error();
     const auto kind = kind_of(device);
-    if (kind == line::Kind::simulated) {
-        return Error{Failure::io, ENODEV, "device", fmt::format("{}: a simulated device cannot be resumed", device)};
+    if (kind == line::Kind::simulated || kind == line::Kind::archive) {
+        return Error{Failure::io, ENODEV, "device", fmt::format("{}: this device cannot be resumed", device)};
     }
     const std::string path(device);
     if (const auto same = line::check_held_node(path, held.get()); !same) {
@@ -77,13 +81,16 @@ Result<void> check_device(std::string_view device) {
         if (const auto spec = sim::parse_sim_spec(device); !spec) return spec.error();
         return {};
     }
+    if (device.starts_with(archive_prefix)) device.remove_prefix(archive_prefix.size());
     const auto invalid = [device](std::string_view why) {
         return Error{Failure::invalid_argument, 0, "device", fmt::format("device '{}' {}", device, why)};
     };
     if (device.empty()) return invalid("is empty; give a path such as /dev/ttyUSB0, or sim:echo");
     if (device.find('\0') != std::string_view::npos) return invalid("contains a NUL byte");
     if (device.front() != '/')
-        return invalid("is neither an absolute path such as /dev/ttyUSB0 nor sim:echo, sim:console, sim:esp or sim:replay?file=/PATH");
+        return invalid(
+            "is neither an absolute path such as /dev/ttyUSB0 nor sim:echo, sim:console, sim:esp, "
+            "sim:replay?file=/PATH or archive:/DIR");
     return {};
 }
 

@@ -58,6 +58,7 @@ Port::Port(PortEnvironment environment, PortConfig config, Listener& listener)
 Port::~Port() = default;
 
 void Port::start(PortResume resume) { impl_->start(std::move(resume)); }
+void Port::stay_offline(std::string reason) { impl_->status.offline_reason = std::move(reason); }
 void Port::stop(std::function<void()> done) { impl_->connection.stop(std::move(done)); }
 void Port::reconfigure(const PortConfig& config, Reply<line::Settings> reply) {
     impl_->reconfigure(config, std::move(reply));

@@ -79,6 +79,8 @@ public:
     Port& operator=(const Port&) = delete;
 
     void start(PortResume resume = {});
+    /// Instead of start(): there is no device, and the port stays offline for that reason.
+    void stay_offline(std::string reason);
     /// Closes the device, then calls `done`. Discards the tx queue: wait until tx_queue_bytes() is 0 first to send it.
     void stop(std::function<void()> done);
 

@@ -99,6 +99,7 @@ static v1::Kind to_proto(line::Kind kind) {
         case line::Kind::vser: return v1::KIND_VSER;
         case line::Kind::tty: return v1::KIND_TTY;
         case line::Kind::simulated: return v1::KIND_SIMULATED;
+        case line::Kind::archive: return v1::KIND_ARCHIVE;
     }
     return v1::KIND_UNSPECIFIED;
 }

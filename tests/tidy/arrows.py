@@ -40,7 +40,7 @@ ALLOWED = {
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
     "tcp": {"net", "access", "hub/client.hpp", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
-    "app": {"rpc", "access", "archive", "tcp", "metrics", "import", "pki", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
+    "app": {"rpc", "access", "archive", "capture", "sim/sim_spec.hpp", "tcp", "metrics", "import", "pki", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
 }
 
 # How a third party's include begins -> the folders of the server where it belongs

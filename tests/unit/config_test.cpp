@@ -286,13 +286,16 @@ const std::vector<Case> port_cases{
     {"name_twice", port("") + port(""), {"f:6:8: port 'a' is defined already, in line 2; give this one another name"}},
     {"device_relative",
      "[[port]]\nname = \"a\"\ndevice = \"ttyS0\"\n",
-     {"f:3:10: 'device' in [[port]] must be an absolute path or a simulator such as \"sim:echo\", not 'ttyS0'"}},
+     {"f:3:10: 'device' in [[port]] must be an absolute path, a simulator such as \"sim:echo\" or an archive such as "
+      "\"archive:/DIR\", not 'ttyS0'"}},
     {"device_bare_simulator",
      "[[port]]\nname = \"a\"\ndevice = \"sim:\"\n",
-     {"f:3:10: 'device' in [[port]] must be an absolute path or a simulator such as \"sim:echo\", not 'sim:'"}},
+     {"f:3:10: 'device' in [[port]] must be an absolute path, a simulator such as \"sim:echo\" or an archive such as "
+      "\"archive:/DIR\", not 'sim:'"}},
     {"device_misspelt_simulator",
      "[[port]]\nname = \"a\"\ndevice = \"sim:ecko\"\n",
-     {"f:3:10: 'device' in [[port]]: 'sim:ecko' is not a simulated device: use sim:echo, sim:console, sim:esp or sim:replay"}},
+     {"f:3:10: 'device' in [[port]]: 'sim:ecko' is not a simulated device: use sim:echo, sim:console, sim:esp or "
+      "sim:replay"}},
     {"device_with_newline",
      "[[port]]\nname = \"a\"\ndevice = \"/dev/tty\\n\"\n",
      {"f:3:10: 'device' in [[port]] must be at most 4095 bytes without control characters"}},

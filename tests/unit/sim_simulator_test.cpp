@@ -20,7 +20,8 @@ using std::chrono::seconds;
 
 TEST(CheckDevice, TakesAbsolutePathsAndKnownSimulators) {
     for (const auto* device : {"/dev/ttyUSB0", "/dev/vser0", "/dev/serial/by-id/usb-x", "sim:echo", "sim:console",
-                               "sim:esp", "sim:replay?file=/a/b.capture&speed=max&loop=1", "sim:echo?", "sim:console?id=lab-1&drop=0.01&seed=7&unpaced=1"}) {
+                               "sim:esp", "sim:replay?file=/a/b.capture&speed=max&loop=1", "sim:echo?",
+                               "sim:console?id=lab-1&drop=0.01&seed=7&unpaced=1"}) {
         EXPECT_TRUE(port::check_device(device)) << device;
     }
 }

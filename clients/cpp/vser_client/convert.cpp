@@ -72,7 +72,7 @@ Port from_proto(const v1::Port& port) {
     out.name = port.name();
     out.description = port.description();
     out.device = port.device();
-    out.kind = enumerated(port.kind(), Kind::simulated);
+    out.kind = enumerated(port.kind(), Kind::archive);
     out.state = enumerated(port.state(), State::offline);
     out.offline_reason = port.offline_reason();
     out.baud = port.baud();

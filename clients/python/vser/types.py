@@ -26,6 +26,7 @@ class Kind(_Enum):
     VSER = 1
     TTY = 2
     SIMULATED = 3
+    ARCHIVE = 4
 
 
 class State(_Enum):

@@ -16,7 +16,7 @@ namespace vser::client {
 using Time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
 // Enumerators have the numbers of vser/v1/types.proto. `unspecified` in a request keeps the current value.
-enum class Kind : std::uint8_t { unspecified = 0, vser = 1, tty = 2, simulated = 3 };
+enum class Kind : std::uint8_t { unspecified = 0, vser = 1, tty = 2, simulated = 3, archive = 4 };
 enum class State : std::uint8_t { unspecified = 0, online = 1, offline = 2 };
 enum class Parity : std::uint8_t { unspecified = 0, none = 1, odd = 2, even = 3, mark = 4, space = 5 };
 enum class StopBits : std::uint8_t { unspecified = 0, one = 1, one_and_half = 2, two = 3 };
