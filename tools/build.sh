@@ -89,5 +89,7 @@ soak() {
     build/debug/bin/integration_soak --seconds "$seconds" "$@" || return 1
     VSERD_LEASE_CLIENTS=200 VSERD_LEASE_SECONDS=$((seconds / 10 + 1)) \
         ctest --test-dir build/debug -R '^integration_lease_crowd$' --timeout $((seconds + 300)) -V || return 1
+    VSERD_ARCHIVE_KILLS=$((seconds / 6 + 1)) \
+        ctest --test-dir build/debug -R '^integration_archive$' --timeout $((seconds + 600)) -V || return 1
     VSERD_ABUSE_SECONDS=$((seconds / 20 + 1)) ctest --test-dir build/debug -R '^abuse$' --timeout $((seconds * 3 + 300)) -V
 }

@@ -18,6 +18,8 @@ constexpr std::uint64_t index_bytes_full = std::uint64_t{16} << 20U;
 constexpr std::uint64_t index_bytes_max = 4 * index_bytes_full;
 constexpr std::string_view overtaken = "overwritten in memory before they were archived";
 constexpr std::string_view not_archived = "not archived";
+constexpr std::string_view unused =
+    "vserd or the machine was interrupted; few bytes are missing, the other offsets were not used";
 
 Error before_next(const std::string& what, std::uint64_t next) {
     return {Failure::invalid_argument, 0, "offset",
@@ -163,10 +165,12 @@ Result<void> PortArchive::put_gap(log::Cursor to, std::string_view reason, std::
     if (to == next_) return {};
     if (auto flushed = flush(); !flushed) return flushed;
     if (auto ready = ensure_segment(now_ns); !ready) return ready;
-    const GapPayload gap{to.offset, to.event - next_.event, std::string(reason)};
+    const std::uint64_t unused_offsets = std::min(to.offset, std::max(next_.offset, unused_to_)) - next_.offset;
+    const GapPayload gap{to.offset, to.event - next_.event, std::string(unused_offsets > 0 ? unused : reason)};
     const IndexRecord record{.time_ns = now_ns, .kind = RecordKind::gap};
     if (auto put = segment_->put(record, packed(gap), to); !put) return failed(put.error());
-    losses_.bytes += to.offset - next_.offset;
+    losses_.bytes += to.offset - next_.offset - unused_offsets;
+    losses_.unused_offsets += unused_offsets;
     losses_.events += gap.events;
     next_ = to;
     latest_ns_ = segment_->latest_ns();

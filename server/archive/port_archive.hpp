@@ -30,6 +30,7 @@ inline constexpr std::chrono::seconds span_age_default{1};
 struct ArchiveLosses {
     std::uint64_t bytes = 0;
     std::uint64_t events = 0;
+    std::uint64_t unused_offsets = 0;  ///< see note_unused()
 };
 
 /// Appends the items of one port's byte log to its segments. Calls may block on the disk. One thread at a time; readers,
@@ -47,6 +48,10 @@ public:
     void set_log_id(std::string log_id) { options_.log_id = std::move(log_id); }
     /// The most between the first and the last byte of a span, which have one time: 1 s, unless it was set.
     void set_span_age(std::chrono::nanoseconds age) noexcept { span_ns_max_ = age.count(); }
+
+    /// The process before ended without saying where. The log continues at `offset`, and hardly any of the offsets before it
+    /// were given to bytes.
+    void note_unused(std::uint64_t offset) noexcept { unused_to_ = offset; }
 
     /// Data may begin before next() only if nothing of it does: Failure::invalid_argument otherwise.
     Result<void> append(const log::Item& item);
@@ -105,6 +110,7 @@ private:
     std::uint64_t synced_offset_ = 0;
     std::int64_t latest_ns_ = 0;
     std::string loss_reason_;
+    std::uint64_t unused_to_ = 0;
     ArchiveLosses losses_;
     TailRepair repair_;
 };

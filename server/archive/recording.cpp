@@ -76,8 +76,9 @@ Beginning Recording::begin(std::string_view id, std::uint64_t head, bool resumed
     } else if (resumed && id == found_->log_id && fits) {
         return {found_->log_id, {head, 0}, true};
     }
-    const log::Cursor at = head_.value_or(log::Cursor{found_->offset, found_->event});
-    return {found_->log_id, later(at, next), false};
+    const log::Cursor at = later(head_.value_or(log::Cursor{found_->offset, found_->event}), next);
+    if (!head_) archive_.note_unused(at.offset);
+    return {found_->log_id, at, false};
 }
 
 Recorded Recording::write(const Batch& batch) {
@@ -94,6 +95,7 @@ Recorded Recording::write(const Batch& batch) {
     recorded.sent_next = sent_next();
     recorded.unsynced_bytes = unsynced_bytes();
     recorded.gap_bytes = archive_.losses().bytes;
+    recorded.unused_offsets = archive_.losses().unused_offsets;
     return recorded;
 }
 

@@ -51,6 +51,7 @@ struct Recorded {
     std::uint64_t sent_next = 0;
     std::uint64_t unsynced_bytes = 0;
     std::uint64_t gap_bytes = 0;          ///< missing in the archive since it was opened
+    std::uint64_t unused_offsets = 0;     ///< in gaps that a crash left
     std::optional<Reservation> reserved;  ///< in force from now on, if it has changed
 };
 

@@ -38,11 +38,15 @@ SegmentSize size_of_segment(const std::string& port_directory, std::uint64_t bas
 }
 
 std::size_t expired(const std::vector<SegmentSize>& segments, std::chrono::nanoseconds age, log::WallTime now) {
+    const log::WallTime limit = now - std::chrono::duration_cast<log::WallTime::duration>(age);
     std::size_t count = 0;
+    std::optional<log::WallTime> latest;
     for (std::size_t i = 0; i < segments.size(); ++i) {
         const auto& newest = segments[i].newest;
-        if (newest && *newest < now - std::chrono::duration_cast<log::WallTime::duration>(age)) count = i + 1;
-        if (newest && *newest <= now && count != i + 1) break;  // recent, so everything after it is
+        if (!newest || *newest > now) continue;
+        latest = latest ? std::max(*latest, *newest) : *newest;
+        if (*latest >= limit) break;  // recent, so everything after it is
+        count = i + 1;
     }
     return count;
 }

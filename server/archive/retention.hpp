@@ -44,8 +44,9 @@ struct Removed {
     std::uint64_t bytes = 0;
 };
 
-/// How many of the oldest segments the limits do not allow. The last segment always stays: it may be in use. A segment with a
-/// time in the future goes when an older limit or a newer segment makes it go.
+/// How many of the oldest segments the limits do not allow. The last segment always stays: it may be in use. A segment is at most
+/// as old as one before it, whatever the clock was when it was written. One with a time in the future goes when a newer
+/// one does.
 std::size_t segments_beyond(const std::vector<SegmentSize>& segments, const RetentionLimits& limits, log::WallTime now);
 /// How many bytes must be removed.
 std::uint64_t bytes_missing(const FreeSpaceLimit& limit, const DiskSpace& space) noexcept;

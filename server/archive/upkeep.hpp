@@ -30,4 +30,7 @@ UpkeepReport look(const Settings& settings);
 /// a time for an archive; writers and readers need no coordination with it.
 UpkeepReport keep_up(const Settings& settings, log::WallTime now);
 
+/// Where the time by which segments are old is kept.
+std::string clock_path(const Settings& settings);
+
 }  // namespace vserd::archive

@@ -105,6 +105,7 @@ void ArchiveFeed::written(const archive::Recorded& recorded) {
     unsynced_ = recorded.unsynced_bytes > 0;
     stats_->archive_unsynced_bytes.store(recorded.unsynced_bytes, std::memory_order_relaxed);
     stats_->archive_gap_bytes.store(recorded.gap_bytes, std::memory_order_relaxed);
+    stats_->archive_unused_offsets.store(recorded.unused_offsets, std::memory_order_relaxed);
     note_result(recorded.result);
     if (final_ && done_) return end_if_done(!recorded.result);
     if (!is_done()) mark();

@@ -14,8 +14,9 @@ constexpr std::size_t port_bytes_max = std::size_t{256} << 10U;  ///< of one por
 constexpr std::size_t round_bytes_max = std::size_t{8} << 20U;
 /// A round that takes longer is reported like a driver that hangs.
 constexpr milliseconds round_limit{10'000};
-/// To look at what there is, for the metrics.
-constexpr milliseconds first_upkeep{2000};
+/// To look at what there is, for the metrics; after the same time again comes the first upkeep, so that a daemon that is restarted often
+/// does it too.
+constexpr milliseconds first_upkeep{3000};
 /// Sealing takes long.
 constexpr std::chrono::hours upkeep_limit{24};
 
@@ -31,6 +32,37 @@ struct ArchiveWriter::Part {
     archive::Recorded recorded;
 };
 
+/// What a worker does once a minute.
+struct ArchiveWriter::Upkeep {
+    Upkeep(archive::Settings archive, std::shared_ptr<archive::TrustedClock> trusted, std::vector<std::string> unopened,
+           bool has_lock, bool has_looked)
+        : settings(std::move(archive)),
+          clock(std::move(trusted)),
+          ports(std::move(unopened)),
+          locked(has_lock),
+          looked(has_looked) {}
+    void run();
+
+    const archive::Settings settings;
+    const std::shared_ptr<archive::TrustedClock> clock;
+    const std::vector<std::string> ports;  ///< to be opened
+    const bool locked;
+    const bool looked;
+    archive::Opening opening;
+    archive::UpkeepReport report;
+};
+
+void ArchiveWriter::Upkeep::run() {
+    if (!ports.empty()) opening = archive::open_recordings(settings, ports, locked);
+    if (!locked && !opening.lock) return;  // perhaps it is another vserd's
+    if (!looked) {
+        report = archive::look(settings);
+        return;
+    }
+    report = archive::keep_up(settings, clock->at(log::Moment::now()));
+    if (!clock->stored()) report.errors.push_back(clock->stored().error());
+}
+
 ArchiveWriter::ArchiveWriter(io::Loop& loop, archive::Settings settings, Hooks hooks)
     : loop_(loop),
       settings_(std::move(settings)),
@@ -38,7 +70,8 @@ ArchiveWriter::ArchiveWriter(io::Loop& loop, archive::Settings settings, Hooks h
       workers_(loop, {.threads_max = 2, .slow_max = 2}),
       readers_(loop, {.threads_max = 2, .slow_max = 8}),
       timer_(loop.context()),
-      upkeep_timer_(loop.context()) {
+      upkeep_timer_(loop.context()),
+      clock_(std::make_shared<archive::TrustedClock>(archive::clock_path(settings_))) {
     plan_upkeep(std::min(settings_.upkeep, first_upkeep));
 }
 
@@ -169,35 +202,28 @@ void ArchiveWriter::plan_upkeep(milliseconds wait) {
 }
 
 void ArchiveWriter::keep_up() {
-    auto report = std::make_shared<archive::UpkeepReport>();
-    auto opening = std::make_shared<archive::Opening>();
-    workers_.run(
-        {.work =
-             [report, opening, settings = settings_, ports = unopened(), locked = has_lock(), looked = looked_] {
-                 if (!ports.empty()) *opening = archive::open_recordings(settings, ports, locked);
-                 *report =
-                     looked ? archive::keep_up(settings, std::chrono::system_clock::now()) : archive::look(settings);
-             },
-         .done =
-             [this, report, opening] {
-                 take(std::move(*opening));
-                 join_late();
-                 kept_up(*report);
-             },
-         .overdue = [] {},
-         .refused = [this](const Error&) { plan_upkeep(settings_.upkeep); },
-         .limit = upkeep_limit});
+    auto upkeep = std::make_shared<Upkeep>(settings_, clock_, unopened(), has_lock(), looked_);
+    workers_.run({.work = [upkeep] { upkeep->run(); },
+                  .done =
+                      [this, upkeep] {
+                          take(std::move(upkeep->opening));
+                          join_late();
+                          kept_up(upkeep->report);
+                      },
+                  .overdue = [] {},
+                  .refused = [this](const Error&) { plan_upkeep(settings_.upkeep); },
+                  .limit = upkeep_limit});
 }
 
 void ArchiveWriter::kept_up(const archive::UpkeepReport& report) {
-    looked_ = true;
+    const bool is_first = !std::exchange(looked_, true);
     port::add(errors_->upkeep, report.errors.size());
     const bool failed = !report.errors.empty();
     if (std::exchange(upkeep_failing_, failed) != failed) {
         hooks_.state_changed({}, failed ? Result<void>(report.errors.front()) : Result<void>{});
     }
     hooks_.kept_up(report);
-    plan_upkeep(settings_.upkeep);
+    plan_upkeep(is_first ? std::min(settings_.upkeep, first_upkeep) : settings_.upkeep);
 }
 
 /// All ports that wait, if it is time; otherwise those that hurry.

@@ -13,6 +13,7 @@
 
 #include "archive/opening.hpp"
 #include "archive/recording.hpp"
+#include "archive/trusted_clock.hpp"
 #include "archive/upkeep.hpp"
 #include "hub/archive_counts.hpp"
 #include "hub/archive_feed.hpp"
@@ -64,6 +65,7 @@ public:
 
 private:
     struct Part;
+    struct Upkeep;
     using Round = std::vector<Part>;
     using Clock = std::chrono::steady_clock;
     using Feeds = boost::intrusive::list<ArchiveFeed, boost::intrusive::constant_time_size<false>>;
@@ -95,8 +97,9 @@ private:
     Feeds due_;                     ///< of this round, or of one that follows it at once
     Clock::time_point next_round_;  ///< when all that wait are due
     bool armed_ = false;
-    bool hurry_ = false;   ///< the next round does not wait for its time
-    bool looked_ = false;  ///< what there is is known; from then on there is upkeep
+    const std::shared_ptr<archive::TrustedClock> clock_;  ///< a worker has it while keep_up() runs
+    bool hurry_ = false;                                  ///< the next round does not wait for its time
+    bool looked_ = false;                                 ///< what there is is known; from then on there is upkeep
     bool upkeep_failing_ = false;
     bool hung_ = false;  ///< a round has taken too long, and has not ended yet
     bool in_flight_ = false;

@@ -121,6 +121,10 @@ void append_archive(std::vector<MetricFamily>& to, const Sources& sources, const
     to.push_back(per_port(ports, counter, "vserd_archive_tx_lost_bytes_total",
                           "Bytes sent to the device that record_tx did not record, because the disk was too slow.",
                           &port::PortStats::archive_tx_lost_bytes));
+    to.push_back(
+        per_port(ports, counter, "vserd_archive_unused_offsets_total",
+                 "Offsets that a crash left without bytes, and the few bytes that it cost; counted by the next start.",
+                 &port::PortStats::archive_unused_offsets));
     MetricFamily failed = family(counter, "vserd_archive_errors_total",
                                  "Operations on the archive that failed; upkeep: sealing and retention.");
     add(failed, {{"op", "open"}}, value_of(errors->open));

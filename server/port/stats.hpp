@@ -35,6 +35,7 @@ struct PortStats {
     std::atomic<std::uint64_t> archive_unsynced_bytes{0};  ///< written, but a power loss would cost them
     std::atomic<std::uint64_t> archive_gap_bytes{0};       ///< missing in the archive
     std::atomic<std::uint64_t> archive_tx_lost_bytes{0};   ///< sent, and not recorded although they should be
+    std::atomic<std::uint64_t> archive_unused_offsets{0};  ///< in gaps that a crash left
     std::atomic<std::uint64_t> archive_bytes{0};           ///< on the disk
     std::atomic<std::int64_t> archive_oldest_s{0};         ///< time of the oldest record; 0: unknown
     std::atomic<std::uint64_t> logs_cut{0};                ///< the log's file was truncated, and its bytes are lost

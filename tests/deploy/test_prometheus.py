@@ -54,6 +54,7 @@ CONTRACT = {  # of the api: the metric, and its labels
     "vserd_archive_oldest_timestamp_seconds": {"port"},
     "vserd_archive_unsynced_bytes": {"port"},
     "vserd_archive_gap_bytes_total": {"port"},
+    "vserd_archive_unused_offsets_total": {"port"},
     "vserd_archive_errors_total": {"op"},
     "vserd_certificate_expiry_timestamp_seconds": {"file"},
     "process_cpu_seconds_total": set(),

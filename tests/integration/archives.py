@@ -1,4 +1,5 @@
 """A device that sends as fast as it is read, and checks of what an archiving daemon made of it."""
+import contextlib
 import os
 import pathlib
 import pty
@@ -53,9 +54,21 @@ def line():
     made.close()
 
 
+def sealed_bytes(path):
+    """By the seek table at its end."""
+    data = path.read_bytes()
+    frames, entry = int.from_bytes(data[-9:-5], "little"), 12 if data[-5] & 0x80 else 8
+    return sum(int.from_bytes(data[at + 4:at + 8], "little") for at in range(len(data) - 9 - frames * entry, len(data) - 9, entry))
+
+
 def archived_bytes(folder):
-    """Of the device, in all plain segments."""
-    return sum(log.stat().st_size for log in pathlib.Path(folder, "archive").glob("*/*.log"))
+    """Of the device. A segment that is being sealed has both files."""
+    bases = {}
+    for file in sorted(pathlib.Path(folder, "archive").glob("*/*.log*")):
+        with contextlib.suppress(FileNotFoundError):  # sealed meanwhile
+            if file.suffix in (".log", ".zst"):
+                bases[file.parent, file.name[:20]] = sealed_bytes(file) if file.suffix == ".zst" else file.stat().st_size
+    return sum(bases.values())
 
 
 def history(folder, more=""):

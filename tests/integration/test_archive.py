@@ -15,13 +15,14 @@ import grpc
 import pytest
 from archives import MEMORY, archived, check_order, history, line, line_table, pieces  # noqa: F401 line is a fixture
 from restarts import NAMES, KeptDaemon, bytes_of, events_of, online, port_table, until
-from shims import Disk
+from shims import Clock, Disk
 from tcp_clients import listener, receive
 from vserd_process import BIN, PATIENCE_SECONDS
 
 import vser
 
 SIZE = 512 << 10  # eight times the memory, in eight segments
+KILLS = int(os.environ.get("VSERD_ARCHIVE_KILLS", "20"))
 STEP = 64 << 20  # offsets are reserved in steps of this
 SECRET = {role: f"vserd_test-token-with-the-role-{role}" for role in ("list", "read")}
 
@@ -276,7 +277,7 @@ def test_kills_at_random_moments_never_show_a_wrong_byte(begin, line, tmp_path):
     print(f"seed {seed}")
     moments = random.Random(seed)
     seen = {}  # what was shown at an offset must stay there
-    for _ in range(20):
+    for _ in range(KILLS):
         time.sleep(moments.uniform(0.0, 0.4))
         head = online(served.daemon).next_offset
         with served.client() as client:
@@ -452,3 +453,39 @@ def test_the_archive_is_read_with_the_right_to_read_and_by_nobody_else(begin, li
         assert error.value.code is grpc.StatusCode.PERMISSION_DENIED
     for reader in readers.values():
         reader.close()
+
+
+# The clock
+
+
+def segments(folder):
+    return sorted(index.stem for index in pathlib.Path(folder, "archive", "line").glob("*.idx"))
+
+
+def test_a_clock_that_jumps_removes_nothing_until_it_is_trusted(begin, line, tmp_path):  # noqa: F811
+    clock = Clock(tmp_path)
+    served = begin(line_table(line), "keep_days = 30\n", env=dict(os.environ, **clock.environment))
+    trusted = tmp_path / "archive" / "clock"
+    online(served.daemon)
+    line.send(SIZE // 2, tmp_path)
+    is_whole(served, SIZE // 2)
+    until(trusted.exists)  # it has been looked after
+    before = segments(tmp_path)
+    assert len(before) == 4
+
+    def looked_after():
+        return served.metric('vserd_archive_oldest_timestamp_seconds{port="line"}') > 0
+
+    for days in (60, -60):
+        clock.set(days * 24 * 3600)
+        restart(served, signal.SIGTERM)
+        until(looked_after)
+        assert segments(tmp_path)[:4] == before, days
+        with served.client() as client:
+            assert whole(list(client.read("line"))) == (0, bytes(line.sent))
+    clock.set(60 * 24 * 3600)
+    trusted.unlink()  # nothing knows of a jump then, so the same time removes them
+    restart(served, signal.SIGTERM)
+    until(lambda: not set(before) & set(segments(tmp_path)[:-1]))
+    with served.client() as client:
+        assert isinstance(next(iter(client.read("line", 0))), vser.Gap)
