@@ -11,7 +11,7 @@ namespace vserd::hub {
 /// The client of a session.
 struct Client {
     access::Identity identity = {};
-    std::string_view via = "";  ///< the face: "grpc", "raw", "telnet", "rfc2217"; static
+    std::string_view via = "";  ///< the face: "grpc", "web", "raw", "telnet", "rfc2217"; static
     std::string peer = {};      ///< the address of the connection
     std::string name = {};      ///< chosen by the client, safe to show to others; empty: none
 };

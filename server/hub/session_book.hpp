@@ -18,7 +18,7 @@ namespace vserd::hub {
 /// as the process lives, and one that was noted before a restart does not name another session after it.
 class SessionBook {
 public:
-    static constexpr std::array<std::string_view, 4> faces{"grpc", "raw", "telnet", "rfc2217"};
+    static constexpr std::array<std::string_view, 5> faces{"grpc", "web", "raw", "telnet", "rfc2217"};
 
     SessionBook();
 

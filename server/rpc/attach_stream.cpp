@@ -137,6 +137,7 @@ void AttachStream::take_request() {
         case v1::AttachRequest::kFlush: return take_line_request();
         case v1::AttachRequest::kAcquire:
         case v1::AttachRequest::kRelease: return take_lease_request();
+        case v1::AttachRequest::kAcknowledged: return request_taken();  // gRPC's flow control does that
         case v1::AttachRequest::ITEM_NOT_SET: break;
     }
     finish(invalid_field("item",
@@ -148,7 +149,7 @@ void AttachStream::take_open(const v1::Open& open) {
     if (open.mode() < v1::MODE_UNSPECIFIED || open.mode() > v1::MODE_EXCLUSIVE) {
         return finish(invalid_field("mode", "mode must be MODE_READ_ONLY, MODE_READ_WRITE or MODE_EXCLUSIVE"));
     }
-    auto client = client_name(open.client(), context().peer());
+    auto client = client_name(open.client(), session().client().peer);
     if (!client) return finish(client.error(), {.port = open.port()});
     start_session(std::move(*client));
     if (!LogStream::open(open.port(), open.from(), open.encoding(), session_mode(open.mode()))) return;

@@ -84,8 +84,10 @@ Result<access::Identity> identity_of(const grpc::ServerContextBase& context, con
 Result<Admitted> admit(Environment& environment, const grpc::ServerContextBase& context, std::size_t bytes,
                        std::size_t message_bytes) {
     std::string peer = context.peer();
+    auto local = environment.passes.redeem(context);
     auto ticket = environment.admission.admit(peer, bytes, message_bytes);
     if (!ticket) return ticket.error();
+    if (local) return Admitted{std::move(*ticket), std::move(*local)};
     auto identity = identity_of(context, *environment.session.authority());
     if (!identity) {
         environment.admission.count(net::Refusal::unauthenticated);

@@ -8,6 +8,7 @@
 #include "io/loop.hpp"
 #include "net/admission.hpp"
 #include "rpc/counters.hpp"
+#include "rpc/passes.hpp"
 #include "rpc/server_info.hpp"
 #include "rpc/status.hpp"
 #include "search/worker.hpp"
@@ -35,6 +36,7 @@ struct Environment {
     std::chrono::steady_clock::time_point started;
     net::Admission& admission;
     search::Worker& search;
+    Passes& passes;
 
     /// As to_status(); if an object is missing because the server is shutting down, the status says so. Io thread.
     grpc::Status status_of(const Error& error, const ErrorContext& context = {}) const {

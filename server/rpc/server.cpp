@@ -25,6 +25,7 @@
 #include "rpc/console_service.hpp"
 #include "rpc/health.hpp"
 #include "rpc/lease_service.hpp"
+#include "rpc/local_calls.hpp"
 #include "rpc/port_service.hpp"
 #include "rpc/read_stream.hpp"
 #include "rpc/reflection_service.hpp"
@@ -81,7 +82,7 @@ public:
           session_(hub, {.identity = access::internal_identity()}),
           environment_{hub,        session_,      session_.loop(),
                        counters_,  options_.info, std::chrono::steady_clock::now(),
-                       admission_, search_} {}
+                       admission_, search_,       passes_} {}
 
     ~Impl() {
         if (stopper_.joinable()) stopper_.join();
@@ -95,6 +96,7 @@ public:
 
     const std::vector<std::string>& addresses() const noexcept { return addresses_; }
     const RpcCounters& counters() const noexcept { return counters_; }
+    hub::Calls& local_calls() noexcept { return *local_calls_; }
     std::vector<net::Refused> refused() const;
 
 private:
@@ -107,6 +109,7 @@ private:
     ServerOptions options_;
     net::Admission admission_;
     search::Worker search_;
+    Passes passes_;
     hub::Session session_;  ///< the server's own
     Environment environment_;
     ConsoleService console_{environment_};
@@ -122,6 +125,7 @@ private:
     std::optional<SparePollers> spare_pollers_;
     std::optional<StreamHost> host_;
     std::unique_ptr<grpc::Server> server_;
+    std::optional<LocalCalls> local_calls_;
     std::optional<HealthReporter> health_;
     std::optional<CompletionThread> poller_;
     Channelz channelz_;  ///< the acceptor's thread
@@ -214,6 +218,9 @@ Result<void> Server::Impl::start() {
         while (queue_->Next(&tag, &ok)) continue;
         return Error{Failure::io, 0, "listen", "the gRPC server did not start; see the log at level debug"};
     }
+    grpc::ChannelArguments local;
+    local.SetMaxReceiveMessageSize(-1);
+    local_calls_.emplace(server_->InProcessChannel(local), passes_);
     health_.emplace(environment_.session, *server_->GetHealthCheckService());
     // They own themselves, and each that gets a call makes the next.
     for (int i = 0; i < calls_awaited; ++i) {
@@ -267,6 +274,7 @@ void Server::Impl::shut_down(std::chrono::milliseconds grace) {
     spare_pollers_.reset();
 }
 
+hub::Calls& Server::local_calls() noexcept { return impl_->local_calls(); }
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 

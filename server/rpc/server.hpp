@@ -14,8 +14,9 @@
 #include "rpc/server_info.hpp"
 
 namespace vserd::hub {
+class Calls;
 class Hub;
-}
+}  // namespace vserd::hub
 
 namespace vserd::rpc {
 
@@ -40,6 +41,8 @@ public:
     ~Server() override;
 
     const RpcCounters& counters() const noexcept;  // any thread
+    /// For a face that is stopped after this server and destroyed before it.
+    hub::Calls& local_calls() noexcept;
 
     std::string_view name() const noexcept override { return "grpc"; }
     const std::vector<std::string>& addresses() const noexcept override;
