@@ -13,6 +13,7 @@
 #include "config/limits.hpp"
 #include "config/ports.hpp"
 #include "config/table.hpp"
+#include "config/web_table.hpp"
 
 namespace vserd::config {
 namespace {
@@ -210,6 +211,12 @@ void check_line_lengths(std::string_view text, Problems& problems) {
 
 bool has_rules(const Config& config) { return config.access && !config.access->rules.empty(); }
 
+/// With port 0 each gets a port of its own.
+bool has_metrics_on_web(const Config& config) {
+    return config.web && !config.metrics.ends_with(":0") &&
+           std::ranges::find(config.web->listen, config.metrics) != config.web->listen.end();
+}
+
 std::string to_string(const Problem& problem) {
     if (problem.line == 0) return fmt::format("{}: {}", problem.file, problem.message);
     return fmt::format("{}:{}:{}: {}", problem.file, problem.line, problem.column, problem.message);
@@ -238,6 +245,7 @@ ParseResult parse(std::string_view text, std::string_view file) {
     read_server(root, problems, config);
     read_history(root, problems, config);
     config.archive = read_archive(root, problems);
+    config.web = read_web(root, config, problems);
     config.ports = read_ports(root, config, problems);
     root.finish();
     if (!problems.empty()) return problems.take();

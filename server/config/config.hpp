@@ -57,6 +57,16 @@ struct ArchiveEntry {
     friend bool operator==(const ArchiveEntry&, const ArchiveEntry&) = default;
 };
 
+/// [web]: the page, JSON and WebSockets over HTTP.
+struct WebEntry {
+    std::vector<std::string> listen;       ///< "HOST:PORT" or "[::1]:PORT"
+    bool tls = false;                      ///< with the certificate of [server.tls]
+    std::vector<std::string> hosts;        ///< names by which browsers may reach it, besides those of `listen`
+    std::uint32_t connections_max = 2048;  ///< open at once, WebSockets included
+
+    friend bool operator==(const WebEntry&, const WebEntry&) = default;
+};
+
 /// The whole file as a validated value, with defaults for missing keys.
 struct Config {
     std::vector<std::string> listen;         ///< "HOST:PORT", "[::1]:PORT" or "unix:/PATH"
@@ -80,6 +90,7 @@ struct Config {
     std::string log_level = "info";            ///< trace, debug, info, warn, error
     std::size_t history_bytes_per_port = std::size_t{1} << 20;
     std::optional<ArchiveEntry> archive;  ///< unset: history is in memory only
+    std::optional<WebEntry> web;          ///< unset: no HTTP
     std::vector<PortEntry> ports;
     std::optional<access::Settings> access;  ///< unset: everybody may do everything
 
@@ -88,6 +99,8 @@ struct Config {
 
 /// Whether [access] grants anything.
 bool has_rules(const Config& config);
+/// Whether [web] serves the metrics too, because `metrics` is one of its addresses.
+bool has_metrics_on_web(const Config& config);
 
 /// A problem in a configuration. to_string() returns "FILE:LINE:COLUMN: message".
 struct Problem {
@@ -107,7 +120,8 @@ ParseResult parse(std::string_view text, std::string_view file);
 ParseResult load(const std::string& path);
 
 /// The configuration of `vserd --demo`: the simulated ports "echo", "console" and two more. "console" is served over telnet on
-/// 127.0.0.1:7002, "echo" over RFC 2217 on 127.0.0.1:7001 and raw on 127.0.0.1:7003.
+/// 127.0.0.1:7002, "echo" over RFC 2217 on 127.0.0.1:7001 and raw on 127.0.0.1:7003,
+/// and the page on 127.0.0.1:8080.
 Config demo();
 
 [[noreturn]] inline void throw_exception_from_error(const std::vector<Problem>&, const boost::source_location&) {

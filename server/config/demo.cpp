@@ -33,6 +33,7 @@ Config demo() {
     };
     config.ports[0].listen = {listener("127.0.0.1:7002", "telnet")};
     config.ports[1].listen = {listener("127.0.0.1:7001", "rfc2217"), listener("127.0.0.1:7003", "raw")};
+    config.web = WebEntry{.listen = {"127.0.0.1:8080"}, .hosts = {}};
     return config;
 }
 

@@ -30,6 +30,11 @@ inline constexpr std::int64_t segment_bytes_max = std::int64_t{1} << 30;
 inline constexpr std::chrono::milliseconds sync_min{100};
 inline constexpr std::chrono::milliseconds sync_max{600'000};
 
+inline constexpr std::size_t web_hosts_max = 64;
+inline constexpr std::size_t host_bytes_max = 300;  ///< a name of 253, a scheme and a port
+inline constexpr std::int64_t web_connections_min = 8;
+inline constexpr std::int64_t web_connections_max = 65536;
+
 inline constexpr std::size_t ports_max = 4096;
 inline constexpr std::size_t port_listen_max = 16;
 inline constexpr std::int64_t listen_clients_min = 1;

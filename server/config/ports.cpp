@@ -167,6 +167,9 @@ std::vector<PortEntry> read_ports(Table& root, const Config& server, Problems& p
     Taken taken;
     for (const std::string& address : server.listen) take(address, "'listen' in [server]", taken);
     take(server.metrics, "'metrics' in [server]", taken);
+    if (server.web) {
+        for (const std::string& address : server.web->listen) take(address, "'listen' in [web]", taken);
+    }
     root.tables("port", [&](const toml::table& table) {
         ports.push_back(read_port(table, server, problems, taken));
         if (ports.size() == ports_max + 1) {
