@@ -49,6 +49,12 @@ bool check_addresses(const std::string& file, const config::Config& config) {
     };
     for (const std::string& address : config.listen) check(address, "listen");
     if (!config.metrics.empty()) check(config.metrics, "metrics");
+    for (const std::string& address : config.web ? config.web->listen : std::vector<std::string>{}) {
+        if (const auto checked = net::check_address(address, "listen", "[web]"); !checked) {
+            std::fprintf(stderr, "%s: [web]: %s\n", file.c_str(), checked.error().message.c_str());
+            usable = false;
+        }
+    }
     for (const config::PortEntry& port : config.ports) {
         for (const config::ListenEntry& entry : port.listen) {
             if (const auto checked = net::check_address(entry.address, "address", "[[port.listen]]"); !checked) {

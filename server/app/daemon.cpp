@@ -27,6 +27,7 @@
 #include "app/serving_line.hpp"
 #include "app/signals.hpp"
 #include "app/supervision.hpp"
+#include "app/web_start.hpp"
 #include "base/thread.hpp"
 #include "hub/hub.hpp"
 #include "io/engine_select.hpp"
@@ -85,12 +86,14 @@ private:
     Result<void> start();
     Result<void> start_rpc(rpc::ServerInfo info, std::vector<int> sockets);
     Result<void> start_tcp();
+    Result<void> start_web();
     Result<void> start_metrics(const rpc::ServerInfo& info);
     Result<void> load_certificates();
     Result<void> load_access();
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
     void announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit);
     void announce(const rpc::ServerInfo& info);
+    std::string page_address() const { return web_ != nullptr ? web_.load()->addresses().front() : std::string(); }
     void take_signal(int signal);
     void replace_certificates(const net::TlsPems& pems, const config::Config& after);
     void watch_strictly(std::chrono::steady_clock::time_point deadline);
@@ -114,6 +117,8 @@ private:
     std::unique_ptr<AccessControl> access_;
     std::atomic<rpc::Server*> grpc_{nullptr};  ///< one of the front ends; the thread of another reads this
     tcp::Server* tcp_ = nullptr;               ///< one of the front ends
+    std::atomic<web::Server*> web_{nullptr};   ///< one of the front ends, or null; as grpc_
+    metrics::Exporter* exporter_ = nullptr;    ///< one of the front ends, or null
     std::vector<std::unique_ptr<net::FrontEnd>> front_ends_;
     std::optional<Signals> signals_;
     std::optional<boost::asio::steady_timer> announce_timer_;
@@ -187,6 +192,7 @@ Result<void> Daemon::Impl::start() {
     // Before gRPC, so that the metrics are available to every client that can connect.
     if (auto started = start_metrics(info); !started) return started;
     if (auto started = start_rpc(info, std::move(inherited.sockets)); !started) return started;
+    if (auto started = start_web(); !started) return started;
     signals_.emplace(*loop_, [this](int signal) { take_signal(signal); });
     hub_->apply(ports, {.logs = {}, .archives = std::move(*archives), .served = {}});
     for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
@@ -240,6 +246,16 @@ Result<void> Daemon::Impl::start_tcp() {
     return {};
 }
 
+/// After gRPC, which serves its calls.
+Result<void> Daemon::Impl::start_web() {
+    auto server = vserd::start_web(options_, *hub_, grpc_.load()->local_calls(), store(), exporter_);
+    if (!server) return server.error();
+    if (*server == nullptr) return {};
+    web_.store(server->get());
+    front_ends_.insert(front_ends_.begin() + 1, std::move(*server));
+    return {};
+}
+
 Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addresses) const {
     const config::Config& config = options_.config;
     if (config.allow_insecure_remote) return {};
@@ -248,28 +264,21 @@ Result<void> Daemon::Impl::check_exposure(const std::vector<std::string>& addres
 
 Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
     if (options_.config.metrics.empty()) return {};
-    const auto rpc_counts = [this] {
-        std::vector<metrics::RpcCount> counts;
-        const rpc::Server* server = grpc_.load();
-        if (server == nullptr) return counts;
-        for (const auto& entry : server->counters().snapshot()) {
-            counts.push_back({std::string(entry.method), std::string(entry.code), entry.count});
-        }
-        return counts;
-    };
     const auto others = [this] {
         std::vector<const net::FrontEnd*> list{tcp_};
         if (const net::FrontEnd* server = grpc_.load()) list.push_back(server);
+        if (const net::FrontEnd* server = web_.load()) list.push_back(server);
         return list;
     };
-    auto exporter = metrics::Exporter::start(
-        options_.config.metrics,
-        {*hub_, info.version, info.engine, info.engines_refused, rpc_counts, others, store(), journal_lines_dropped,
+    auto exporter = start_exporter(
+        options_.config,
+        {*hub_, info.version, info.engine, info.engines_refused, [this] { return counts_of(grpc_.load()); }, others,
+         store(), journal_lines_dropped, [this] { return counts_of(web_.load()); },
          [this] {
              return metrics::AuditCounts{access_->audit().errors(), access_->audit().lost()};
-         }},
-        options_.config.metrics_tls);
+         }});
     if (!exporter) return exporter.error();
+    exporter_ = exporter->get();
     front_ends_.push_back(std::move(*exporter));
     return {};
 }
@@ -291,8 +300,9 @@ void Daemon::Impl::announce_when_tried(const rpc::ServerInfo& info, std::chrono:
 void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     if (stopping_) return;
     const rpc::Server& grpc = *grpc_.load();
-    print(fmt::format("{}\n{}", serving_line(options_.config.ports.size(), front_ends_, grpc, info.engine),
-                      options_.demo ? advice(grpc.addresses().front(), !tcp_->addresses().empty()) : ""));
+    print(
+        fmt::format("{}\n{}", serving_line(options_.config.ports.size(), front_ends_, grpc, info.engine),
+                    options_.demo ? advice(grpc.addresses().front(), !tcp_->addresses().empty(), page_address()) : ""));
     for (const auto& [engine, reason] : info.engines_refused)
         spdlog::info("engine {} is not in use: {}", engine, reason);
     supervision_->ready();

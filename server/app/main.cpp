@@ -105,8 +105,10 @@ int run(const Options& options) {
     if (options.demo) {
         daemon.config = config::demo();
         // With --listen several demos can run at once, so none may claim the fixed ports.
-        if (!options.listen.empty())
+        if (!options.listen.empty()) {
+            daemon.config.web.reset();
             for (config::PortEntry& port : daemon.config.ports) port.listen.clear();
+        }
     } else if (!load(options.config_file, daemon.config)) {
         return failure_exit_code;
     }

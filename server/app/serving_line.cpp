@@ -32,16 +32,17 @@ std::string serving_line(std::size_t ports, const std::vector<std::unique_ptr<ne
     return line + fmt::format("; engine {}", engine);
 }
 
-std::string advice(const std::string& address, bool telnet) {
+std::string advice(const std::string& address, bool telnet, const std::string& page) {
     return fmt::format(
-        "\nTry, in another terminal:\n"
+        "\n{2}Try, in another terminal:\n"
         "  vserctl ports                 list the ports\n"
         "  vserctl attach console        a small device at a prompt; Ctrl-] then . leaves\n"
         "{1}"
         "  grpcurl -plaintext {0} list\n"
         "  grpcurl -plaintext {0} vser.v1.PortService/ListPorts\n"
         "Ctrl-C here stops the daemon.\n",
-        address, telnet ? "  telnet 127.0.0.1 7002         the same device\n" : "");
+        address, telnet ? "  telnet 127.0.0.1 7002         the same device\n" : "",
+        page.empty() ? "" : fmt::format("Open {} in a browser.\n", page));
 }
 
 }  // namespace vserd

@@ -15,7 +15,7 @@ namespace vserd {
 std::string serving_line(std::size_t ports, const std::vector<std::unique_ptr<net::FrontEnd>>& front_ends,
                          const net::FrontEnd& grpc, std::string_view engine);
 
-/// Commands to try with --demo, whose gRPC server has this address.
-std::string advice(const std::string& address, bool telnet);
+/// Commands to try with --demo, whose gRPC server has this address. `page`: empty, or where the page is.
+std::string advice(const std::string& address, bool telnet, const std::string& page);
 
 }  // namespace vserd

@@ -211,6 +211,13 @@ void append_server(std::vector<MetricFamily>& to, const Sources& sources) {
         }
     }
     to.push_back(std::move(rpcs));
+    MetricFamily web =
+        family(MetricType::Counter, "vserd_web_requests_total",
+               "HTTP requests that were answered, by rpc or kind of page and HTTP status; 101: a WebSocket.");
+    for (const WebCount& each : sources.web_counts ? sources.web_counts() : std::vector<WebCount>{}) {
+        add(web, {{"method", each.method}, {"code", std::to_string(each.status)}}, static_cast<double>(each.count));
+    }
+    to.push_back(std::move(web));
     MetricFamily dropped = family(MetricType::Counter, "vserd_log_lines_dropped_total",
                                   "Lines of the daemon's own log that could not be written in time.");
     add(dropped, {}, sources.journal_lines_dropped ? static_cast<double>(sources.journal_lines_dropped()) : 0);

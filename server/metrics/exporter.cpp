@@ -25,28 +25,29 @@ int port_of(const std::string& address) {
 
 class Exporter::Impl {
 public:
-    Impl(std::string address, std::vector<net::ListenSocket> sockets, Sources sources,
-         std::optional<net::TlsContext> tls)
-        : addresses_{std::move(address)},
-          port_(port_of(sockets.front().address())),
-          collector_(std::move(sources)),
-          server_(std::move(sockets), std::move(tls), [this] { return render(); }) {}
+    Impl(std::string address, int port, Sources sources)
+        : addresses_{std::move(address)}, port_(port), collector_(std::move(sources)) {}
+    void serve(std::vector<net::ListenSocket> sockets, std::optional<net::TlsContext> tls) {
+        server_.emplace(std::move(sockets), std::move(tls), [this] { return render(); });
+    }
 
     int port() const noexcept { return port_; }
     const std::vector<std::string>& addresses() const noexcept { return addresses_; }
     std::vector<net::Refused> refused() const {
-        return {{"connections_max", server_.evicted()}, {"tls", server_.without_tls()}};
+        if (!server_) return {};
+        return {{"connections_max", server_->evicted()}, {"tls", server_->without_tls()}};
     }
-    void stop() { server_.stop(); }
+    std::string render() const { return serializer_.Serialize(collector_.collect(refused())); }
+    void stop() {
+        if (server_) server_->stop();
+    }
 
 private:
-    std::string render() const { return serializer_.Serialize(collector_.collect(refused())); }
-
     const std::vector<std::string> addresses_;
     const int port_;
     const Collector collector_;
     const prometheus::TextSerializer serializer_;
-    HttpServer server_;  // last: its thread uses the others
+    std::optional<HttpServer> server_;  // last: its thread uses the others
 };
 
 Result<std::unique_ptr<Exporter>> Exporter::start(const std::string& address, Sources sources, bool tls) {
@@ -57,13 +58,19 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::string& address, So
         fmt::format("{}://{}:{}/metrics", tls ? "https" : "http", host, port_of(sockets->front().address()));
     std::optional<net::TlsContext> context;
     if (tls) context.emplace(sources.certificates);
-    return std::unique_ptr<Exporter>(
-        new Exporter(std::make_unique<Impl>(url, std::move(*sockets), std::move(sources), std::move(context))));
+    auto impl = std::make_unique<Impl>(url, port_of(sockets->front().address()), std::move(sources));
+    impl->serve(std::move(*sockets), std::move(context));
+    return std::unique_ptr<Exporter>(new Exporter(std::move(impl)));
+}
+
+std::unique_ptr<Exporter> Exporter::start_shared(std::string url, Sources sources) {
+    return std::unique_ptr<Exporter>(new Exporter(std::make_unique<Impl>(std::move(url), 0, std::move(sources))));
 }
 
 Exporter::Exporter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Exporter::~Exporter() = default;
 
+std::string Exporter::render() const { return impl_->render(); }
 int Exporter::port() const noexcept { return impl_->port(); }
 const std::vector<std::string>& Exporter::addresses() const noexcept { return impl_->addresses(); }
 std::vector<net::Refused> Exporter::refused() const { return impl_->refused(); }

@@ -21,6 +21,13 @@ struct RpcCount {
     std::uint64_t count = 0;
 };
 
+/// Answers of the web face.
+struct WebCount {
+    std::string method;  ///< "vser.v1.PortService/GetPort", "page", ...
+    unsigned status = 0;
+    std::uint64_t count = 0;
+};
+
 struct AuditCounts {
     std::uint64_t errors = 0;  ///< failed attempts to write
     std::uint64_t lost = 0;    ///< records
@@ -37,6 +44,7 @@ struct Sources {
     std::function<std::vector<const net::FrontEnd*>()> front_ends = [] { return std::vector<const net::FrontEnd*>(); };
     std::shared_ptr<const net::CertificateStore> certificates = nullptr;  ///< null: no TLS
     std::function<std::uint64_t()> journal_lines_dropped = nullptr;       ///< called on the scrape thread
+    std::function<std::vector<WebCount>()> web_counts = nullptr;          ///< called on the scrape thread
     std::function<AuditCounts()> audit = nullptr;                         ///< called on the scrape thread
 };
 
@@ -47,6 +55,8 @@ public:
     /// `address` is "HOST:PORT"; the host is a name or an address, and port 0 picks a free port. With `tls`, the metrics are
     /// served with the certificate of the sources. Failure::io if it cannot be bound; the message says what to do.
     static Result<std::unique_ptr<Exporter>> start(const std::string& address, Sources sources, bool tls = false);
+    /// Serves nothing by itself: another front end shows render() at `url`.
+    static std::unique_ptr<Exporter> start_shared(std::string url, Sources sources);
     ~Exporter() override;  ///< closes open connections
 
     std::string_view name() const noexcept override { return "metrics"; }
@@ -55,7 +65,8 @@ public:
     std::vector<net::Refused> refused() const override;
     void stop(std::chrono::milliseconds grace, std::function<void()> done) override;
 
-    int port() const noexcept;  ///< the TCP port it listens on
+    int port() const noexcept;   ///< the TCP port it listens on
+    std::string render() const;  ///< all metrics as text; any thread
 
 private:
     class Impl;

@@ -1,14 +1,12 @@
 #include "tcp/listener.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "net/acceptor.hpp"
+#include "net/client_socket.hpp"
 #include "net/tls_context.hpp"
 #include "net/unix_peer.hpp"
 #include "tcp/com_port_connection.hpp"
@@ -24,36 +22,19 @@ using boost::asio::posix::stream_descriptor;
 constexpr int accepted_per_turn_max = 16;
 /// The pause after descriptors or memory ran out. New clients wait in the backlog meanwhile.
 constexpr std::chrono::milliseconds accept_backoff{100};
-/// An idle peer is probed after this time. A peer that acknowledges nothing for unanswered_limit is disconnected, which includes
-/// a client that has stopped reading while bytes wait for it.
-constexpr unsigned keepalive_idle_seconds = 20;
-constexpr unsigned keepalive_interval_seconds = 10;
-constexpr unsigned unanswered_limit_ms = 60'000;
 constexpr std::chrono::seconds farewell_limit{2};
 
-void set_option(int fd, int level, int option, unsigned value) {
-    ::setsockopt(fd, level, option, &value, sizeof value);
-}
-
 void set_connection_options(int fd) {
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, SOL_SOCKET, SO_OOBINLINE, 1);  // telnet's SYNCH, whose last byte would be missing otherwise
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_seconds);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_seconds);
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, unanswered_limit_ms);
+    net::set_client_options(fd);
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on,
+                 sizeof on);  // telnet's SYNCH, whose last byte would be missing otherwise
 }
 
 /// For the journal and other clients: "192.0.2.1:4711".
 std::string name_of(const sockaddr_storage& peer, socklen_t size) {
     std::string address = net::address_of(peer, size);
     return address.empty() ? "unix" : address;  // programs seldom bind the client's end
-}
-
-bool is_beyond_descriptors(int fd) {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return false;
-    return static_cast<std::uint64_t>(fd) >= net::descriptors_usable(limit.rlim_cur);
 }
 
 /// Whether clients with the old options must be disconnected.
@@ -132,7 +113,7 @@ bool Listener::accept_some(Socket& socket) {
         base::Fd fd(
             ::accept4(socket.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!fd) return net::is_accept_short(errno);
-        if (is_beyond_descriptors(fd.get())) {
+        if (net::is_beyond_descriptors(fd.get())) {
             environment_.refused.descriptors.fetch_add(1, std::memory_order_relaxed);
             return true;
         }

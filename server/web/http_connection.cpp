@@ -1,0 +1,226 @@
+#include "web/http_connection.hpp"
+
+#include <array>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+#include <string_view>
+#include <utility>
+
+#include "web/connect_error.hpp"
+#include "web/socket_session.hpp"
+
+namespace vserd::web {
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr std::size_t read_bytes = 4096;
+constexpr std::chrono::seconds linger_limit{2};
+constexpr auto never = std::chrono::steady_clock::time_point::max();
+constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/// The head of a request in our form.
+template <class Message>
+Request request_of(const Message& message) {
+    Request request;
+    request.method = std::string(message.method_string());
+    const std::string_view target(message.target().data(), message.target().size());
+    request.path = std::string(target.substr(0, target.find('?')));
+    for (const auto& field : message) {
+        request.headers.emplace_back(lower(std::string_view(field.name_string().data(), field.name_string().size())),
+                                     std::string(field.value()));
+    }
+    request.is_upgrade = boost::beast::websocket::is_upgrade(message);
+    return request;
+}
+
+}  // namespace
+
+HttpConnection::HttpConnection(std::unique_ptr<Stream> stream, Peer peer, Site& site, Registry& registry)
+    : stream_(std::move(stream)),
+      peer_(std::move(peer)),
+      site_(site),
+      registry_(registry),
+      timer_(stream_->get_executor()) {}
+
+/// Closes the connection if the present step takes longer.
+void HttpConnection::limit(std::chrono::seconds time) {
+    timer_.expires_after(time);
+    timer_.async_wait([self = weak_from_this()](const ErrorCode& error) {
+        if (error) return;
+        if (const auto connection = self.lock()) connection->close();
+    });
+}
+
+void HttpConnection::start() {
+    if (!stream_->is_tls()) return wait_for_request();
+    limit(head_limit);
+    stream_->async_handshake([self = shared_from_this()](const ErrorCode& error) {
+        if (self->closed_) return;
+        if (error) return self->close();
+        self->peer_.certificate = self->stream_->peer_certificate();
+        self->wait_for_request();
+    });
+}
+
+void HttpConnection::finish() {
+    finishing_ = true;
+    if (idle_since_ != never) close();
+}
+
+void HttpConnection::close() {
+    if (std::exchange(closed_, true)) return;
+    timer_.cancel();
+    call_.reset();
+    if (stream_) stream_->close();
+    registry_.remove(*this);
+}
+
+void HttpConnection::wait_for_request() {
+    if (finishing_) return close();
+    idle_since_ = std::chrono::steady_clock::now();
+    if (buffer_.size() > 0) return read_head();
+    limit(keep_alive_limit);
+    stream_->async_read_some(buffer_.prepare(read_bytes),
+                             [self = shared_from_this()](const ErrorCode& error, std::size_t bytes) {
+                                 if (self->closed_) return;
+                                 if (error) return self->close();
+                                 self->buffer_.commit(bytes);
+                                 self->read_head();
+                             });
+}
+
+void HttpConnection::read_head() {
+    parser_.emplace();
+    parser_->header_limit(static_cast<std::uint32_t>(head_bytes_max));
+    parser_->body_limit(body_bytes_max);
+    limit(head_limit);
+    http::async_read_header(*stream_, buffer_, *parser_,
+                            [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
+                                if (!self->closed_) self->on_head(error);
+                            });
+}
+
+void HttpConnection::on_head(const ErrorCode& error) {
+    idle_since_ = never;
+    if (!error) return take_head();
+    refuse_head(error);
+}
+
+void HttpConnection::refuse_head(const ErrorCode& error) {
+    const bool is_http = error.category() == http::make_error_code(http::error::bad_version).category();
+    if (!is_http || error == http::error::end_of_stream || error == http::error::partial_message) return close();
+    unsigned status = 400;
+    if (error == http::error::header_limit || error == http::error::buffer_overflow) status = 431;
+    if (error == http::error::body_limit) status = 413;
+    request_ = {};
+    keep_alive_ = false;
+    write(plain(status, error.message()));
+}
+
+void HttpConnection::take_head() {
+    request_ = request_of(parser_->get());
+    keep_alive_ = parser_->keep_alive() && !finishing_;
+    if (auto refusal = site_.check_head(request_, peer_)) {
+        keep_alive_ = keep_alive_ && parser_->is_done();  // the rest of the body would be taken for a request
+        return write(std::move(*refusal));
+    }
+    if (request_.is_upgrade && request_.method == "GET") return upgrade();
+    read_body(lower(request_.header("expect").value_or("")) != "100-continue");
+}
+
+void HttpConnection::read_body(bool confirmed) {
+    limit(transfer_limit);
+    if (!confirmed) {
+        return boost::asio::async_write(*stream_, boost::asio::buffer(continue_line),
+                                        [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
+                                            if (self->closed_) return;
+                                            error ? self->close() : self->read_body(true);
+                                        });
+    }
+    http::async_read(*stream_, buffer_, *parser_,
+                     [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
+                         if (!self->closed_) self->on_body(error);
+                     });
+}
+
+void HttpConnection::on_body(const ErrorCode& error) {
+    if (error) return refuse_head(error);
+    request_.body = std::move(parser_->get().body());
+    timer_.cancel();  // a call may take as long as it wants, as over gRPC
+    answer();
+}
+
+void HttpConnection::answer() {
+    answering_ = true;
+    call_ = site_.answer(request_, peer_, [self = shared_from_this()](Response response) {
+        self->answering_ = false;
+        if (!self->closed_) self->write(std::move(response));
+    });
+    if (answering_) watch_client();
+}
+
+/// Cancels the call if the client closes its side. If it sends the next request already, nothing more is known.
+void HttpConnection::watch_client() {
+    stream_->async_wait_readable([self = shared_from_this()](const ErrorCode& error) {
+        if (error || self->closed_ || !self->answering_) return;
+        if (self->stream_->has_ended()) self->close();
+    });
+}
+
+void HttpConnection::upgrade() {
+    auto opened = site_.open_socket(request_, peer_);
+    if (auto* refusal = std::get_if<Response>(&opened)) return write(std::move(*refusal));
+    site_.count(request_, 101);
+    timer_.cancel();
+    closed_ = true;
+    auto socket = make_socket_session(std::move(stream_), parser_->release(), std::move(std::get<Site::Socket>(opened)),
+                                      site_, registry_);
+    registry_.replace(*this, socket);
+    socket->start();
+}
+
+void HttpConnection::write(Response response) {
+    site_.count(request_, response.status);
+    call_.reset();
+    response_ = std::move(response);
+    keep_alive_ = keep_alive_ && !finishing_;
+    head_ = head_of(response_, keep_alive_);
+    const std::string_view content = request_.method == "HEAD" ? std::string_view{} : response_.content();
+    limit(transfer_limit);
+    const std::array<boost::asio::const_buffer, 2> buffers{boost::asio::buffer(head_),
+                                                           boost::asio::const_buffer(content.data(), content.size())};
+    boost::asio::async_write(*stream_, buffers,
+                             [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
+                                 if (!self->closed_) self->on_written(error);
+                             });
+}
+
+void HttpConnection::on_written(const ErrorCode& error) {
+    response_ = {};
+    request_ = {};
+    if (error) return close();
+    if (!keep_alive_ || finishing_) return linger();
+    wait_for_request();
+}
+
+/// Reads what the client still sends. If there were unread bytes at the close, the kernel would reset the connection, and the
+/// client could lose the answer.
+void HttpConnection::linger() {
+    stream_->shut_down_sending();
+    limit(linger_limit);
+    discard();
+}
+
+void HttpConnection::discard() {
+    buffer_.clear();
+    stream_->async_read_some(buffer_.prepare(read_bytes),
+                             [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
+                                 if (self->closed_) return;
+                                 error ? self->close() : self->discard();
+                             });
+}
+
+}  // namespace vserd::web

@@ -1,0 +1,33 @@
+#include "web/tickets.hpp"
+
+#include <utility>
+
+#include "base/random.hpp"
+
+namespace vserd::web {
+namespace {
+
+/// In hexadecimal, which a subprotocol of a WebSocket may have.
+constexpr int ticket_words = 8;
+
+}  // namespace
+
+std::optional<std::string> Tickets::issue(access::Identity identity, Clock::time_point now) {
+    if (entries_.size() >= tickets_max) drop_expired(now);
+    if (entries_.size() >= tickets_max) return std::nullopt;
+    std::string ticket = base::random_hex(ticket_words);
+    entries_.insert_or_assign(ticket, Entry{std::move(identity), now + ticket_limit});
+    return ticket;
+}
+
+std::optional<access::Identity> Tickets::redeem(const std::string& ticket, Clock::time_point now) {
+    auto found = entries_.extract(ticket);
+    if (found.empty() || found.mapped().expires <= now) return std::nullopt;
+    return std::move(found.mapped().identity);
+}
+
+void Tickets::drop_expired(Clock::time_point now) {
+    std::erase_if(entries_, [now](const auto& entry) { return entry.second.expires <= now; });
+}
+
+}  // namespace vserd::web
