@@ -17,6 +17,7 @@ struct DaemonOptions {
     bool demo = false;
     std::vector<std::string> listen;     ///< from the command line; empty: not given
     std::optional<std::string> metrics;  ///< from the command line
+    std::optional<std::string> web;      ///< from the command line; empty: none
 
     void override_by_command_line(config::Config& target) const {
         if (!listen.empty()) {
@@ -24,6 +25,10 @@ struct DaemonOptions {
             target.listen_is_default = false;
         }
         if (metrics) target.metrics = *metrics;
+        if (!web) return;
+        if (web->empty()) return target.web.reset();
+        if (!target.web) target.web.emplace();
+        target.web->listen = {*web};
     }
 };
 

@@ -101,7 +101,8 @@ int run(const Options& options) {
                          .strict = options.strict,
                          .demo = options.demo,
                          .listen = options.listen,
-                         .metrics = options.metrics};
+                         .metrics = options.metrics,
+                         .web = options.web};
     if (options.demo) {
         daemon.config = config::demo();
         // With --listen several demos can run at once, so none may claim the fixed ports.

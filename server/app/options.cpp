@@ -64,13 +64,12 @@ std::string address_problem(const std::string& text) {
     return address ? "" : address.error().message;
 }
 
-/// Metrics are served over TCP only; an empty address turns them off.
+/// Metrics and the page are served over TCP only; an empty address turns them off.
 std::string metrics_problem(const std::string& text) {
     if (text.empty()) return {};
     const auto address = base::parse_address(text);
     if (!address) return address.error().message;
-    return address->unix_socket ? "must be HOST:PORT, or \"\" to turn metrics off; metrics are served over TCP only"
-                                : "";
+    return address->unix_socket ? "must be HOST:PORT, or \"\" to turn it off; it is served over TCP only" : "";
 }
 
 }  // namespace
@@ -78,6 +77,7 @@ std::string metrics_problem(const std::string& text) {
 std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
     Options options;
     std::string metrics;
+    std::string web;
     CLI::App app{"vserd " VSERD_VERSION ": holds serial devices open and serves them over gRPC", "vserd"};
     app.footer(examples);
     app.set_version_flag("--version", "vserd " VSERD_VERSION);
@@ -95,6 +95,11 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
                        "Serve metrics on this address instead of that in the configuration; \"\" turns them off")
             ->type_name("HOST:PORT")
             ->check(metrics_problem, "");
+    auto* web_option = app.add_option("--web", web,
+                                      "Serve the page, JSON and WebSockets on this address instead of those in the "
+                                      "configuration; \"\" turns them off")
+                           ->type_name("HOST:PORT")
+                           ->check(metrics_problem, "");
     auto* check = app.add_subcommand("check", "Validate a configuration; exit with 0 if it is valid, 1 if not");
     check->add_option("file", options.config_file, "Configuration in TOML")->required()->type_name("FILE");
 
@@ -122,6 +127,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
         return std::nullopt;
     }
     if (*metrics_option) options.metrics = metrics;
+    if (*web_option) options.web = web;
     return options;
 }
 

@@ -19,6 +19,7 @@ struct Options {
     bool strict = false;
     std::vector<std::string> listen;     ///< replaces the configured addresses; empty: use those
     std::optional<std::string> metrics;  ///< replaces the configured address
+    std::optional<std::string> web;      ///< empty: none
     PkiOptions pki;
 };
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "net/exposure.hpp"
+
 namespace vserd {
 
 Result<std::unique_ptr<metrics::Exporter>> start_exporter(const config::Config& config, metrics::Sources sources) {
@@ -21,6 +23,10 @@ Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub
                                                const metrics::Exporter* exporter) {
     const auto& web = options.config.web;
     if (!web) return nullptr;
+    if (!options.config.allow_insecure_remote) {  // again, because the command line may name other addresses
+        const auto checked = net::check_exposure(web->listen, {web->tls, config::has_rules(options.config)});
+        if (!checked) return checked.error();
+    }
     web::ServerOptions wanted{.listen = web->listen, .hosts = web->hosts, .connections_max = web->connections_max};
     if (web->tls) wanted.certificates = std::move(certificates);
     if (config::has_metrics_on_web(options.config)) wanted.metrics = [exporter] { return exporter->render(); };

@@ -40,7 +40,7 @@ class Process:
         self.process.send_signal(how)
         status = self.process.wait(PATIENCE_SECONDS)
         self.process.stdout.close()
-        assert status == (0 if how == signal.SIGTERM else -how)
+        assert status == (0 if how == signal.SIGTERM else -how), status
 
 
 class Daemon(Process):
