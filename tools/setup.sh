@@ -212,8 +212,10 @@ setup_bare_root() {
 # Everything that any verb needs.
 setup() {
     setup_packages "${test_lists[@]}"
+    setup_node
     setup_grpcurl
     setup_buf
+    setup_web_modules
     setup_python_venv
     setup_pyserial
     setup_prometheus
