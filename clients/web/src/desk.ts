@@ -49,10 +49,8 @@ export class Desk {
     this.consoles.get(port.name)?.updatePort(port);
   }
 
-  restart(): void {
-    const names = [...this.places.open];
-    this.go({ ...this.places, open: [] });
-    this.go({ ...this.places, open: names });
+  reconnect(): void {
+    for (const console of this.consoles.values()) console.reconnect();
   }
 
   private close(name: string): void {

@@ -22,7 +22,7 @@ const desk = new Desk(server, (name) => list.feed.get(name), say);
 const list = new PortList(server, (name) => desk.open(name), (port) => desk.updatePort(port), connection);
 const login = new Login(server, () => {
   list.feed.restart();
-  desk.restart();
+  desk.reconnect();
   showServer();
 });
 server.onLoginNeeded = () => login.show();

@@ -8,7 +8,7 @@ import type { Server } from "../rpc/server";
 import { button, element, setText } from "../ui/dom";
 import { ConsoleStream, type Request } from "./console_stream";
 import { dropCursor, loadCursor, saveCursor, type Cursor } from "./cursor";
-import { eventText, eventTime, formatText, roleText, timeText } from "./event_text";
+import { bytesText, eventText, eventTime, formatText, roleText, timeText } from "./event_text";
 import { HistoryDialog } from "./history_dialog";
 import { LeaseButton } from "./lease_button";
 import { LinePanel } from "./line_panel";
@@ -89,6 +89,10 @@ export class Console {
 
   focus(): void {
     this.view.focus();
+  }
+
+  reconnect(): void {
+    this.stream.reconnect();
   }
 
   /** The port as the list of ports knows it now. */
@@ -224,7 +228,7 @@ export class Console {
       if (this.stream.send({ case: "data", value: piece })) continue;
       const lost = bytes.length - begin;
       const why = this.element.dataset["state"] === "connected" ? "the server is slow" : "not connected";
-      return this.say(`${lost} ${lost === 1 ? "byte was" : "bytes were"} not sent: ${why}`);
+      return this.say(`${bytesText(lost)} not sent: ${why}`);
     }
   }
 

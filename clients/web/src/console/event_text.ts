@@ -50,13 +50,18 @@ function lineErrorText(error: LineError): string {
   return `line errors: ${counted.join(", ")}`;
 }
 
+/** "1 byte was", "2 bytes were". */
+export function bytesText(count: bigint | number): string {
+  return `${count} ${Number(count) === 1 ? "byte was" : "bytes were"}`;
+}
+
 function refusalText(writer: WriterChanged): string | null {
   if (writer.neededRole) {
     const what = writer.refusedRequest.replaceAll("_", " ");
     return `${what} needs the role ${roleText(writer.neededRole)}; yours is ${roleText(writer.heldRole)}`;
   }
   const holder = writer.client || "another client";
-  if (writer.refusedBytes > 0n) return `${writer.refusedBytes} bytes were not sent: ${holder} holds the port`;
+  if (writer.refusedBytes > 0n) return `${bytesText(writer.refusedBytes)} not sent: ${holder} holds the port`;
   if (writer.refusedRequest) return `${writer.refusedRequest.replaceAll("_", " ")} was rejected: ${holder} holds the port`;
   return null;
 }

@@ -120,6 +120,11 @@ export class TerminalView {
       event.preventDefault();
       return false;
     }
+    // With a selection Ctrl-C copies it, once.
+    if (event.type === "keydown" && event.ctrlKey && event.key === "c" && this.terminal.hasSelection()) {
+      setTimeout(() => this.terminal.clearSelection());
+      return false;
+    }
     return true;
   }
 }

@@ -4,7 +4,7 @@ import type { WatchPortsRequestSchema, WatchPortsResponse, WatchPortsResponseSch
 import type { CollectRequestSchema, CollectResponse, CollectResponseSchema } from "../gen/vser/v1/console_service_pb";
 import { Role } from "../gen/vser/v1/rights_pb";
 import type { Port } from "../gen/vser/v1/types_pb";
-import type { Failure } from "../rpc/failure";
+import { asFailure, type Failure } from "../rpc/failure";
 import { COLLECT, WATCH } from "../rpc/kinds";
 import { Retry } from "../rpc/retry";
 import type { Server } from "../rpc/server";
@@ -34,7 +34,8 @@ export class PortFeed {
   private wanted: readonly string[] = [];
   private heads = new Map<string, bigint>();
   private settle = 0;
-  private known = new Set<string>();
+  /** A call failed: the streams may be dead without knowing it. */
+  private doubtful = false;
 
   constructor(
     private readonly server: Server,
@@ -65,8 +66,8 @@ export class PortFeed {
 
   private startWatch(): void {
     this.watch?.close();
-    this.known = new Set();
     const watch = new Stream(this.server, WATCH, {}, {
+      connected: () => this.handlers.state(null),
       message: (message) => this.takeChange(message),
       ended: (failure) => this.watchEnded(failure),
     });
@@ -81,11 +82,9 @@ export class PortFeed {
 
   private takeChange({ event }: WatchPortsResponse): void {
     this.retryWatch.reset();
-    this.handlers.state(null);
     const port = event?.port;
     if (!port) return;
     if (event.removed) return this.remove(port.name);
-    this.known.add(port.name);
     this.update(port);
   }
 
@@ -102,14 +101,17 @@ export class PortFeed {
   }
 
   private async refresh(): Promise<void> {
-    if (document.hidden || !this.watch || this.known.size === 0) return;
+    if (document.hidden || this.ports.size === 0) return;
     try {
       const { ports } = await this.server.call(PortService.method.listPorts, {});
+      if (this.doubtful) this.restart();
+      this.doubtful = false;
       for (const port of ports) this.update(port);
       const names = new Set(ports.map((port) => port.name));
       for (const name of [...this.ports.keys()]) if (!names.has(name)) this.remove(name);
-    } catch {
-      // The watch reports that the server cannot be reached.
+    } catch (error) {
+      this.doubtful = true;
+      this.handlers.state(asFailure(error));
     }
   }
 

@@ -90,6 +90,7 @@ export class PortList {
     row.element.remove();
     this.rows.delete(name);
     this.visible.delete(name);
+    this.collect();
     this.arrangeSoon();
   }
 

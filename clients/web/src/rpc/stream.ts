@@ -22,6 +22,8 @@ export interface StreamKind<I extends DescMessage, O extends DescMessage> {
 }
 
 export interface StreamHandlers<O extends DescMessage> {
+  /** The server has accepted the connection; it may still refuse the request. */
+  connected?(): void;
   message(message: MessageShape<O>): void;
   /** Once, unless the stream was closed by this side. Null: the server ended it as it should. */
   ended(failure: Failure | null): void;
@@ -68,7 +70,10 @@ export class Stream<I extends DescMessage, O extends DescMessage> {
     url.hash = "";
     const socket = new WebSocket(url, [PROTOCOL, `ticket.${ticket}`]);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => socket.send(first.slice());
+    socket.onopen = () => {
+      socket.send(first.slice());
+      if (!this.closed) this.handlers.connected?.();
+    };
     socket.onmessage = (event: MessageEvent<ArrayBuffer>) => this.receive(event.data);
     socket.onclose = (event) => this.end(failureOfClose(event.code, event.reason));
     this.socket = socket;
