@@ -58,11 +58,19 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service(DRIVER), options=options)
         self.driver.set_script_timeout(PATIENCE_SECONDS)
+        self.downloads = pathlib.Path(self._profile.name) / "downloads"
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(self.downloads)})
         self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": VIOLATIONS})
 
     def close(self):
         self.driver.quit()
         self._profile.cleanup()
+
+    def be_a_phone(self, width=375, height=667):
+        """The screen of a small phone, and touch."""
+        screen = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        self.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
 
     def script(self, text, *arguments):
         return self.driver.execute_script(text, *arguments)
@@ -126,6 +134,12 @@ class Browser:
     def offset(self, port):
         """What is on the screen."""
         return int(self.one(f"section.console[aria-label='Console {port}']").get_attribute("data-offset") or 0)
+
+    def downloaded(self):
+        """The bytes of the first file that was saved."""
+        def whole():
+            return next((file for file in self.downloads.glob("*.log") if file.stat().st_size > 0), None)
+        return self.wait(whole, "nothing was downloaded").read_bytes()
 
     def violations(self):
         return self.script("return violations") + [entry["message"] for entry in self.driver.get_log("browser")

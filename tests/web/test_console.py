@@ -20,10 +20,14 @@ def numbers(lines):
     return [int(line.split()[1]) for line in lines if line.startswith("number ")]
 
 
+def number_line(number):
+    return b"number %06d of a stream that goes on\r\n" % number
+
+
 def send_numbers(plug, upto=LINES):
     """At the pace of a line, so that a reload falls into it."""
     for number in range(upto):
-        plug.send(b"number %06d of a stream that goes on\r\n" % number)
+        plug.send(number_line(number))
         time.sleep(1 / LINES_PER_SECOND)
 
 
@@ -170,7 +174,11 @@ def test_earlier_bytes_times_and_the_history(browser, plugged):
     first = browser.all("dialog.history li")[0].text
     browser.button("Later", "dialog.history").click()
     browser.wait(lambda: browser.all("dialog.history li")[0].text != first, "no later page")
+    browser.button("Download", "dialog.history").click()
+    browser.wait(lambda: "saved as line-0.log" in browser.one("dialog.history .status").text, "the log is not saved")
+    assert browser.downloaded() == b"".join(map(number_line, range(LINES)))
     browser.button("Close", "dialog.history").click()
+    assert browser.violations() == []
 
 
 def test_tabs_and_the_grid_survive_a_reload(browser, daemon):

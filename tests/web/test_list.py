@@ -95,12 +95,18 @@ def test_axe_finds_no_serious_violation(browser, daemon, theme):
 
 
 def test_a_phone_shows_the_list_or_a_console(daemon):
-    phone = Browser(width=500, height=800)
+    phone = Browser()
     try:
+        phone.be_a_phone()
         phone.open(daemon.url)
         phone.console("console")
         phone.wait(lambda: not phone.row("echo").is_displayed(), "the list is beside the console")
         assert phone.script("return document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the screen"
+        phone.button("Tab", ".keys").click()
+        phone.one(".menu > summary").click()
+        panel = phone.one(".line-panel").rect
+        assert panel["x"] >= 0 and panel["x"] + panel["width"] <= 375, "the line's settings are beside the screen"
+        phone.one(".menu > summary").click()
         phone.button("Ports").click()
         phone.wait(lambda: phone.row("echo").is_displayed(), "no way back to the list")
     finally:

@@ -114,10 +114,17 @@ export function eventText(event: Event): string {
   return plainText(kindText(event));
 }
 
+const padded = (value: number, digits = 2) => String(value).padStart(digits, "0");
+
 /** "12:34:56.789", in the time zone of the browser. */
 export function timeText(date: Date): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  const seconds = `${padded(date.getSeconds())}.${padded(date.getMilliseconds(), 3)}`;
+  return `${padded(date.getHours())}:${padded(date.getMinutes())}:${seconds}`;
+}
+
+/** "2026-11-28 12:34:56.789". */
+export function dateText(date: Date): string {
+  return `${date.getFullYear()}-${padded(date.getMonth() + 1)}-${padded(date.getDate())} ${timeText(date)}`;
 }
 
 export function eventTime(event: Event): string {

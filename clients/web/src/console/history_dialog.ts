@@ -4,11 +4,14 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { asFailure } from "../rpc/failure";
 import type { Server } from "../rpc/server";
 import { button, element, labelled, setText } from "../ui/dom";
-import { bytes, page, search, type Line, type Lines, type Range } from "./log_reader";
+import { dateText } from "./event_text";
+import { bytes, page, search, type Line, type Lines, type Range, type Source } from "./log_reader";
 
 const RESULTS_MAX = 1000;
 const PAGE_BYTES = 32n * 1024n;
 const DOWNLOAD_BYTES_MAX = 256 * 1024 * 1024;
+
+type Show = () => void;
 
 export class HistoryDialog {
   private readonly pattern = element("input", {
@@ -21,6 +24,7 @@ export class HistoryDialog {
   private readonly earlier = button("Earlier", () => void this.showPage(this.first - PAGE_BYTES), { attributes: { disabled: true } });
   private readonly later = button("Later", () => void this.showPage(this.end), { attributes: { disabled: true } });
   private readonly dialog: HTMLDialogElement;
+  private reading = new AbortController();
   private first = 0n;
   private end = 0n;
 
@@ -52,7 +56,10 @@ export class HistoryDialog {
       this.list,
       element("footer", {}, this.earlier, this.later, this.status),
     );
-    this.dialog.addEventListener("close", () => this.dialog.remove());
+    this.dialog.addEventListener("close", () => {
+      this.reading.abort();
+      this.dialog.remove();
+    });
   }
 
   show(): void {
@@ -72,26 +79,29 @@ export class HistoryDialog {
 
   private submit(event: Event): void {
     event.preventDefault();
-    void this.run(async () => {
-      if (this.pattern.value === "") return this.showRange();
-      const found = await search(this.server, this.port, this.range, this.pattern.value, RESULTS_MAX);
-      this.showLines(found, true);
+    void this.run(async (source) => {
+      if (this.pattern.value === "") return this.readRange(source);
+      const found = await search(source, this.range, this.pattern.value, RESULTS_MAX);
       const count = found.cut ? `the first ${RESULTS_MAX} lines` : `${found.lines.length} lines`;
-      this.say(`${count} match${missingText(found.missing)}`);
+      return () => {
+        this.showLines(found, true);
+        this.say(`${count} match${missingText(found.missing)}`);
+      };
     });
   }
 
   /** Without a pattern: the begin of the range. */
-  private async showRange(): Promise<void> {
-    const got = await page(this.server, this.port, this.range, PAGE_BYTES);
-    this.placed(got, got.lines[0]?.offset ?? 0n);
+  private async readRange(source: Source): Promise<Show> {
+    const got = await page(source, this.range, PAGE_BYTES);
+    return () => this.placed(got, got.lines[0]?.offset ?? 0n);
   }
 
   private async showPage(first: bigint, hit?: bigint): Promise<void> {
-    await this.run(async () => {
+    await this.run(async (source) => {
       const start = first > 0n ? first : 0n;
       const from = { start: { case: "offset" as const, value: start } };
-      this.placed(await page(this.server, this.port, { from }, PAGE_BYTES), start, hit);
+      const got = await page(source, { from }, PAGE_BYTES);
+      return () => this.placed(got, start, hit);
     });
   }
 
@@ -112,7 +122,7 @@ export class HistoryDialog {
   }
 
   private row(line: Line, found: boolean, marked: boolean): HTMLLIElement {
-    const time = element("time", {}, line.time ? line.time.toLocaleString() : "");
+    const time = element("time", {}, line.time ? dateText(line.time) : "");
     const text = element("code", {}, line.text);
     const attributes = { "aria-current": marked ? "true" : false };
     if (!found) return element("li", { attributes }, time, text);
@@ -124,31 +134,39 @@ export class HistoryDialog {
   }
 
   private async download(): Promise<void> {
-    await this.run(async () => {
+    await this.run(async (source) => {
       const progress = (size: number) => this.say(`${size} bytes`);
-      const got = await bytes(this.server, this.port, this.range, DOWNLOAD_BYTES_MAX, progress);
-      const url = URL.createObjectURL(new Blob(got.parts, { type: "application/octet-stream" }));
+      const got = await bytes(source, this.range, DOWNLOAD_BYTES_MAX, progress);
       const name = `${this.port.replaceAll(/[^\w.-]/g, "_")}-${got.first < 0n ? 0n : got.first}.log`;
-      element("a", { attributes: { href: url, download: name } }).click();
-      setTimeout(() => URL.revokeObjectURL(url), 60_000);
-      this.say(`saved as ${name}${missingText(got.missing)}`);
+      return () => {
+        save(got.parts, name);
+        this.say(`saved as ${name}${missingText(got.missing)}`);
+      };
     });
   }
 
-  private async run(work: () => Promise<void>): Promise<void> {
+  /** Shows what `work` has read, unless the user asked for something else meanwhile. */
+  private async run(work: (source: Source) => Promise<Show>): Promise<void> {
+    this.reading.abort();
+    this.reading = new AbortController();
+    const { signal } = this.reading;
     this.say("reading");
-    this.dialog.setAttribute("aria-busy", "true");
-    try {
-      await work();
-    } catch (error) {
-      this.say(asFailure(error).message);
-    }
-    this.dialog.removeAttribute("aria-busy");
+    this.list.setAttribute("aria-busy", "true");
+    const show = await work({ server: this.server, port: this.port, signal }).catch((error: unknown) => () => this.say(asFailure(error).message));
+    if (signal.aborted) return;
+    this.list.removeAttribute("aria-busy");
+    show();
   }
 
   private say(text: string): void {
     setText(this.status, text);
   }
+}
+
+function save(parts: Uint8Array<ArrayBuffer>[], name: string): void {
+  const url = URL.createObjectURL(new Blob(parts, { type: "application/octet-stream" }));
+  element("a", { attributes: { href: url, download: name } }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 function missingText(missing: bigint): string {

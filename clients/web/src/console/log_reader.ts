@@ -11,6 +11,13 @@ import type { Server } from "../rpc/server";
 import { Stream } from "../rpc/stream";
 import { plainText } from "./plain_text";
 
+export interface Source {
+  server: Server;
+  port: string;
+  /** Ends the reading; the result is then a failure. */
+  signal: AbortSignal;
+}
+
 export interface Range {
   from: MessageInitShape<typeof StartPointSchema>;
   until?: MessageInitShape<typeof EndPointSchema>;
@@ -33,9 +40,13 @@ export interface Lines {
 type Take = (item: ReadResponse["item"]) => boolean;
 
 /** Calls `take` for each reply until it returns false. */
-function read(server: Server, request: MessageInitShape<typeof ReadRequestSchema>, take: Take): Promise<void> {
+function read(source: Source, request: MessageInitShape<typeof ReadRequestSchema>, take: Take): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stream = new Stream(server, READ, request, {
+    source.signal.addEventListener("abort", () => {
+      stream.close();
+      reject(new Failure("canceled", "canceled"));
+    });
+    const stream = new Stream(source.server, READ, { port: source.port, ...request }, {
       message: ({ item }) => {
         try {
           if (take(item)) return;
@@ -57,9 +68,9 @@ const lineOf = (text: Text): Line => ({
 });
 
 /** The lines that match a pattern of RE2, at most `most`. */
-export async function search(server: Server, port: string, range: Range, match: string, most: number): Promise<Lines> {
+export async function search(source: Source, range: Range, match: string, most: number): Promise<Lines> {
   const found: Lines = { lines: [], missing: 0n, cut: false };
-  await read(server, { port, ...range, match, encoding: Encoding.TEXT }, (item) => {
+  await read(source, { ...range, match, encoding: Encoding.TEXT }, (item) => {
     if (item.case === "gap") found.missing += item.value.to - item.value.from;
     if (item.case === "text") found.lines.push(lineOf(item.value));
     found.cut = found.lines.length >= most;
@@ -99,10 +110,10 @@ class LineSplitter {
 }
 
 /** The lines of at most `maxBytes` bytes of a range. */
-export async function page(server: Server, port: string, range: Range, maxBytes: bigint): Promise<Lines & { end: bigint }> {
+export async function page(source: Source, range: Range, maxBytes: bigint): Promise<Lines & { end: bigint }> {
   const splitter = new LineSplitter();
   let missing = 0n;
-  await read(server, { port, ...range, maxBytes, exactTimes: true }, (item) => {
+  await read(source, { ...range, maxBytes, exactTimes: true }, (item) => {
     if (item.case === "gap") missing += item.value.to - item.value.from;
     if (item.case === "data") splitter.add(item.value);
     return true;
@@ -113,15 +124,14 @@ export async function page(server: Server, port: string, range: Range, maxBytes:
 
 /** The bytes of a range, at most `most`. */
 export async function bytes(
-  server: Server,
-  port: string,
+  source: Source,
   range: Range,
   most: number,
   progress: (bytes: number) => void,
 ): Promise<{ parts: Uint8Array<ArrayBuffer>[]; first: bigint; missing: bigint }> {
   const got = { parts: [] as Uint8Array<ArrayBuffer>[], first: -1n, missing: 0n };
   let size = 0;
-  await read(server, { port, ...range }, (item) => {
+  await read(source, { ...range }, (item) => {
     if (item.case === "gap") got.missing += item.value.to - item.value.from;
     if (item.case !== "data") return true;
     if (got.first < 0n) got.first = item.value.offset;
