@@ -36,9 +36,9 @@ sanitized() {
     fi
 }
 
-# Whole systems in virtual machines: kmod is the driver, and the daemon on it. Each keeps one processor busy at most, so they
+# Whole systems in virtual machines: kmod is the driver, and the daemon on it; power is the archive through power losses. Each keeps one processor busy at most, so they
 # run one after another beside what compiles.
-machines=(kmod) machines_pid=''
+machines=(kmod power) machines_pid=''
 start_machines() {
     mkdir -p build/logs
     rm -f build/logs/machine-*.status
@@ -110,6 +110,7 @@ test_all() {
         start_machines
     fi
     test_machine kmod 'kmod: the driver in a virtual machine'
+    test_machine power 'power: the archive through replayed power losses'
     trap - EXIT
     summary
 }
