@@ -203,8 +203,11 @@ Result<void> PortArchive::sync() {
         return {};
     }
     const bool deleted = synced.error().errno_value == ENOENT;
-    if (deleted) losses_.bytes += unsynced_bytes();
-    if (deleted || next_.offset > segment_->header().base.offset) segment_.reset();
+    if (deleted || next_.offset > segment_->header().base.offset) {
+        losses_.bytes += unsynced_bytes();  // nobody knows which of them the disk has
+        synced_offset_ = next_.offset;
+        segment_.reset();
+    }
     return failed(synced.error());
 }
 
