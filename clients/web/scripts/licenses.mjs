@@ -5,6 +5,21 @@ import { join } from "node:path";
 const MODULE = /^(.*\/node_modules\/((?:@[^/]+\/)?[^/]+))\//;
 const apache = readFileSync(new URL("../../../LICENSE", import.meta.url), "utf8");
 
+// Parts of these packages that come from elsewhere say so at the head of their sources only.
+const PARTS = {
+  "@bufbuild/protobuf": ["dist/esm/wire/varint.js", /^(?:\/\/.*\n)+/],
+  "@xterm/xterm": ["src/vs/base/common/event.ts", /^\/\*[^]*?\*\//],
+};
+
+function noticeOfParts(folder, name) {
+  if (!(name in PARTS)) return "";
+  const [file, head] = PARTS[name];
+  const found = head.exec(readFileSync(join(folder, file), "utf8"));
+  if (!found?.[0].includes("Copyright")) throw new Error(`${name}: ${file} no longer begins with its licence`);
+  const text = found[0].replaceAll(/^[ \t]*(?:\/\/|\/\*|\*)?[-*/]*[ \t]?/gm, "").trim();
+  return `\nParts of it come from others:\n\n${text}\n`;
+}
+
 function licenseOf(folder, description) {
   for (const name of ["LICENSE", "LICENSE.md", "LICENSE.txt"]) {
     if (existsSync(join(folder, name))) return readFileSync(join(folder, name), "utf8");
@@ -17,7 +32,8 @@ function licenseOf(folder, description) {
 function notice(folder) {
   const description = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const text = licenseOf(folder, description).replaceAll("\r\n", "\n").trim();
-  return `${description.name} ${description.version} (${description.license})\n\n${text}\n`;
+  const title = `${description.name} ${description.version}: ${description.license}`;
+  return `${title}\n\n${text}\n${noticeOfParts(folder, description.name)}`;
 }
 
 /** A plugin of Vite. */
