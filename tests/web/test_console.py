@@ -134,6 +134,26 @@ def test_a_log_that_begins_anew_is_told(browser, tmp_path):
     daemon.stop()
 
 
+def test_bytes_that_the_server_no_longer_has_are_a_visible_gap(browser, tmp_path):
+    daemon = WebDaemon(tmp_path, ECHO, '[history]\nbytes_per_port = "64KiB"\n')
+    browser.open(daemon.url)
+    browser.console("echo")
+    browser.type("seen")
+    browser.wait_line("echo", "seen")
+    browser.wait(lambda: browser.script("return sessionStorage.length") > 0, "the place in the log is not kept")
+    address = browser.driver.current_url
+    browser.driver.get("about:blank")
+    with vser.connect(daemon.address) as client:
+        for _ in range(20):
+            client.write("echo", b"x" * 16384 + b"\r\n")
+        client.write("echo", b"the end\r\n")
+        oldest = client.port("echo").oldest_offset
+    browser.driver.get(address)
+    browser.wait_line("echo", f"{oldest} bytes are missing here: offsets 0 to {oldest}")
+    browser.wait_line("echo", "the end")
+    daemon.stop()
+
+
 def test_a_server_that_is_not_heard_for_10_s_loses_nothing(browser, plugged):
     daemon, plug = plugged
     browser.open(daemon.url)
