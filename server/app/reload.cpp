@@ -17,14 +17,14 @@ hub::HubConfig hub_config(const config::Config& config) {
     for (const config::PortEntry& entry : config.ports) {
         result.ports.push_back({entry.name,
                                 entry.description,
-                                entry.labels,
                                 entry.device,
                                 entry.settings,
                                 entry.tx_queue_bytes,
                                 {entry.hangup_on_close},
                                 entry.reopen_pts,
                                 config.on_foreign_change == "restore",
-                                entry.record_tx});
+                                entry.record_tx,
+                                entry.labels});
     }
     return result;
 }

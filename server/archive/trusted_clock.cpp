@@ -59,14 +59,12 @@ void TrustedClock::begin(const log::Moment& now) {
 
 void TrustedClock::follow(const log::Moment& now) {
     const nanoseconds ahead = ahead_of_boot(now.wall, now.boot);
-    if (std::chrono::abs(ahead - *ahead_) < jump) {
+    const bool again = candidate_ && std::chrono::abs(ahead - candidate_->ahead) < jump;
+    if (std::chrono::abs(ahead - *ahead_) < jump || (again && now.boot - candidate_->since >= steady)) {
         ahead_ = ahead;
         candidate_.reset();
-    } else if (!candidate_ || std::chrono::abs(ahead - candidate_->ahead) >= jump) {
+    } else if (!again) {
         candidate_ = Candidate{ahead, now.boot};
-    } else if (now.boot - candidate_->since >= steady) {
-        ahead_ = ahead;
-        candidate_.reset();
     }
 }
 

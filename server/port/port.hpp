@@ -35,7 +35,6 @@ enum class PortState : std::uint8_t { offline, online };
 struct PortConfig {
     std::string name;
     std::string description;
-    base::Labels labels;
     std::string device;  ///< see port::open_line
     line::ValidSettings settings;
     std::size_t tx_queue_bytes_max = tx_queue_bytes_default;
@@ -44,6 +43,7 @@ struct PortConfig {
     bool reopen_pts = false;
     bool restore_settings = false;  ///< undo changes by other programs; otherwise only report them
     bool record_tx = false;         ///< archive what is sent to the device too, if the port is archived
+    base::Labels labels = {};
 
     friend bool operator==(const PortConfig&, const PortConfig&) = default;
 };

@@ -127,7 +127,7 @@ TEST_F(ArchiveClockTest, WhatACrashLeftUnusedIsNoCountedLoss) {
         const auto first = Recording::open(settings, "board").value();
         const Beginning beginning = first->begin("log-1", 0, false);
         ASSERT_TRUE(beginning.is_in_memory);
-        Batch batch{{data_item(0, "abcd")}, 4, reservation_for("log-1", 0, 0), true};
+        Batch batch{{data_item(0, "abcd")}, {}, 4, false, reservation_for("log-1", 0, 0), true};
         ASSERT_TRUE(first->write(batch).result);
     }
     const auto second = Recording::open(settings, "board").value();
@@ -135,8 +135,8 @@ TEST_F(ArchiveClockTest, WhatACrashLeftUnusedIsNoCountedLoss) {
     ASSERT_EQ(beginning.at.offset, 2 * reserved_bytes);
 
     const std::uint64_t at = beginning.at.offset;
-    const Recorded after = second->write({{data_item(at, "ef")}, 2, {}, true});
-    const Recorded lost = second->write({{data_item(at + 10, "gh")}, 2, {}, true});
+    const Recorded after = second->write({{data_item(at, "ef")}, {}, 2, false, {}, true});
+    const Recorded lost = second->write({{data_item(at + 10, "gh")}, {}, 2, false, {}, true});
 
     EXPECT_TRUE(after.result && lost.result);
     EXPECT_EQ(after.gap_bytes, 0u);
