@@ -113,12 +113,11 @@ def test_a_phone_shows_the_list_or_a_console(daemon):
         phone.close()
 
 
-def test_the_first_console_is_usable_soon(browser, daemon, record_property):
+def test_the_first_console_is_usable_soon(browser, daemon):
     browser.open(daemon.url)
     begin = time.monotonic()
     browser.driver.get("about:blank")
     browser.driver.get(f"{daemon.url}#open=console&front=console")
     browser.connected("console")
     seconds = time.monotonic() - begin
-    record_property("first_console_seconds", seconds)
     print(f"the first console is connected after {seconds:.2f} s")
