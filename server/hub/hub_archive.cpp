@@ -95,7 +95,7 @@ void Hub::join_archive_late(const std::string& port, const std::shared_ptr<archi
     Channel* const channel = find(port);
     if (channel == nullptr || channel->is_archived()) return;
     Result<void> joined;
-    if (recording->next().event > channel->log().next_event() ||
+    if (recording->next().event > channel->log().next_event() || recording->sent_next() > channel->port().tx_offset() ||
         !recording->begin(channel->log().id(), channel->log().next_offset(), true).is_in_memory) {
         joined =
             Error{Failure::io, 0, "archive",
