@@ -2,6 +2,7 @@
 
 #include <absl/synchronization/mutex.h>
 #include <google/protobuf/stubs/logging.h>
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
@@ -105,6 +106,16 @@ private:
     void shut_down(std::chrono::milliseconds grace);
     std::shared_ptr<grpc::ServerCredentials> credentials_of(const std::string& address);
 
+    /// Holds gRPC's library. Otherwise the last of its objects ends it on a thread of its own, which a process that exits
+    /// meanwhile would run into.
+    struct Library {
+        Library() { ::grpc_init(); }
+        ~Library() { ::grpc_shutdown_blocking(); }
+        Library(const Library&) = delete;
+        Library& operator=(const Library&) = delete;
+    };
+
+    Library library_;  ///< first, so that it ends last
     RpcCounters counters_;
     ServerOptions options_;
     net::Admission admission_;

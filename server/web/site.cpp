@@ -170,7 +170,8 @@ std::unique_ptr<hub::Calls::Call> Site::call(const Request& request, const Peer&
         done(std::move(*refusal));
         return nullptr;
     }
-    const auto exchange = std::make_shared<Exchange>(std::move(std::get<ConnectCall>(parsed)), std::nullopt);
+    const auto exchange = std::make_shared<Exchange>();
+    exchange->call = std::move(std::get<ConnectCall>(parsed));
     hub::Calls::Handlers handlers;
     handlers.replied = [exchange](hub::WireMessage message) { exchange->reply = std::move(message); };
     handlers.ended = [this, exchange, done = std::move(done),

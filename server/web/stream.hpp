@@ -24,7 +24,7 @@ using ErrorCode = boost::system::error_code;
 /// requirements on an AsyncStream.
 class Stream {
 public:
-    using executor_type = boost::asio::io_context::executor_type;
+    using executor_type = boost::asio::io_context::executor_type;  // NOLINT(readability-identifier-naming): Asio's name
     using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, executor_type>;
 
     /// `tls` null: without.
