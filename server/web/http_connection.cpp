@@ -171,6 +171,10 @@ void HttpConnection::watch_client() {
 }
 
 void HttpConnection::upgrade() {
+    if (buffer_.size() > 0) {
+        keep_alive_ = false;
+        return write(plain(400, "wait for the answer before sending messages"));
+    }
     auto opened = site_.open_socket(request_, peer_);
     if (auto* refusal = std::get_if<Response>(&opened)) return write(std::move(*refusal));
     site_.count(request_, 101);

@@ -296,6 +296,12 @@ def test_a_message_in_many_fragments_is_one_request(daemon):
     connection.close()
 
 
+def test_messages_before_the_answer_are_refused(daemon):
+    head = (f"GET /attach HTTP/1.1\r\nHost: {daemon.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Protocol: vser.v1\r\n\r\n")
+    assert daemon.raw(head.encode() + frame(2, open_request("echo"))).startswith(b"HTTP/1.1 400")
+
+
 def test_a_websocket_needs_the_subprotocol(daemon):
     async def open_without():
         with pytest.raises(websockets.InvalidStatusCode) as refused:
