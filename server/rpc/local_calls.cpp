@@ -132,9 +132,29 @@ private:
     std::shared_ptr<LocalCall> call_;  // shared with gRPC, which may be done with it first
 };
 
+/// A call that has ended before it began.
+class EndedCall final : public hub::Calls::Call {
+public:
+    void read() override {}
+    void write(const std::string& /*message*/) override {}
+    void cancel() override {}
+};
+
 }  // namespace
 
+void LocalCalls::close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+}
+
 std::unique_ptr<hub::Calls::Call> LocalCalls::start(Request request, Shape shape, Handlers handlers) {
+    const std::lock_guard lock(mutex_);
+    if (closed_) {
+        loop_.post([ended = std::move(handlers.ended)] {
+            ended({grpc::StatusCode::UNAVAILABLE, "the server is shutting down", {}});
+        });
+        return std::make_unique<EndedCall>();
+    }
     const std::string method = request.method;
     const auto call = std::make_shared<LocalCall>(std::move(request), std::move(handlers), passes_);
     LocalCall::start(call, stub_, method, shape);

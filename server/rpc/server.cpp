@@ -231,7 +231,7 @@ Result<void> Server::Impl::start() {
     }
     grpc::ChannelArguments local;
     local.SetMaxReceiveMessageSize(-1);
-    local_calls_.emplace(server_->InProcessChannel(local), passes_);
+    local_calls_.emplace(server_->InProcessChannel(local), passes_, environment_.loop);
     health_.emplace(environment_.session, *server_->GetHealthCheckService());
     // They own themselves, and each that gets a call makes the next.
     for (int i = 0; i < calls_awaited; ++i) {
@@ -256,6 +256,7 @@ std::vector<net::Refused> Server::Impl::refused() const {
 }
 
 void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> done) {
+    local_calls_->close();
     health_->shut_down();
     host_->finish_all(going_down());
     ports_.finish_streams(going_down());
