@@ -107,7 +107,8 @@ const char* name_of(Enum value, const std::array<const char*, N>& names) {
     return names[index < N ? index : 0];
 }
 
-constexpr std::array<const char*, 5> kinds{"KIND_UNSPECIFIED", "KIND_VSER", "KIND_TTY", "KIND_SIMULATED", "KIND_ARCHIVE"};
+constexpr std::array<const char*, 5> kinds{"KIND_UNSPECIFIED", "KIND_VSER", "KIND_TTY", "KIND_SIMULATED",
+                                           "KIND_ARCHIVE"};
 constexpr std::array<const char*, 3> states{"STATE_UNSPECIFIED", "STATE_ONLINE", "STATE_OFFLINE"};
 constexpr std::array<const char*, 6> parities{"PARITY_UNSPECIFIED", "PARITY_NONE", "PARITY_ODD",
                                               "PARITY_EVEN",        "PARITY_MARK", "PARITY_SPACE"};
