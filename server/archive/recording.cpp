@@ -37,7 +37,7 @@ Recording::Recording(PortArchive archive, OffsetReservation reservation, const S
       sent_options_{.directory = settings.directory, .port = port, .log_id = {}},
       reservation_(std::move(reservation)),
       sync_(settings.sync),
-      synced_(Clock::now()),
+      round_(settings.round()),
       found_(reservation_.stored()) {
     sent_options_.segment_bytes = settings.segment_bytes;
     sent_options_.of_sent = true;
@@ -87,6 +87,7 @@ Recorded Recording::write(const Batch& batch) {
     recorded.result = reserve(again ? reserved_ : batch.reserve, recorded);
     auto appended = append(batch);
     const auto sent = append_sent(batch.sent);
+    if (!batch.items.empty() || !batch.sent.empty()) unsynced_since_ = unsynced_since_.value_or(Clock::now());
     if (appended) appended = sync_if_due(batch.sync_now);
     if (!appended && appended.error().errno_value == ENOENT) reservation_deleted_ = true;
     if (recorded.result) recorded.result = appended;
@@ -94,6 +95,7 @@ Recorded Recording::write(const Batch& batch) {
     recorded.next = archive_.next();
     recorded.sent_next = sent_next();
     recorded.unsynced_bytes = unsynced_bytes();
+    recorded.waits_for_sync = unsynced_since_.has_value();
     recorded.gap_bytes = archive_.losses().bytes;
     recorded.unused_offsets = archive_.losses().unused_offsets;
     return recorded;
@@ -158,10 +160,13 @@ std::uint64_t Recording::unsynced_bytes() const noexcept {
 }
 
 Result<void> Recording::sync_if_due(bool now) {
-    if (!now && unsynced_bytes() < sync_bytes && Clock::now() < synced_ + sync_) return {};
+    if (!unsynced_since_) return {};
+    // The batch had waited for a round before it came, and the next one comes a round later.
+    const bool may_wait = Clock::now() - *unsynced_since_ + 2 * round_ <= sync_;
+    if (!now && may_wait && unsynced_bytes() < sync_bytes) return {};
     auto synced = archive_.sync();
     if (synced && sent_) synced = sent_->sync();
-    if (synced) synced_ = Clock::now();
+    if (synced) unsynced_since_.reset();
     return synced;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +25,9 @@ struct Settings {
     std::uint64_t segment_bytes = std::uint64_t{64} << 20U;
     std::chrono::milliseconds sync{1000};      ///< the most that a power loss may cost
     std::chrono::milliseconds upkeep{60'000};  ///< between two calls of keep_up()
+
+    /// Between two batches of a port: what came just after one is written by the next, and synced in time by the one after that.
+    std::chrono::milliseconds round() const { return std::min(std::chrono::milliseconds{500}, sync * 9 / 20); }
 
     friend bool operator==(const Settings&, const Settings&) = default;
 };
@@ -50,6 +54,7 @@ struct Recorded {
     log::Cursor next;     ///< where the archive goes on
     std::uint64_t sent_next = 0;
     std::uint64_t unsynced_bytes = 0;
+    bool waits_for_sync = false;          ///< send another batch, perhaps an empty one
     std::uint64_t gap_bytes = 0;          ///< missing in the archive since it was opened
     std::uint64_t unused_offsets = 0;     ///< in gaps that a crash left
     std::optional<Reservation> reserved;  ///< in force from now on, if it has changed
@@ -105,8 +110,9 @@ private:
     std::optional<PortArchive> sent_;  ///< begins with the first byte
     OffsetReservation reservation_;
     const std::chrono::milliseconds sync_;
-    std::chrono::steady_clock::time_point synced_;
-    std::optional<Reservation> found_;  ///< what the process before had reserved
+    const std::chrono::milliseconds round_;
+    std::optional<std::chrono::steady_clock::time_point> unsynced_since_;  ///< the oldest batch that is not synced
+    std::optional<Reservation> found_;                                     ///< what the process before had reserved
     Reservation reserved_;
     bool reservation_deleted_ = false;  ///< by someone, with a segment: the next batch stores it again
     std::optional<log::Cursor> head_;

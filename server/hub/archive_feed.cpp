@@ -102,7 +102,7 @@ void ArchiveFeed::written(const archive::Recorded& recorded) {
     cursor_ = recorded.next;
     drop_archived_sent(recorded.sent_next);
     if (recorded.reserved) reserved_ = *recorded.reserved;
-    unsynced_ = recorded.unsynced_bytes > 0;
+    unsynced_ = recorded.waits_for_sync;
     stats_->archive_unsynced_bytes.store(recorded.unsynced_bytes, std::memory_order_relaxed);
     stats_->archive_gap_bytes.store(recorded.gap_bytes, std::memory_order_relaxed);
     stats_->archive_unused_offsets.store(recorded.unused_offsets, std::memory_order_relaxed);

@@ -9,7 +9,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds round_interval{500};
 constexpr std::size_t port_bytes_max = std::size_t{256} << 10U;  ///< of one port in a round
 constexpr std::size_t round_bytes_max = std::size_t{8} << 20U;
 /// A round that takes longer is reported like a driver that hangs.
@@ -150,7 +149,7 @@ void ArchiveWriter::mark(ArchiveFeed& feed, bool hurry) {
 /// When the next round begins.
 void ArchiveWriter::arm() {
     const auto now = Clock::now();
-    if (next_round_ <= now) next_round_ = now + round_interval;
+    if (next_round_ <= now) next_round_ = now + settings_.round();
     arm_at(hurry_ || !due_.empty() ? now : next_round_);
 }
 

@@ -22,7 +22,7 @@
 
 namespace vserd::hub {
 
-/// Writes all ports to the archive in rounds: at most one is on its way to the disk, and meanwhile the next one gathers. Twice a second,
+/// Writes all ports to the archive in rounds: at most one is on its way to the disk, and meanwhile the next one gathers. Twice in the time of `sync`,
 /// or sooner for a port that sends much. A slow disk makes the rounds rare, and nothing else slow. Io thread only.
 class ArchiveWriter {
 public:

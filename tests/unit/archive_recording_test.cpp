@@ -1,6 +1,8 @@
 // How the log of a port goes on after a start, and what is sent to it.
+#include <chrono>
 #include <filesystem>
 #include <memory>
+#include <thread>
 
 #include "archive/check.hpp"
 #include "archive/recording.hpp"
@@ -127,6 +129,26 @@ TEST_F(RecordingTest, WithoutItsStateTheLogGoesOnBehindTheArchive) {
     EXPECT_FALSE(begin.is_in_memory);
     EXPECT_EQ(begin.log_id, "log-2");
     EXPECT_GT(begin.at.offset, 100U);
+}
+
+TEST_F(RecordingTest, IsSyncedBeforeTheNextRoundWouldBeTooLate) {
+    settings_.sync = std::chrono::hours{1};
+    const auto recording = Recording::open(settings_, "board").value();
+    ASSERT_TRUE(recording->begin("log-1", 0, false).is_in_memory);
+    EXPECT_FALSE(recording->write({}).waits_for_sync);
+    Batch batch{{data_item(0, "abcd", 1)}, {}, 4, false, reservation_for("log-1", 0, 0), false};
+    const Recorded waits = recording->write(batch);
+    EXPECT_TRUE(waits.result && waits.waits_for_sync);
+    EXPECT_EQ(waits.unsynced_bytes, 4u);
+
+    settings_.sync = std::chrono::seconds{1};
+    const auto quick = Recording::open(settings_, "other").value();
+    ASSERT_TRUE(quick->begin("log-2", 0, false).is_in_memory);
+    EXPECT_TRUE(quick->write(batch).waits_for_sync) << "there is time for one more round";
+    std::this_thread::sleep_for(settings_.round());
+    const Recorded synced = quick->write({});
+    EXPECT_FALSE(synced.waits_for_sync);
+    EXPECT_EQ(synced.unsynced_bytes, 0u);
 }
 
 TEST_F(RecordingTest, WhatIsSentIsAnArchiveOfItsOwn) {
