@@ -127,7 +127,7 @@ def test_the_page_and_its_files_come_with_their_headers(open_daemon):
 
 
 def test_the_files_of_the_page_are_compressed_and_immutable(open_daemon):
-    paths = re.findall(r'(?:src|href)="(/assets/[^"]+)"', open_daemon.get("/").text)
+    paths = re.findall(r'(?:src|href)="\.(/assets/[^"]+)"', open_daemon.get("/").text)
     assert paths
     for path in paths:
         plain, compressed = open_daemon.get(path), open_daemon.get(path, Accept_Encoding="gzip, deflate")
