@@ -24,7 +24,8 @@ constexpr std::chrono::seconds open_limit{10};
 
 std::vector<std::string> names_of(const hub::HubConfig& config) {
     std::vector<std::string> names;
-    for (const port::PortConfig& port : config.ports) names.push_back(port.name);
+    for (const port::PortConfig& port : config.ports)
+        if (!hub::is_served(port)) names.push_back(port.name);
     return names;
 }
 

@@ -67,6 +67,8 @@ Result<std::shared_ptr<Recording>> Recording::open(const Settings& settings, con
 Beginning Recording::begin(std::string_view id, std::uint64_t head, bool resumed) {
     const log::Cursor next = archive_.next();
     const bool fits = head >= next.offset;
+    // Where a stop has ended is no round number, and what is missing before it was lost.
+    const bool is_known = found_ && found_->offset % reserved_bytes != 0;
     if (!found_) {  // nothing was reserved, so perhaps nothing was archived either
         found_ = Reservation{std::string(id), next.offset + reserved_bytes, next.event};
         reserved_.log_id = id;
@@ -77,7 +79,7 @@ Beginning Recording::begin(std::string_view id, std::uint64_t head, bool resumed
         return {found_->log_id, {head, 0}, true};
     }
     const log::Cursor at = later(head_.value_or(log::Cursor{found_->offset, found_->event}), next);
-    if (!head_) archive_.note_unused(at.offset);
+    if (!head_ && !is_known) archive_.note_unused(at.offset);
     return {found_->log_id, at, false};
 }
 
@@ -111,7 +113,7 @@ Result<void> Recording::reserve(const Reservation& reservation, Recorded& record
 }
 
 Result<void> Recording::release_reserved() {
-    if (!head_) return {};
+    if (!head_ || !reservation_.is_there()) return {};
     const Reservation exact{reserved_.log_id, head_->offset, head_->event};
     Recorded ignored;
     return exact == reserved_ ? Result<void>{} : reserve(exact, ignored);

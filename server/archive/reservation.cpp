@@ -98,12 +98,15 @@ Result<void> OffsetReservation::read(int flags) {
     return Error{Failure::invalid_argument, 0, {}, path_ + " is damaged: it has no valid reservation"};
 }
 
+bool OffsetReservation::is_there() const {
+    struct stat status {};
+    return file_ && ::fstat(file_.get(), &status) == 0 && status.st_nlink > 0;
+}
+
 Result<void> OffsetReservation::store(const Reservation& reservation) {
     if (reservation.log_id.size() > log_id_bytes_max)
         return Error{Failure::invalid_argument, 0, "log_id", "the log id is too long for the archive"};
-    struct stat status {};
-    const bool is_there = file_ && ::fstat(file_.get(), &status) == 0 && status.st_nlink > 0;
-    if (!is_there) return create(reservation);
+    if (!is_there()) return create(reservation);
     const NumberedReservation next{sequence_ + 1, reservation};
     const std::uint64_t at = next.sequence % 2 * record_distance;
     if (auto written = write_at(file_, packed_reservation(next), at, path_); !written) return written;

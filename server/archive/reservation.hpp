@@ -38,6 +38,8 @@ public:
 
     /// Empty: nothing was ever reserved.
     const std::optional<Reservation>& stored() const noexcept { return stored_; }
+    /// Whether the file exists: nobody has deleted it.
+    bool is_there() const;
     /// Makes it durable. If that fails, the former one still counts.
     Result<void> store(const Reservation& reservation);
 

@@ -23,6 +23,9 @@ struct Served {
         lock;  ///< keeps a vserd from writing there; empty: the archive is a copy without a lock
 };
 
+/// The directory of the archive of which that is a port's.
+std::string archive_of(const std::string& port_directory);
+
 /// Writes nothing, and needs no permission to. Blocks on the disk. Failures: not_found (no segments), refused (a vserd
 /// writes there).
 Result<Served> open_served(const std::string& port_directory);

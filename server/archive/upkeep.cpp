@@ -53,7 +53,7 @@ void look_at(const std::vector<std::string>& directories, UpkeepReport& report) 
 
 }  // namespace
 
-std::string clock_path(const Settings& settings) { return path_in(settings.directory, "clock"); }
+std::string clock_path(const Settings& settings) { return path_in(settings.directory, ".clock"); }
 
 UpkeepReport look(const Settings& settings) {
     UpkeepReport report;

@@ -138,8 +138,8 @@ bool ArchiveFeed::is_done() const { return log_.at_head(cursor_) && sent_.empty(
 void ArchiveFeed::finish(bool exact, std::function<void()> done) {
     exact_ = exact;
     done_ = std::move(done);
-    if (writer_.is_hung()) return std::exchange(done_, nullptr)();
     recording_->end(log_.head());
+    if (writer_.is_hung()) return std::exchange(done_, nullptr)();
     mark();
 }
 

@@ -34,12 +34,12 @@ struct ArchiveWriter::Part {
 /// What a worker does once a minute.
 struct ArchiveWriter::Upkeep {
     Upkeep(archive::Settings archive, std::shared_ptr<archive::TrustedClock> trusted, std::vector<std::string> unopened,
-           bool has_lock, bool has_looked)
+           bool has_lock, bool looked_before)
         : settings(std::move(archive)),
           clock(std::move(trusted)),
           ports(std::move(unopened)),
           locked(has_lock),
-          looked(has_looked) {}
+          looked(looked_before) {}
     void run();
 
     const archive::Settings settings;
@@ -49,13 +49,16 @@ struct ArchiveWriter::Upkeep {
     const bool looked;
     archive::Opening opening;
     archive::UpkeepReport report;
+    bool has_looked = false;
 };
 
 void ArchiveWriter::Upkeep::run() {
-    if (!ports.empty()) opening = archive::open_recordings(settings, ports, locked);
+    if (!ports.empty() || !locked) opening = archive::open_recordings(settings, ports, locked);
     if (!locked && !opening.lock) return;  // perhaps it is another vserd's
-    if (!looked) {
+    const bool opened = std::ranges::any_of(opening.ports, [](const auto& port) { return bool{port.second}; });
+    if (!looked || opened) {  // what was opened is to be written soon, and sealing may take long
         report = archive::look(settings);
+        has_looked = true;
         return;
     }
     report = archive::keep_up(settings, clock->at(log::Moment::now()));
@@ -207,22 +210,22 @@ void ArchiveWriter::keep_up() {
                       [this, upkeep] {
                           take(std::move(upkeep->opening));
                           join_late();
-                          kept_up(upkeep->report);
+                          kept_up(upkeep->report, upkeep->has_looked);
                       },
                   .overdue = [] {},
                   .refused = [this](const Error&) { plan_upkeep(settings_.upkeep); },
                   .limit = upkeep_limit});
 }
 
-void ArchiveWriter::kept_up(const archive::UpkeepReport& report) {
-    const bool is_first = !std::exchange(looked_, true);
+void ArchiveWriter::kept_up(const archive::UpkeepReport& report, bool looked_only) {
+    looked_ = looked_ || looked_only;
     port::add(errors_->upkeep, report.errors.size());
     const bool failed = !report.errors.empty();
     if (std::exchange(upkeep_failing_, failed) != failed) {
         hooks_.state_changed({}, failed ? Result<void>(report.errors.front()) : Result<void>{});
     }
     hooks_.kept_up(report);
-    plan_upkeep(is_first ? std::min(settings_.upkeep, first_upkeep) : settings_.upkeep);
+    plan_upkeep(looked_only ? std::min(settings_.upkeep, first_upkeep) : settings_.upkeep);
 }
 
 /// All ports that wait, if it is time; otherwise those that hurry.
@@ -241,6 +244,12 @@ void ArchiveWriter::note_hung(const Round& round) {
     hung_ = true;
     for (const Part& part : round) {
         if (const auto feed = part.feed.lock()) feed->note_hung(disk_hangs());
+    }
+    for (Feeds* const list : {&waiting_, &due_}) {  // those that end do not wait for the disk
+        for (auto feed = list->begin(); feed != list->end();) {
+            ArchiveFeed& one = *feed++;
+            if (one.done_) one.note_hung(disk_hangs());
+        }
     }
 }
 

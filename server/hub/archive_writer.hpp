@@ -80,7 +80,7 @@ private:
     std::vector<std::string> unopened() const;
     void note_missing(const std::string& port, const Error& error);
     void join_late();
-    void kept_up(const archive::UpkeepReport& report);
+    void kept_up(const archive::UpkeepReport& report, bool looked_only);
 
     io::Loop& loop_;
     const archive::Settings settings_;

@@ -230,6 +230,8 @@ public:
     /// The same for one that cannot be served.
     void serve_nothing(const Error& why) { offline_for_good_ = why.message + "; after that restart this vserd"; }
     bool is_served() const noexcept { return served_.has_value(); }
+    /// For those who attached before archive_to(): their bytes are recorded.
+    void tell_recording();
     /// Failure::unsupported: there is no device, because an archive is served.
     Result<void> check_device() const;
     /// What is sent to the device is archived too.

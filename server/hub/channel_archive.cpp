@@ -9,6 +9,11 @@
 #include "hub/channel.hpp"
 
 namespace vserd::hub {
+namespace {
+
+constexpr const char* recorded_from_now_on = "typed bytes are recorded from now on (record_tx)";
+
+}  // namespace
 
 void Channel::archive_to(ArchiveWriter& writer, std::shared_ptr<archive::Recording> recording) {
     feed_ = std::make_shared<ArchiveFeed>(writer, std::move(recording), log_, port_.stats());
@@ -21,13 +26,16 @@ std::uint64_t Channel::oldest_offset() const noexcept {
     return std::min(archive_begin_.value_or(log_.oldest_offset()), log_.oldest_offset());
 }
 
+void Channel::tell_recording() {
+    if (records_tx()) record_event(port::Notice{recorded_from_now_on, "vserd"});
+}
+
 /// Everybody who is attached must know.
 void Channel::record_tx(bool on) {
     if (!feed_ || feed_->records_sent() == on) return;
     feed_->set_records_sent(on);
-    record_event(port::Notice{
-        on ? "typed bytes are recorded from now on (record_tx)" : "typed bytes are not recorded any more (record_tx)",
-        "vserd"});
+    record_event(
+        port::Notice{on ? recorded_from_now_on : "typed bytes are not recorded any more (record_tx)", "vserd"});
 }
 
 void Channel::serve(archive::Served served, port::WorkerPool& workers, ArchiveErrors& errors) {

@@ -140,7 +140,12 @@ void Hub::apply(const HubConfig& config, Prepared&& prepared) {
         }
     }
     if (keeper_ != nullptr && returning_.empty()) keeper_->drop_prepared();
-    if (archive_) archive_->keep_trying([&](const std::string& port) { return wanted.contains(port); });
+    if (archive_) {
+        archive_->keep_trying([&](const std::string& port) {
+            const auto found = wanted.find(port);
+            return found != wanted.end() && !is_served(*found->second);
+        });
+    }
     std::erase_if(served_, [this](const auto& entry) { return !returning_.contains(entry.first); });
     watch_removed();
     publish_stats();

@@ -23,7 +23,7 @@ void Hub::archive_to(archive::Settings settings) {
 void Hub::store_kept(const archive::UpkeepReport& report) {
     for (const auto& [port, kept] : report.ports) {
         Channel* const channel = find(port);
-        if (channel == nullptr) continue;
+        if (channel == nullptr || !channel->is_archived()) continue;
         channel->note_archive_begin(kept.oldest_offset);
         port::PortStats& stats = *channel->port().stats();
         const auto oldest = kept.oldest.value_or(log::WallTime{}).time_since_epoch();
@@ -43,7 +43,7 @@ std::function<archive::Opening()> Hub::archive_work(const HubConfig& config) con
     std::vector<std::string> names;
     for (const port::PortConfig& port : config.ports)
         if (!is_served(port) && !archive_->has(port.name)) names.push_back(port.name);
-    if (names.empty()) return nullptr;
+    if (names.empty() && archive_->has_lock()) return nullptr;
     return [names = std::move(names), settings = archive_->settings(), locked = archive_->has_lock()] {
         return archive::open_recordings(settings, names, locked);
     };
@@ -93,7 +93,7 @@ std::shared_ptr<archive::Recording> Hub::join_archive(const std::string& port, r
 /// The console is served already, so its log cannot begin anew.
 void Hub::join_archive_late(const std::string& port, const std::shared_ptr<archive::Recording>& recording) {
     Channel* const channel = find(port);
-    if (channel == nullptr || channel->is_archived()) return;
+    if (channel == nullptr || channel->is_archived() || channel->is_served()) return;
     Result<void> joined;
     if (recording->next().event > channel->log().next_event() || recording->sent_next() > channel->port().tx_offset() ||
         !recording->begin(channel->log().id(), channel->log().next_offset(), true).is_in_memory) {
@@ -102,6 +102,7 @@ void Hub::join_archive_late(const std::string& port, const std::shared_ptr<archi
                   "it can be written now, but holds an earlier log of the port; restart vserd to go on with that one"};
     } else {
         channel->archive_to(*archive_, recording);
+        channel->tell_recording();
     }
     each_watcher([&](PortWatcher& watcher) { watcher.on_archive_state(port, joined); });
 }

@@ -35,6 +35,17 @@ Result<void> ByteStream::hold(std::size_t bytes) {
     return environment().admission.memory_refusal();
 }
 
+Result<void> ByteStream::hold_for_archive(std::size_t bytes) {
+    if (bytes == archive_bytes_held_) return {};
+    if (bytes > archive_bytes_held_) {
+        if (auto held = hold(bytes - archive_bytes_held_); !held) return held;
+    } else {
+        ticket_.shrink(archive_bytes_held_ - bytes);
+    }
+    archive_bytes_held_ = bytes;
+    return {};
+}
+
 bool ByteStream::take_request(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& request) {
     const std::size_t bytes = buffer.Length();
     ticket_.received(bytes);

@@ -89,9 +89,13 @@ protected:
     bool take_request(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& request);
     /// Counts memory that the call uses until its end. Fails with exhausted if the server has no more.
     Result<void> hold(std::size_t bytes);
+    /// The same for what a reader of the archive needs now: 0 gives it back.
+    Result<void> hold_for_archive(std::size_t bytes);
     void* accept_tag() noexcept { return &accept_completion_; }
 
 private:
+    std::size_t archive_bytes_held_ = 0;
+
     void accept_arrived(bool ok);
     void accept_completed(bool ok);
     void write_completed(bool ok);

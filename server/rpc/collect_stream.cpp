@@ -79,7 +79,7 @@ Result<void> CollectStream::Source::attach(hub::PortHandle port, const hub::Star
     auto reader = handle_.attach(start, *this);
     if (!reader) return reader.error();
     reader_ = std::move(*reader);
-    return stream_.hold(reader_->archive_bytes());
+    return {};
 }
 
 void CollectStream::on_port_added(const hub::Channel& channel) {

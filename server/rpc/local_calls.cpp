@@ -74,13 +74,13 @@ private:
         handlers_.replied(to_message(in_));
         if (shape_ == hub::Calls::Shape::unary) read();  // which finds the end
     }
-    void OnWriteDone(bool ok) override {
-        if (ok && shape_ == hub::Calls::Shape::both_stream) handlers_.written();
+    void OnWriteDone(bool /*ok*/) override {  // if not, the end of the call follows
+        if (shape_ == hub::Calls::Shape::both_stream) handlers_.written();
     }
     void OnDone(const grpc::Status& status) override {
+        const auto handlers = std::move(handlers_);  // destroyed after `self`: they may keep alive what that uses
         const auto self = std::move(self_);
-        handlers_.ended({static_cast<int>(status.error_code()), status.error_message(), status.error_details()});
-        handlers_ = {};
+        handlers.ended({static_cast<int>(status.error_code()), status.error_message(), status.error_details()});
     }
 
     /// Whether an operation may be started. The hold stays until leave().

@@ -22,7 +22,7 @@ bool LogStream::open(const std::string& port, const v1::StartPoint& from, v1::En
     auto reader = port_.attach(*start, *this, mode);
     if (!reader) return refuse(reader.error());
     reader_ = std::move(*reader);
-    if (const auto held = hold(reader_->archive_bytes()); !held) return refuse(held.error());
+    if (const auto held = hold_for_archive(reader_->archive_bytes()); !held) return refuse(held.error());
     encoder_ = std::make_unique<ItemEncoder>(host().data_cache(), *text);
     opened_ = log::BootClock::now();
     return true;
@@ -74,6 +74,7 @@ bool LogStream::fill_outbox() {
         return false;
     }
     const auto item = reader_->next(bytes_max, times());
+    static_cast<void>(hold_for_archive(reader_->archive_bytes()));  // never more than at the beginning
     if (item && accept(*item)) {
         const hub::Channel* channel = reader_->channel();
         encoder_->encode(*item, channel != nullptr && channel->readers() > 1, outbox_);

@@ -117,7 +117,7 @@ Result<void> ReadStream::begin_search() {
         LogSearch::Hooks{[this] { pump_lines(); }, [this](const Error& why) { finish(why, {.port = port_name()}); }});
     if (request_.report_progress()) search_->report_progress();
     if (const auto begun = search_->start(port(), *from, std::move(*patterns), context); !begun) return begun.error();
-    return hold(search_->archive_bytes());
+    return hold_for_archive(search_->archive_bytes());
 }
 
 void ReadStream::pump_lines() {
@@ -135,6 +135,7 @@ void ReadStream::pump_lines() {
 bool ReadStream::take_lines() {
     if (found_.empty()) {
         for (auto& item : search_->take()) found_.push_back(std::move(item));
+        static_cast<void>(hold_for_archive(search_->archive_bytes()));  // never more than at the beginning
     }
     if (bytes_left_ == 0 || (found_.empty() && search_->ended())) {
         line_encoder_->flush(lines_);

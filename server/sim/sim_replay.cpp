@@ -13,6 +13,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
+using Seconds = std::chrono::duration<double>;
 
 constexpr std::size_t output_bytes = std::size_t{64} << 10U;
 constexpr std::size_t input_bytes = std::size_t{64} << 10U;
@@ -80,8 +81,11 @@ private:
         const capture::Time before = latest_.value_or(time);
         latest_ = std::max(before, time);
         if (spec_.speed == 0) return nanoseconds(0);
-        const auto pause = std::chrono::duration<double>(*latest_ - before) / spec_.speed;
-        return std::chrono::duration_cast<nanoseconds>(std::min<std::chrono::duration<double>>(pause, pause_max));
+        nanoseconds::rep between = 0;
+        if (__builtin_sub_overflow(latest_->time_since_epoch().count(), before.time_since_epoch().count(), &between))
+            return pause_max;
+        const Seconds pause = Seconds(nanoseconds(between)) / spec_.speed;
+        return std::chrono::duration_cast<nanoseconds>(std::min<Seconds>(pause, pause_max));
     }
 
     bool begin_again() {
@@ -116,7 +120,7 @@ private:
         if (event->errors) state_.counted += *event->errors;
         if (event->name != "offline") return true;
         const SimTime offline = due_;
-        if (skip_to_online()) unplug(std::chrono::ceil<milliseconds>(due_ - offline));
+        if (skip_to_online(offline + pause_max)) unplug(std::chrono::ceil<milliseconds>(due_ - offline));
         return !unplugging_;
     }
 
@@ -130,8 +134,9 @@ private:
     }
 
     /// Whether the device came back in the capture. The record is then the first one after that, or one with bytes.
-    bool skip_to_online() {
+    bool skip_to_online(SimTime latest) {
         for (record_.reset(); read_on(); record_.reset()) {
+            due_ = std::min(due_, latest);
             const auto* event = std::get_if<capture::Event>(&record_->content);
             if (event != nullptr && event->name == "online") return true;
             const auto* data = std::get_if<capture::Data>(&record_->content);

@@ -18,6 +18,8 @@ namespace http = boost::beast::http;
 
 constexpr std::size_t read_bytes = 4096;
 constexpr std::chrono::seconds linger_limit{2};
+/// Whether a client that waits for an answer is still there.
+constexpr std::chrono::seconds look_again{1};
 constexpr auto never = std::chrono::steady_clock::time_point::max();
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -127,12 +129,13 @@ void HttpConnection::take_head() {
         keep_alive_ = keep_alive_ && parser_->is_done();  // the rest of the body would be taken for a request
         return write(std::move(*refusal));
     }
-    if (request_.is_upgrade && request_.method == "GET") return upgrade();
+    if (request_.is_upgrade && request_.method == "GET" && Site::is_socket(request_.path)) return upgrade();
     read_body(lower(request_.header("expect").value_or("")) != "100-continue");
 }
 
 void HttpConnection::read_body(bool confirmed) {
     limit(transfer_limit);
+    idle_since_ = std::chrono::steady_clock::now();  // a client that does not send it makes room for others
     if (!confirmed) {
         return boost::asio::async_write(*stream_, boost::asio::buffer(continue_line),
                                         [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
@@ -147,6 +150,7 @@ void HttpConnection::read_body(bool confirmed) {
 }
 
 void HttpConnection::on_body(const ErrorCode& error) {
+    idle_since_ = never;
     if (error) return refuse_head(error);
     request_.body = std::move(parser_->get().body());
     timer_.cancel();  // a call may take as long as it wants, as over gRPC
@@ -162,11 +166,17 @@ void HttpConnection::answer() {
     if (answering_) watch_client();
 }
 
-/// Cancels the call if the client closes its side. If it sends the next request already, nothing more is known.
+/// Cancels the call if the client closes its side. While there are unread bytes, a next request or TLS's last message, it looks
+/// again from time to time.
 void HttpConnection::watch_client() {
     stream_->async_wait_readable([self = shared_from_this()](const ErrorCode& error) {
         if (error || self->closed_ || !self->answering_) return;
-        if (self->stream_->has_ended()) self->close();
+        if (self->stream_->has_ended()) return self->close();
+        self->timer_.expires_after(look_again);
+        self->timer_.async_wait([weak = self->weak_from_this()](const ErrorCode& ended) {
+            if (const auto connection = weak.lock(); connection && !ended && connection->answering_)
+                connection->watch_client();
+        });
     });
 }
 

@@ -1,6 +1,7 @@
 #include "web/server.hpp"
 
 #include <fmt/core.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -12,6 +13,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
+#include <cstring>
+#include <exception>
 #include <list>
 #include <optional>
 #include <thread>
@@ -45,6 +48,18 @@ Result<Sockets> open_sockets(const std::vector<std::string>& addresses) {
         for (net::ListenSocket& socket : *opened) all.push_back(std::move(socket));
     }
     return all;
+}
+
+/// "192.0.2.7:1234" also where a listener of IPv6 has accepted it.
+std::string plain_address(const sockaddr_storage& address, socklen_t size) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    if (address.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) return net::address_of(address, size);
+    sockaddr_storage mapped{};
+    auto& v4 = reinterpret_cast<sockaddr_in&>(mapped);
+    v4.sin_family = AF_INET;
+    v4.sin_port = v6.sin6_port;
+    std::memcpy(&v4.sin_addr, &v6.sin6_addr.s6_addr[12], sizeof v4.sin_addr);
+    return net::address_of(mapped, sizeof v4);
 }
 
 std::vector<std::string> urls_of(const Sockets& sockets, bool tls) {
@@ -93,7 +108,8 @@ private:
 
     void accept(Listener& listener);
     bool accept_some(Listener& listener);
-    void add(base::Fd fd, const sockaddr_storage& peer, socklen_t size);
+    bool add(base::Fd fd, const sockaddr_storage& peer, socklen_t size);
+    void begin(base::Fd fd, const sockaddr_storage& peer, socklen_t size, ssl_ctx_st* tls);
     bool make_room();
     void replace(const Connection& old, std::shared_ptr<Connection> by) override;
     void remove(const Connection& connection) override;
@@ -116,7 +132,7 @@ private:
     std::atomic<std::uint64_t> without_descriptors_{0};
     std::atomic<std::uint64_t> without_tls_{0};
     boost::asio::steady_timer stop_timer_{context_};
-    std::function<void()> stopped_;
+    std::function<void()> stopped_;  ///< the web thread
     std::thread thread_;
 };
 
@@ -153,7 +169,7 @@ bool Server::Impl::accept_some(Listener& listener) {
             return true;
         }
         if (make_room()) {
-            add(std::move(fd), peer, size);
+            if (!add(std::move(fd), peer, size)) return true;
         } else {
             full_.fetch_add(1, std::memory_order_relaxed);
         }
@@ -171,20 +187,31 @@ bool Server::Impl::make_room() {
     return true;
 }
 
-void Server::Impl::add(base::Fd fd, const sockaddr_storage& peer, socklen_t size) {
+/// Returns false if memory has run out, which OpenSSL and the library report by exceptions.
+bool Server::Impl::add(base::Fd fd, const sockaddr_storage& peer, socklen_t size) {
     const Result<ssl_ctx_st*> tls = tls_ ? tls_->current() : Result<ssl_ctx_st*>(nullptr);
     if (!tls) {
         without_tls_.fetch_add(1, std::memory_order_relaxed);
-        return;
+        return true;
     }
+    try {
+        begin(std::move(fd), peer, size, *tls);
+        return true;
+    } catch (const std::exception&) {
+        without_descriptors_.fetch_add(1, std::memory_order_relaxed);
+        return false;
+    }
+}
+
+void Server::Impl::begin(base::Fd fd, const sockaddr_storage& peer, socklen_t size, ssl_ctx_st* tls) {
     net::set_client_options(fd.get());
     sockaddr_storage local{};
     socklen_t local_size = sizeof local;
     ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local), &local_size);
-    Peer known{.address = net::address_of(peer, size), .is_tls = *tls != nullptr};
-    known.local_host = without_port(net::address_of(local, local_size));
+    Peer known{.address = plain_address(peer, size), .is_tls = tls != nullptr};
+    known.local_host = without_port(plain_address(local, local_size));
     known.is_local = net::is_local(known.address);
-    auto stream = std::make_unique<Stream>(context_, std::move(fd), peer.ss_family == AF_INET6, *tls);
+    auto stream = std::make_unique<Stream>(context_, std::move(fd), peer.ss_family == AF_INET6, tls);
     connections_.push_back(std::make_shared<HttpConnection>(std::move(stream), std::move(known), site_, *this));
     places_.emplace(connections_.back().get(), std::prev(connections_.end()));
     connections_.back()->start();
@@ -213,8 +240,8 @@ void Server::Impl::stop_accepting() {
 }
 
 void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> done) {
-    stopped_ = [this, done = std::move(done)] { session_.loop().post(done); };
-    boost::asio::post(context_, [this, grace] {
+    boost::asio::post(context_, [this, grace, done = std::move(done)] {
+        stopped_ = [this, done] { session_.loop().post(done); };
         stop_accepting();
         finish_all(grace);
     });

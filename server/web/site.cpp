@@ -90,6 +90,8 @@ std::vector<net::Refused> Site::refused() const {
             {"unauthenticated", unauthenticated_.load(std::memory_order_relaxed)}};
 }
 
+bool Site::is_socket(std::string_view path) noexcept { return find_route(path) != nullptr; }
+
 std::string_view Site::label(const Request& request) noexcept {
     const std::string_view path = request.path;
     if (find_asset(path) != nullptr) return "page";
@@ -101,13 +103,21 @@ std::optional<Response> Site::check_head(const Request& request, const Peer& pee
         hosts_refused_.fetch_add(1, std::memory_order_relaxed);
         return refusal;
     }
-    if (is_read(request) && find_asset(request.path) != nullptr) return std::nullopt;
+    if (!request.is_upgrade && is_read(request) && find_asset(request.path) != nullptr) return std::nullopt;
     if (auto refusal = guard_.check_origin(request, peer)) {
         origins_refused_.fetch_add(1, std::memory_order_relaxed);
         return refusal;
     }
-    if (is_connect_path(request.path)) return check_connect_head(request);
-    return check_page(request);
+    auto refusal = is_connect_path(request.path) ? check_connect_head(request) : check_page(request);
+    if (!refusal && request.method == "POST") refusal = check_caller(request, peer);
+    return refusal;
+}
+
+/// Before the body takes memory.
+std::optional<Response> Site::check_caller(const Request& request, const Peer& peer) {
+    const auto identity = identify(request, peer);
+    if (identity) return std::nullopt;
+    return connect_error(unauthenticated(identity.error().message));
 }
 
 std::optional<Response> Site::check_page(const Request& request) const {
@@ -174,8 +184,9 @@ std::unique_ptr<hub::Calls::Call> Site::call(const Request& request, const Peer&
     exchange->call = std::move(std::get<ConnectCall>(parsed));
     hub::Calls::Handlers handlers;
     handlers.replied = [exchange](hub::WireMessage message) { exchange->reply = std::move(message); };
-    handlers.ended = [this, exchange, done = std::move(done),
-                      live = live_calls_.enter()](const hub::CallStatus& status) {
+    // `live` comes first, so that it is destroyed last.
+    handlers.ended = [live = live_calls_.enter(), this, exchange,
+                      done = std::move(done)](const hub::CallStatus& status) {
         boost::asio::post(context_, [done, response = exchange->response(status)] { done(response); });
     };
     return calls_.start({request.path,

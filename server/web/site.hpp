@@ -50,12 +50,15 @@ public:
     std::unique_ptr<hub::Calls::Call> answer(const Request& request, const Peer& peer,
                                              std::function<void(Response)> done);
 
+    /// Whether the path is a WebSocket. An Upgrade elsewhere is ignored (RFC 9110, 7.8).
+    static bool is_socket(std::string_view path) noexcept;
+
     /// A WebSocket that may be opened.
     struct Socket {
         const SocketRoute* route;
         hub::Client client;
     };
-    /// Requires: request.is_upgrade, and check_head() returned nothing.
+    /// Requires: is_socket(), request.is_upgrade, and check_head() returned nothing.
     std::variant<Socket, Response> open_socket(const Request& request, const Peer& peer);
 
     void count(const Request& request, unsigned status) noexcept { counters_.count(label(request), status); }
@@ -68,6 +71,7 @@ public:
 private:
     static std::string_view label(const Request& request) noexcept;
     std::optional<Response> check_page(const Request& request) const;
+    std::optional<Response> check_caller(const Request& request, const Peer& peer);
     Result<access::Identity> identify(const Request& request, const Peer& peer);
     Result<access::Identity> identify_socket(const Request& request, const Peer& peer);
     Response get(const Request& request) const;

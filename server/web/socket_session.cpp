@@ -6,7 +6,9 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <chrono>
+#include <deque>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -29,6 +31,9 @@ constexpr std::chrono::seconds close_limit{5};
 constexpr std::chrono::seconds ping_interval{20};
 constexpr std::chrono::seconds silence_limit{60};
 constexpr std::size_t message_bytes_max = body_bytes_max;
+/// Messages that wait until the call takes them, as many as a call over gRPC holds: acknowledgements behind them are seen meanwhile.
+constexpr std::size_t waiting_bytes_max = std::size_t{64} << 10;
+constexpr std::size_t waiting_max = 64;
 constexpr int status_close_base = 4000;
 constexpr std::size_t close_reason_bytes_max = 123;
 
@@ -47,8 +52,8 @@ websocket::close_reason reason_for(const hub::CallStatus& status) {
     return {code, beast::string_view(text.data(), text.size())};
 }
 
-/// One WebSocket. Its outstanding operations own it. There is no queue: one message is being written, and the next one of the
-/// call is asked for when that was sent; one message of the client is passed on, and the next one is read when that was taken.
+/// One WebSocket. Its outstanding operations own it. One message is being written, and the next one of the call is asked for when
+/// that was sent. A few messages of the client may wait until the call takes them; then nothing more is read.
 class SocketSession final : public Connection, public std::enable_shared_from_this<SocketSession> {
 public:
     SocketSession(std::unique_ptr<Stream> stream, http::request<http::string_body> request, Site::Socket socket,
@@ -63,7 +68,8 @@ public:
           timer_(stream_->get_executor()) {}
 
     void start() override;
-    void finish() override { end({14, "the server is shutting down", {}}); }
+    /// A close frame may not overtake the answer to the handshake.
+    void finish() override { open_ ? end({14, "the server is shutting down", {}}) : close(); }
     void close() override;
     std::chrono::steady_clock::time_point idle_since() const noexcept override {
         return std::chrono::steady_clock::time_point::max();
@@ -83,6 +89,7 @@ private:
     void end(const hub::CallStatus& status);
     void send_close();
     void tick();
+    void ping();
     void limit(std::chrono::seconds time);
     /// Posts to the web thread.
     template <class Function>
@@ -99,6 +106,11 @@ private:
     std::chrono::steady_clock::time_point heard_ = std::chrono::steady_clock::now();
     beast::flat_buffer input_;
     std::unique_ptr<hub::Calls::Call> call_;
+    std::deque<std::string> waiting_;  ///< for the call
+    std::size_t waiting_bytes_ = 0;
+    bool open_ = false;     ///< the handshake is complete
+    bool taking_ = false;   ///< the call is taking a message
+    bool pinging_ = false;  ///< Beast knows one ping at a time
     bool reading_ = false;
     bool writing_ = false;
     hub::WireMessage output_;  ///< being written, or waiting for the window
@@ -146,12 +158,13 @@ void SocketSession::accepted(const ErrorCode& error) {
     if (closed_) return;
     request_ = {};
     if (error) return close();
+    open_ = true;
     limit(request_limit);
     read();
 }
 
 void SocketSession::read() {
-    reading_ = true;
+    if (!std::exchange(reading_, true)) heard_ = std::chrono::steady_clock::now();
     socket_.async_read(input_, [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
         if (!self->closed_) self->on_read(error);
     });
@@ -182,7 +195,13 @@ void SocketSession::take(std::string message) {
         pump();
         return read();
     }
-    call_->write(message);  // the next read follows when it was taken
+    if (std::exchange(taking_, true)) {
+        waiting_bytes_ += message.size();
+        waiting_.push_back(std::move(message));
+    } else {
+        call_->write(message);
+    }
+    if (waiting_bytes_ < waiting_bytes_max && waiting_.size() < waiting_max) read();
 }
 
 void SocketSession::start_call(std::string message) {
@@ -192,12 +211,20 @@ void SocketSession::start_call(std::string message) {
     handlers.ended = posting(&SocketSession::end);
     call_ = site_.calls().start({std::string(route_.method), std::move(message), client_, std::nullopt}, route_.shape,
                                 std::move(handlers));
+    taking_ = true;  // the first message
     tick();
-    if (route_.shape != hub::Calls::Shape::both_stream) read();
+    read();
 }
 
 void SocketSession::on_written_to_call() {
-    if (!reading_ && !status_) read();
+    if (status_ || !call_) return;
+    taking_ = !waiting_.empty();
+    if (taking_) {
+        call_->write(waiting_.front());
+        waiting_bytes_ -= waiting_.front().size();
+        waiting_.pop_front();
+    }
+    if (!reading_) read();
 }
 
 void SocketSession::on_reply(hub::WireMessage message) {
@@ -258,17 +285,23 @@ void SocketSession::limit(std::chrono::seconds time) {
     });
 }
 
-/// Asks a silent client whether it is still there. While its messages are not read, its answers are not seen either; then TCP
-/// finds out.
+/// Asks a silent client whether it is still there. While its messages are not read, its answers are not seen either; then a ping
+/// that cannot be sent tells that it has gone.
 void SocketSession::tick() {
-    const auto now = std::chrono::steady_clock::now();
-    if (!reading_) heard_ = now;
-    if (now - heard_ >= silence_limit) return close();
-    if (now - heard_ >= ping_interval)
-        socket_.async_ping({}, [self = shared_from_this()](const ErrorCode& /*error*/) {});
+    const auto silence = std::chrono::steady_clock::now() - heard_;
+    if (reading_ && silence >= silence_limit) return close();
+    if (!reading_ || silence >= ping_interval) ping();
     timer_.expires_after(ping_interval);
     timer_.async_wait([weak = weak_from_this()](const ErrorCode& error) {
         if (const auto self = weak.lock(); self && !error && !self->closing_ && !self->closed_) self->tick();
+    });
+}
+
+void SocketSession::ping() {
+    if (std::exchange(pinging_, true)) return;
+    socket_.async_ping({}, [self = shared_from_this()](const ErrorCode& error) {
+        self->pinging_ = false;
+        if (error && !self->closing_) self->close();
     });
 }
 

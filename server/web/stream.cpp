@@ -1,6 +1,7 @@
 #include "web/stream.hpp"
 
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "net/pem.hpp"
@@ -36,8 +37,8 @@ std::string Stream::peer_certificate() {
 }
 
 bool Stream::has_ended() {
-    char byte = 0;
-    return ::recv(fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    pollfd connection{.fd = fd(), .events = POLLRDHUP, .revents = 0};
+    return ::poll(&connection, 1, 0) > 0;
 }
 
 void Stream::shut_down_sending() noexcept {

@@ -66,7 +66,7 @@ public:
     void async_wait_readable(Handler&& handler) {
         socket_.async_wait(Socket::wait_read, std::forward<Handler>(handler));
     }
-    /// Whether the client has closed its side and everything that it sent was read.
+    /// Whether the client has closed its side.
     bool has_ended();
 
     void shut_down_sending() noexcept;

@@ -14,9 +14,11 @@ constexpr int ticket_words = 8;
 
 std::optional<std::string> Tickets::issue(access::Identity identity, Clock::time_point now) {
     if (entries_.size() >= tickets_max) drop_expired(now);
+    std::string owner = to_string(identity);
+    make_room(owner);
     if (entries_.size() >= tickets_max) return std::nullopt;
     std::string ticket = base::random_hex(ticket_words);
-    entries_.insert_or_assign(ticket, Entry{std::move(identity), now + ticket_limit});
+    entries_.insert_or_assign(ticket, Entry{std::move(owner), std::move(identity), now + ticket_limit});
     return ticket;
 }
 
@@ -24,6 +26,17 @@ std::optional<access::Identity> Tickets::redeem(const std::string& ticket, Clock
     auto found = entries_.extract(ticket);
     if (found.empty() || found.mapped().expires <= now) return std::nullopt;
     return std::move(found.mapped().identity);
+}
+
+void Tickets::make_room(const std::string& owner) {
+    std::size_t count = 0;
+    auto oldest = entries_.end();
+    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+        if (entry->second.owner != owner) continue;
+        ++count;
+        if (oldest == entries_.end() || entry->second.expires < oldest->second.expires) oldest = entry;
+    }
+    if (count >= tickets_of_one_max) entries_.erase(oldest);
 }
 
 void Tickets::drop_expired(Clock::time_point now) {

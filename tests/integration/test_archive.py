@@ -465,7 +465,7 @@ def segments(folder):
 def test_a_clock_that_jumps_removes_nothing_until_it_is_trusted(begin, line, tmp_path):  # noqa: F811
     clock = Clock(tmp_path)
     served = begin(line_table(line), "keep_days = 30\n", env=dict(os.environ, **clock.environment))
-    trusted = tmp_path / "archive" / "clock"
+    trusted = tmp_path / "archive" / ".clock"
     online(served.daemon)
     line.send(SIZE // 2, tmp_path)
     is_whole(served, SIZE // 2)

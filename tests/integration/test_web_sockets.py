@@ -224,15 +224,21 @@ def test_a_browser_that_stops_reading_stops_nobody_else(daemon):
     run(stop_reading())
 
 
-def handshake(daemon, path="/attach", more=""):
-    """A raw connection that is a WebSocket now."""
+def asked_for_upgrade(daemon, path, more=""):
+    """A raw connection, and the head of the answer."""
     connection = daemon.connect()
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {daemon.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                        f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Protocol: vser.v1\r\n{more}\r\n".encode())
     received = b""
     while b"\r\n\r\n" not in received:
         received += connection.recv(1000)
-    assert received.startswith(b"HTTP/1.1 101"), received
+    return connection, received
+
+
+def handshake(daemon, path="/attach", more=""):
+    """A raw connection that is a WebSocket now."""
+    connection, head = asked_for_upgrade(daemon, path, more)
+    assert head.startswith(b"HTTP/1.1 101"), head
     return connection
 
 
@@ -300,6 +306,21 @@ def test_messages_before_the_answer_are_refused(daemon):
     head = (f"GET /attach HTTP/1.1\r\nHost: {daemon.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Protocol: vser.v1\r\n\r\n")
     assert daemon.raw(head.encode() + frame(2, open_request("echo"))).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/assets/none.js", "/nothing"])
+def test_an_upgrade_of_what_is_no_websocket_is_not_made(daemon, path):
+    connection, head = asked_for_upgrade(daemon, path)
+    with contextlib.closing(connection):
+        assert re.match(rb"HTTP/1.1 (200|404) ", head), head
+        connection.sendall(frame(2, b"x"))
+    assert status_of(daemon) == 200
+
+
+def test_a_page_of_another_origin_gets_no_upgrade_of_the_page_either(daemon):
+    connection, head = asked_for_upgrade(daemon, "/", "Origin: http://evil.example\r\n")
+    connection.close()
+    assert head.startswith(b"HTTP/1.1 403 "), head
 
 
 def test_a_websocket_needs_the_subprotocol(daemon):

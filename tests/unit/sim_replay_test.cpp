@@ -103,6 +103,12 @@ TEST(SimReplay, AClockThatWasSetBackDoesNotReorder) {
               (Sent{"ab@0", "c@100"}));
 }
 
+TEST(SimReplay, TimesThatAreTooFarApartDoNotOverflow) {
+    const std::int64_t century = 100LL * 365 * 24 * 3600 * 1000;  // both times are valid, but not their distance
+    Replay replay(capture::capture_of({rx(-3 * century, 0, "a"), rx(2 * century, 1, "b")}));
+    EXPECT_EQ(replay.until(5000), (Sent{"a@0"}));
+}
+
 TEST(SimReplay, ALoopBeginsAgainWhereItEnds) {
     EXPECT_EQ(Replay(three, 1, true).until(2250), (Sent{"a@0", "bc@100", "da@1100", "bc@1200", "da@2200"}));
 }

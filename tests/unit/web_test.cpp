@@ -95,10 +95,25 @@ TEST(Tickets, WorkOnceAndInTime) {
 TEST(Tickets, AreLimitedUntilTheyExpire) {
     Tickets tickets;
     const auto now = Tickets::Clock::now();
-    for (std::size_t i = 0; i < tickets_max; ++i) ASSERT_TRUE(tickets.issue({}, now));
+    for (std::size_t i = 0; i < tickets_max; ++i)
+        ASSERT_TRUE(tickets.issue({.names = {"token:" + std::to_string(i)}}, now));
 
-    EXPECT_FALSE(tickets.issue({}, now));
-    EXPECT_TRUE(tickets.issue({}, now + ticket_limit));
+    EXPECT_FALSE(tickets.issue({.names = {"token:more"}}, now));
+    EXPECT_TRUE(tickets.issue({.names = {"token:more"}}, now + ticket_limit));
+}
+
+TEST(Tickets, OfOneIdentityAreLimitedForTheOthersSake) {
+    Tickets tickets;
+    const auto now = Tickets::Clock::now();
+    const auto first = tickets.issue({.names = {"token:a"}}, now);
+    const auto others = tickets.issue({.names = {"token:b"}}, now);
+    std::optional<std::string> last;
+    for (std::size_t i = 1; i <= tickets_of_one_max; ++i)
+        last = tickets.issue({.names = {"token:a"}}, now + seconds{1});
+
+    EXPECT_FALSE(tickets.redeem(*first, now)) << "the oldest made room";
+    EXPECT_TRUE(tickets.redeem(*others, now));
+    EXPECT_TRUE(tickets.redeem(*last, now));
 }
 
 TEST(Guard, TakesThePortFromNamesAndAddresses) {

@@ -12,6 +12,7 @@
 #include "archive/check.hpp"
 #include "archive/directory_lock.hpp"
 #include "archive/names.hpp"
+#include "archive/served.hpp"
 #include "vserctl/archive_export.hpp"
 #include "vserctl/describe.hpp"
 #include "vserctl/exit_code.hpp"
@@ -166,8 +167,8 @@ int run_verify(const std::vector<std::string>& ports, bool json, bool repairs) {
 
 /// No vserd may write meanwhile. A copy that none has used has no lock.
 int run_repair(const std::vector<std::string>& ports, bool json) {
-    const auto first = std::filesystem::absolute(ports.front());
-    const auto root = archive::is_sent_path(first) ? first.parent_path().parent_path() : first.parent_path();
+    std::filesystem::path root = archive::archive_of(ports.front());
+    if (archive::is_sent_path(ports.front())) root = root.parent_path();
     if (!std::filesystem::exists(root / archive::lock_name)) return run_verify(ports, json, true);
     const auto lock = archive::DirectoryLock::take(root);
     return lock ? run_verify(ports, json, true) : print_error(printable(lock.error().message), json);
