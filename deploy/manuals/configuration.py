@@ -3,7 +3,7 @@ import dataclasses
 import re
 
 _HEADING = re.compile(r"^(?P<optional># )?(?P<heading>\[\[?[\w.]+\]\]?)$")
-_KEY = re.compile(r'^(?P<optional># )?(?P<name>\w+) *= *(?P<value>"[^"]*"|\[[^]]*\]|[^#\s]+) *(?:# *(?P<comment>.*))?$')
+_KEY = re.compile(r'^(?P<optional># )?(?P<name>\w+) *= *(?P<value>"[^"]*"|\[[^]]*\]|\{[^}]*\}|[^#\s]+) *(?:# *(?P<comment>.*))?$')
 
 
 @dataclasses.dataclass
