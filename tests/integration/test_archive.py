@@ -164,18 +164,19 @@ def test_a_reader_that_stops_reading_goes_on_in_the_archive(full, line, tmp_path
 def test_readers_of_the_archive_count_as_memory_of_clients(begin, line, tmp_path):  # noqa: F811
     served = begin(line_table(line), server='memory_max = "16MiB"')
     online(served.daemon)
-    line.send(SIZE, tmp_path)
-    is_whole(served, SIZE)
+    much = 4 << 20  # more than is on its way to a client that does not read
+    line.send(much, tmp_path)
+    is_whole(served, much)
     with served.client() as client, contextlib.ExitStack() as streams:
         def crowd(start):
             for _ in range(32):
                 next(streams.enter_context(contextlib.closing(client.read("line", start, follow=True))))
 
-        crowd(SIZE - 1000)  # in memory
+        crowd(much - 1000)  # in memory
         with pytest.raises(vser.VserError) as refused:
             crowd(0)
         assert (refused.value.code, refused.value.metadata["limit"]) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "memory_max")
-        assert whole(taken(client.read("line", SIZE - 100, follow=True), 100)) == (SIZE - 100, bytes(line.sent[-100:]))
+        assert whole(taken(client.read("line", much - 100, follow=True), 100)) == (much - 100, bytes(line.sent[-100:]))
 
 
 # Restarts
