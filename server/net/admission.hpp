@@ -54,6 +54,8 @@ public:
     }
     ~Ticket();
 
+    /// Another one for the same connection, which another thread may use. It holds nothing yet.
+    Ticket another() const { return admission_ == nullptr ? Ticket() : Ticket(*admission_, connection_, 0); }
     /// Reserves memory for messages; the first prepaid_bytes are part of the call. Returns false at the limit.
     [[nodiscard]] bool grow(std::size_t bytes);
     void shrink(std::size_t bytes);

@@ -31,7 +31,9 @@ void ByteStream::accept_arrived(bool ok) {
 }
 
 Result<void> ByteStream::hold(std::size_t bytes) {
-    if (ticket_.grow(bytes)) return {};
+    if (bytes == 0) return {};
+    if (!held_) held_ = ticket_.another();
+    if (held_->grow(bytes)) return {};
     return environment().admission.memory_refusal();
 }
 
@@ -40,7 +42,7 @@ Result<void> ByteStream::hold_for_archive(std::size_t bytes) {
     if (bytes > archive_bytes_held_) {
         if (auto held = hold(bytes - archive_bytes_held_); !held) return held;
     } else {
-        ticket_.shrink(archive_bytes_held_ - bytes);
+        held_->shrink(archive_bytes_held_ - bytes);
     }
     archive_bytes_held_ = bytes;
     return {};

@@ -87,13 +87,15 @@ protected:
     net::Ticket& ticket() noexcept { return ticket_; }
     /// Parses the call's only request; for accepted(). If it uses too much memory, begin() is not called.
     bool take_request(grpc::ByteBuffer& buffer, google::protobuf::MessageLite& request);
-    /// Counts memory that the call uses until its end. Fails with exhausted if the server has no more.
+    /// Counts memory that the call uses until its end. Fails with exhausted if the server has no more. Io thread: ticket() belongs
+    /// to the thread where messages arrive.
     Result<void> hold(std::size_t bytes);
     /// The same for what a reader of the archive needs now: 0 gives it back.
     Result<void> hold_for_archive(std::size_t bytes);
     void* accept_tag() noexcept { return &accept_completion_; }
 
 private:
+    std::optional<net::Ticket> held_;  ///< by hold()
     std::size_t archive_bytes_held_ = 0;
 
     void accept_arrived(bool ok);
