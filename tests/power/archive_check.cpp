@@ -53,6 +53,7 @@ private:
         auto cursor = reader.oldest();
         if (!cursor) return fault(when + ": " + cursor.error().message), 0;
         at_ = cursor->offset;
+        has_data_ = false;
         result_.removed = result_.removed || at_ > 0;
         archive::ReadBatch batch;
         while (!batch.at_end) {
@@ -71,6 +72,7 @@ private:
         if (data.offset != at_)
             fault(when + ": data at " + std::to_string(data.offset) + " follow " + std::to_string(at_));
         at_ = data.offset + data.size;
+        has_data_ = true;
         result_.bytes += data.size;
         const std::string right = resumed_ && data.offset >= *resumed_
                                       ? std::string(appended.substr(data.offset - *resumed_, data.size))
@@ -89,6 +91,10 @@ private:
             fault(when + ": a gap at " + std::to_string(gap.gap.from) + " follows " + std::to_string(at_));
         at_ = gap.gap.to;
         if (gap.gap.from == gap.gap.to || resumed_ == gap.gap.to) return;
+        if (!has_data_ && gap.reason == "no longer kept in the archive") {  // segments are half removed
+            result_.removed = true;
+            return;
+        }
         const std::vector<Life>& lives = account_.lives().at(port_);
         const auto is_its_begin = [&](const Life& life) { return life.begin == gap.gap.to; };
         if (std::any_of(lives.begin(), lives.end(), is_its_begin)) return check_kill(gap.gap);
@@ -188,6 +194,7 @@ private:
     const CheckOptions& options_;
     CheckResult& result_;
     std::uint64_t at_ = 0;
+    bool has_data_ = false;  ///< before at_
     std::optional<std::uint64_t> resumed_;
 };
 
