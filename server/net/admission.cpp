@@ -23,7 +23,14 @@ Ticket::~Ticket() {
     if (admission_ == nullptr) return;
     admission_->give_back(bytes_);
     connection_->held_bytes.fetch_sub(static_cast<std::int64_t>(bytes_), std::memory_order_relaxed);
-    connection_->calls.fetch_sub(1, std::memory_order_relaxed);
+    if (is_call_) connection_->calls.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Ticket Ticket::another() const {
+    if (admission_ == nullptr) return {};
+    Ticket other(*admission_, connection_, 0);
+    other.is_call_ = false;
+    return other;
 }
 
 bool Ticket::charge(std::size_t bytes) {

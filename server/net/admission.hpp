@@ -44,18 +44,20 @@ public:
         : admission_(std::exchange(other.admission_, nullptr)),
           connection_(std::move(other.connection_)),
           bytes_(std::exchange(other.bytes_, 0)),
-          messages_bytes_(std::exchange(other.messages_bytes_, 0)) {}
+          messages_bytes_(std::exchange(other.messages_bytes_, 0)),
+          is_call_(other.is_call_) {}
     Ticket& operator=(Ticket&& other) noexcept {
         std::swap(admission_, other.admission_);
         std::swap(connection_, other.connection_);
         std::swap(bytes_, other.bytes_);
         std::swap(messages_bytes_, other.messages_bytes_);
+        std::swap(is_call_, other.is_call_);
         return *this;
     }
     ~Ticket();
 
-    /// Another one for the same connection, which another thread may use. It holds nothing yet.
-    Ticket another() const { return admission_ == nullptr ? Ticket() : Ticket(*admission_, connection_, 0); }
+    /// Another one for the same call, which another thread may use. It holds nothing yet.
+    Ticket another() const;
     /// Reserves memory for messages; the first prepaid_bytes are part of the call. Returns false at the limit.
     [[nodiscard]] bool grow(std::size_t bytes);
     void shrink(std::size_t bytes);
@@ -74,6 +76,7 @@ private:
     std::shared_ptr<Connection> connection_;  // shared, because Connections may remove it first
     std::size_t bytes_ = 0;                   ///< counted by the admission
     std::size_t messages_bytes_ = 0;          ///< requested from grow(), including the prepaid bytes
+    bool is_call_ = true;                     ///< counts as a call of the connection
 };
 
 /// Counts the calls in flight and the bytes that they hold. Rejects a call beyond the limits before it is posted to the io

@@ -47,6 +47,28 @@ bool is_over(const TcpPair& pair) {
     return ::recv(pair.client.get(), &byte, 1, MSG_DONTWAIT) == 0;
 }
 
+TEST(Admission, AnotherTicketOfACallCountsItsBytesButIsNoCall) {
+    Admission admission(16 * mebibyte);
+    auto call = admission.admit("unix:", call_bytes, 0);
+    ASSERT_TRUE(call);
+    const std::uint64_t before = admission.held_bytes();
+    const auto calls = [&] { return admission.connections().find("unix:")->calls.load(); };
+    {
+        Ticket other = call->another();
+        EXPECT_TRUE(other.grow(mebibyte));
+        EXPECT_GT(admission.held_bytes(), before);
+        Ticket moved = std::move(other);
+        moved.shrink(mebibyte);
+        EXPECT_EQ(admission.held_bytes(), before);
+        EXPECT_TRUE(moved.grow(mebibyte));
+        EXPECT_EQ(calls(), 1U);
+    }
+    EXPECT_EQ(admission.held_bytes(), before);
+    EXPECT_EQ(calls(), 1U);
+    call = Error{};
+    EXPECT_EQ(calls(), 0U);
+}
+
 TEST(Admission, RefusesWhatIsBeyondTheMemoryForClientsAndNamesTheLimit) {
     Admission admission(16 * mebibyte);
 
