@@ -181,8 +181,6 @@ def test_a_directory_without_an_archive_is_named(tmp_path):
 
 def test_a_full_disk_fails_the_export(recorded):
     full = pathlib.Path("/dev/full")
-    if not full.exists():
-        pytest.skip("there is no /dev/full")
     done = subprocess.run([VSERCTL, "archive", "export", recorded[0], "-o", full], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "cannot be written" in done.stderr
     assert full.exists()

@@ -2,7 +2,6 @@
 import base64
 import contextlib
 import json
-import shutil
 import socket
 import subprocess
 import urllib.request
@@ -56,10 +55,7 @@ def test_a_stream_says_what_to_use(daemon, service, name):
 
 
 def test_curl_sets_a_speed_and_sees_it(daemon):
-    curl = shutil.which("curl")
-    if not curl:
-        pytest.skip("no curl")
-    command = [curl, "-sS", "-H", "content-type: application/json", "-d", '{"port":"slow","baud":301}',
+    command = ["curl", "-sS", "-H", "content-type: application/json", "-d", '{"port":"slow","baud":301}',
                f"{daemon.origin}/vser.v1.PortService/SetBaud"]
     assert json.loads(subprocess.run(command, check=True, capture_output=True).stdout) == {"baud": 301}
     assert daemon.call("PortService/GetBaud", {"port": "slow"}).json == {"baud": 301}
