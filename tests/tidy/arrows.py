@@ -11,6 +11,8 @@ ALLOWED = {
     "base": set(),
     # text in, lines out
     "search": {"base"},
+    # values about the fleet
+    "roster": {"base"},
     "io": {"base"},
     "line": {"base"},
     # files that hold what one port received and sent: values in, lines out
@@ -36,12 +38,14 @@ ALLOWED = {
     "import": {"config", "line/settings.hpp", "base"},
     "metrics": {"net", "hub", "log", "port", "io", "base"},
     # a face reaches ports through a Session only, never through the hub and its channels
-    "rpc": {"net", "access", "search", "hub/calls.hpp", "hub/client.hpp", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
+    "rpc": {"net", "access", "search", "roster", "hub/calls.hpp", "hub/client.hpp", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
     "tcp": {"net", "access", "hub/client.hpp", "hub/session.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "hub/sink.hpp",
             "hub/delivery_histogram.hpp", "log", "port", "line", "io", "base"},
-    "web": {"net", "access", "hub/calls.hpp", "hub/client.hpp", "hub/session.hpp", "io", "base"},
-    "app": {"rpc", "web", "access", "archive", "capture", "sim/sim_spec.hpp", "tcp", "metrics", "import", "pki", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
+    "web": {"net", "access", "roster", "hub/calls.hpp", "hub/client.hpp", "hub/session.hpp", "io", "base"},
+    # an outside party: etcd
+    "fleet": {"roster", "net", "hub/session.hpp", "hub/client.hpp", "hub/port_handle.hpp", "hub/port_watcher.hpp", "port", "io", "base"},
+    "app": {"rpc", "web", "fleet", "roster", "access", "archive", "capture", "sim/sim_spec.hpp", "tcp", "metrics", "import", "pki", "config", "net", "hub", "restart", "log", "port", "line", "io", "base"},
 }
 
 # How a third party's include begins -> the folders of the server where it belongs
@@ -53,11 +57,11 @@ THIRD_PARTIES = {
     "cjose/": {"access"},
     "jansson": {"access", "capture"},
     "re2/": {"search"},
-    "grpc/": {"rpc"},
-    "grpcpp/": {"rpc"},
+    "grpc/": {"rpc", "fleet"},
+    "grpcpp/": {"rpc", "fleet"},
     "absl/": {"rpc"},
-    "google/protobuf": {"rpc", "web"},
-    "vser/v1/": {"rpc", "web"},
+    "google/protobuf": {"rpc", "web", "fleet"},
+    "vser/v1/": {"rpc", "web", "fleet"},
     "google/rpc": {"rpc", "web"},
     "prometheus/": {"metrics"},
     "boost/beast": {"metrics", "web"},
