@@ -9,7 +9,7 @@ import tty
 import grpc
 import pytest
 from tcp_clients import serve  # noqa: F401 a fixture
-from vserd_process import PATIENCE_SECONDS
+from vserd_process import PATIENCE_SECONDS, Daemon, free_port
 
 import vser
 from vser.v1 import console_service_pb2 as console_pb2
@@ -48,6 +48,13 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def is_online(client, port="echo"):
+    try:
+        return client.port(port).state is vser.State.ONLINE
+    except vser.Unreachable:
+        return False
 
 
 def lines(items):
@@ -152,6 +159,61 @@ def test_bytes_that_are_no_longer_in_the_log_are_counted(client):
 
     assert found.offset == size
     assert found.bytes_lost == client.port("echo").oldest_offset >= size - 256 * 1024 - 65536
+
+
+# Mark
+
+
+def test_a_mark_finds_what_came_between_its_calls(client):
+    send(client, "old login: \r\n")
+    mark = client.mark("echo")
+    send(client, "login: root\r\nready\r\nlogin: ")
+
+    assert mark.expect("login: (.*)").groups == ("root",)
+    assert mark.expect("failed", "ready").pattern == 1
+    assert mark.expect("login: $").offset == client.port("echo").next_offset - len("login: ")
+
+
+def test_a_mark_stays_where_it_was_after_a_timeout(client):
+    mark = client.mark("echo", start="oldest")
+    send(client, "one\r\nlog")
+    with pytest.raises(vser.WaitTimeout):
+        mark.expect("login", timeout=0.2)
+    assert mark.place == 5
+
+    send(client, "in\r\n")
+
+    assert mark.expect("login", timeout=PATIENCE_SECONDS).offset == 5
+
+
+def test_a_mark_tells_what_it_could_not_search_and_goes_on_behind_it(client):
+    mark = client.mark("echo", start=0)
+    for _ in range(6):
+        send(client, b"x" * 99_999 + b"\n")
+    send(client, "here\n")
+
+    with pytest.raises(vser.BytesLost) as error:
+        mark.expect("here")
+    oldest = client.port("echo").oldest_offset
+    assert error.value.item == vser.Gap(0, oldest) and mark.place == oldest
+    assert mark.expect("here").offset == 600_000
+
+
+def test_a_mark_tells_that_the_log_is_another_one(tmp_path):
+    daemon = Daemon(tmp_path, PORTS, history=HISTORY, listen=f"127.0.0.1:{free_port()}")
+    with vser.connect(daemon.address) as client:
+        send(client, "before\r\n")
+        mark = client.mark("echo")
+        daemon.stop()
+        daemon.start()
+        wait_until(lambda: is_online(client))
+        send(client, "x\r\n")
+
+        with pytest.raises(vser.BytesLost) as error:
+            mark.expect("x")
+        assert isinstance(error.value.item, vser.LogRestarted)
+        assert mark.expect("x").offset == 0
+    daemon.stop()
 
 
 def test_bad_requests_name_the_field_and_the_reason(client):

@@ -25,6 +25,7 @@ from vser.items import (
     SettingsChanged,
     WriterChanged,
 )
+from vser.mark import Mark
 from vser.types import (
     Capabilities,
     EndPoint,
@@ -82,6 +83,7 @@ __all__ = [
     "LineErrors",
     "LogItem",
     "LogRestarted",
+    "Mark",
     "Match",
     "Mode",
     "Notice",

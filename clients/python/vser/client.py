@@ -19,6 +19,7 @@ from vser.errors import VserError
 from vser.expect import TIMEOUT_SECONDS, WaitTimeout
 from vser.items import LogItem
 from vser.leases import LeaseKeeper, acquire, leases_of_environment, release
+from vser.mark import Mark
 from vser.servers import Server, find_server, read_token
 from vser.types import (
     EndPoint,
@@ -324,8 +325,15 @@ class Client:
         getattr(request, "from").CopyFrom(convert.start_point(start))
         reply = self._connection.call("ConsoleService/WaitFor", request, console_pb2.WaitForResponse, timeout + _REPLY_SECONDS)
         if reply.timed_out:
-            raise WaitTimeout(port, timeout, reply.next_offset, reply.bytes_lost)
+            raise WaitTimeout(port, timeout, reply.next_offset, reply.bytes_lost, reply.log_id)
         return convert.found_of(reply)
+
+    def mark(self, port: str, start: StartPoint = "live") -> Mark:
+        """A place in the port's log, now or at `start`, whose expect() searches on the server from one match to the next.
+
+        It has no race: what arrives between two calls is searched by the second one.
+        """
+        return Mark(self, port, start)
 
     @overload
     def collect(self, *, start: StartPoint = "live") -> Iterator[Record]: ...

@@ -36,10 +36,10 @@ class WaitTimeout(VserError):
     """No line matched in time. A search from `next_offset` continues without missing anything. `bytes_lost`: how many bytes
     were no longer in the log."""
 
-    def __init__(self, port: str, seconds: float, next_offset: int, bytes_lost: int) -> None:
+    def __init__(self, port: str, seconds: float, next_offset: int, bytes_lost: int, log_id: str) -> None:
         message = f'port "{port}": no line matched within {seconds:g} s; the lines before offset {next_offset} do not match'
         super().__init__(grpc.StatusCode.DEADLINE_EXCEEDED, message, "EXPECT_TIMEOUT", {"port": port})
-        self.next_offset, self.bytes_lost = next_offset, bytes_lost
+        self.next_offset, self.bytes_lost, self.log_id = next_offset, bytes_lost, log_id
 
 
 class BytesLost(VserError):
@@ -81,7 +81,7 @@ class Expectations(ABC):
         """Waits until received bytes match the regular expression, and takes them up to the end of the match.
 
         The next call continues exactly there, so that nothing is missed between two calls. Events are dropped. `$` and
-        lookaheads see only what has been received so far. The search is here and not on the server (Client.wait_for()): it takes
+        lookaheads see only what has been received so far. The search is here and not on the server (Client.mark()): it takes
         Python's regular expressions, also over several lines, and finds prompts at once. Memory is bounded: if no match comes
         within `window` bytes, the oldest are dropped. Raises ExpectTimeout, after which the bytes can be read again, or
         BytesLost.
