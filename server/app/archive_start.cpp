@@ -30,13 +30,14 @@ std::vector<std::string> names_of(const hub::HubConfig& config) {
 }
 
 /// The thread is left alone with a disk that hangs.
-Result<archive::Opening> within(std::chrono::seconds limit, std::function<archive::Opening()> work) {
-    auto task = std::make_shared<std::packaged_task<archive::Opening()>>(std::move(work));
-    auto opening = task->get_future();
+template <typename Found>
+Result<Found> within(std::chrono::seconds limit, std::function<Found()> work) {
+    auto task = std::make_shared<std::packaged_task<Found()>>(std::move(work));
+    auto found = task->get_future();
     auto thread = base::start_thread([task] { (*task)(); });
     if (!thread) return thread.error();
     thread->detach();
-    if (opening.wait_for(limit) == std::future_status::ready) return opening.get();
+    if (found.wait_for(limit) == std::future_status::ready) return found.get();
     return Error{Failure::io, 0, "archive", "the disk has not answered for 10 s"};
 }
 
@@ -52,6 +53,17 @@ Result<archive::Opening> begin_archive(const config::Config& config, const hub::
     const Result<void>& directory = opening->directory;
     if (!directory && directory.error().failure == Failure::refused) return directory.error();
     return opening;
+}
+
+hub::Hub::ServedArchives begin_served(const hub::HubConfig& ports) {
+    auto work = hub::Hub::served_work(ports);
+    if (!work) return {};
+    auto served = within(open_limit, std::move(work));
+    if (served) return *std::move(served);
+    hub::Hub::ServedArchives none;
+    for (const port::PortConfig& port : ports.ports)
+        if (hub::is_served(port)) none.emplace(port.name, served.error());
+    return none;
 }
 
 }  // namespace vserd

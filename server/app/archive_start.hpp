@@ -11,4 +11,8 @@ namespace vserd {
 /// directory.
 Result<archive::Opening> begin_archive(const config::Config& config, const hub::HubConfig& ports, hub::Hub& hub);
 
+/// Looks into the archives that are served, for Hub::apply(). If a disk does not answer within 10 s, their ports serve nothing and say
+/// so.
+hub::Hub::ServedArchives begin_served(const hub::HubConfig& ports);
+
 }  // namespace vserd

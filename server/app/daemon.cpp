@@ -194,7 +194,7 @@ Result<void> Daemon::Impl::start() {
     if (auto started = start_rpc(info, std::move(inherited.sockets)); !started) return started;
     if (auto started = start_web(); !started) return started;
     signals_.emplace(*loop_, [this](int signal) { take_signal(signal); });
-    hub_->apply(ports, {.logs = {}, .archives = std::move(*archives), .served = {}});
+    hub_->apply(ports, {.logs = {}, .archives = std::move(*archives), .served = begin_served(ports)});
     for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
     if (options_.strict) watch_strictly(std::chrono::steady_clock::now() + strict_limit);
     loop_->post([this, info] { announce_when_tried(info, std::chrono::steady_clock::now() + first_open_limit); });

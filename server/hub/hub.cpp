@@ -67,7 +67,7 @@ Hub::DiskWork Hub::disk_work(const HubConfig& config) {
         Prepared prepared;
         if (logs) logs(prepared);
         if (archives) prepared.archives = archives();
-        if (served) served(prepared);
+        if (served) prepared.served = served();
         return prepared;
     };
 }

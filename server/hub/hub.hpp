@@ -61,11 +61,13 @@ public:
     /// Null: nothing is archived.
     std::shared_ptr<const ArchiveErrors> archive_errors() const;
 
+    /// By the names of their ports.
+    using ServedArchives = std::map<std::string, Result<archive::Served>>;
     /// What new ports have on the disk.
     struct Prepared {
         std::map<std::string, restart::FiledLog> logs;
         archive::Opening archives;
-        std::map<std::string, Result<archive::Served>> served;
+        ServedArchives served;
     };
     /// Returns the disk work of apply(config): run it on a thread that may block, and pass its result to apply(). Null: no
     /// disk work is needed. Logs of removed ports do not expire until then.
@@ -73,6 +75,8 @@ public:
     DiskWork disk_work(const HubConfig& config);
     /// The part of it that opens archives. Null: nothing to do.
     std::function<archive::Opening()> archive_work(const HubConfig& config) const;
+    /// The part of it that looks into the archives that are to be served. Null: nothing to do.
+    static std::function<ServedArchives()> served_work(const HubConfig& config);
 
     /// Applies `config`: starts new ports, stops missing ones, and changes the others in place. A port with another device or
     /// other limits is replaced, and its readers are closed. It opens its device when no stopping port has it open any more.
@@ -126,7 +130,6 @@ private:
 
     void store_kept(const archive::UpkeepReport& report);
     std::function<void(Prepared&)> log_work(const HubConfig& config);
-    static std::function<void(Prepared&)> served_work(const HubConfig& config);
     void add_served(const port::PortConfig& config);
     static std::string device_key(const Channel& channel);
     void add(const port::PortConfig& config, bool terminal_closed);
@@ -166,7 +169,7 @@ private:
     std::unique_ptr<ArchiveWriter> archive_;            ///< null: nothing is archived
     std::unique_ptr<port::WorkerPool> served_readers_;  ///< of archives that are served; null: there was none yet
     ArchiveErrors served_errors_;
-    std::map<std::string, Result<archive::Served>> served_;  ///< opened for ports that are to be added
+    ServedArchives served_;  ///< opened for ports that are to be added
     std::map<std::string, std::unique_ptr<Channel>, std::less<>> channels_;
     std::vector<Leaving> leaving_;                      ///< stopped, waiting for their devices to close
     std::multimap<std::string, Channel*> not_started_;  ///< by device; a stopping channel still has it open

@@ -49,14 +49,15 @@ std::function<archive::Opening()> Hub::archive_work(const HubConfig& config) con
     };
 }
 
-/// Looks into the archives that are to be served.
-std::function<void(Hub::Prepared&)> Hub::served_work(const HubConfig& config) {
+std::function<Hub::ServedArchives()> Hub::served_work(const HubConfig& config) {
     std::map<std::string, std::string> paths;
     for (const port::PortConfig& port : config.ports)
         if (is_served(port)) paths.emplace(port.name, served_path(port));
     if (paths.empty()) return nullptr;
-    return [paths = std::move(paths)](Prepared& prepared) {
-        for (const auto& [name, path] : paths) prepared.served.emplace(name, archive::open_served(path));
+    return [paths = std::move(paths)] {
+        ServedArchives served;
+        for (const auto& [name, path] : paths) served.emplace(name, archive::open_served(path));
+        return served;
     };
 }
 

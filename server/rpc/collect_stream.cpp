@@ -66,7 +66,9 @@ Result<void> CollectStream::add_source(const std::string& port, const v1::StartP
     const auto start = start_point(from, field);
     if (!start) return start.error();
     Source& source = sources_.emplace_back(*this, port);
-    if (auto attached = source.attach(std::move(*opened), *start); !attached) {
+    auto attached = source.attach(std::move(*opened), *start);
+    if (attached) attached = hold_for_archive(source, source.archive_bytes());
+    if (!attached) {
         sources_.pop_back();
         return attached;
     }
@@ -79,6 +81,15 @@ Result<void> CollectStream::Source::attach(hub::PortHandle port, const hub::Star
     auto reader = handle_.attach(start, *this);
     if (!reader) return reader.error();
     reader_ = std::move(*reader);
+    return {};
+}
+
+/// What the reader of that source needs for reading the archive now.
+Result<void> CollectStream::hold_for_archive(Source& source, std::size_t bytes) {
+    const std::size_t all = archive_bytes_held_ - source.archive_bytes_held + bytes;
+    if (auto held = ByteStream::hold_for_archive(all); !held) return held;
+    archive_bytes_held_ = all;
+    source.archive_bytes_held = bytes;
     return {};
 }
 
@@ -122,6 +133,7 @@ void CollectStream::closed(Source& source, const Error& why) {
     if (!request_.all() || !one_of_many || session().shutting_down()) return finish(why, {.port = source.port()});
     if (why.failure == Failure::denied) lost_[source.port()] = source.offset();
     if (source.is_linked()) readable_.erase(readable_.iterator_to(source));
+    static_cast<void>(hold_for_archive(source, 0));  // less than before
     sources_.remove_if([&](const Source& other) { return &other == &source; });
 }
 
@@ -131,6 +143,7 @@ void CollectStream::gather() {
         Source& source = readable_.front();
         readable_.pop_front();
         const auto item = source.next(record_payload_bytes_max);
+        static_cast<void>(hold_for_archive(source, source.archive_bytes()));  // never more than at the beginning
         if (!item) continue;  // it is at the head; on_available() follows when there is more
         readable_.push_back(source);
         append(source, *item);

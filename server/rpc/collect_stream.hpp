@@ -28,6 +28,8 @@ private:
         std::optional<log::Item> next(std::size_t bytes_max) { return reader_->next(bytes_max); }
         const std::string& port() const noexcept { return port_; }
         std::uint64_t offset() const noexcept { return reader_->offset(); }
+        std::size_t archive_bytes() const noexcept { return reader_->archive_bytes(); }
+        std::size_t archive_bytes_held = 0;  ///< of the stream's
         void on_available() override { stream_.available(*this); }
         void on_closed(const Error& why) override { stream_.closed(*this, why); }
 
@@ -58,6 +60,7 @@ private:
     void closed(Source& source, const Error& why);
     void gather();
     void append(const Source& source, const log::Item& item);
+    Result<void> hold_for_archive(Source& source, std::size_t bytes);
 
     grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&context()};
     grpc::ByteBuffer request_buffer_;
@@ -67,6 +70,7 @@ private:
     std::list<Source> sources_;
     std::map<std::string, std::uint64_t> lost_;  ///< where the ports that the client may not read any more were left
     boost::intrusive::list<Source> readable_;    ///< in the order in which they became readable
+    std::size_t archive_bytes_held_ = 0;         ///< of all sources
     MessageBuilder builder_;
     log::BootTime opened_;
     std::shared_ptr<CollectStream*>

@@ -42,7 +42,7 @@ public:
 
     void refill(SimTime now) override {
         for (int records = 0; records < records_at_once_max && !unplugging_; ++records) {
-            if (!read_on() || due_ > now) return;
+            if (!read_on() || (due_ > now && !offline_since_)) return;
             waits_for_room_ = !play() && !unplugging_;
             if (waits_for_room_ || unplugging_) return;
             record_.reset();
@@ -53,7 +53,7 @@ public:
     std::optional<SimTime> next_event() const override {
         const bool plays = reader_ && !ended_ && !unplugging_;
         if (!plays || (waits_for_room_ && !output_.empty())) return std::nullopt;
-        return due_;
+        return offline_since_.value_or(due_);
     }
 
     line::Signals modem_lines(SimTime now) const override {
@@ -112,16 +112,32 @@ private:
 
     /// Whether all of the record took effect.
     bool play() {
+        if (offline_since_) return pass();
         if (const auto* data = std::get_if<capture::Data>(&record_->content))
             return data->direction == capture::Direction::tx || send(*data);
         const auto* event = std::get_if<capture::Event>(&record_->content);
         if (event == nullptr) return true;
         if (event->signals) signals_ = *event->signals;
         if (event->errors) state_.counted += *event->errors;
-        if (event->name != "offline") return true;
-        const SimTime offline = due_;
-        if (skip_to_online(offline + pause_max)) unplug(std::chrono::ceil<milliseconds>(due_ - offline));
-        return !unplugging_;
+        if (event->name == "offline") offline_since_ = due_;
+        return true;
+    }
+
+    /// Passes over a record while the device is offline in the capture, to find out for how long it is. The record that ends that is
+    /// played afterwards.
+    bool pass() {
+        due_ = std::min(due_, *offline_since_ + pause_max);
+        if (!is_of_online_device(*record_)) return true;
+        unplug(std::chrono::ceil<milliseconds>(due_ - *offline_since_));
+        offline_since_.reset();
+        return false;
+    }
+
+    static bool is_of_online_device(const capture::Record& record) {
+        const auto* event = std::get_if<capture::Event>(&record.content);
+        if (event != nullptr) return event->name == "online";
+        const auto* data = std::get_if<capture::Data>(&record.content);
+        return data != nullptr && data->direction == capture::Direction::rx;
     }
 
     bool send(const capture::Data& data) {
@@ -133,24 +149,13 @@ private:
         return sent_ == data.bytes.size();
     }
 
-    /// Whether the device came back in the capture. The record is then the first one after that, or one with bytes.
-    bool skip_to_online(SimTime latest) {
-        for (record_.reset(); read_on(); record_.reset()) {
-            due_ = std::min(due_, latest);
-            const auto* event = std::get_if<capture::Event>(&record_->content);
-            if (event != nullptr && event->name == "online") return true;
-            const auto* data = std::get_if<capture::Data>(&record_->content);
-            if (data != nullptr && data->direction == capture::Direction::rx) return true;
-        }
-        return false;
-    }
-
     const SimReplaySpec spec_;
     std::optional<capture::CaptureReader> reader_;
     std::optional<Error> failure_;
     std::optional<capture::Record> record_;  ///< the next one
     std::size_t sent_ = 0;                   ///< of its bytes
     SimTime due_;                            ///< its time
+    std::optional<SimTime> offline_since_;   ///< in the capture, until it is known for how long
     std::optional<capture::Time> latest_;    ///< in the capture
     line::Signals signals_{.cts = true, .dsr = true, .dcd = true};
     bool waits_for_room_ = false;

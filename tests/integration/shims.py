@@ -25,10 +25,13 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 }
 """
 
-# While the file exists, whoever sizes or removes a file or makes a directory waits.
+# While the file exists, whoever sizes or removes a file, or makes or lists a directory, waits.
 DISK = r"""
 #define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -51,6 +54,12 @@ int mkdir(const char *path, mode_t mode) {
 int unlink(const char *path) {
     wait_for_disk();
     return syscall(SYS_unlink, path);
+}
+
+DIR *opendir(const char *path) {
+    DIR *(*next)(const char *) = dlsym(RTLD_NEXT, "opendir");
+    if (strncmp(path, "/proc", 5)) wait_for_disk();
+    return next(path);
 }
 """
 

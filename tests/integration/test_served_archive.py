@@ -1,10 +1,12 @@
 """A copied archive of one port, served read-only by another daemon: the same bytes, events, offsets and log id."""
+import os
 import shutil
 import subprocess
 
 import pytest
 from archives import SEGMENT, Line, archived, line_table, pieces
 from restarts import online, until
+from shims import Disk
 from vserctl_terminal import VSERCTL
 from vserd_process import BIN, Daemon
 
@@ -134,6 +136,17 @@ def test_another_directory_is_named(tmp_path):
     daemon = Daemon(tmp_path, table(tmp_path))
     with vser.connect(daemon.address) as client:
         assert "no port's archive is here" in client.port("copy").offline_reason
+    daemon.stop()
+
+
+def test_a_disk_that_hangs_at_start_does_not_keep_the_other_consoles_down(copy, tmp_path):
+    disk = Disk(tmp_path)
+    disk.stop()
+    other = '[[port]]\nname = "other"\ndevice = "sim:echo"\n'
+    daemon = Daemon(tmp_path, table(copy) + other, env={**os.environ, **disk.environment})
+    with vser.connect(daemon.address) as client:
+        until(lambda: client.port("other").state is vser.State.ONLINE)
+        assert "the disk has not answered for 10 s" in client.port("copy").offline_reason
     daemon.stop()
 
 

@@ -169,6 +169,21 @@ TEST(SimReplay, ACaptureThatEndsOfflineEndsOnline) {
     EXPECT_FALSE(replay.state().unplug_request);
 }
 
+TEST(SimReplay, OtherDevicesGoOnWhileALongOutageIsPassed) {
+    std::vector<Record> records{rx(0, 0, "a"), event(100, "offline", "unplugged")};
+    for (std::uint64_t offset = 0; offset < 10'000; ++offset) records.push_back(tx(200, offset, "x"));
+    records.push_back(event(600, "online", "/dev/x"));
+    Replay replay(capture::capture_of(records));
+    replay.until(99);
+
+    int refills = 0;
+    for (; !replay.state().unplug_request && refills < 10; ++refills)
+        replay.device().refill(replay.now() + milliseconds(1));
+
+    EXPECT_EQ(refills, 3);
+    EXPECT_EQ(replay.state().unplug_request, milliseconds(500));
+}
+
 TEST(SimReplay, ModemLinesAndErrorsAreThoseOfTheCapture) {
     Record signals = event(100, "signals");
     std::get<capture::Event>(signals.content).signals = line::Signals{.dtr = true, .dsr = true, .ri = true};
