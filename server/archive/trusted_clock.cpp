@@ -1,6 +1,7 @@
 #include "archive/trusted_clock.hpp"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <charconv>
@@ -19,20 +20,29 @@ nanoseconds ahead_of_boot(log::WallTime wall, log::BootTime boot) {
     return nanoseconds(ns_of(wall)) - boot.time_since_epoch();
 }
 
+}  // namespace
+
 /// Empty if there is none, or it is damaged.
-std::optional<log::WallTime> read_time(const std::string& path) {
+std::optional<TrustedClock::Kept> TrustedClock::read(const std::string& path) {
     const auto file = open_file(path, O_RDONLY);
     if (!file) return std::nullopt;
-    std::array<char, 32> text{};
+    std::array<char, 80> text{};
     const auto got = read_at(*file, std::as_writable_bytes(std::span(text)), 0, path);
-    std::int64_t ns = 0;
-    if (!got || std::from_chars(text.data(), text.data() + *got, ns).ec != std::errc{}) return std::nullopt;
-    return time_of(ns);
+    if (!got) return std::nullopt;
+    std::array<std::int64_t, 3> ns{};  // the file of an older version has the first number only
+    const char* at = text.data();
+    const char* const end = at + *got;
+    for (std::int64_t& number : ns) {
+        const auto parsed = std::from_chars(at, end, number);
+        if (parsed.ec != std::errc{} && &number == ns.data()) return std::nullopt;
+        at = parsed.ptr == end ? end : parsed.ptr + 1;
+    }
+    return Kept{time_of(ns[0]), nanoseconds(ns[1]), time_of(ns[2])};
 }
 
-Result<void> write_time(const std::string& path, log::WallTime time) {
+Result<void> TrustedClock::write(const std::string& path, const Kept& kept) {
     const std::string temporary = path + std::string(temporary_suffix);
-    const std::string text = std::to_string(ns_of(time)) + "\n";
+    const std::string text = fmt::format("{} {} {}\n", ns_of(kept.time), kept.steady.count(), ns_of(kept.steady_at));
     auto file = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     if (!file) return file.error();
     if (auto put = write_at(*file, std::as_bytes(std::span(text)), 0, temporary); !put) return put;
@@ -40,21 +50,22 @@ Result<void> write_time(const std::string& path, log::WallTime time) {
     return rename_file(temporary, path);
 }
 
-}  // namespace
-
 log::WallTime TrustedClock::at(const log::Moment& now) {
     if (!ahead_) begin(now);
     follow(now);
     const log::WallTime time = time_of((now.boot.time_since_epoch() + *ahead_).count());
-    store(time);
+    store(time, now);
     return time;
 }
 
 /// How long no vserd ran is not known.
 void TrustedClock::begin(const log::Moment& now) {
-    written_ = read_time(path_);
-    const bool jumped = written_ && (now.wall > *written_ + pause || now.wall < *written_ - jump);
-    ahead_ = ahead_of_boot(jumped ? *written_ : now.wall, now.boot);
+    written_ = read(path_);
+    const auto goes_on_from = [&](log::WallTime time) { return now.wall >= time - jump && now.wall <= time + pause; };
+    const bool jumped = written_ && !goes_on_from(written_->time);
+    ahead_ = ahead_of_boot(jumped ? written_->time : now.wall, now.boot);
+    if (jumped && written_->steady > nanoseconds(0) && goes_on_from(written_->steady_at))
+        candidate_ = Candidate{ahead_of_boot(now.wall, now.boot), now.boot - written_->steady};
 }
 
 void TrustedClock::follow(const log::Moment& now) {
@@ -68,10 +79,11 @@ void TrustedClock::follow(const log::Moment& now) {
     }
 }
 
-void TrustedClock::store(log::WallTime time) {
-    if (stored_ && written_ && std::chrono::abs(time - *written_) < jump) return;
-    stored_ = write_time(path_, time);
-    if (stored_) written_ = time;
+void TrustedClock::store(log::WallTime time, const log::Moment& now) {
+    if (stored_ && written_ && std::chrono::abs(time - written_->time) < jump) return;
+    const Kept kept{time, candidate_ ? now.boot - candidate_->since : nanoseconds(0), now.wall};
+    stored_ = write(path_, kept);
+    if (stored_) written_ = kept;
 }
 
 }  // namespace vserd::archive

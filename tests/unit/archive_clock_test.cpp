@@ -68,6 +68,27 @@ TEST_F(ArchiveClockTest, AJumpBetweenTwoProcessesIsNoticed) {
     EXPECT_GE(at(40h, -month), start);
 }
 
+TEST_F(ArchiveClockTest, TheSteadyDayMayConsistOfSeveralRuns) {
+    at(0s);
+
+    for (int day = 20; day < 24; ++day) {  // after a vacation, the machine is on for eight hours a day
+        restart();
+        for (auto hour = 0h; hour <= 8h; ++hour) at(day * 24h + hour);
+    }
+
+    EXPECT_EQ(at(23 * 24h + 9h), start + 23 * 24h + 9h);
+}
+
+TEST_F(ArchiveClockTest, AClockThatBeginsAtTheSameTimeAtEachStartIsNotTrusted) {
+    at(0s);
+
+    for (int day = 20; day < 30; ++day) {
+        restart();
+        for (auto hour = 0h; hour <= 8h; ++hour)
+            EXPECT_LT(at(day * 24h + hour, (20 - day) * 24h + month), start + month);
+    }
+}
+
 TEST_F(ArchiveClockTest, AMachineThatWasOffForAWeekendHasARightClock) {
     at(0s);
     restart();
