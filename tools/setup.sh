@@ -170,6 +170,12 @@ setup_prometheus() {
         warn "no Prometheus (were Debian's packages reached?): its rules are not tested; ./dev setup tries again"
 }
 
+setup_etcd() {
+    [ -x "$cache/etcd/usr/bin/etcdctl" ] && return 0
+    once etcd unpack etcd etcd-server etcd-client ||
+        warn "no etcd (were Debian's packages reached?): the fleet is not tested; ./dev setup tries again"
+}
+
 # The example files of the servers whose configuration vserd imports.
 setup_import_examples() {
     [ -d "$cache/import-examples/etc" ] && return 0
@@ -219,6 +225,7 @@ setup() {
     setup_python_venv
     setup_pyserial
     setup_prometheus
+    setup_etcd
     setup_import_examples
     setup_clean_root
 }
