@@ -57,8 +57,11 @@ void not_found(const std::string& what, reflection::ServerReflectionResponse& re
     response.mutable_error_response()->set_error_message(what.substr(0, 256) + " is not known here");
 }
 
+/// vserd calls etcd, but does not serve its services.
+bool is_served_by_others(const FileDescriptor& file) { return file.name().starts_with("etcd/"); }
+
 void answer_file(const FileDescriptor* file, const std::string& what, reflection::ServerReflectionResponse& response) {
-    if (file == nullptr) return not_found(what, response);
+    if (file == nullptr || is_served_by_others(*file)) return not_found(what, response);
     std::set<const FileDescriptor*> added;
     add_with_imports(*file, added, *response.mutable_file_descriptor_response());
 }
