@@ -10,6 +10,7 @@
 
 #include "net/certificate_store.hpp"
 #include "net/front_end.hpp"
+#include "roster/roster.hpp"
 #include "web/counters.hpp"
 
 namespace vserd::hub {
@@ -25,6 +26,7 @@ struct ServerOptions {
     std::vector<std::string> hosts = {};                                  ///< further names, see Guard
     std::uint32_t connections_max = 2048;
     std::function<std::string()> metrics = nullptr;  ///< what /metrics answers; null: nothing
+    roster::Roster* roster = nullptr;                ///< null: no fleet
 };
 
 /// HTTP/1.1: the page, unary calls by the Connect protocol, and WebSockets. Runs on a thread of its own; the calls run on the io

@@ -12,6 +12,7 @@
 #include "web/caller.hpp"
 #include "web/connect.hpp"
 #include "web/connect_error.hpp"
+#include "web/discovery.hpp"
 
 namespace vserd::web {
 namespace {
@@ -27,6 +28,7 @@ constexpr std::string_view ticket_prefix = "ticket.";
 constexpr std::string_view ticket_path = "/ticket";
 constexpr std::string_view metrics_path = "/metrics";
 constexpr std::string_view health_path = "/healthz";
+constexpr std::string_view discovery_path = "/sd/prometheus";
 
 const SocketRoute* find_route(std::string_view path) {
     const auto* const found = std::ranges::find(routes, path, &SocketRoute::path);
@@ -35,7 +37,7 @@ const SocketRoute* find_route(std::string_view path) {
 
 std::vector<std::string> labels() {
     std::vector<std::string> all = connect_methods();
-    for (const char* each : {"page", "ticket", "metrics", "healthz"}) all.emplace_back(each);
+    for (const char* each : {"page", "ticket", "metrics", "healthz", "sd/prometheus"}) all.emplace_back(each);
     for (const SocketRoute& route : routes) all.emplace_back(route.path.substr(1));
     return all;
 }
@@ -79,6 +81,7 @@ struct Exchange {
 Site::Site(Options options, hub::Calls& calls, const hub::Session& session, boost::asio::io_context& context)
     : guard_(options.listen, options.hosts),
       metrics_(std::move(options.metrics)),
+      roster_(options.roster),
       calls_(calls),
       session_(session),
       context_(context),
@@ -129,7 +132,8 @@ std::optional<Response> Site::check_page(const Request& request) const {
         return request.method == "POST" ? std::nullopt : std::optional(method_not_allowed("POST"));
     const bool is_metrics = request.path == metrics_path;
     if (is_metrics && !metrics_) return plain(404, "metrics have an address of their own, `metrics` in [server]");
-    if (is_metrics || request.path == health_path || find_asset(request.path) != nullptr) {
+    if (is_metrics || request.path == health_path || request.path == discovery_path ||
+        find_asset(request.path) != nullptr) {
         return is_read(request) ? std::nullopt : std::optional(method_not_allowed("GET, HEAD"));
     }
     return plain(404, "there is nothing here; the page is at /, and rpcs are at /vser.v1.SERVICE/METHOD");
@@ -137,6 +141,7 @@ std::optional<Response> Site::check_page(const Request& request) const {
 
 Response Site::get(const Request& request) const {
     if (request.path == health_path) return plain(200, "ok");
+    if (request.path == discovery_path) return discovery(roster_);
     if (request.path == metrics_path)
         return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_()};
     return asset_response(*find_asset(request.path), request);

@@ -15,6 +15,7 @@
 #include "hub/calls.hpp"
 #include "hub/session.hpp"
 #include "net/front_end.hpp"
+#include "roster/roster.hpp"
 #include "web/counters.hpp"
 #include "web/guard.hpp"
 #include "web/live_calls.hpp"
@@ -39,6 +40,7 @@ public:
         std::vector<std::string> listen;
         std::vector<std::string> hosts;
         std::function<std::string()> metrics;  ///< null: they are served elsewhere
+        const roster::Roster* roster;          ///< null: no fleet
     };
     /// All references outlive the site.
     Site(Options options, hub::Calls& calls, const hub::Session& session, boost::asio::io_context& context);
@@ -81,6 +83,7 @@ private:
 
     const Guard guard_;
     const std::function<std::string()> metrics_;
+    const roster::Roster* const roster_;
     hub::Calls& calls_;
     const hub::Session& session_;
     boost::asio::io_context& context_;

@@ -140,6 +140,12 @@ def test_a_head_request_has_no_body(open_daemon):
     assert head.status == 200 and head.body == b"" and int(head.headers["Content-Length"]) > 0
 
 
+def test_discovery_without_a_fleet_says_what_to_configure(open_daemon):
+    reply = open_daemon.get("/sd/prometheus")
+    assert reply.status == 404 and "[fleet]" in reply.text
+    assert open_daemon.request("POST", "/sd/prometheus").headers["Allow"] == "GET, HEAD"
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/assets/", "/assets/../../etc/passwd", "/..%2f..%2fetc/passwd", "//evil.example/", "/vser.v2.X/Y"])
 def test_other_paths_are_not_found(open_daemon, path):
     assert open_daemon.get(path).status == 404
