@@ -68,7 +68,8 @@ def test_the_client_library_depends_on_what_a_program_is_linked_with(packages):
 def test_the_packages_hold_what_belongs_to_them(packages):
     assert {"/usr/bin/vserd", CONFIGURATION, "/usr/lib/systemd/system/vserd.service", "/usr/lib/systemd/system/vserd.socket",
             "/usr/lib/udev/rules.d/60-vserd.rules", "/usr/share/man/man8/vserd.8", "/usr/share/man/man5/vserd.toml.5",
-            "/usr/share/bash-completion/completions/vserd"} <= contents(packages["vserd"])
+            "/usr/share/bash-completion/completions/vserd", "/usr/share/doc/vserd/avahi/vserd.service",
+            "/usr/share/doc/vserd/fleet/add-bridge", "/usr/share/doc/vserd/fleet/vserd-etcd.service"} <= contents(packages["vserd"])
     assert {"/usr/bin/vserctl", "/usr/share/man/man1/vserctl.1", "/usr/lib/systemd/user/vserd-tty@.service",
             "/usr/share/zsh/vendor-completions/_vserctl"} <= contents(packages["vserctl"])
     assert {"/usr/lib/python3/dist-packages/vser/py.typed", "/usr/lib/python3/dist-packages/vser/v1/types_pb2.py"} <= contents(
