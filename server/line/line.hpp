@@ -69,8 +69,10 @@ public:
         return std::optional<OutsideChange>{};
     }
     virtual Result<LineStatus> status() = 0;  ///< 0 for capabilities that the device lacks
-    /// Whether status() never waits for hardware, so that the io thread may call it.
+    /// Whether status() and settings_changed() never wait for hardware, so that the io thread may call them.
     virtual bool status_is_quick() const noexcept { return false; }
+    /// Whether check_settings() has something to do.
+    virtual bool settings_changed() { return false; }
     virtual Result<Signals> set_signals(const SignalChange& change) = 0;  ///< DTR and RTS in one step
     /// Starts a break. A device that times breaks itself ends it after `duration`; others need end_break(), so the caller must
     /// call it.

@@ -27,6 +27,13 @@ bool is_pseudo_terminal(dev_t device) noexcept {
     return (number >= unix98_first && number <= unix98_last) || number == legacy;
 }
 
+/// UARTs with registers (ttyS: major 4 from minor 64 on) and pseudo terminals. A driver for USB may ask its device, which
+/// takes a millisecond, or seconds if the device hangs.
+bool has_registers_or_memory(dev_t device) noexcept {
+    constexpr unsigned tty_major = 4, first_uart = 64;
+    return is_pseudo_terminal(device) || (major(device) == tty_major && minor(device) >= first_uart);
+}
+
 dev_t device_number(int fd) noexcept {
     struct stat node {};
     return ::fstat(fd, &node) == 0 ? node.st_rdev : dev_t{};
@@ -98,7 +105,9 @@ void TtyLine::probe_capabilities() {
     capabilities_.format = true;
     capabilities_.flow_control = true;
     capabilities_.flush = true;
-    capabilities_.send_break = !is_pseudo_terminal(device_number(fd_.get()));
+    const dev_t device = device_number(fd_.get());
+    capabilities_.send_break = !is_pseudo_terminal(device);
+    answers_at_once_ = has_registers_or_memory(device);
     capabilities_.modem_signals = ::ioctl(fd_.get(), TIOCMGET, &lines) == 0;
     capabilities_.error_counters = ::ioctl(fd_.get(), TIOCGICOUNT, &counters) == 0;
 }
@@ -139,12 +148,16 @@ Result<Settings> TtyLine::read_back() {
     return settings_of(raw);
 }
 
+bool TtyLine::settings_changed() {
+    termios2 now{};
+    if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return true;  // check_settings() says why
+    return seen_.size() != sizeof now || std::memcmp(seen_.data(), &now, sizeof now) != 0;
+}
+
 Result<std::optional<OutsideChange>> TtyLine::check_settings(bool restore) {
+    if (!settings_changed()) return std::optional<OutsideChange>{};
     termios2 now{};
     if (::ioctl(fd_.get(), TCGETS2, &now) != 0) return errno_error(fmt::format("{}: reading the settings", path_));
-    if (seen_.size() == sizeof now && std::memcmp(seen_.data(), &now, sizeof now) == 0) {
-        return std::optional<OutsideChange>{};
-    }
     OutsideChange change{settings_of(now), {}};
     termios2 raw = now;
     const bool keep = !restore && change.found.baud > 0;  // speed 0 hangs up

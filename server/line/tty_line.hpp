@@ -33,6 +33,8 @@ public:
     bool shares_settings() const noexcept override { return true; }
     Result<std::optional<OutsideChange>> check_settings(bool restore) override;
     Result<LineStatus> status() override;
+    bool status_is_quick() const noexcept override { return answers_at_once_; }
+    bool settings_changed() override;
     Result<Signals> set_signals(const SignalChange& change) override;
     Result<void> begin_break(std::chrono::milliseconds duration) override;
     Result<void> end_break() override;
@@ -56,8 +58,9 @@ private:
     base::Fd fd_;
     LineOptions options_;
     Capabilities capabilities_;
-    ValidSettings ours_;           ///< last applied
-    std::vector<std::byte> seen_;  ///< the last termios2 that was read; if it differs, another program changed it
+    bool answers_at_once_ = false;  ///< its driver has settings, modem lines and counters in memory or in registers
+    ValidSettings ours_;            ///< last applied
+    std::vector<std::byte> seen_;   ///< the last termios2 that was read; if it differs, another program changed it
 };
 
 }  // namespace vserd::line

@@ -22,6 +22,7 @@ public:
     Result<Settings> apply(const ValidSettings& wanted) override;
     Result<Settings> read_back() override;
     Result<LineStatus> status() override;
+    bool status_is_quick() const noexcept override { return true; }
     Result<Signals> set_signals(const SignalChange& change) override;
     Result<void> begin_break(std::chrono::milliseconds duration) override;
     Result<void> end_break() override;

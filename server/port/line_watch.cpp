@@ -9,11 +9,17 @@
 namespace vserd::port {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr milliseconds status_interval{200};
+using StatusTick = std::chrono::duration<std::int64_t, std::ratio<1, 5>>;
 /// For devices without modem lines and counters: only another program can change their settings.
 using SettingsTick = std::chrono::duration<std::int64_t, std::ratio<1, 2>>;
+/// For devices whose driver may take its time, while nobody reads.
+using UnreadTick = std::chrono::seconds;
+
+/// All ports use the same ticks, so that one wake-up serves many of them.
+template <class Tick>
+std::chrono::steady_clock::time_point next_tick() {
+    return std::chrono::ceil<Tick>(std::chrono::steady_clock::now() + Tick{1} / 2);
+}
 
 bool is_hung_up(int fd) {
     pollfd state{fd, 0, 0};
@@ -77,18 +83,21 @@ void LineWatch::take_foreign_readers(const std::vector<std::string>& processes) 
 
 void LineWatch::poll_later() {
     const bool has_status = port_.capabilities->modem_signals || port_.capabilities->error_counters;
-    if (has_status) return timer_.after(status_interval, [this] { poll(); });
-    if (!calls_.line().shares_settings()) return;
-    // All ports use the same ticks, so that one wake-up serves many of them.
-    timer_.at(std::chrono::ceil<SettingsTick>(std::chrono::steady_clock::now() + SettingsTick{1} / 2),
-              [this] { poll(); });
+    if (!has_status && !calls_.line().shares_settings()) return;
+    const bool quick = calls_.line().status_is_quick();
+    const bool unread = port_.stats->readers.load(std::memory_order_relaxed) == 0;
+    const auto when = !quick && unread ? next_tick<UnreadTick>()
+                      : has_status     ? next_tick<StatusTick>()
+                                       : next_tick<SettingsTick>();
+    timer_.at(when, [this] { poll(); });
 }
 
 void LineWatch::poll() {
     if (calls_.is_busy()) return poll_later();  // do not queue behind another call
     if (calls_.line().status_is_quick()) {
         take_status(calls_.line().status());
-        return poll_later();
+        if (!port_.is_online()) return;
+        if (!calls_.line().settings_changed()) return poll_later();
     }
     look_at_line([this] {
         if (port_.is_online()) poll_later();

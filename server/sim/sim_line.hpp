@@ -23,6 +23,7 @@ public:
     Result<line::Settings> apply(const line::ValidSettings& wanted) override;
     Result<line::Settings> read_back() override;
     Result<line::LineStatus> status() override;
+    bool status_is_quick() const noexcept override { return true; }
     Result<line::Signals> set_signals(const line::SignalChange& change) override;
     Result<void> begin_break(std::chrono::milliseconds duration) override;
     Result<void> end_break() override;

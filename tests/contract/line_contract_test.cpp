@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <thread>
@@ -161,6 +162,19 @@ TEST_P(LineContract, SendsABreakOrSaysThatItCannot) {
         EXPECT_TRUE(wait_until([&] { return line_->status()->errors.breaks == before + 1; }));
     }
     pass("after the break");
+}
+
+TEST_P(LineContract, NoticesThatAnotherProgramChangedTheSettings) {
+    EXPECT_FALSE(line_->settings_changed());
+    if (!line_->shares_settings()) return;
+    termios modes{};
+    ASSERT_EQ(::tcgetattr(line_->fd(), &modes), 0);
+    ::cfsetspeed(&modes, B9600);
+    ASSERT_EQ(::tcsetattr(line_->fd(), TCSANOW, &modes), 0);
+
+    EXPECT_TRUE(line_->settings_changed());
+    EXPECT_TRUE(line_->check_settings(/*restore=*/false));
+    EXPECT_FALSE(line_->settings_changed());
 }
 
 TEST_P(LineContract, WithoutErrorsTheCountersStay) {
