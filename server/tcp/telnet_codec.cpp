@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace vserd::tcp {
 namespace {
@@ -11,6 +12,7 @@ using namespace telnet;
 constexpr std::byte iac_byte{iac};
 constexpr std::byte cr_byte{'\r'};
 constexpr std::byte lf_byte{'\n'};
+constexpr std::size_t look_ahead_bytes = 256;
 
 /// The options in the order of the codec's slots.
 constexpr std::array<std::uint8_t, 4> options{option_binary, option_echo, option_suppress_go_ahead, option_com_port};
@@ -20,9 +22,24 @@ bool contains(std::span<const std::byte> bytes, std::byte wanted) {
 }
 
 std::size_t find(std::span<const std::byte> bytes, std::byte wanted) {
+    if (bytes.empty()) return 0;
     const void* found = std::memchr(bytes.data(), std::to_integer<int>(wanted), bytes.size());
     return found == nullptr ? bytes.size()
                             : static_cast<std::size_t>(static_cast<const std::byte*>(found) - bytes.data());
+}
+
+/// How many bytes come before the first IAC or, on a terminal, CR. Looks a little ahead only: otherwise each line of many
+/// would search all the lines that follow.
+std::size_t plain_size(std::span<const std::byte> bytes, bool terminal) {
+    if (!terminal) return find(bytes, iac_byte);
+    std::size_t size = 0;
+    while (size < bytes.size()) {
+        const auto ahead = bytes.subspan(size, std::min(look_ahead_bytes, bytes.size() - size));
+        const std::size_t plain = find(ahead.first(find(ahead, cr_byte)), iac_byte);
+        size += plain;
+        if (plain < ahead.size()) break;
+    }
+    return size;
 }
 
 void append(std::string& out, std::initializer_list<std::uint8_t> bytes) {
@@ -68,13 +85,10 @@ std::optional<TelnetInput> TelnetCodec::next(std::span<const std::byte>& input, 
 
 /// The bytes up to the next command, or up to a CR whose NUL must be removed.
 std::span<const std::byte> TelnetCodec::take_data(std::span<const std::byte>& input) {
-    std::size_t size = find(input, iac_byte);
-    if (!receives_binary()) {
-        const std::size_t cr = find(input.first(size), cr_byte);
-        if (cr < size) {
-            size = cr + 1;
-            state_ = State::after_cr;
-        }
+    std::size_t size = plain_size(input, !receives_binary());
+    if (size < input.size() && input[size] == cr_byte) {
+        ++size;
+        state_ = State::after_cr;
     }
     const auto data = input.first(size);
     input = input.subspan(size);
@@ -164,11 +178,13 @@ bool TelnetCodec::needs_encoding(std::span<const std::byte> bytes) const noexcep
 void TelnetCodec::encode(std::span<const std::byte> bytes, std::string& out) {
     out.reserve(out.size() + bytes.size() + bytes.size() / 8);
     const bool terminal = !sends_binary();
-    for (const std::byte byte : bytes) {
-        if (sent_cr_ && byte != lf_byte) out += '\0';
-        sent_cr_ = terminal && byte == cr_byte;
-        out += static_cast<char>(byte);
-        if (byte == iac_byte) out += static_cast<char>(iac);
+    while (!bytes.empty()) {
+        if (std::exchange(sent_cr_, false) && bytes.front() != lf_byte) out += '\0';
+        const auto piece = bytes.first(std::min(plain_size(bytes, terminal) + 1, bytes.size()));
+        bytes = bytes.subspan(piece.size());
+        out.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+        if (piece.back() == iac_byte) out += static_cast<char>(iac);
+        sent_cr_ = terminal && piece.back() == cr_byte;
     }
 }
 

@@ -249,5 +249,32 @@ TEST(TelnetCodec, ComPortClientIsBinaryUntilItRefuses) {
     EXPECT_EQ(encode(codec, "\rx"s), "\r\0x"s);
 }
 
+/// Long runs of plain bytes, and CR, LF, NUL and IAC close to each other, at every distance from the borders of a search.
+std::string mixed_bytes() {
+    std::string bytes;
+    for (std::size_t plain = 0; plain < 600; ++plain) {
+        bytes += std::string(plain % 300, 'x') + std::string("\r\n\r\0\xff\r\xff\xff\n\0", 10).substr(plain % 9);
+    }
+    return bytes;
+}
+
+TEST(TelnetCodec, HowBytesArriveMakesNoDifference) {
+    const std::string bytes = mixed_bytes();
+    for (const bool com_port : {false, true}) {
+        TelnetCodec at_once(com_port);
+        TelnetCodec one_by_one(com_port);
+        std::string slowly;
+
+        for (const char byte : bytes) slowly += encode(one_by_one, std::string(1, byte));
+        const std::string encoded = encode(at_once, bytes);
+
+        EXPECT_EQ(encoded, slowly);
+        Decoded pieces;
+        for (const char byte : encoded) decode(one_by_one, std::string(1, byte), pieces);
+        EXPECT_EQ(decode(at_once, encoded), pieces);
+        EXPECT_EQ(pieces.data, bytes);
+    }
+}
+
 }  // namespace
 }  // namespace vserd::tcp
