@@ -18,6 +18,7 @@ bool same_request(const net::TlsFiles& left, const net::TlsFiles& right) {
 }  // namespace
 
 Result<std::unique_ptr<Certificates>> Certificates::load(const net::TlsFiles& files, io::Loop& loop, DiskThread& disk) {
+    if (files.certificate.empty()) return nullptr;
     auto pems = net::load_tls(files);
     if (!pems) return pems.error();
     return std::make_unique<Certificates>(files, std::move(*pems), loop, disk);

@@ -16,7 +16,7 @@ namespace vserd {
 /// change. Reports expiry to the journal at each of these times and once a day. Io thread.
 class Certificates {
 public:
-    /// Reads the files at once. Both references outlive this.
+    /// Reads the files at once. Both references outlive this. Null: none is configured.
     static Result<std::unique_ptr<Certificates>> load(const net::TlsFiles& files, io::Loop& loop, DiskThread& disk);
     Certificates(net::TlsFiles files, net::TlsPems pems, io::Loop& loop, DiskThread& disk);
 

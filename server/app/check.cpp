@@ -14,6 +14,7 @@
 
 #include "access/load.hpp"
 #include "app/check_access.hpp"
+#include "app/fleet_membership.hpp"
 #include "app/reload.hpp"
 #include "archive/served.hpp"
 #include "capture/capture_reader.hpp"
@@ -157,7 +158,7 @@ bool can_start(const std::string& file, const config::Config& config) {
     const net::TlsFiles tls = tls_files(config);
     if (!tls.certificate.empty() && !check_tls(file, tls)) return false;
     if (!check_addresses(file, config) || !check_access(file, config)) return false;
-    for (const auto& checked : {check_engine(config), check_state(config)}) {
+    for (const auto& checked : {check_engine(config), check_state(config), check_fleet(config)}) {
         if (checked) continue;
         std::fprintf(stderr, "%s: %s\n", file.c_str(), checked.error().message.c_str());
         return false;
@@ -173,6 +174,8 @@ int check(const std::string& file, const config::Config& config) {
     warn_of_listeners_without_role(file, config);
     warn_of_archive(file, config);
     warn_of_files(file, config);
+    if (const auto warning = fleet_warning(config))
+        std::fprintf(stderr, "%s: warning: %s\n", file.c_str(), warning->c_str());
     std::printf("%s: OK (%zu ports)\n", file.c_str(), config.ports.size());
     return 0;
 }

@@ -19,6 +19,7 @@
 #include "app/archive_start.hpp"
 #include "app/await.hpp"
 #include "app/certificates.hpp"
+#include "app/fleet_membership.hpp"
 #include "app/journal.hpp"
 #include "app/journal_outputs.hpp"
 #include "app/listen_addresses.hpp"
@@ -88,8 +89,6 @@ private:
     Result<void> start_tcp();
     Result<void> start_web();
     Result<void> start_metrics(const rpc::ServerInfo& info);
-    Result<void> load_certificates();
-    Result<void> load_access();
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
     void announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit);
     void announce(const rpc::ServerInfo& info);
@@ -119,6 +118,7 @@ private:
     tcp::Server* tcp_ = nullptr;               ///< one of the front ends
     std::atomic<web::Server*> web_{nullptr};   ///< one of the front ends, or null; as grpc_
     metrics::Exporter* exporter_ = nullptr;    ///< one of the front ends, or null
+    FleetMembership fleet_;                    ///< the front ends read its roster
     std::vector<std::unique_ptr<net::FrontEnd>> front_ends_;
     std::optional<Signals> signals_;
     std::optional<boost::asio::steady_timer> announce_timer_;
@@ -183,8 +183,12 @@ Result<void> Daemon::Impl::start() {
     if (!disk) return disk.error();
     disk_ = std::move(*disk);
     keeper_->set_remover([this](const std::string& path) { disk_->run([path] { ::unlink(path.c_str()); }, [] {}); });
-    if (auto loaded = load_certificates(); !loaded) return loaded;
-    if (auto loaded = load_access(); !loaded) return loaded;
+    auto certificates = Certificates::load(tls_files(options_.config), *loop_, *disk_);
+    if (!certificates) return certificates.error();
+    certificates_ = std::move(*certificates);
+    auto access = AccessControl::load(options_.config.access, *loop_, *disk_, *hub_);  // before anything listens
+    if (!access) return access.error();
+    access_ = std::move(*access);
     if (auto started = start_tcp(); !started) return started;
     reload_.emplace(
         options_, *hub_, *tcp_, *supervision_, *disk_, *access_,
@@ -193,27 +197,12 @@ Result<void> Daemon::Impl::start() {
     if (auto started = start_metrics(info); !started) return started;
     if (auto started = start_rpc(info, std::move(inherited.sockets)); !started) return started;
     if (auto started = start_web(); !started) return started;
+    if (auto started = fleet_.start(options_.config, *hub_); !started) return started;
     signals_.emplace(*loop_, [this](int signal) { take_signal(signal); });
     hub_->apply(ports, {.logs = {}, .archives = std::move(*archives), .served = begin_served(ports)});
     for (const std::string& dropped : keeper_->drop_unclaimed()) spdlog::warn("{}", dropped);
     if (options_.strict) watch_strictly(std::chrono::steady_clock::now() + strict_limit);
     loop_->post([this, info] { announce_when_tried(info, std::chrono::steady_clock::now() + first_open_limit); });
-    return {};
-}
-
-Result<void> Daemon::Impl::load_certificates() {
-    if (options_.config.tls_certificate_file.empty()) return {};
-    auto certificates = Certificates::load(tls_files(options_.config), *loop_, *disk_);
-    if (!certificates) return certificates.error();
-    certificates_ = std::move(*certificates);
-    return {};
-}
-
-/// Before anything listens.
-Result<void> Daemon::Impl::load_access() {
-    auto access = AccessControl::load(options_.config.access, *loop_, *disk_, *hub_);
-    if (!access) return access.error();
-    access_ = std::move(*access);
     return {};
 }
 
@@ -226,7 +215,8 @@ Result<void> Daemon::Impl::start_rpc(rpc::ServerInfo info, std::vector<int> sock
                                              .certificates = store(),
                                              .memory_max = config.memory_max,
                                              .warn = [](const std::string& message) { spdlog::warn("{}", message); },
-                                             .info = std::move(info)});
+                                             .info = std::move(info),
+                                             .roster = fleet_.roster(options_.config)});
     if (!server) return server.error();
     grpc_.store(server->get());
     front_ends_.insert(front_ends_.begin(), std::move(*server));  // before the metrics, which end first
@@ -248,7 +238,8 @@ Result<void> Daemon::Impl::start_tcp() {
 
 /// After gRPC, which serves its calls.
 Result<void> Daemon::Impl::start_web() {
-    auto server = vserd::start_web(options_, *hub_, grpc_.load()->local_calls(), store(), exporter_);
+    auto server = vserd::start_web(options_, *hub_, grpc_.load()->local_calls(), store(), exporter_,
+                                   fleet_.roster(options_.config));
     if (!server) return server.error();
     if (*server == nullptr) return {};
     web_.store(server->get());
@@ -276,7 +267,8 @@ Result<void> Daemon::Impl::start_metrics(const rpc::ServerInfo& info) {
          store(), journal_lines_dropped, [this] { return counts_of(web_.load()); },
          [this] {
              return metrics::AuditCounts{access_->audit().errors(), access_->audit().lost()};
-         }});
+         },
+         [this] { return fleet_.counts(); }});
     if (!exporter) return exporter.error();
     exporter_ = exporter->get();
     front_ends_.push_back(std::move(*exporter));
@@ -363,6 +355,7 @@ void Daemon::Impl::stop(int exit_code) {
 
 /// Until the last step vserd keeps reading the devices.
 boost::asio::awaitable<void> Daemon::Impl::shut_down() {
+    co_await called_back([this](auto done) { fleet_.stop(done); });
     co_await called_back([this](auto done) { hub_->drain(options_.config.drain_limit, done); });
     for (const auto& each : front_ends_) {
         co_await called_back([&](auto done) { each->stop(goodbye_limit, done); });

@@ -20,7 +20,7 @@ Result<std::unique_ptr<metrics::Exporter>> start_exporter(const config::Config& 
 
 Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub::Hub& hub, hub::Calls& calls,
                                                std::shared_ptr<const net::CertificateStore> certificates,
-                                               const metrics::Exporter* exporter) {
+                                               const metrics::Exporter* exporter, roster::Roster* roster) {
     const auto& web = options.config.web;
     if (!web) return nullptr;
     if (!options.config.allow_insecure_remote) {  // again, because the command line may name other addresses
@@ -28,6 +28,7 @@ Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub
         if (!checked) return checked.error();
     }
     web::ServerOptions wanted{.listen = web->listen, .hosts = web->hosts, .connections_max = web->connections_max};
+    wanted.roster = roster;
     if (web->tls) wanted.certificates = std::move(certificates);
     if (config::has_metrics_on_web(options.config)) wanted.metrics = [exporter] { return exporter->render(); };
     auto server = web::Server::start(hub, calls, std::move(wanted));

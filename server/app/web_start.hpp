@@ -19,7 +19,7 @@ Result<std::unique_ptr<metrics::Exporter>> start_exporter(const config::Config& 
 /// Starts [web]. Null: it is off. In the demo it may also be missing because another program has its port.
 Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub::Hub& hub, hub::Calls& calls,
                                                std::shared_ptr<const net::CertificateStore> certificates,
-                                               const metrics::Exporter* exporter);
+                                               const metrics::Exporter* exporter, roster::Roster* roster);
 
 /// What the metrics show. Null: nothing. Any thread.
 std::vector<metrics::RpcCount> counts_of(const rpc::Server* server);

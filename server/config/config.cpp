@@ -10,6 +10,7 @@
 #include "base/units.hpp"
 #include "config/access_table.hpp"
 #include "config/archive_table.hpp"
+#include "config/fleet_table.hpp"
 #include "config/limits.hpp"
 #include "config/ports.hpp"
 #include "config/table.hpp"
@@ -246,6 +247,7 @@ ParseResult parse(std::string_view text, std::string_view file) {
     read_history(root, problems, config);
     config.archive = read_archive(root, problems);
     config.web = read_web(root, config, problems);
+    config.fleet = read_fleet(root, config, problems);
     config.ports = read_ports(root, config, problems);
     root.finish();
     if (!problems.empty()) return problems.take();

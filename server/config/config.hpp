@@ -67,6 +67,36 @@ struct WebEntry {
     friend bool operator==(const WebEntry&, const WebEntry&) = default;
 };
 
+/// A member of the etcd cluster.
+struct EtcdEndpoint {
+    std::string url;  ///< as configured
+    std::string host;
+    std::uint16_t port = 0;
+    bool tls = false;
+    bool local = false;  ///< on this machine
+
+    friend bool operator==(const EtcdEndpoint&, const EtcdEndpoint&) = default;
+};
+
+/// [fleet]: registers this vserd and its ports in etcd.
+struct FleetEntry {
+    std::vector<EtcdEndpoint> etcd;
+    std::string prefix = "/vserd/v1";
+    std::string bridge;             ///< empty: the host name
+    std::string advertise;          ///< see advertised_address()
+    std::string advertise_metrics;  ///< see advertised_metrics()
+    std::string advertise_web;      ///< see advertised_web()
+    std::chrono::seconds ttl{15};
+    std::string user;  ///< empty: etcd asks for no password
+    std::string password_file;
+    std::string ca_file;           ///< empty: the system's authorities
+    std::string certificate_file;  ///< empty: none is shown
+    std::string key_file;
+    std::string tls_name;  ///< in etcd's certificates; empty: the host in `etcd`
+
+    friend bool operator==(const FleetEntry&, const FleetEntry&) = default;
+};
+
 /// The whole file as a validated value, with defaults for missing keys.
 struct Config {
     std::vector<std::string> listen;         ///< "HOST:PORT", "[::1]:PORT" or "unix:/PATH"
@@ -91,6 +121,7 @@ struct Config {
     std::size_t history_bytes_per_port = std::size_t{1} << 20;
     std::optional<ArchiveEntry> archive;  ///< unset: history is in memory only
     std::optional<WebEntry> web;          ///< unset: no HTTP
+    std::optional<FleetEntry> fleet;      ///< unset: this vserd is in no fleet
     std::vector<PortEntry> ports;
     std::optional<access::Settings> access;  ///< unset: everybody may do everything
 

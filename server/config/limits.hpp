@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/name.hpp"
+
 /// The limits of configuration values. Each has a test at its edge.
 namespace vserd::config {
 
@@ -35,11 +37,16 @@ inline constexpr std::size_t host_bytes_max = 300;  ///< a name of 253, a scheme
 inline constexpr std::int64_t web_connections_min = 8;
 inline constexpr std::int64_t web_connections_max = 65536;
 
+inline constexpr std::size_t fleet_endpoints_max = 16;
+inline constexpr std::size_t fleet_prefix_bytes_max = 256;
+inline constexpr std::chrono::milliseconds fleet_ttl_min{5'000};
+inline constexpr std::chrono::milliseconds fleet_ttl_max{300'000};
+
 inline constexpr std::size_t ports_max = 4096;
 inline constexpr std::size_t port_listen_max = 16;
 inline constexpr std::int64_t listen_clients_min = 1;
 inline constexpr std::int64_t listen_clients_max = 1024;
-inline constexpr std::size_t name_bytes_max = 64;
+inline constexpr std::size_t name_bytes_max = base::name_bytes_max;
 inline constexpr std::size_t description_bytes_max = 256;
 inline constexpr std::size_t path_bytes_max = 4095;
 inline constexpr std::int64_t baud_min = 1;

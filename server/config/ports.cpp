@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "base/name.hpp"
 #include "config/limits.hpp"
 #include "config/port_labels.hpp"
 #include "config/port_listen.hpp"
@@ -14,13 +15,6 @@
 
 namespace vserd::config {
 namespace {
-
-bool is_name(std::string_view name) {
-    return !name.empty() && name.size() <= name_bytes_max && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-               c == '-';
-    });
-}
 
 bool is_simulated(std::string_view device) { return device.starts_with("sim:"); }
 bool is_archive(std::string_view device) { return device.starts_with("archive:"); }
@@ -44,7 +38,7 @@ void take(const std::string& text, const char* place, Taken& taken) {
 void read_name(Table& table, PortEntry& entry, Taken& taken) {
     const auto name = table.string("name");
     if (!name) return;
-    if (!is_name(name->value)) {
+    if (!base::is_name(name->value)) {
         table.problem(name->at, fmt::format("'name' in [[port]] must be 1 to {} of A-Z, a-z, 0-9, '.', '_' and '-'",
                                             name_bytes_max));
         return;

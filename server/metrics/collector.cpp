@@ -165,6 +165,43 @@ void append_audit(std::vector<MetricFamily>& to, const Sources& sources) {
     add(to.back(), {}, static_cast<double>(counts.lost));
 }
 
+/// One sample for each value of the label.
+void append_counts(std::vector<MetricFamily>& to, MetricFamily made, const char* label,
+                   const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
+    for (const auto& [value, count] : counts) add(made, {{label, value}}, static_cast<double>(count));
+    to.push_back(std::move(made));
+}
+
+/// Nothing without a fleet.
+void append_fleet(std::vector<MetricFamily>& to, const Sources& sources) {
+    const auto counts = sources.fleet ? sources.fleet() : std::nullopt;
+    if (!counts) return;
+    constexpr auto gauge = MetricType::Gauge;
+    constexpr auto counter = MetricType::Counter;
+    const auto single = [&](MetricType type, const char* name, const char* help, std::uint64_t value) {
+        to.push_back(family(type, name, help));
+        add(to.back(), {}, static_cast<double>(value));
+    };
+    single(gauge, "vserd_fleet_up", "1 while this vserd is registered in etcd and its copy of the fleet is up to date.",
+           counts->up ? 1 : 0);
+    append_counts(to,
+                  family(gauge, "vserd_fleet_ports",
+                         "This vserd's ports by what they are in the fleet; conflict: another bridge owns the name."),
+                  "state", counts->ports);
+    append_counts(to, family(gauge, "vserd_fleet_entries", "Bridges and ports in this vserd's copy of the fleet."),
+                  "kind", counts->entries);
+    append_counts(to, family(counter, "vserd_fleet_errors_total", "Operations on etcd that failed."), "op",
+                  counts->errors);
+    single(counter, "vserd_fleet_lease_losses_total", "Leases in etcd that ended while vserd was running.",
+           counts->lease_losses);
+    single(counter, "vserd_fleet_relists_total",
+           "Times the whole fleet was read, at the start and when etcd had forgotten the changes in between.",
+           counts->relists);
+    single(counter, "vserd_fleet_entries_ignored_total",
+           "Values below the prefix that were ignored, because they are not vserd's or not valid.",
+           counts->entries_ignored);
+}
+
 MetricFamily sessions_family(const hub::SessionBook& sessions) {
     MetricFamily result =
         family(MetricType::Gauge, "vserd_sessions", "Clients that are connected to a port, by the face that they use.");
@@ -304,6 +341,7 @@ std::vector<MetricFamily> Collector::collect(const std::vector<net::Refused>& re
     families.push_back(delivery_family(sources_.hub.delivery()));
     families.push_back(sessions_family(sources_.hub.sessions()));
     append_audit(families, sources_);
+    append_fleet(families, sources_);
     append_process(families);
     return families;
 }

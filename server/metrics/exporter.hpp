@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,17 @@ struct AuditCounts {
     std::uint64_t lost = 0;    ///< records
 };
 
+/// What the fleet has done.
+struct FleetCounts {
+    bool up = false;                                           ///< registered, and the copy of the fleet is up to date
+    std::vector<std::pair<std::string, std::uint64_t>> ports;  ///< by state
+    std::vector<std::pair<std::string, std::uint64_t>> entries;  ///< in the copy, by kind
+    std::vector<std::pair<std::string, std::uint64_t>> errors;   ///< by operation
+    std::uint64_t lease_losses = 0;
+    std::uint64_t entries_ignored = 0;
+    std::uint64_t relists = 0;
+};
+
 /// The sources of the metrics. The hub outlives the exporter.
 struct Sources {
     hub::Hub& hub;
@@ -46,6 +58,8 @@ struct Sources {
     std::function<std::uint64_t()> journal_lines_dropped = nullptr;       ///< called on the scrape thread
     std::function<std::vector<WebCount>()> web_counts = nullptr;          ///< called on the scrape thread
     std::function<AuditCounts()> audit = nullptr;                         ///< called on the scrape thread
+    /// Called on the scrape thread; nothing: no fleet.
+    std::function<std::optional<FleetCounts>()> fleet = nullptr;
 };
 
 /// Serves /metrics in the Prometheus text format on its own thread. Reads atomics at scrape time; takes no lock that the byte

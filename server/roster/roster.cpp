@@ -47,6 +47,11 @@ std::size_t Roster::size() const {
     return ports_.size();
 }
 
+std::size_t Roster::bridge_count() const {
+    const std::lock_guard lock(mutex_);
+    return bridges_.size();
+}
+
 Status Roster::status() const {
     const std::lock_guard lock(mutex_);
     return status_;
@@ -91,6 +96,11 @@ void Roster::set_status(Status status) {
     const std::lock_guard lock(mutex_);
     status_ = std::move(status);
     tell({Kind::status, {}});
+}
+
+void Roster::set_revision(std::int64_t revision) {
+    const std::lock_guard lock(mutex_);
+    status_.revision = revision;
 }
 
 void Roster::tell(const Change& change) {

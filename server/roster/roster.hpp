@@ -54,6 +54,8 @@ using BridgeRef = std::shared_ptr<const Bridge>;
 struct Conflict {
     std::string port;
     std::string owner;
+
+    bool operator==(const Conflict&) const = default;
 };
 
 struct Status {
@@ -85,7 +87,8 @@ public:
     std::vector<BridgeRef> bridges() const;
     /// How many ports that bridge owns.
     std::size_t ports_of(std::string_view bridge) const;
-    std::size_t size() const;
+    std::size_t size() const;  ///< ports
+    std::size_t bridge_count() const;
     Status status() const;
 
     void put(Port port);
@@ -93,6 +96,8 @@ public:
     void remove_port(std::string_view name);
     void remove_bridge(std::string_view id);
     void set_status(Status status);
+    /// Changes only that, and reports it with the next change of the status: it changes with every entry.
+    void set_revision(std::int64_t revision);
 
     /// Collects what changes while it exists. A slow owner finds each name once, so the memory is bounded by the fleet's size.
     class Watch {

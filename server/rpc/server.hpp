@@ -10,6 +10,7 @@
 
 #include "net/certificate_store.hpp"
 #include "net/front_end.hpp"
+#include "roster/roster.hpp"
 #include "rpc/counters.hpp"
 #include "rpc/server_info.hpp"
 
@@ -30,6 +31,7 @@ struct ServerOptions {
     /// Called on any thread when a connection was closed, with the reason.
     std::function<void(const std::string& message)> warn = nullptr;
     ServerInfo info;
+    roster::Roster* roster = nullptr;  ///< null: no fleet
 };
 
 /// The gRPC server: PortService, ConsoleService, AdminService, health and reflection on the ports of one hub.

@@ -62,6 +62,7 @@ THIRD_PARTIES = {
     "absl/": {"rpc"},
     "google/protobuf": {"rpc", "web", "fleet"},
     "vser/v1/": {"rpc", "web", "fleet"},
+    "etcd/": {"fleet"},
     "google/rpc": {"rpc", "web"},
     "prometheus/": {"metrics"},
     "boost/beast": {"metrics", "web"},

@@ -1,0 +1,144 @@
+#include "fleet/connection.hpp"
+
+#include <fmt/core.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <string_view>
+#include <utility>
+
+#include "base/regular_file.hpp"
+#include "base/text.hpp"
+
+namespace vserd::fleet {
+namespace {
+
+constexpr std::size_t file_bytes_max = std::size_t{1} << 20;
+constexpr int message_bytes_max = 16 << 20;
+constexpr std::size_t reason_bytes_max = 300;
+constexpr const char* system_authorities = "/etc/ssl/certs/ca-certificates.crt";
+
+Result<std::string> read_file(const std::string& path, const char* key) {
+    auto file = base::read_regular_file(path, file_bytes_max);
+    if (file) return std::move(file->text);
+    return Error{Failure::invalid_argument, file.error().errno_value, key,
+                 fmt::format("'{}' in [fleet]: {} {}", key, path, file.error().message)};
+}
+
+Result<std::shared_ptr<grpc::ChannelCredentials>> credentials_of(const EtcdSettings& settings,
+                                                                 const Endpoint& endpoint) {
+    if (!endpoint.tls) return grpc::InsecureChannelCredentials();
+    grpc::SslCredentialsOptions ssl;
+    const auto authorities = read_file(settings.ca_file.empty() ? system_authorities : settings.ca_file, "ca");
+    if (!authorities) return authorities.error();
+    ssl.pem_root_certs = *authorities;
+    if (!settings.certificate_file.empty()) {
+        const auto certificate = read_file(settings.certificate_file, "cert");
+        if (!certificate) return certificate.error();
+        const auto key = read_file(settings.key_file, "key");
+        if (!key) return key.error();
+        ssl.pem_cert_chain = *certificate;
+        ssl.pem_private_key = *key;
+    }
+    return grpc::SslCredentials(ssl);
+}
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+bool is_about_tls(std::string_view message) {
+    return contains(message, "andshake") || contains(message, "SSL_") || contains(message, "ertificate") ||
+           contains(message, "Peer name");
+}
+
+Error error_of(Failure failure, const char* subject, std::string message) {
+    return {failure, 0, subject, std::move(message)};
+}
+
+Error rejected_argument(const std::string& why, const Endpoint& endpoint, const EtcdSettings& settings) {
+    if (contains(why, "auth store is old")) return error_of(Failure::unauthenticated, "token", why);
+    if (contains(why, "user name is empty"))
+        return error_of(Failure::denied, "user",
+                        "etcd asks for a user; set 'user' and 'password_file' in [fleet], or show a certificate whose "
+                        "common name is the user");
+    if (contains(why, "authentication failed"))
+        return error_of(Failure::denied, "password",
+                        fmt::format("etcd rejects the password of the user '{}'; check 'user' and 'password_file' in "
+                                    "[fleet]",
+                                    settings.user));
+    return error_of(Failure::io, "etcd", fmt::format("etcd at {} rejects a request: {}", endpoint.url, why));
+}
+
+Error unreachable(const std::string& why, const Endpoint& endpoint) {
+    if (is_about_tls(why))
+        return error_of(Failure::unavailable, "tls",
+                        fmt::format("TLS with etcd at {} fails; check 'ca', 'cert' and 'tls_name' in [fleet]: {}",
+                                    endpoint.url, why));
+    return error_of(Failure::unavailable, "unreachable",
+                    fmt::format("etcd cannot be reached at {}: {}", endpoint.url, why));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Connection>> open_connection(const EtcdSettings& settings, const Endpoint& endpoint) {
+    auto credentials = credentials_of(settings, endpoint);
+    if (!credentials) return credentials.error();
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    // A new connection at each attempt: the link decides when to try again.
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetMaxReceiveMessageSize(message_bytes_max);
+    if (endpoint.tls && !settings.tls_name.empty()) arguments.SetSslTargetNameOverride(settings.tls_name);
+    auto connection = std::make_shared<Connection>();
+    connection->endpoint = endpoint;
+    connection->channel = grpc::CreateCustomChannel(endpoint.address, *credentials, arguments);
+    connection->kv = etcdserverpb::KV::NewStub(connection->channel);
+    connection->watch = etcdserverpb::Watch::NewStub(connection->channel);
+    connection->lease = etcdserverpb::Lease::NewStub(connection->channel);
+    connection->auth = etcdserverpb::Auth::NewStub(connection->channel);
+    return connection;
+}
+
+Result<std::string> read_password(const EtcdSettings& settings) {
+    auto password = read_file(settings.password_file, "password_file");
+    if (!password) return password;
+    while (password->ends_with('\n') || password->ends_with('\r')) password->pop_back();
+    if (!password->empty()) return password;
+    return Error{Failure::invalid_argument, 0, "password_file",
+                 fmt::format("'password_file' in [fleet]: {} is empty", settings.password_file)};
+}
+
+Result<void> check_files(const EtcdSettings& settings) {
+    for (const Endpoint& endpoint : settings.endpoints)
+        if (const auto credentials = credentials_of(settings, endpoint); !credentials) return credentials.error();
+    if (settings.user.empty()) return {};
+    const auto password = read_password(settings);
+    return password ? Result<void>{} : password.error();
+}
+
+Error to_error(const grpc::Status& status, const Endpoint& endpoint, const EtcdSettings& settings) {
+    const std::string why = base::printable_text(status.error_message().substr(0, reason_bytes_max));
+    switch (status.error_code()) {
+        case grpc::StatusCode::DEADLINE_EXCEEDED:
+            return error_of(Failure::timed_out, "unreachable",
+                            fmt::format("etcd at {} does not answer in time", endpoint.url));
+        case grpc::StatusCode::UNAVAILABLE:
+        case grpc::StatusCode::CANCELLED: return unreachable(why, endpoint);
+        case grpc::StatusCode::UNAUTHENTICATED: return error_of(Failure::unauthenticated, "token", why);
+        case grpc::StatusCode::INVALID_ARGUMENT: return rejected_argument(why, endpoint, settings);
+        case grpc::StatusCode::PERMISSION_DENIED:
+            return error_of(Failure::denied, "role",
+                            fmt::format("etcd does not let {} use the keys below 'prefix'; grant the user a role with "
+                                        "readwrite on the prefix",
+                                        settings.user.empty() ? "us" : fmt::format("the user '{}'", settings.user)));
+        case grpc::StatusCode::NOT_FOUND: return error_of(Failure::not_found, "lease", why);
+        case grpc::StatusCode::OUT_OF_RANGE: return error_of(Failure::out_of_range, "revision", why);
+        case grpc::StatusCode::RESOURCE_EXHAUSTED:
+            return error_of(Failure::exhausted, "etcd", fmt::format("etcd at {}: {}", endpoint.url, why));
+        default:
+            return error_of(Failure::io, "etcd",
+                            fmt::format("{} does not answer as etcd 3.4 or later does: {}", endpoint.url, why));
+    }
+}
+
+}  // namespace vserd::fleet

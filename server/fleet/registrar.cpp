@@ -1,0 +1,258 @@
+#include "fleet/registrar.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "fleet/entry_json.hpp"
+
+namespace vserd::fleet {
+namespace {
+
+namespace pb = etcdserverpb;
+
+/// etcd accepts 128 by default.
+constexpr std::size_t steps_max = 100;
+/// States of ports change often; etcd stores each change.
+constexpr std::chrono::seconds update_interval{1};
+constexpr std::chrono::seconds idle_limit{3600};
+constexpr std::chrono::seconds uncertain_limit{1};
+
+void require_revision(pb::TxnRequest& request, const std::string& key, std::int64_t revision) {
+    pb::Compare& compare = *request.add_compare();
+    compare.set_result(pb::Compare::EQUAL);
+    compare.set_target(pb::Compare::CREATE);
+    compare.set_key(key);
+    compare.set_create_revision(revision);
+}
+
+void put(pb::TxnRequest& request, const std::string& key, const std::string& value, std::int64_t lease) {
+    pb::PutRequest& step = *request.add_success()->mutable_request_put();
+    step.set_key(key);
+    step.set_value(value);
+    step.set_lease(lease);
+}
+
+void else_get(pb::TxnRequest& request, const std::string& key) {
+    request.add_failure()->mutable_request_range()->set_key(key);
+}
+
+/// What else_get() has found; null: the key does not exist.
+const mvccpb::KeyValue* found_in(const pb::TxnResponse& result) {
+    if (result.responses().empty()) return nullptr;
+    const auto& keys = result.responses(0).response_range().kvs();
+    return keys.empty() ? nullptr : &keys[0];
+}
+
+Owner owner_of(std::string_view name, const mvccpb::KeyValue& key) {
+    const auto port = port_of_json(name, key.value());
+    return {port ? port->bridge : "unknown", key.create_revision()};
+}
+
+}  // namespace
+
+Registrar::Registrar(boost::asio::io_context& context, Link& link, Health& health, const Settings& settings,
+                     Lease& lease)
+    : link_(link), health_(health), settings_(settings), lease_(lease), wake_(context) {}
+
+std::string Registrar::bridge_key() const { return fmt::format("{}/bridge/{}", settings_.prefix, settings_.bridge); }
+std::string Registrar::port_key(std::string_view name) const {
+    return fmt::format("{}/port/{}", settings_.prefix, name);
+}
+
+std::string Registrar::bridge_value() const {
+    return to_json(roster::Bridge{settings_.bridge, settings_.address, settings_.tls, settings_.version, started_,
+                                  settings_.metrics_address, settings_.metrics_tls, settings_.web, settings_.machine});
+}
+
+void Registrar::stop() {
+    stopping_ = true;
+    wake_.notify();
+}
+
+void Registrar::lease_changed() {
+    if (std::exchange(lease_id_, lease_.id()) != lease_.id()) {
+        claims_.lose_all();
+        lose_bridge();
+    }
+    wake_.notify();
+}
+
+void Registrar::want(roster::Port port) {
+    port.bridge = settings_.bridge;
+    port.address = settings_.address;
+    port.tls = settings_.tls;
+    claims_.want(port.name, to_json(port));
+    wake_.notify();
+}
+
+void Registrar::drop(const std::string& name) {
+    claims_.drop(name);
+    wake_.notify();
+}
+
+void Registrar::history_lost() {
+    claims_.doubt_owners();
+    other_revision_ = 0;
+    lease_.renew();
+    wake_.notify();
+}
+
+void Registrar::saw_port(std::string_view name, const Owner& owner) {
+    claims_.saw_owner(name, owner);
+    health_.set_names(claims_);
+}
+
+void Registrar::saw_port_free(std::string_view name, std::int64_t revision) {
+    claims_.saw_free(name, revision);
+    if (claims_.has_work(false)) wake_.notify();
+}
+
+void Registrar::saw_bridge_free(std::string_view id, std::int64_t revision) {
+    if (id != settings_.bridge) return;
+    if (other_revision_ <= revision) other_revision_ = 0;
+    if (bridge_revision_ <= revision) lose_bridge();
+    wake_.notify();
+}
+
+void Registrar::own_bridge(std::int64_t revision) {
+    bridge_revision_ = revision;
+    other_revision_ = 0;
+    health_.set_registered(true);
+}
+
+void Registrar::lose_bridge() {
+    bridge_revision_ = 0;
+    health_.set_registered(false);
+}
+
+Awaitable<> Registrar::run() {
+    while (!stopping_) {
+        const auto next = co_await step();
+        health_.set_names(claims_);
+        if (stopping_) break;
+        if (next) {
+            backoff_.reset();
+            co_await wake_.wait_until(*next);
+            continue;
+        }
+        if (next.error().failure == Failure::not_found) lease_.lost(lease_id_);
+        if (link_.is_final(next.error())) health_.failed(Task::names, next.error());
+        co_await wake_.wait_for(backoff_.next());
+    }
+}
+
+/// Returns when to look again, unless something happens before.
+Awaitable<Result<Clock::time_point>> Registrar::step() {
+    const auto now = Clock::now();
+    if (lease_.id() == 0) co_return now + idle_limit;
+    if (!lease_.is_certain()) {
+        lease_.renew();
+        co_return now + uncertain_limit;
+    }
+    if (bridge_revision_ == 0 && other_revision_ == 0) {
+        const auto claimed = co_await claim_bridge();
+        if (!claimed) co_return claimed.error();
+    }
+    if (bridge_revision_ == 0) co_return now + idle_limit;
+    auto steps = claims_.next(steps_max, now >= next_update_);
+    if (!steps.empty()) {
+        const bool updates = steps.back().kind == Step::Kind::update;
+        const auto done = co_await carry_out(std::move(steps));
+        if (!done) co_return done.error();
+        if (updates) next_update_ = Clock::now() + update_interval;
+    }
+    health_.works(Task::names);
+    if (claims_.has_work(false)) co_return now;
+    co_return claims_.has_work(true) ? next_update_ : now + idle_limit;
+}
+
+Awaitable<Result<void>> Registrar::claim_bridge() {
+    const std::int64_t lease = lease_id_;
+    pb::TxnRequest request;
+    require_revision(request, bridge_key(), 0);
+    put(request, bridge_key(), bridge_value(), lease);
+    else_get(request, bridge_key());
+    const auto result = co_await link_.transact(request);
+    if (!result) co_return result.error();
+    if (lease != lease_id_) co_return Result<void>{};
+    const mvccpb::KeyValue* const found = found_in(*result);
+    if (result->succeeded()) {
+        own_bridge(result->header().revision());
+    } else if (found != nullptr && found->lease() == lease) {
+        own_bridge(found->create_revision());  // an earlier claim, whose response was lost
+    } else if (found != nullptr) {
+        const auto parsed = bridge_of_json(settings_.bridge, found->value());
+        const roster::Bridge bridge = parsed ? *parsed : roster::Bridge{};
+        const std::int64_t revision = found->create_revision();
+        const auto ended = co_await end_former_self(bridge, found->lease());
+        if (!ended) co_return ended.error();
+        if (!*ended) other_revision_ = revision;
+    }
+    co_return Result<void>{};
+}
+
+/// Returns false if the key is another bridge's. This process listens on the address, so a bridge of this machine that claims to
+/// listen there is one that was killed.
+Awaitable<Result<bool>> Registrar::end_former_self(const roster::Bridge& found, std::int64_t lease) {
+    const bool is_ours = !settings_.machine.empty() && found.machine == settings_.machine &&
+                         found.address == settings_.address && lease != 0;
+    if (!is_ours) {
+        health_.failed(
+            Task::names,
+            {Failure::refused, 0, "bridge",
+             fmt::format("the id {} is in use by the bridge at {}; set another 'bridge' in [fleet]. Nothing of this "
+                         "bridge is registered until the other one is gone",
+                         settings_.bridge, found.address.empty() ? "an unknown address" : found.address)});
+        co_return false;
+    }
+    const auto revoked = co_await link_.revoke(lease, std::chrono::seconds(5));
+    if (!revoked && revoked.error().failure != Failure::not_found) co_return revoked.error();
+    settings_.inform("fleet: removed the registration that an earlier vserd at this address left behind");
+    wake_.notify();
+    co_return true;
+}
+
+pb::TxnRequest Registrar::request_for(const Step& step) const {
+    const std::string key = port_key(step.name);
+    pb::TxnRequest request;
+    require_revision(request, key, step.revision);
+    if (step.kind == Step::Kind::release) {
+        request.add_success()->mutable_request_delete_range()->set_key(key);
+    } else {
+        put(request, key, step.value, lease_id_);
+    }
+    else_get(request, key);
+    return request;
+}
+
+/// All of them only while the bridge's key is ours: without it, another bridge may have our id.
+Awaitable<Result<void>> Registrar::carry_out(std::vector<Step> steps) {
+    const std::int64_t lease = lease_id_;
+    pb::TxnRequest request;
+    require_revision(request, bridge_key(), bridge_revision_);
+    for (const Step& step : steps) *request.add_success()->mutable_request_txn() = request_for(step);
+    const auto result = co_await link_.transact(request);
+    if (!result) co_return result.error();
+    if (lease != lease_id_) co_return Result<void>{};
+    if (!result->succeeded()) {
+        lose_bridge();
+        co_return Result<void>{};
+    }
+    const int results = std::min(result->responses_size(), static_cast<int>(steps.size()));
+    for (int i = 0; i < results; ++i)
+        take_result(steps[static_cast<std::size_t>(i)], result->responses(i).response_txn(),
+                    result->header().revision());
+    co_return Result<void>{};
+}
+
+void Registrar::take_result(const Step& step, const pb::TxnResponse& result, std::int64_t revision) {
+    if (result.succeeded()) return claims_.succeeded(step, revision);
+    const mvccpb::KeyValue* const found = found_in(result);
+    if (found == nullptr) return claims_.vanished(step.name);
+    if (found->lease() == lease_id_) return claims_.recovered(step.name, found->create_revision());
+    claims_.taken(step.name, owner_of(step.name, *found));
+}
+
+}  // namespace vserd::fleet

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleet/backoff.hpp"
+#include "fleet/claims.hpp"
+#include "fleet/health.hpp"
+#include "fleet/lease.hpp"
+#include "fleet/link.hpp"
+#include "fleet/settings.hpp"
+#include "fleet/signal.hpp"
+
+namespace vserd::fleet {
+
+/// Registers the bridge and its ports under the lease: first the bridge's own key, and the ports only while that one is ours.
+/// Fleet thread.
+class Registrar {
+public:
+    /// All outlive this.
+    Registrar(boost::asio::io_context& context, Link& link, Health& health, const Settings& settings, Lease& lease);
+
+    Awaitable<> run();
+    void stop();
+    void lease_changed();
+
+    void want(roster::Port port);
+    void drop(const std::string& name);
+
+    // What the mirror sees.
+    /// etcd has lost what it knew, and counts its revisions anew.
+    void history_lost();
+    void saw_port(std::string_view name, const Owner& owner);
+    void saw_port_free(std::string_view name, std::int64_t revision);
+    void saw_bridge_free(std::string_view id, std::int64_t revision);
+    /// The mirror has listed everything: `port_is_taken` and `bridge_is_taken` know the rest.
+    template <class PortIsTaken, class BridgeIsTaken>
+    void saw_all(std::int64_t revision, PortIsTaken port_is_taken, BridgeIsTaken bridge_is_taken) {
+        claims_.saw_all(revision, port_is_taken);
+        if (!bridge_is_taken(settings_.bridge)) saw_bridge_free(settings_.bridge, revision);
+        wake_.notify();
+    }
+
+private:
+    Awaitable<Result<Clock::time_point>> step();
+    Awaitable<Result<void>> claim_bridge();
+    Awaitable<Result<void>> carry_out(std::vector<Step> steps);
+    Awaitable<Result<bool>> end_former_self(const roster::Bridge& found, std::int64_t lease);
+    void take_result(const Step& step, const etcdserverpb::TxnResponse& result, std::int64_t revision);
+    etcdserverpb::TxnRequest request_for(const Step& step) const;
+    std::string bridge_key() const;
+    std::string port_key(std::string_view name) const;
+    std::string bridge_value() const;
+    void own_bridge(std::int64_t revision);
+    void lose_bridge();
+
+    Link& link_;
+    Health& health_;
+    const Settings& settings_;
+    Lease& lease_;
+    Signal wake_;
+    Backoff backoff_;
+    Claims claims_;
+    std::int64_t lease_id_ = 0;         ///< under which everything was claimed
+    std::int64_t bridge_revision_ = 0;  ///< create_revision of the bridge's key; 0: it is not ours
+    std::int64_t other_revision_ = 0;   ///< create_revision of the key of another bridge with our id; 0: there is none
+    const roster::Time started_ = std::chrono::system_clock::now();
+    Clock::time_point next_update_{};
+    bool stopping_ = false;
+};
+
+}  // namespace vserd::fleet

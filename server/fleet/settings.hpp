@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace vserd::fleet {
+
+/// A member of the etcd cluster.
+struct Endpoint {
+    std::string url;      ///< for messages
+    std::string address;  ///< "HOST:PORT"
+    bool tls = false;
+};
+
+/// How to reach etcd. The files are read again for each connection, and the password for each token.
+struct EtcdSettings {
+    std::vector<Endpoint> endpoints;  ///< at least one
+    std::string user;                 ///< empty: etcd asks for no password
+    std::string password_file;
+    std::string ca_file;
+    std::string certificate_file;  ///< empty: none is shown
+    std::string key_file;
+    std::string tls_name;  ///< empty: the host of the endpoint
+};
+
+struct Settings {
+    EtcdSettings etcd;
+    std::string prefix;  ///< "/vserd/v1"
+    std::chrono::seconds ttl{15};
+    // What this bridge registers.
+    std::string bridge;   ///< its id
+    std::string address;  ///< "HOST:PORT"
+    bool tls = false;
+    std::string version;
+    std::string metrics_address;
+    bool metrics_tls = false;
+    std::string web;
+    std::string machine;  ///< a hash of the machine's id; empty: not known
+    /// Called on any thread, with a sentence.
+    std::function<void(const std::string&)> warn;
+    std::function<void(const std::string&)> inform;
+};
+
+}  // namespace vserd::fleet
