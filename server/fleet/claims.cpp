@@ -35,7 +35,10 @@ void Claims::forget_unwanted(std::string_view name) {
 }
 
 void Claims::lose_all() {
-    for (auto& [name, entry] : entries_) entry.revision = 0;
+    for (auto& [name, entry] : entries_) {
+        entry.revision = 0;
+        entry.taken = false;
+    }
     std::erase_if(entries_, [](const auto& each) { return !each.second.wanted; });
 }
 

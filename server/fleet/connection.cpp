@@ -55,7 +55,9 @@ Error error_of(Failure failure, const char* subject, std::string message) {
 }
 
 Error rejected_argument(const std::string& why, const Endpoint& endpoint, const EtcdSettings& settings) {
-    if (contains(why, "auth store is old")) return error_of(Failure::unauthenticated, "token", why);
+    const bool has_user = !settings.user.empty();
+    if (contains(why, "auth store is old") || (has_user && contains(why, "user name is empty")))
+        return error_of(Failure::unauthenticated, "token", why);
     if (contains(why, "user name is empty"))
         return error_of(Failure::denied, "user",
                         "etcd asks for a user; set 'user' and 'password_file' in [fleet], or show a certificate whose "
@@ -73,8 +75,14 @@ Error unreachable(const std::string& why, const Endpoint& endpoint) {
         return error_of(Failure::unavailable, "tls",
                         fmt::format("TLS with etcd at {} fails; check 'ca', 'cert' and 'tls_name' in [fleet]: {}",
                                     endpoint.url, why));
+    // Closed by the member before it has answered anything.
+    const bool closed = contains(why, "Endpoint read failed") ||
+                        contains(why, "failed to connect to all addresses; last error: UNAVAILABLE");
+    const char* const hint = !closed        ? ""
+                             : endpoint.tls ? " (does it ask for a certificate? set 'cert' and 'key' in [fleet])"
+                                            : " (does it ask for TLS? write \"https://\")";
     return error_of(Failure::unavailable, "unreachable",
-                    fmt::format("etcd cannot be reached at {}: {}", endpoint.url, why));
+                    fmt::format("etcd cannot be reached at {}: {}{}", endpoint.url, why, hint));
 }
 
 }  // namespace
@@ -131,6 +139,8 @@ Error to_error(const grpc::Status& status, const Endpoint& endpoint, const EtcdS
                             fmt::format("etcd does not let {} use the keys below 'prefix'; grant the user a role with "
                                         "readwrite on the prefix",
                                         settings.user.empty() ? "us" : fmt::format("the user '{}'", settings.user)));
+        case grpc::StatusCode::FAILED_PRECONDITION:
+            return error_of(Failure::unsupported, "etcd", fmt::format("etcd at {}: {}", endpoint.url, why));
         case grpc::StatusCode::NOT_FOUND: return error_of(Failure::not_found, "lease", why);
         case grpc::StatusCode::OUT_OF_RANGE: return error_of(Failure::out_of_range, "revision", why);
         case grpc::StatusCode::RESOURCE_EXHAUSTED:

@@ -32,7 +32,7 @@ Result<void> check_files(const EtcdSettings& settings);
 
 /// An answer of etcd that is no success, as an Error. Its subject is the kind of problem; its message is for the journal.
 /// Failure::unavailable, timed_out: another member may do better. unauthenticated: the token has expired. not_found: the lease has
-/// ended. out_of_range: the revision is compacted.
+/// ended. out_of_range: the revision is compacted. unsupported: etcd has no users.
 Error to_error(const grpc::Status& status, const Endpoint& endpoint, const EtcdSettings& settings);
 
 }  // namespace vserd::fleet

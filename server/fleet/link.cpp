@@ -134,30 +134,27 @@ Awaitable<Result<Reply>> Link::attempt(Op op, const Request& request, millisecon
 template <class Request, class Reply>
 Awaitable<Result<Reply>> Link::call(Op op, Request request, milliseconds limit, Start<Request, Reply> start) {
     if (closed_) co_return Error{Failure::unavailable, 0, "stop", "vserd is shutting down"};
-    if (!settings_.user.empty() && token_.empty()) {
-        const auto authenticated = co_await authenticate();
-        if (!authenticated) co_return authenticated.error();
-    }
+    if (const auto authenticated = co_await authenticate(); !authenticated) co_return authenticated.error();
     const std::string token = token_;
     auto reply = co_await attempt<Request, Reply>(op, request, limit, start);
     if (reply || reply.error().failure != Failure::unauthenticated) co_return reply;
     // Tokens end after some minutes, or with the member.
-    if (token == token_) token_.clear();
-    if (token_.empty()) {
-        const auto authenticated = co_await authenticate();
-        if (!authenticated) co_return authenticated.error();
+    if (token == token_) {
+        token_.clear();
+        no_token_needed_ = false;
     }
+    if (const auto authenticated = co_await authenticate(); !authenticated) co_return authenticated.error();
     reply = co_await attempt<Request, Reply>(op, request, limit, start);
     co_return reply;
 }
 
-/// Several calls may need it at once; one of them does it.
+/// Obtains a token, if one is needed and there is none. Several calls may need it at once; one of them does it.
 Awaitable<Result<void>> Link::authenticate() {
     while (authenticating_) {
         boost::asio::steady_timer pause(*context_, milliseconds(20));
         co_await pause.async_wait(boost::asio::use_awaitable);
     }
-    if (!token_.empty()) co_return Result<void>{};
+    if (settings_.user.empty() || no_token_needed_ || !token_.empty()) co_return Result<void>{};
     const auto password = read_password(settings_);
     if (!password) {
         counters_.failed(Op::authenticate);
@@ -173,6 +170,8 @@ Awaitable<Result<void>> Link::authenticate() {
            pb::AuthenticateResponse& answer,
            Done done) { to.auth->async()->Authenticate(&context, &asked, &answer, std::move(done)); });
     authenticating_ = false;
+    no_token_needed_ = !reply && reply.error().failure == Failure::unsupported;
+    if (no_token_needed_) co_return Result<void>{};
     if (!reply) co_return reply.error();
     token_ = reply->token();
     co_return Result<void>{};

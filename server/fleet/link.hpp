@@ -87,6 +87,7 @@ private:
     std::size_t failures_ = 0;                ///< in a row
     std::string token_;                       ///< of the user
     bool authenticating_ = false;
+    bool no_token_needed_ = false;  ///< etcd has no users, in spite of the configuration
     bool closed_ = false;
     std::set<Ticket*> running_;
 };
