@@ -18,8 +18,10 @@ from vser.console import Console
 from vser.errors import VserError
 from vser.expect import TIMEOUT_SECONDS, WaitTimeout
 from vser.items import LogItem
-from vser.leases import LeaseKeeper, acquire, leases_of_environment, release
+from vser.labels import has_labels, matching_ports
+from vser.leases import LeaseKeeper, LeaseTerms, acquire, leases_of_environment, release
 from vser.mark import Mark
+from vser.race import Candidate, acquire_any
 from vser.servers import Server, find_server, read_token
 from vser.types import (
     EndPoint,
@@ -93,10 +95,6 @@ def _token_of(file: str | Path | None, named: Server | None) -> str | None:
     return None if file is None else read_token(file)
 
 
-def _has_labels(port: Port, labels: Mapping[str, str | None]) -> bool:
-    return all(key in port.labels and value in (None, port.labels[key]) for key, value in labels.items())
-
-
 class Client:
     """A connection to one server; connect() creates it. Any thread may use it. Calls raise VserError."""
 
@@ -130,7 +128,7 @@ class Client:
         """All ports, by name. With `labels`: those that have all of them; None stands for any value."""
         reply = self._connection.call("PortService/ListPorts", port_pb2.ListPortsRequest(), port_pb2.ListPortsResponse)
         ports = [convert.port_of(port) for port in reply.ports]
-        return [port for port in ports if _has_labels(port, labels or {})]
+        return [port for port in ports if has_labels(port.labels, labels or {})]
 
     def port(self, name: str) -> Port:
         request = port_pb2.GetPortRequest(port=name)
@@ -207,7 +205,7 @@ class Client:
     @contextmanager
     def lease(
         self,
-        port: str,
+        port: str | Mapping[str, str | None],
         *,
         ttl: float = 60.0,
         wait: float = 0.0,
@@ -218,20 +216,40 @@ class Client:
     ) -> Iterator[Lease]:
         """Holds the port during the block: `with client.lease("vser0", wait=600):`. Nobody else can write or change the line.
 
+        With labels instead of a name, holds any port that has them: `with client.lease({"board": "rpi4"}, wait=600) as held:`,
+        and held.port is its name. A free port is taken at once; otherwise the first one whose turn comes. Only ports whose
+        device is there count.
+
         Waits `wait` seconds for other clients. Calls of this client, and consoles that it attaches in the block, present the
         lease. It is renewed every ttl/3 seconds, also across restarts of the server. If it is lost (a takeover, or no
         connection for `ttl` seconds), `on_lost` is called in another thread, and calls raise VserError with the reason
         LEASE_LOST. `reason` and `name` are shown to other clients.
         """
-        request = lease_pb2.AcquireRequest(port=port, takeover=takeover, reason=reason, client=name)
-        request.ttl.CopyFrom(convert.duration_of(ttl))
-        request.wait.CopyFrom(convert.duration_of(wait))
-        held = acquire(self._connection, request, wait)
+        terms = LeaseTerms(ttl=ttl, wait=wait, reason=reason, name=name, on_lost=on_lost)
+        if isinstance(port, str):
+            held = acquire(self._connection, terms.request(port, takeover), wait)
+        elif takeover:
+            raise ValueError("takeover needs the name of a port: with labels, a port that nobody holds is taken")
+        else:
+            _, held = acquire_any(self._lease_candidates(port), terms.request(), ttl, wait)
+        with self._holding(held, terms):
+            yield held
+
+    def _lease_candidates(self, labels: Mapping[str, str | None]) -> list[Candidate]:
+        """In random order, so that several clients begin with different ports."""
+        ports = self.ports()
+        chosen = matching_ports(((port.name, port.labels, port.online) for port in ports), labels)
+        return [(self._connection, name) for name in chosen]
+
+    @contextmanager
+    def _holding(self, held: Lease, terms: LeaseTerms) -> Iterator[None]:
+        """Presents and renews a lease during the block, and releases it."""
+        port = held.port
         before = self._leases.get(port, 0)
         self._leases[port] = held.id
-        keeper = LeaseKeeper(self._connection, held, ttl, on_lost)
+        keeper = LeaseKeeper(self._connection, held, terms.ttl, terms.on_lost)
         try:
-            yield held
+            yield
         finally:
             keeper.stop()
             self._leases[port] = before

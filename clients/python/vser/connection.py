@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -49,6 +49,14 @@ class Stream(Protocol[_Reply_co]):
     def cancel(self) -> bool: ...
 
 
+class PendingReply(Protocol[_Reply_co]):
+    """A call that runs: see Connection.begin()."""
+
+    def cancel(self) -> bool: ...
+    def result(self) -> _Reply_co: ...
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None: ...
+
+
 class Connection:
     """Makes calls with a time limit, and raises VserError. Any thread."""
 
@@ -81,6 +89,23 @@ class Connection:
         except grpc.RpcError as error:
             raise error_of(error) from None
         except ValueError:  # gRPC raises this for a closed channel
+            raise Unreachable(grpc.StatusCode.UNAVAILABLE, "the connection was closed") from None
+
+    def begin(self, method: str, request: Message, reply: type[_Reply], timeout: float | None) -> PendingReply[_Reply]:
+        """Starts a call. When it is done, reply_of() returns its reply."""
+        start = self._channel.unary_unary(_path(method), _serialize, reply.FromString)
+        try:
+            return start.future(request, timeout=timeout, metadata=self._metadata)
+        except ValueError:
+            raise Unreachable(grpc.StatusCode.UNAVAILABLE, "the connection was closed") from None
+
+    @staticmethod
+    def reply_of(call: PendingReply[_Reply]) -> _Reply:
+        try:
+            return call.result()
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+        except grpc.FutureCancelledError:
             raise Unreachable(grpc.StatusCode.UNAVAILABLE, "the connection was closed") from None
 
     def stream(self, method: str, request: Message, reply: type[_Reply]) -> Generator[_Reply, None, None]:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from vser import convert
 from vser.connection import Connection
@@ -27,6 +28,24 @@ def leases_of_environment() -> dict[str, int]:
     if not (port and colon and number.isdecimal() and int(number)):
         raise ValueError(f"{_LEASE_VARIABLE} is {text!r}; it must be PORT:ID, as vserctl lease prints it")
     return {port: int(number)}
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTerms:
+    """What is asked for, whatever the port."""
+
+    ttl: float
+    wait: float
+    reason: str
+    name: str
+    on_lost: Callable[[VserError], None]
+
+    def request(self, port: str = "", takeover: bool = False) -> lease_pb2.AcquireRequest:
+        request = lease_pb2.AcquireRequest(port=port, takeover=takeover, reason=self.reason, client=self.name)
+        request.ttl.CopyFrom(convert.duration_of(self.ttl))
+        if port:  # see acquire_any()
+            request.wait.CopyFrom(convert.duration_of(self.wait))
+        return request
 
 
 class LeaseKeeper:
@@ -65,8 +84,11 @@ def acquire(connection: Connection, request: lease_pb2.AcquireRequest, wait: flo
     return convert.lease_of(connection.call("LeaseService/Acquire", request, lease_pb2.AcquireResponse, timeout).lease)
 
 
-def renew(connection: Connection, port: str, lease: int) -> Lease:
+def renew(connection: Connection, port: str, lease: int, ttl: float | None = None) -> Lease:
+    """Without `ttl`, the lease keeps its own."""
     request = lease_pb2.RenewRequest(port=port, id=lease)
+    if ttl is not None:
+        request.ttl.CopyFrom(convert.duration_of(ttl))
     return convert.lease_of(connection.call("LeaseService/Renew", request, lease_pb2.RenewResponse).lease)
 
 
