@@ -1,8 +1,11 @@
+#include <memory>
 #include <utility>
 
 #include "vser_client/call.hpp"
 #include "vser_client/client_impl.hpp"
 #include "vser_client/convert.hpp"
+#include "vser_client/status.hpp"
+#include "vser_client/threaded_call.hpp"
 
 namespace vser::client {
 namespace {
@@ -27,18 +30,33 @@ LeaseList from_list(const v1::ListLeasesResponse& response) {
     return list;
 }
 
-}  // namespace
-
-Result<Lease> Client::acquire(const std::string& port, const AcquireOptions& options) const {
+v1::AcquireRequest acquire_request(const std::string& port, const AcquireOptions& options) {
     auto request = for_port<v1::AcquireRequest>(port);
     to_proto(options.ttl, *request.mutable_ttl());
     to_proto(options.wait, *request.mutable_wait());
     request.set_takeover(options.takeover);
     request.set_reason(options.reason);
     request.set_client(options.client);
-    // The server answers after `wait`, and may have to clear the output of an earlier holder.
-    return call(*impl_->leases, &v1::LeaseService::Stub::Acquire, request, after(impl_->call_timeout + options.wait),
-                [](const v1::AcquireResponse& response) { return from_lease(response.lease()); });
+    return request;
+}
+
+Lease from_response(const v1::AcquireResponse& response) { return from_lease(response.lease()); }
+
+}  // namespace
+
+// The server answers after `wait`, and may have to clear the output of an earlier holder.
+Result<Lease> Client::acquire(const std::string& port, const AcquireOptions& options) const {
+    return call(*impl_->leases, &v1::LeaseService::Stub::Acquire, acquire_request(port, options),
+                after(impl_->call_timeout + options.wait), from_response);
+}
+
+PendingCall<Lease> Client::begin_acquire(const std::string& port, const AcquireOptions& options) const {
+    const auto run = [impl = impl_, request = acquire_request(port, options)](grpc::ClientContext& context) {
+        v1::AcquireResponse response;
+        const auto status = impl->leases->Acquire(&context, request, &response);
+        return status.ok() ? Result<Lease>(from_response(response)) : Result<Lease>(to_error(status));
+    };
+    return PendingCall<Lease>(std::make_unique<ThreadedCall<Lease>>(run, impl_->call_timeout + options.wait));
 }
 
 Result<Lease> Client::renew(const std::string& port, std::uint64_t lease,

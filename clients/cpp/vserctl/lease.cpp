@@ -13,8 +13,10 @@
 #include "vserctl/connect_console.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
+#include "vserctl/lease_candidates.hpp"
 #include "vserctl/lease_environment.hpp"
 #include "vserctl/lease_keeper.hpp"
+#include "vserctl/lease_race.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/table.hpp"
 #include "vserctl/utf8.hpp"
@@ -128,18 +130,18 @@ client::AcquireOptions acquire_options(const LeaseCommand& command) {
     return options;
 }
 
-struct Held {
-    client::Client client;
-    client::Lease lease;
-};
-
-client::Result<Held> acquire(const client::ConnectOptions& connect, const LeaseCommand& command,
-                             const Options& options) {
+client::Result<HeldLease> acquire(const client::ConnectOptions& connect, const LeaseCommand& command,
+                                  const Options& options) {
+    if (command.labels) {
+        const auto candidates = lease_candidates(connect, command, options);
+        if (!candidates) return candidates.error();
+        return acquire_any(*candidates, acquire_options(command));
+    }
     auto connected = client::Client::connect(options.server, connect);
     if (!connected) return std::move(connected).error();
     auto lease = connected->acquire(command.port, acquire_options(command));
     if (!lease) return std::move(lease).error();
-    return Held{*std::move(connected), *std::move(lease)};
+    return HeldLease{{*std::move(connected), command.port, options.asked_server}, *std::move(lease)};
 }
 
 /// Runs the command with the lease in its environment.
@@ -148,6 +150,7 @@ int run_with_lease(const client::ConnectOptions& connect, const LeaseCommand& co
     const auto held = run_without_signals([&] { return acquire(connect, command, options); }, mask);
     if (!held) return print_error(held.error(), options.json);
     const client::Lease& lease = held->lease;
+    if (command.labels) put_message(fmt::format("vserctl: you hold {}\n", printable(lease.port)));
     std::atomic<bool> lost = false;
     std::unique_ptr<LeaseKeeper> keeper;
     const auto on_lost = [&lost](pid_t pid, const std::string& why) {
@@ -158,10 +161,10 @@ int run_with_lease(const client::ConnectOptions& connect, const LeaseCommand& co
     const ChildProcess child{
         .words = command.words,
         .variables = {fmt::format("{}={}", lease_variable, lease_text(lease.port, lease.id)),
-                      "VSERD_ADDRESS=" + options.asked_server},
+                      "VSERD_ADDRESS=" + held->at.server},
         .started =
             [&](pid_t pid) {
-                keeper = std::make_unique<LeaseKeeper>(held->client, lease, acquire_options(command).ttl,
+                keeper = std::make_unique<LeaseKeeper>(held->at.client, lease, acquire_options(command).ttl,
                                                        [=](const std::string& why) { on_lost(pid, why); });
             },
     };
@@ -169,7 +172,7 @@ int run_with_lease(const client::ConnectOptions& connect, const LeaseCommand& co
     if (keeper != nullptr) {
         keeper->release();
     } else {
-        (void)held->client.release(lease.port, lease.id);
+        (void)held->at.client.release(lease.port, lease.id);
     }
     return lost ? exit_lease_lost : status;
 }
@@ -178,12 +181,14 @@ int run_with_lease(const client::ConnectOptions& connect, const LeaseCommand& co
 
 int run_lease(const client::ConnectOptions& connect, const LeaseCommand& command, const Options& options) {
     if (!command.words.empty()) return run_with_lease(connect, command, options);
+    if (!command.list && !command.release && !command.renew) {
+        const auto held = acquire(connect, command, options);
+        return held ? show_lease(held->lease, options.json) : print_error(held.error(), options.json);
+    }
     const auto client = client::Client::connect(options.server, connect);
     if (!client) return print_error(client.error(), options.json);
     if (command.list) return list_leases(*client, command, options.json);
-    if (command.release || command.renew) return release_or_renew(*client, command, options.json);
-    const auto lease = client->acquire(command.port, acquire_options(command));
-    return lease ? show_lease(*lease, options.json) : print_error(lease.error(), options.json);
+    return release_or_renew(*client, command, options.json);
 }
 
 }  // namespace vserctl

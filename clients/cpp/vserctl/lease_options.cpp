@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <utility>
 
 #include "vserctl/parse.hpp"
+#include "vserctl/port_choice.hpp"
 
 namespace vserctl {
 namespace {
@@ -19,10 +21,30 @@ CLI::Option* add_duration(CLI::App& app, const char* name, const char* help,
     return app.add_option_function<std::string>(name, parse, help)->type_name("DURATION");
 }
 
+[[noreturn]] void refuse(const char* message) { throw CLI::ValidationError(message, CLI::ExitCodes::ExcludesError); }
+
+/// CLI11 takes the first word of the command for PORT.
+LeaseCommand without_port(LeaseCommand command, std::size_t after_dashes) {
+    if (command.port.empty()) return command;
+    command.words.insert(command.words.begin(), std::exchange(command.port, {}));
+    if (command.words.size() > after_dashes) refuse("give PORT or --labels, not both; a command follows after --");
+    return command;
+}
+
+LeaseCommand checked_labels(const LeaseCommand& command, std::size_t after_dashes) {
+    if (command.renew || command.release || command.list)
+        refuse("--labels chooses a port to hold; name the PORT instead");
+    if (command.takeover) refuse("--takeover needs a PORT: --labels takes a port that nobody holds");
+    if (command.id) refuse("--id needs --renew or --release");
+    return without_port(command, after_dashes);
+}
+
 }  // namespace
 
 void add_lease_options(CLI::App& app, LeaseCommand& command) {
     app.add_option("PORT", command.port, "The port's name")->type_name("");
+    add_labels_option(app, command.labels,
+                      "Instead of PORT: any free port with these labels: rack=3,board!=rpi4,usb,!broken");
     add_duration(app, "--ttl", "How long it lasts unless it is renewed: 1s to 24h (default 60s)",
                  [&command](std::chrono::milliseconds ttl) { command.ttl = ttl; });
     add_duration(app, "--wait", "How long to wait for other clients (default: not at all)",
@@ -42,9 +64,11 @@ void add_lease_options(CLI::App& app, LeaseCommand& command) {
     }
 }
 
-LeaseCommand checked_lease(const LeaseCommand& command) {
+LeaseCommand checked_lease(const LeaseCommand& command, std::size_t after_dashes) {
+    if (command.labels) return checked_labels(command, after_dashes);
     if (command.port.empty() && !command.list) {
-        throw CLI::ValidationError("PORT is required: the port to hold", CLI::ExitCodes::RequiredError);
+        throw CLI::ValidationError("PORT is required: the port to hold; or choose any by --labels",
+                                   CLI::ExitCodes::RequiredError);
     }
     if (command.id && !command.renew && !command.release) {
         throw CLI::ValidationError("--id needs --renew or --release", CLI::ExitCodes::RequiresError);

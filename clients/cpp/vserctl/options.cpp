@@ -59,6 +59,7 @@ struct RawArguments {
     std::uint32_t baud = 0;
     std::vector<std::string> modem_lines;
     std::vector<std::string> words;
+    std::size_t after_dashes = 0;  ///< words after "--"
     bool json = false;
     bool follow = false;
     bool events = false;
@@ -139,8 +140,9 @@ public:
         auto* log = add("log", log_summary, log_examples,
                         [](const RawArguments& raw) -> Command { return checked_log(raw.log, raw.json); });
         add_log_options(*log, arguments_.log);
-        auto* lease = add("lease", lease_summary, lease_examples,
-                          [](const RawArguments& raw) -> Command { return checked_lease(raw.lease); });
+        auto* lease = add("lease", lease_summary, lease_examples, [](const RawArguments& raw) -> Command {
+            return checked_lease(raw.lease, raw.after_dashes);
+        });
         add_lease_options(*lease, arguments_.lease);
         auto* send = add("send", send_summary, send_examples,
                          [](const RawArguments& raw) -> Command { return checked_transfer(raw.send); });
@@ -154,6 +156,9 @@ public:
     ParseOutcome parse(std::vector<std::string> arguments) {
         ParseOutcome outcome;
         const bool json = asks_for_json(arguments);
+        const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+        arguments_.after_dashes =
+            static_cast<std::size_t>(arguments.end() - dashes) - (dashes == arguments.end() ? 0 : 1);
         try {
             std::reverse(arguments.begin(), arguments.end());  // the order that CLI11 expects
             app_.parse(std::move(arguments));

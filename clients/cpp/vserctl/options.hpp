@@ -119,7 +119,8 @@ struct TokenCommand {
     std::string expires;  ///< RFC 3339 in UTC; empty: never
 };
 struct LeaseCommand {
-    std::string port;
+    std::string port;                                   ///< empty: any port with the labels
+    std::optional<vser::client::LabelSelector> labels;  ///< instead of a port
     std::optional<std::chrono::milliseconds> ttl;
     std::chrono::milliseconds wait{0};
     bool takeover = false;

@@ -21,17 +21,21 @@ client::Result<std::vector<client::Port>> named_ports(const client::Client& clie
 
 }  // namespace
 
-void add_port_choice(CLI::App& app, PortChoice& choice, const char* help) {
-    app.add_option("PORT", choice.names, help)->type_name("");
+void add_labels_option(CLI::App& app, std::optional<client::LabelSelector>& labels, const char* help) {
     app.add_option_function<std::string>(
            "-l,--labels",
-           [&choice](const std::string& text) {
+           [&labels](const std::string& text) {
                auto selector = client::LabelSelector::parse(text);
                if (!selector) throw CLI::ValidationError("--labels: " + selector.error().message);
-               choice.labels = std::move(selector).value();
+               labels = std::move(selector).value();
            },
-           "Only ports with these labels: rack=3,board!=rpi4,usb,!broken")
+           help)
         ->type_name("LABELS");
+}
+
+void add_port_choice(CLI::App& app, PortChoice& choice, const char* help) {
+    app.add_option("PORT", choice.names, help)->type_name("");
+    add_labels_option(app, choice.labels);
 }
 
 client::Result<std::vector<client::Port>> find_ports(const client::Client& client, const PortChoice& choice) {

@@ -19,6 +19,9 @@ struct PortChoice {
     std::optional<vser::client::LabelSelector> labels;
 };
 
+/// Adds --labels.
+void add_labels_option(CLI::App& app, std::optional<vser::client::LabelSelector>& labels,
+                       const char* help = "Only ports with these labels: rack=3,board!=rpi4,usb,!broken");
 /// Adds PORT... and --labels.
 void add_port_choice(CLI::App& app, PortChoice& choice, const char* help);
 

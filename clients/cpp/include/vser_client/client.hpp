@@ -115,6 +115,8 @@ public:
                                 const std::string& client = {}) const;
     /// Acquires the lease of a port: nobody else can write to it or change its line. Waits up to AcquireOptions::wait for it.
     Result<Lease> acquire(const std::string& port, const AcquireOptions& options = {}) const;
+    /// The same without waiting for the reply. After cancel() the lease may have been granted all the same: see leases().
+    PendingCall<Lease> begin_acquire(const std::string& port, const AcquireOptions& options) const;
     /// Without a ttl, the lease keeps its own.
     Result<Lease> renew(const std::string& port, std::uint64_t lease,
                         std::optional<std::chrono::milliseconds> ttl = std::nullopt) const;

@@ -15,6 +15,7 @@ public:
     /// Implemented by the library; not for users.
     struct Source {
         virtual ~Source() = default;
+        virtual void cancel() = 0;
         virtual int ready_fd() const noexcept = 0;
         virtual std::optional<Result<T>> take() = 0;
     };
@@ -25,6 +26,8 @@ public:
     int ready_fd() const noexcept { return source_->ready_fd(); }
     /// Returns the reply once; nothing until it has arrived.
     std::optional<Result<T>> take() { return source_->take(); }
+    /// Asks to end the call. Its reply still comes: Code::cancelled, or what the server had answered already.
+    void cancel() { source_->cancel(); }
 
 private:
     std::unique_ptr<Source> source_;
