@@ -5,7 +5,7 @@ _SELECTOR = re.compile(r"(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{(?P<matchers>
 _MATCHER = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)\s*(?:=~|!~|!=|=)\s*"(?:[^"\\]|\\.)*"')
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^()]*)\)")
 _OURS = re.compile(r"vserd_|process_|instance:|instance_port:|up$")
-_ATTACHED_BY_PROMETHEUS = {"job", "instance", "__name__"}
+_ATTACHED_BY_PROMETHEUS = {"job", "instance", "bridge", "__name__"}  # the bridge: by prometheus/fleet.yml
 _SUFFIXES = ("_bucket", "_sum", "_count")
 
 

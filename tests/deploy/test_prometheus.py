@@ -1,14 +1,9 @@
 """deploy/prometheus and deploy/grafana against a real Prometheus that scrapes a real vserd with every kind of trouble."""
-import http
 import json
 import re
 import shutil
-import socket
 import ssl
 import subprocess
-import time
-import urllib.error
-import urllib.parse
 import urllib.request
 
 import promql
@@ -17,6 +12,7 @@ import yaml
 from certificates import certify, server_tls
 from conftest import DEPLOY, ROOT, prometheus_tool
 from deny_io_uring import deny_io_uring
+from prometheus_process import RULE_FILES, Prometheus, eventually
 from vserd_process import PATIENCE_SECONDS, Daemon
 
 import vser
@@ -57,6 +53,8 @@ CONTRACT = {  # of the api: the metric, and its labels
     "vserd_archive_unused_offsets_total": {"port"},
     "vserd_archive_errors_total": {"op"},
     "vserd_certificate_expiry_timestamp_seconds": {"file"},
+    "vserd_fleet_up": set(),
+    "vserd_fleet_ports": {"state"},
     "process_cpu_seconds_total": set(),
     "process_resident_memory_bytes": set(),
     "process_virtual_memory_bytes": set(),
@@ -86,59 +84,17 @@ baud = 50
 name = "away"
 device = "/dev/vserd-test-no-such-device"
 """
-RULE_FILES = ("vserd.rules.yml", "vserd.alerts.yml")
+UNREACHABLE_FLEET = '[fleet]\netcd = ["http://127.0.0.1:1"]\nbridge = "lab"\nadvertise = "127.0.0.1:50051"\n'
 
 
-def eventually(question):
-    """Asks until the answer is something; for what Prometheus knows only after its next scrape."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (answer := question()):
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
-    return answer
-
-
-class Prometheus:
-    """A real one, with the configuration of deploy/ at this test's pace."""
-
-    def __init__(self, folder, target, ca_file):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = "127.0.0.1:%d" % probe.getsockname()[1]
-        for name in RULE_FILES:
-            shutil.copy(DEPLOY / "prometheus" / name, folder)
-        config = (DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
-        assert "127.0.0.1:9464" in config and config.count("15s") == 2
-        job = "  - job_name: vserd\n"
-        assert job in config
-        config = config.replace(job, f"{job}    scheme: https\n    tls_config:\n      ca_file: {ca_file}\n")
-        (folder / "prometheus.yml").write_text(config.replace("127.0.0.1:9464", target).replace("15s", "1s"))
-        self._log = open(folder / "log", "w")  # noqa: SIM115 - closed by stop()
-        self._process = subprocess.Popen(
-            [prometheus_tool("prometheus"), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-             f"--web.listen-address={self.address}", "--log.level=warn"], stdout=self._log, stderr=self._log, cwd=folder)
-
-    def get(self, path, **parameters):
-        url = f"http://{self.address}{path}?{urllib.parse.urlencode(parameters)}"
-        try:
-            with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as reply:
-                return json.load(reply)
-        except urllib.error.HTTPError as error:
-            if error.code == http.HTTPStatus.SERVICE_UNAVAILABLE:  # it is still starting
-                return None
-            raise AssertionError(f"{parameters}: {error.read().decode()}") from None  # what is wrong with the query
-        except OSError:
-            assert self._process.poll() is None, "Prometheus ended"
-            return None
-
-    def query(self, expression):
-        reply = self.get("/api/v1/query", query=expression)
-        return reply and reply["data"]["result"]
-
-    def stop(self):
-        self._process.terminate()
-        assert self._process.wait(PATIENCE_SECONDS) == 0
-        self._log.close()
+def configuration(target, ca_file):
+    """That of deploy/ at this test's pace."""
+    config = (DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    assert "127.0.0.1:9464" in config and config.count("15s") == 2
+    job = "  - job_name: vserd\n"
+    assert job in config
+    config = config.replace(job, f"{job}    scheme: https\n    tls_config:\n      ca_file: {ca_file}\n")
+    return config.replace("127.0.0.1:9464", target).replace("15s", "1s")
 
 
 def make_trouble(address):
@@ -164,7 +120,7 @@ def make_trouble(address):
 def daemon(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vserd")
     certify(folder, "server")
-    history = f'[history]\nbytes_per_port = "4KiB"\n[archive]\ndirectory = "{folder}/archive"\n'
+    history = f'[history]\nbytes_per_port = "4KiB"\n[archive]\ndirectory = "{folder}/archive"\n{UNREACHABLE_FLEET}'
     started = Daemon(folder, PORTS, server="metrics_tls = true", history=history + server_tls(folder),
                      listen=f"unix:{folder}/vserd.sock", metrics="127.0.0.1:0", preexec_fn=deny_io_uring)
     make_trouble(started.address)
@@ -185,7 +141,7 @@ def metrics(daemon):
 
 @pytest.fixture(scope="module")
 def prometheus(daemon, tmp_path_factory):
-    started = Prometheus(tmp_path_factory.mktemp("prometheus"), daemon.metrics, certificate_of(daemon))
+    started = Prometheus(tmp_path_factory.mktemp("prometheus"), configuration(daemon.metrics, certificate_of(daemon)))
     eventually(lambda: started.query('up{job="vserd"} == 1'))
     eventually(lambda: started.query("count_over_time(vserd_build_info[1m]) >= 3"))  # rates need more than one
     with vser.connect(daemon.address) as client:
@@ -278,7 +234,7 @@ def test_rules_ask_only_for_what_the_daemon_exports(metrics):
 
 
 def test_annotations_use_only_labels_that_exist(metrics):
-    labels = set().union(*metrics.values()) | {"instance", "job"}
+    labels = set().union(*metrics.values()) | {"instance", "job", "bridge"}
     for rule in rules():
         for text in rule.get("annotations", {}).values():
             assert set(re.findall(r"\$labels\.(\w+)", text)) <= labels, rule["alert"]
