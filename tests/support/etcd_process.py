@@ -42,20 +42,22 @@ def eventually(holds, why="it did not happen in time"):
 class Member:
     """One process, its ports and its data."""
 
-    def __init__(self, folder, index):
+    def __init__(self, folder, index, peer_port):
         self.name, self.folder, self.log = f"m{index}", folder / f"m{index}", folder / f"m{index}.log"
-        self.port, self.peer = free_port(), f"http://127.0.0.1:{free_port()}"
+        self.port, listens = free_port(), free_port()
+        self.peer_listens, self.peer = f"http://127.0.0.1:{listens}", f"http://127.0.0.1:{peer_port(listens)}"
         self.state, self.process = "new", None
 
 
 class Etcd:
     """Returns when every member serves. `tls`: the folder of a certificates.Authority that has signed "server": clients use TLS.
-    With `client_certificates` they need a certificate of the authority themselves; "root" is ours then."""
+    With `client_certificates` they need a certificate of the authority themselves; "root" is ours then.
+    `peer_port` makes the port by which other members reach a member of the port on which it listens: that of a proxy."""
 
-    def __init__(self, members=1, tls=None, client_certificates=False):
+    def __init__(self, members=1, tls=None, client_certificates=False, peer_port=lambda port: port):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vserd-etcd-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
         self._tls, self._client_certificates, self._user = tls, client_certificates, None
-        self.members = [Member(self.folder, index) for index in range(members)]
+        self.members = [Member(self.folder, index, peer_port) for index in range(members)]
         for index in range(members):
             self.start(index)
         for index in range(members):
@@ -83,7 +85,7 @@ class Etcd:
         cluster = ",".join(f"{other.name}={other.peer}" for other in self.members)
         command = [tool("etcd"), "--name", member.name, "--data-dir", member.folder, "--logger", "zap", "--log-outputs", "stderr",
                    "--listen-client-urls", self.url(index), "--advertise-client-urls", self.url(index),
-                   "--listen-peer-urls", member.peer, "--initial-advertise-peer-urls", member.peer,
+                   "--listen-peer-urls", member.peer_listens, "--initial-advertise-peer-urls", member.peer,
                    "--initial-cluster", cluster, "--initial-cluster-state", member.state,
                    "--initial-cluster-token", str(self.folder)]
         if self._tls:
