@@ -37,9 +37,16 @@ bench() {
     local programs=(vserd vserctl bridge_bench)
     if [ "${1:-}" = engines ]; then programs=(engine_bench); fi
     if [ "${1:-}" = restart ]; then programs=(vserd vserctl vser_python); fi
+    if [ "${1:-}" = fleet ]; then programs=(fleet_scale); fi
     build bench "${programs[@]}" || return 1
     if [ "${1:-}" = restart ]; then bench_restart; fi
+    if [ "${1:-}" = fleet ]; then bench_fleet "${@:2}"; fi
     exec tests/bench/run "$@"
+}
+
+# A thousand bridges in one etcd; options as of tests/fleet/scale/run.
+bench_fleet() {
+    VSERD_BUILD_DIR=$PWD/build/bench PYTHONPATH=tests/support exec /usr/bin/python3 -B tests/fleet/scale/run "$@"
 }
 
 # Measures the bytes that a stream loses in 20 restarts and 20 kills, at two rates.
