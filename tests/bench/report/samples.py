@@ -1,5 +1,9 @@
 """What the samples say: medians, and ratios within a round, so that what slows a whole round slows both sides."""
+import math
 import statistics
+
+CONFIDENCE = 0.9
+NOISY = 1.25  # a median that may be anywhere in a wider range says nothing
 
 
 def values(samples, case, contender, metric):
@@ -7,17 +11,46 @@ def values(samples, case, contender, metric):
     return {s["round"]: s[metric] for s in samples if s["case"] == case and s["contender"] == contender and metric in s}
 
 
+def middle(found):
+    """The median; None of nothing."""
+    return statistics.median(found) if found else None
+
+
 def median(samples, case, contender, metric):
     """None where there is no such sample."""
-    found = values(samples, case, contender, metric)
-    return statistics.median(found.values()) if found else None
+    return middle(list(values(samples, case, contender, metric).values()))
 
 
-def ratio(samples, case, metric, contender, to):
-    """The median over the rounds of contender / to, or None."""
+def ratios(samples, case, metric, contender, to):
+    """contender / to of each round that has both."""
     ours, theirs = values(samples, case, contender, metric), values(samples, case, to, metric)
-    ratios = [ours[r] / theirs[r] for r in ours if theirs.get(r)]
-    return statistics.median(ratios) if ratios else None
+    return [ours[r] / theirs[r] for r in ours if theirs.get(r)]
+
+
+def interval(found):
+    """Where the true median lies with 90 % probability, whatever the distribution; None for fewer than five values."""
+    count = len(found)
+    best = None
+    for skipped in range(count // 2):
+        outside = 2 * sum(math.comb(count, k) for k in range(skipped + 1)) / 2**count
+        if 1 - outside >= CONFIDENCE:
+            best = skipped
+    if best is None:
+        return None
+    ascending = sorted(found)
+    return ascending[best], ascending[-1 - best]
+
+
+def is_noisy(bounds):
+    """Whether an interval is too wide for any statement."""
+    low, high = bounds
+    return low <= 0 or high / low > NOISY
+
+
+def spread(found):
+    """The interval, or the whole range of a few values, as text."""
+    low, high = interval(found) or (min(found), max(found))
+    return f"{low:.3g} to {high:.3g}"
 
 
 def ordered(samples, key):

@@ -7,13 +7,15 @@ TITLES = {
     "read8": "Device to client, 8 readers of one port, sum",
     "read64": "Device to client, 64 readers of one port, sum",
     "read256": "Device to client, 256 readers of one port, sum",
-    "stopped": "Seven readers, alone and beside one that stopped reading, sum of the seven",
+    "stopped": "Seven readers, alone and beside one that stopped reading, in turn within a run; sum of the seven",
     "write4k": "Client to device, writes of 4 kB",
     "write64": "Client to device, writes of 64 bytes",
     "ports64": "64 ports at 115200",
     "ports512": "512 ports at 115200",
     "ports1000": "1000 ports at 115200",
     "rfc2217": "pyserial over RFC 2217, 4 kB there and back at a time",
+    "idle1000": "1000 idle ports with modem lines (simulated)",
+    "lines": "A change of a modem line (simulated) to the event at a reader",
     "start1": "Start to serving, 1 port",
     "start1000": "Start to serving, 1000 ports",
 }
@@ -21,6 +23,8 @@ METRICS = {
     "p50_us": "p50 us", "p99_us": "p99 us", "mb_s": "MB/s", "cpu_ms_mb": "CPU ms/MB", "cpu_us_kb": "CPU us/kB", "kb_s": "kB/s",
     "delivered": "delivered", "resident_mb": "resident MB", "resident_less_history_mb": "less history MB",
     "reader_kb": "kB a reader", "port_kb": "kB a port",
+    "alone_mb_s": "alone MB/s", "beside_alone": "beside / alone", "cpu_beside_alone": "CPU a MB, beside / alone",
+    "idle_percent": "% of a core", "event_p50_ms": "event p50 ms", "event_p99_ms": "event p99 ms",
     "serving_ms": "serving ms", "all_online_ms": "all ports online ms",
 }
 
@@ -57,9 +61,9 @@ def verdicts(rows):
     def show(value, unit):
         return "" if value is None else f"{number(value)} {unit}"
 
-    body = [[r.target.name, show(r.value, r.target.unit), ("at least " if r.target.higher else "at most ") + show(r.target.must, r.target.unit)
+    body = [[r.target.name, show(r.value, r.target.unit), of.spread(r.values), ("at least " if r.target.higher else "at most ") + show(r.target.must, r.target.unit)
              if r.target.must is not None else "", show(r.target.aim, r.target.unit), r.verdict] for r in rows]
-    return "## Verdicts\n\n" + table(["metric", "measured", "must", "aim", "verdict"], body)
+    return "## Verdicts\n\n" + table(["metric", "measured", "spread", "must", "aim", "verdict"], body)
 
 
 def csv(samples):
