@@ -70,8 +70,16 @@ bool Claims::has_work(bool with_updates) const {
     });
 }
 
+/// The key of a name that was dropped while it was claimed is to be released.
+void Claims::own_dropped(std::string_view name, std::int64_t revision) {
+    Entry& entry = entries_[std::string(name)];
+    entry.wanted = false;
+    entry.revision = revision;
+}
+
 void Claims::succeeded(const Step& step, std::int64_t revision) {
     Entry* const entry = find(step.name);
+    if (entry == nullptr && step.kind == Step::Kind::claim) own_dropped(step.name, revision);
     if (entry == nullptr) return;
     entry->taken = false;
     if (step.kind == Step::Kind::claim) entry->revision = revision;
@@ -91,7 +99,7 @@ void Claims::taken(std::string_view name, const Owner& owner) {
 
 void Claims::recovered(std::string_view name, std::int64_t revision) {
     Entry* const entry = find(name);
-    if (entry == nullptr) return;
+    if (entry == nullptr) return own_dropped(name, revision);
     entry->taken = false;
     entry->revision = revision;
     entry->written.clear();  // which value etcd has is not certain

@@ -92,6 +92,7 @@ private:
     static bool to_release(const Entry& entry) { return !entry.wanted && entry.revision != 0; }
     Entry* find(std::string_view name);
     void forget_unwanted(std::string_view name);
+    void own_dropped(std::string_view name, std::int64_t revision);
 
     Entries entries_;
 };

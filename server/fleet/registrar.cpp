@@ -12,8 +12,8 @@ namespace {
 
 namespace pb = etcdserverpb;
 
-/// etcd accepts 128 by default.
-constexpr std::size_t steps_max = 100;
+/// Before it looks again at what has changed meanwhile.
+constexpr std::size_t steps_max = 500;
 /// States of ports change often; etcd stores each change.
 constexpr std::chrono::seconds update_interval{1};
 constexpr std::chrono::seconds idle_limit{3600};
@@ -38,10 +38,10 @@ void else_get(pb::TxnRequest& request, const std::string& key) {
     request.add_failure()->mutable_request_range()->set_key(key);
 }
 
-/// What else_get() has found; null: the key does not exist.
-const mvccpb::KeyValue* found_in(const pb::TxnResponse& result) {
-    if (result.responses().empty()) return nullptr;
-    const auto& keys = result.responses(0).response_range().kvs();
+/// What the else_get() of that number has found; null: the key does not exist.
+const mvccpb::KeyValue* found_in(const pb::TxnResponse& result, int number = 0) {
+    if (result.responses_size() <= number) return nullptr;
+    const auto& keys = result.responses(number).response_range().kvs();
     return keys.empty() ? nullptr : &keys[0];
 }
 
@@ -214,42 +214,53 @@ Awaitable<Result<bool>> Registrar::end_former_self(const roster::Bridge& found, 
     co_return true;
 }
 
+/// Only while the bridge's key is ours: without it, another bridge may have our id.
 pb::TxnRequest Registrar::request_for(const Step& step) const {
     const std::string key = port_key(step.name);
     pb::TxnRequest request;
+    require_revision(request, bridge_key(), bridge_revision_);
     require_revision(request, key, step.revision);
     if (step.kind == Step::Kind::release) {
         request.add_success()->mutable_request_delete_range()->set_key(key);
     } else {
         put(request, key, step.value, lease_id_);
     }
+    else_get(request, bridge_key());
     else_get(request, key);
     return request;
 }
 
-/// All of them only while the bridge's key is ours: without it, another bridge may have our id.
+/// A name that etcd's rights exclude does not hold up the others.
 Awaitable<Result<void>> Registrar::carry_out(std::vector<Step> steps) {
-    const std::int64_t lease = lease_id_;
-    pb::TxnRequest request;
-    require_revision(request, bridge_key(), bridge_revision_);
-    for (const Step& step : steps) *request.add_success()->mutable_request_txn() = request_for(step);
-    const auto result = co_await link_.transact(request);
-    if (!result) co_return result.error();
-    if (lease != lease_id_) co_return Result<void>{};
-    if (!result->succeeded()) {
-        lose_bridge();
-        co_return Result<void>{};
+    Result<void> outcome;
+    for (const Step& step : steps) {
+        if (bridge_revision_ == 0 || !lease_.is_certain()) break;
+        const auto done = co_await carry_out(step);
+        if (done) continue;
+        if (done.error().failure != Failure::denied) co_return done.error();
+        outcome = denied(step, done.error());
     }
-    const int results = std::min(result->responses_size(), static_cast<int>(steps.size()));
-    for (int i = 0; i < results; ++i)
-        take_result(steps[static_cast<std::size_t>(i)], result->responses(i).response_txn(),
-                    result->header().revision());
+    co_return outcome;
+}
+
+Error Registrar::denied(const Step& step, Error error) const {
+    error.message = fmt::format("{}: {}", port_key(step.name), error.message);
+    return error;
+}
+
+Awaitable<Result<void>> Registrar::carry_out(const Step& step) {
+    const std::int64_t lease = lease_id_;
+    const auto result = co_await link_.transact(request_for(step));
+    if (!result) co_return result.error();
+    if (lease == lease_id_) take_result(step, *result);
     co_return Result<void>{};
 }
 
-void Registrar::take_result(const Step& step, const pb::TxnResponse& result, std::int64_t revision) {
-    if (result.succeeded()) return claims_.succeeded(step, revision);
-    const mvccpb::KeyValue* const found = found_in(result);
+void Registrar::take_result(const Step& step, const pb::TxnResponse& result) {
+    if (result.succeeded()) return claims_.succeeded(step, result.header().revision());
+    const mvccpb::KeyValue* const bridge = found_in(result, 0);
+    if (bridge == nullptr || bridge->create_revision() != bridge_revision_) return lose_bridge();
+    const mvccpb::KeyValue* const found = found_in(result, 1);
     if (found == nullptr) return claims_.vanished(step.name);
     if (found->lease() == lease_id_) return claims_.recovered(step.name, found->create_revision());
     claims_.taken(step.name, owner_of(step.name, *found));

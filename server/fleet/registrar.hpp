@@ -47,8 +47,10 @@ private:
     Awaitable<Result<Clock::time_point>> step();
     Awaitable<Result<void>> claim_bridge();
     Awaitable<Result<void>> carry_out(std::vector<Step> steps);
+    Awaitable<Result<void>> carry_out(const Step& step);
+    Error denied(const Step& step, Error error) const;
     Awaitable<Result<bool>> end_former_self(const roster::Bridge& found, std::int64_t lease);
-    void take_result(const Step& step, const etcdserverpb::TxnResponse& result, std::int64_t revision);
+    void take_result(const Step& step, const etcdserverpb::TxnResponse& result);
     etcdserverpb::TxnRequest request_for(const Step& step) const;
     std::string bridge_key() const;
     std::string port_key(std::string_view name) const;

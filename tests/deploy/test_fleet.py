@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.request
 import xml.etree.ElementTree
 
 import etcd_process
@@ -13,7 +14,7 @@ import pytest
 import recipes
 import yaml
 from conftest import DEPLOY
-from vserd_process import BIN, PATIENCE_SECONDS, free_port
+from vserd_process import BIN, PATIENCE_SECONDS, Daemon, free_port
 
 FLEET, AVAHI = DEPLOY / "fleet", DEPLOY / "avahi"
 MEMBERS = (1, 2, 3)
@@ -172,6 +173,51 @@ def test_a_bridge_cannot_end_the_registration_of_another(site):
 def test_passwords_are_for_their_owner_only(site):
     for name in ("root", "lab7", "lab8", "reports"):
         assert (site.admin / f"{name}.password").stat().st_mode & 0o077 == 0
+
+
+def bridge_of(site, folder, name, *ports):
+    """A vserd with the [fleet] of the guide."""
+    table = re.search(r"^```toml\n(\[fleet\]\n.*?)^```$", (FLEET / "README.md").read_text(), re.MULTILINE | re.DOTALL)[1]
+    address = f"127.0.0.1:{free_port()}"
+    for theirs, ours in (("/etc/vserd/etcd.password", f"{site.admin}/{name}.password"), ("/etc/vserd/etcd-ca.crt", f"{site.admin}/pki/ca.crt"),
+                         ("lab7.example:50051", address), ("lab7", name)):
+        assert theirs in table
+        table = table.replace(theirs, ours)
+    journal = open(folder / "journal", "w")  # noqa: SIM115 - closed by the test's process
+    tables = "".join(f'[[port]]\nname = "{port}"\ndevice = "sim:echo"\n' for port in ports)
+    return Daemon(folder, tables, history=site.here(table), listen=address, metrics="127.0.0.1:0", stderr=journal)
+
+
+def metric(daemon, sample):
+    with urllib.request.urlopen(f"http://{daemon.metrics}/metrics", timeout=PATIENCE_SECONDS) as reply:
+        return f"\n{sample}\n" in reply.read().decode()
+
+
+@needs_etcd
+def test_a_bridge_with_the_configuration_of_the_guide_is_registered(site, tmp_path):
+    for key in ("bridge/lab7", "port/board-1"):  # what other tests wrote
+        site.may("lab7", "del", f"/vserd/v1/{key}")
+    daemon = bridge_of(site, tmp_path, "lab7", "board-1", "board-2")
+    etcd_process.eventually(lambda: metric(daemon, "vserd_fleet_up 1") and metric(daemon, 'vserd_fleet_ports{state="owned"} 2'),
+                            lambda: (tmp_path / "journal").read_text())
+    listed = site.etcdctl("get", "--prefix", "--keys-only", "/vserd/v1/", user="reports").stdout.split()
+    assert {"/vserd/v1/bridge/lab7", "/vserd/v1/port/board-1", "/vserd/v1/port/board-2"} <= set(listed)
+    daemon.stop()
+    assert "/vserd/v1/bridge/lab7" not in site.etcdctl("get", "--prefix", "--keys-only", "/vserd/v1/", user="reports").stdout
+
+
+@needs_etcd
+def test_a_port_that_the_bridge_may_not_register_is_reported_once(site, tmp_path):
+    site.may("lab8", "del", "/vserd/v1/bridge/lab8")
+    site.may("lab8", "del", "/vserd/v1/port/rack8-1")
+    daemon = bridge_of(site, tmp_path, "lab8", "rack8-1", "elsewhere")
+    etcd_process.eventually(lambda: metric(daemon, 'vserd_fleet_ports{state="pending"} 1') and "elsewhere" in (tmp_path / "journal").read_text(),
+                            lambda: (tmp_path / "journal").read_text())
+    listed = site.etcdctl("get", "--prefix", "--keys-only", "/vserd/v1/", user="reports").stdout.split()
+    assert "/vserd/v1/port/rack8-1" in listed and "/vserd/v1/port/elsewhere" not in listed
+    lines = re.findall(r"warning fleet: .*", (tmp_path / "journal").read_text())
+    assert len(lines) == 1 and "/vserd/v1/port/elsewhere" in lines[0] and "'lab8'" in lines[0]
+    daemon.stop()
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "b", "c"], ["root"], ["fleet-reader"], ["a/b"], ["--reader"], [""]])

@@ -56,6 +56,24 @@ TEST(FleetClaims, UpdatesOnlyItsOwnKeyAndOnlyWhenAsked) {
     EXPECT_FALSE(claims.has_work(true));  // back to what etcd has
 }
 
+TEST(FleetClaims, ANameThatIsDroppedWhileItIsClaimedIsReleased) {
+    for (const bool response_lost : {false, true}) {
+        Claims claims;
+        claims.want("a", "1");
+        const auto steps = claims.next(many, false);
+        claims.drop("a");
+
+        if (response_lost)
+            claims.recovered("a", 7);
+        else
+            claims.succeeded(steps.at(0), 7);
+
+        EXPECT_EQ(words(claims.next(many, false)), Words{"release a@7"});
+        succeed(claims, 8);
+        EXPECT_FALSE(claims.has_work(true));
+    }
+}
+
 TEST(FleetClaims, AValueThatChangesDuringItsTransactionIsWrittenAgain) {
     Claims claims;
     claims.want("a", "1");
