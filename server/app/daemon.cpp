@@ -240,6 +240,7 @@ Result<void> Daemon::Impl::start_tcp() {
 Result<void> Daemon::Impl::start_web() {
     auto server = vserd::start_web(options_, *hub_, grpc_.load()->local_calls(), store(), exporter_,
                                    fleet_.roster(options_.config));
+    auto server = vserd::start_web(options_, *hub_, *grpc_.load(), store(), exporter_);
     if (!server) return server.error();
     if (*server == nullptr) return {};
     web_.store(server->get());

@@ -18,7 +18,7 @@ Result<std::unique_ptr<metrics::Exporter>> start_exporter(const config::Config& 
     return metrics::Exporter::start_shared(url, std::move(sources));
 }
 
-Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub::Hub& hub, hub::Calls& calls,
+Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub::Hub& hub, rpc::Server& calls,
                                                std::shared_ptr<const net::CertificateStore> certificates,
                                                const metrics::Exporter* exporter, roster::Roster* roster) {
     const auto& web = options.config.web;
@@ -31,7 +31,7 @@ Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub
     wanted.roster = roster;
     if (web->tls) wanted.certificates = std::move(certificates);
     if (config::has_metrics_on_web(options.config)) wanted.metrics = [exporter] { return exporter->render(); };
-    auto server = web::Server::start(hub, calls, std::move(wanted));
+    auto server = web::Server::start(hub, calls.local_calls(), calls.admission(), std::move(wanted));
     if (server || !options.demo) return server;
     spdlog::warn("{}; the demo has no page", server.error().message);  // the rest of it works without
     return nullptr;

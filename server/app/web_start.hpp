@@ -5,7 +5,6 @@
 
 #include "app/daemon.hpp"
 #include "base/result.hpp"
-#include "hub/calls.hpp"
 #include "hub/hub.hpp"
 #include "metrics/exporter.hpp"
 #include "rpc/server.hpp"
@@ -17,7 +16,7 @@ namespace vserd {
 Result<std::unique_ptr<metrics::Exporter>> start_exporter(const config::Config& config, metrics::Sources sources);
 
 /// Starts [web]. Null: it is off. In the demo it may also be missing because another program has its port.
-Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub::Hub& hub, hub::Calls& calls,
+Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub::Hub& hub, rpc::Server& calls,
                                                std::shared_ptr<const net::CertificateStore> certificates,
                                                const metrics::Exporter* exporter, roster::Roster* roster);
 

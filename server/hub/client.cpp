@@ -12,4 +12,9 @@ std::string shown_name(const Client& client) {
     return fmt::format("{} client {}", client.via, client.peer);
 }
 
+std::string account_of(const Client& client) {
+    if (!client.identity.names.empty()) return fmt::format("{} {}", client.via, client.identity.names.front());
+    return fmt::format("{} {}", client.via, client.peer.substr(0, client.peer.rfind(':')));
+}
+
 }  // namespace vserd::hub

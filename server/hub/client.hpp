@@ -20,4 +20,7 @@ using ClientRef = std::shared_ptr<const Client>;
 /// The name that other clients see.
 std::string shown_name(const Client& client);
 
+/// Whose limits apply to a client without a connection of gRPC: "web token:ci-1", or the machine it connects from: "web 192.0.2.7".
+std::string account_of(const Client& client);
+
 }  // namespace vserd::hub

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace vserd::net {
 namespace {
 
@@ -35,10 +37,21 @@ Ticket Ticket::another() const {
 
 bool Ticket::charge(std::size_t bytes) {
     if (bytes == 0) return true;
-    if (!admission_->take(bytes)) return false;
+    if (!charge_connection(bytes)) return false;
+    if (!admission_->take(bytes)) {
+        connection_->held_bytes.fetch_sub(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
+        return false;
+    }
     bytes_ += bytes;
-    connection_->held_bytes.fetch_add(static_cast<std::int64_t>(bytes), std::memory_order_relaxed);
     return true;
+}
+
+bool Ticket::charge_connection(std::size_t bytes) {
+    const auto more = static_cast<std::int64_t>(bytes);
+    const std::int64_t held = connection_->held_bytes.fetch_add(more, std::memory_order_relaxed) + more;
+    if (static_cast<std::uint64_t>(std::max<std::int64_t>(held, 0)) <= connection_->held_bytes_max) return true;
+    connection_->held_bytes.fetch_sub(more, std::memory_order_relaxed);
+    return false;
 }
 
 void Ticket::refund(std::size_t bytes) {
@@ -77,8 +90,8 @@ bool Admission::take(std::size_t bytes) noexcept {
 Error Admission::memory_refusal() {
     count(Refusal::memory);
     return {Failure::exhausted, 0, "memory_max",
-            fmt::format("the server has reached its memory limit for clients ([server] memory_max = {} bytes); close "
-                        "streams, or try again later",
+            fmt::format("the server has reached its memory limit for clients ([server] memory_max = {} bytes, of which "
+                        "one user of [web] gets a quarter); close streams, or try again later",
                         memory_max_)};
 }
 
@@ -95,6 +108,23 @@ Result<Ticket> Admission::admit(const std::string& peer, std::size_t fixed_bytes
             fmt::format("this connection has {} calls in flight; the maximum is {}", calls, calls_per_connection_max)};
     }
     if (!ticket.charge(fixed_bytes + bytes)) return memory_refusal();
+    return ticket;
+}
+
+Result<Ticket> Admission::admit_user(const std::string& name) {
+    auto entry = user(name);
+    const std::uint32_t calls = entry->calls.fetch_add(1, std::memory_order_relaxed) + 1;
+    Ticket ticket(*this, std::move(entry), 0);
+    if (calls <= calls_per_connection_max) return ticket;
+    return Error{Failure::exhausted, 0, "calls_per_user_max",
+                 fmt::format("you have {} requests and WebSockets under way; the maximum of one user is {}", calls,
+                             calls_per_connection_max)};
+}
+
+Result<Ticket> Admission::admit_part(const std::string& name, std::size_t bytes) {
+    Ticket ticket(*this, user(name), 0);
+    ticket.is_call_ = false;
+    if (!ticket.charge(bytes)) return memory_refusal();
     return ticket;
 }
 

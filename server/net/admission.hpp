@@ -67,6 +67,7 @@ public:
 private:
     friend class Admission;
     bool charge(std::size_t bytes);
+    bool charge_connection(std::size_t bytes);
     void refund(std::size_t bytes);
 
     Ticket(Admission& admission, std::shared_ptr<Connection> connection, std::size_t bytes)
@@ -91,6 +92,12 @@ public:
     /// Failure::exhausted and the limit as subject ("memory_max" or "calls_per_connection_max").
     Result<Ticket> admit(const std::string& peer, std::size_t fixed_bytes, std::size_t bytes);
 
+    /// A request of `user` of another face begins, or a WebSocket. Fails with Failure::exhausted and "calls_per_user_max". Its
+    /// bytes, and those of admit_part(), are at most a quarter of memory_max, which is half of what all calls may hold.
+    Result<Ticket> admit_user(const std::string& user);
+    /// The call that such a request becomes.
+    Result<Ticket> admit_part(const std::string& user, std::size_t bytes);
+
     Error memory_refusal();
     void count(Refusal refusal) noexcept { refused_[static_cast<std::size_t>(refusal)].fetch_add(1); }
     std::uint64_t memory_max() const noexcept { return memory_max_; }
@@ -101,6 +108,7 @@ public:
 
 private:
     friend class Ticket;
+    std::shared_ptr<Connection> user(const std::string& name) { return connections_.user(name, memory_max_ / 4); }
     bool take(std::size_t bytes) noexcept;
     void give_back(std::size_t bytes) noexcept { held_.fetch_sub(bytes, std::memory_order_relaxed); }
 

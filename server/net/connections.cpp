@@ -124,6 +124,17 @@ std::shared_ptr<Connection> Connections::find(const std::string& peer) const {
     return found == connections_.end() ? unnamed_ : found->second;
 }
 
+std::shared_ptr<Connection> Connections::user(const std::string& name, std::uint64_t held_bytes_max) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = users_.find(name); found != users_.end()) {
+        if (auto known = found->second.lock()) return known;
+    }
+    std::erase_if(users_, [](const auto& entry) { return entry.second.expired(); });
+    auto user = std::make_shared<Connection>(name, false, held_bytes_max);
+    users_.insert_or_assign(name, user);
+    return user;
+}
+
 std::size_t Connections::size() const {
     const std::lock_guard lock(mutex_);
     return connections_.size();

@@ -36,7 +36,8 @@ struct StreamCounts {
 /// The usage of one connection, to detect abuse. gRPC does not report the bytes that it receives, so they are read from the
 /// kernel (TCP_INFO) through a duplicate of the descriptor.
 struct Connection {
-    explicit Connection(std::string name, bool many = false) : peer(std::move(name)), stands_for_many(many) {}
+    explicit Connection(std::string name, bool many = false, std::uint64_t bytes_max = UINT64_MAX)
+        : peer(std::move(name)), stands_for_many(many), held_bytes_max(bytes_max) {}
 
     /// Calls that gRPC has started and not passed to vserd yet, or that vserd has ended and the client has not.
     std::uint64_t pending_calls() const noexcept {
@@ -44,9 +45,10 @@ struct Connection {
         return streams.open() > known ? streams.open() - known : 0;
     }
 
-    const std::string peer;                     ///< gRPC's name: "ipv4:127.0.0.1:4711"
-    std::string address;                        ///< peer_address()
-    const bool stands_for_many;                 ///< the shared entry of all clients of Unix sockets
+    const std::string peer;      ///< gRPC's name: "ipv4:127.0.0.1:4711"
+    std::string address;         ///< peer_address()
+    const bool stands_for_many;  ///< the shared entry of all clients of Unix sockets
+    const std::uint64_t held_bytes_max;
     std::atomic<std::uint32_t> calls{0};        ///< in flight
     std::atomic<std::int64_t> held_bytes{0};    ///< by its calls
     std::atomic<std::uint64_t> known_bytes{0};  ///< received by known calls, with an allowance for their headers
@@ -77,6 +79,8 @@ public:
     void add(int fd);
     /// The connection of a call's peer. Any thread.
     std::shared_ptr<Connection> find(const std::string& peer) const;
+    /// The entry of a user of another face, who may have many connections. It lives as long as its tickets. Any thread.
+    std::shared_ptr<Connection> user(const std::string& name, std::uint64_t held_bytes_max);
     std::size_t size() const;  // any thread
 
     struct Closed {
@@ -102,6 +106,7 @@ private:
 
     mutable std::mutex mutex_;
     std::unordered_map<std::string, std::shared_ptr<Connection>> connections_;  ///< guarded by mutex_
+    std::unordered_map<std::string, std::weak_ptr<Connection>> users_;          ///< guarded by mutex_
     const std::shared_ptr<Connection> unnamed_ = std::make_shared<Connection>("unix:", true);
     std::chrono::steady_clock::time_point swept_ = std::chrono::steady_clock::now();
     bool busy_ = false;

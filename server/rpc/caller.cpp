@@ -85,7 +85,8 @@ Result<Admitted> admit(Environment& environment, const grpc::ServerContextBase& 
                        std::size_t message_bytes) {
     std::string peer = context.peer();
     auto local = environment.passes.redeem(context);
-    auto ticket = environment.admission.admit(peer, bytes, message_bytes);
+    auto ticket = local ? environment.admission.admit_part(hub::account_of(*local), bytes + message_bytes)
+                        : environment.admission.admit(peer, bytes, message_bytes);
     if (!ticket) return ticket.error();
     if (local) return Admitted{std::move(*ticket), std::move(*local)};
     auto identity = identity_of(context, *environment.session.authority());

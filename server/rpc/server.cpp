@@ -98,6 +98,7 @@ public:
     const std::vector<std::string>& addresses() const noexcept { return addresses_; }
     const RpcCounters& counters() const noexcept { return counters_; }
     hub::Calls& local_calls() noexcept { return *local_calls_; }
+    net::Admission& admission() noexcept { return admission_; }
     std::vector<net::Refused> refused() const;
 
 private:
@@ -287,6 +288,7 @@ void Server::Impl::shut_down(std::chrono::milliseconds grace) {
 }
 
 hub::Calls& Server::local_calls() noexcept { return impl_->local_calls(); }
+net::Admission& Server::admission() noexcept { return impl_->admission(); }
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 

@@ -18,6 +18,9 @@ namespace vserd::hub {
 class Calls;
 class Hub;
 }  // namespace vserd::hub
+namespace vserd::net {
+class Admission;
+}
 
 namespace vserd::rpc {
 
@@ -45,6 +48,7 @@ public:
     const RpcCounters& counters() const noexcept;  // any thread
     /// For a face that is stopped after this server and destroyed before it.
     hub::Calls& local_calls() noexcept;
+    net::Admission& admission() noexcept;  ///< for their messages
 
     std::string_view name() const noexcept override { return "grpc"; }
     const std::vector<std::string>& addresses() const noexcept override;

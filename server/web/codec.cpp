@@ -21,7 +21,6 @@ namespace protobuf = google::protobuf;
 using protobuf::FileDescriptor;
 using protobuf::MethodDescriptor;
 
-constexpr std::string_view package = "vser.v1";
 constexpr std::size_t reason_bytes_max = 300;
 
 std::vector<const FileDescriptor*> files() {
@@ -54,14 +53,14 @@ std::vector<const MethodDescriptor*> all_methods() {
     return methods;
 }
 
-const MethodDescriptor* find_method(std::string_view path) {
+const MethodDescriptor* find_method(std::string_view path, std::string_view package) {
     if (!path.starts_with('/')) return nullptr;
     std::string name(path.substr(1));
     const std::size_t slash = name.find('/');
     if (slash == std::string::npos || name.find('.', slash) != std::string::npos) return nullptr;
     name[slash] = '.';
     const MethodDescriptor* const method = protobuf::DescriptorPool::generated_pool()->FindMethodByName(name);
-    return method != nullptr && method->file()->package() == package ? method : nullptr;
+    return method != nullptr && package == method->file()->package() ? method : nullptr;
 }
 
 std::string path_of(const MethodDescriptor& method) {

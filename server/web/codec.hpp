@@ -11,10 +11,10 @@
 
 namespace vserd::web {
 
-/// All rpcs of the package vser.v1 that this program knows.
+/// All rpcs of the package vser.v1.
 std::vector<const google::protobuf::MethodDescriptor*> all_methods();
-/// "/vser.v1.PortService/GetPort" -> its descriptor; null: there is none.
-const google::protobuf::MethodDescriptor* find_method(std::string_view path);
+/// "/vser.v1.PortService/GetPort" -> its descriptor; null: there is none in that package.
+const google::protobuf::MethodDescriptor* find_method(std::string_view path, std::string_view package);
 std::string path_of(const google::protobuf::MethodDescriptor& method);
 bool is_streaming(const google::protobuf::MethodDescriptor& method);
 

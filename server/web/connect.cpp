@@ -14,7 +14,6 @@ namespace {
 
 using google::protobuf::MethodDescriptor;
 
-constexpr std::string_view package_prefix = "/vser.v1.";
 constexpr std::string_view json_type = "application/json";
 constexpr std::string_view proto_type = "application/proto";
 constexpr std::size_t timeout_digits_max = 10;
@@ -49,8 +48,8 @@ Response unknown_method(std::string_view path) {
     return response;
 }
 
-std::optional<Response> check_method(const Request& request) {
-    const MethodDescriptor* const method = find_method(request.path);
+std::optional<Response> check_method(const Request& request, std::string_view package) {
+    const MethodDescriptor* const method = find_method(request.path, package);
     if (method == nullptr) return unknown_method(request.path);
     if (request.method != "POST") return method_not_allowed("POST");
     if (is_streaming(*method)) {
@@ -82,10 +81,14 @@ std::vector<std::string> connect_methods() {
     return names;
 }
 
-bool is_connect_path(std::string_view path) { return path.starts_with(package_prefix); }
+bool is_connect_path(std::string_view path, std::string_view package) {
+    if (!path.starts_with('/')) return false;
+    path.remove_prefix(1);
+    return path.starts_with(package) && path.substr(package.size()).starts_with('.');
+}
 
-std::optional<Response> check_connect_head(const Request& request) {
-    if (auto refusal = check_method(request)) return refusal;
+std::optional<Response> check_connect_head(const Request& request, std::string_view package) {
+    if (auto refusal = check_method(request, package)) return refusal;
     if (!format_of(request)) return unsupported_type();
     const std::string_view version = request.header("connect-protocol-version").value_or("1");
     if (version != "1") return connect_error(invalid_argument("Connect-Protocol-Version must be 1"));
@@ -97,9 +100,9 @@ std::optional<Response> check_connect_head(const Request& request) {
     return std::nullopt;
 }
 
-std::variant<ConnectCall, Response> parse_connect(const Request& request) {
+std::variant<ConnectCall, Response> parse_connect(const Request& request, std::string_view package) {
     ConnectCall call;
-    call.method = find_method(request.path);
+    call.method = find_method(request.path, package);
     call.format = format_of(request).value_or(Format::json);
     auto deadline = deadline_of(request);
     if (auto* refusal = std::get_if<Response>(&deadline)) return std::move(*refusal);

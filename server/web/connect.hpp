@@ -31,13 +31,13 @@ struct ConnectCall {
 
 /// The names of all unary methods, "vser.v1.PortService/GetPort".
 std::vector<std::string> connect_methods();
-/// Whether the path names a method: "/vser.v1.PortService/GetPort", or could.
-bool is_connect_path(std::string_view path);
+/// Whether the path names a method of the package: "/vser.v1.PortService/GetPort", or could.
+bool is_connect_path(std::string_view path, std::string_view package);
 
 /// What can be refused before the body is read: another HTTP method, an unknown rpc, an encoding.
-std::optional<Response> check_connect_head(const Request& request);
+std::optional<Response> check_connect_head(const Request& request, std::string_view package);
 /// The call, or the refusal. Requires: check_connect_head() returned nothing.
-std::variant<ConnectCall, Response> parse_connect(const Request& request);
+std::variant<ConnectCall, Response> parse_connect(const Request& request, std::string_view package);
 
 /// The reply of a call.
 Response connect_reply(const ConnectCall& call, const hub::WireMessage& message);

@@ -100,20 +100,33 @@ std::string json_of(const std::string& text) {
     return json_of(value);
 }
 
+google::rpc::ErrorInfo info_of(const char* reason) {
+    google::rpc::ErrorInfo info;
+    info.set_reason(reason);
+    info.set_domain("vserd");
+    return info;
+}
+
+std::string details_with(const google::rpc::ErrorInfo& info) {
+    google::rpc::Status details;
+    details.add_details()->PackFrom(info);
+    return details.SerializeAsString();
+}
+
 }  // namespace
 
 hub::CallStatus invalid_argument(std::string message) { return {3, std::move(message), {}}; }
-hub::CallStatus exhausted(std::string message) { return {8, std::move(message), {}}; }
 hub::CallStatus unimplemented(std::string message) { return {12, std::move(message), {}}; }
 hub::CallStatus unavailable(std::string message) { return {14, std::move(message), {}}; }
 
 hub::CallStatus unauthenticated(std::string message) {
-    google::rpc::ErrorInfo info;
-    info.set_reason("NOT_AUTHENTICATED");
-    info.set_domain("vserd");
-    google::rpc::Status details;
-    details.add_details()->PackFrom(info);
-    return {16, std::move(message), details.SerializeAsString()};
+    return {16, std::move(message), details_with(info_of("NOT_AUTHENTICATED"))};
+}
+
+hub::CallStatus exhausted(std::string message, const std::string& limit) {
+    google::rpc::ErrorInfo info = info_of("LIMIT_REACHED");
+    (*info.mutable_metadata())["limit"] = limit;
+    return {8, std::move(message), details_with(info)};
 }
 
 std::string shown_path(std::string_view path) { return base::printable_text(path.substr(0, path_bytes_max)); }

@@ -1,5 +1,6 @@
 #include "web/http_connection.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "web/connect.hpp"
 #include "web/connect_error.hpp"
 #include "web/socket_session.hpp"
 
@@ -17,7 +19,6 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr std::size_t read_bytes = 4096;
-constexpr std::chrono::seconds linger_limit{2};
 /// Whether a client that waits for an answer is still there.
 constexpr std::chrono::seconds look_again{1};
 constexpr auto never = std::chrono::steady_clock::time_point::max();
@@ -38,6 +39,10 @@ Request request_of(const Message& message) {
     return request;
 }
 
+std::chrono::seconds time_for(std::size_t bytes) {
+    return transfer_limit + std::chrono::seconds(bytes / transfer_bytes_per_second);
+}
+
 }  // namespace
 
 HttpConnection::HttpConnection(std::unique_ptr<Stream> stream, Peer peer, Site& site, Registry& registry)
@@ -48,8 +53,8 @@ HttpConnection::HttpConnection(std::unique_ptr<Stream> stream, Peer peer, Site& 
       timer_(stream_->get_executor()) {}
 
 /// Closes the connection if the present step takes longer.
-void HttpConnection::limit(std::chrono::seconds time) {
-    timer_.expires_after(time);
+void HttpConnection::limit(std::chrono::steady_clock::time_point time) {
+    timer_.expires_at(time);
     timer_.async_wait([self = weak_from_this()](const ErrorCode& error) {
         if (error) return;
         if (const auto connection = self.lock()) connection->close();
@@ -125,33 +130,63 @@ void HttpConnection::refuse_head(const ErrorCode& error) {
 void HttpConnection::take_head() {
     request_ = request_of(parser_->get());
     keep_alive_ = parser_->keep_alive() && !finishing_;
-    if (auto refusal = site_.check_head(request_, peer_)) {
-        keep_alive_ = keep_alive_ && parser_->is_done();  // the rest of the body would be taken for a request
-        return write(std::move(*refusal));
-    }
+    if (auto refusal = site_.check_head(request_, peer_)) return refuse(std::move(*refusal));
     if (request_.is_upgrade && request_.method == "GET" && Site::is_socket(request_.path)) return upgrade();
-    read_body(lower(request_.header("expect").value_or("")) != "100-continue");
+    auto admitted = site_.admit(request_, peer_);
+    if (auto* refusal = std::get_if<Response>(&admitted)) return refuse(std::move(*refusal));
+    ticket_ = std::move(std::get<net::Ticket>(admitted));
+    held_bytes_ = 0;
+    parser_->eager(true);
+    body_began_ = std::chrono::steady_clock::now();
+    if (!hold_body()) return refuse(connect_error(site_.too_much_memory()));
+    lower(request_.header("expect").value_or("")) == "100-continue" ? confirm() : read_body();
 }
 
-void HttpConnection::read_body(bool confirmed) {
+/// Without having read all of the body. What has arrived makes room for others at once.
+void HttpConnection::refuse(Response response) {
+    ticket_ = {};
+    parser_->get().body() = {};
+    keep_alive_ = keep_alive_ && parser_->is_done();  // the rest of it would be taken for a request
+    write(std::move(response));
+}
+
+void HttpConnection::confirm() {
     limit(transfer_limit);
-    idle_since_ = std::chrono::steady_clock::now();  // a client that does not send it makes room for others
-    if (!confirmed) {
-        return boost::asio::async_write(*stream_, boost::asio::buffer(continue_line),
-                                        [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
-                                            if (self->closed_) return;
-                                            error ? self->close() : self->read_body(true);
-                                        });
-    }
-    http::async_read(*stream_, buffer_, *parser_,
-                     [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
-                         if (!self->closed_) self->on_body(error);
-                     });
+    boost::asio::async_write(*stream_, boost::asio::buffer(continue_line),
+                             [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
+                                 if (self->closed_) return;
+                                 error ? self->close() : self->read_body();
+                             });
+}
+
+/// A client that sends nothing makes room for others.
+void HttpConnection::read_body() {
+    if (parser_->is_done()) return take_body();
+    idle_since_ = std::chrono::steady_clock::now();
+    limit(body_began_ + time_for(parser_->get().body().size()));
+    http::async_read_some(*stream_, buffer_, *parser_,
+                          [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
+                              if (!self->closed_) self->on_body(error);
+                          });
 }
 
 void HttpConnection::on_body(const ErrorCode& error) {
     idle_since_ = never;
     if (error) return refuse_head(error);
+    if (!hold_body()) return refuse(connect_error(site_.too_much_memory()));
+    read_body();
+}
+
+/// The announced size at once, because that much is allocated; otherwise what has arrived.
+bool HttpConnection::hold_body() {
+    const std::size_t arrived = parser_->get().body().size();
+    const std::size_t bytes = std::max<std::size_t>(parser_->content_length().value_or(0), arrived);
+    if (bytes <= held_bytes_) return true;
+    return ticket_.grow(bytes - std::exchange(held_bytes_, bytes));
+}
+
+void HttpConnection::take_body() {
+    idle_since_ = never;
     request_.body = std::move(parser_->get().body());
     timer_.cancel();  // a call may take as long as it wants, as over gRPC
     answer();
@@ -171,7 +206,7 @@ void HttpConnection::answer() {
 void HttpConnection::watch_client() {
     stream_->async_wait_readable([self = shared_from_this()](const ErrorCode& error) {
         if (error || self->closed_ || !self->answering_) return;
-        if (self->stream_->has_ended()) return self->close();
+        if (self->stream_->has_ended()) return self->limit(half_closed_limit);
         self->timer_.expires_after(look_again);
         self->timer_.async_wait([weak = self->weak_from_this()](const ErrorCode& ended) {
             if (const auto connection = weak.lock(); connection && !ended && connection->answering_)
@@ -199,11 +234,12 @@ void HttpConnection::upgrade() {
 void HttpConnection::write(Response response) {
     site_.count(request_, response.status);
     call_.reset();
+    if (!ticket_.grow(response.body.size())) response = connect_error(site_.too_much_memory());
     response_ = std::move(response);
     keep_alive_ = keep_alive_ && !finishing_;
     head_ = head_of(response_, keep_alive_);
     const std::string_view content = request_.method == "HEAD" ? std::string_view{} : response_.content();
-    limit(transfer_limit);
+    limit(std::chrono::steady_clock::now() + time_for(content.size()));
     const std::array<boost::asio::const_buffer, 2> buffers{boost::asio::buffer(head_),
                                                            boost::asio::const_buffer(content.data(), content.size())};
     boost::asio::async_write(*stream_, buffers,
@@ -215,26 +251,15 @@ void HttpConnection::write(Response response) {
 void HttpConnection::on_written(const ErrorCode& error) {
     response_ = {};
     request_ = {};
+    ticket_ = {};
     if (error) return close();
     if (!keep_alive_ || finishing_) return linger();
     wait_for_request();
 }
 
-/// Reads what the client still sends. If there were unread bytes at the close, the kernel would reset the connection, and the
-/// client could lose the answer.
 void HttpConnection::linger() {
-    stream_->shut_down_sending();
     limit(linger_limit);
-    discard();
-}
-
-void HttpConnection::discard() {
-    buffer_.clear();
-    stream_->async_read_some(buffer_.prepare(read_bytes),
-                             [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
-                                 if (self->closed_) return;
-                                 error ? self->close() : self->discard();
-                             });
+    stream_->drain([self = shared_from_this()] { self->close(); });
 }
 
 }  // namespace vserd::web

@@ -75,11 +75,13 @@ std::vector<std::string> urls_of(const Sockets& sockets, bool tls) {
 
 class Server::Impl final : public Registry {
 public:
-    Impl(hub::Hub& hub, hub::Calls& calls, ServerOptions options, Sockets sockets)
+    Impl(hub::Hub& hub, hub::Calls& calls, net::Admission& admission, ServerOptions options, Sockets sockets)
         : options_(std::move(options)),
           addresses_(urls_of(sockets, options_.certificates != nullptr)),
           session_(hub, {.identity = access::internal_identity()}),
           site_({options_.listen, options_.hosts, options_.metrics, options_.roster}, calls, session_, context_) {
+          site_({options_.listen, options_.hosts, options_.metrics, options_.package}, calls, admission, session_,
+                context_) {
         if (options_.certificates) tls_.emplace(options_.certificates);
         for (net::ListenSocket& socket : sockets) {
             const int fd = socket.fd();
@@ -291,10 +293,11 @@ std::vector<net::Refused> Server::Impl::refused() const {
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
-Result<std::unique_ptr<Server>> Server::start(hub::Hub& hub, hub::Calls& calls, ServerOptions options) {
+Result<std::unique_ptr<Server>> Server::start(hub::Hub& hub, hub::Calls& calls, net::Admission& admission,
+                                              ServerOptions options) {
     auto sockets = open_sockets(options.listen);
     if (!sockets) return sockets.error();
-    auto impl = std::make_unique<Impl>(hub, calls, std::move(options), std::move(*sockets));
+    auto impl = std::make_unique<Impl>(hub, calls, admission, std::move(options), std::move(*sockets));
     if (auto running = impl->run(); !running) return running.error();
     return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

@@ -18,6 +18,10 @@ class Calls;
 class Hub;
 }  // namespace vserd::hub
 
+namespace vserd::net {
+class Admission;
+}
+
 namespace vserd::web {
 
 struct ServerOptions {
@@ -27,14 +31,16 @@ struct ServerOptions {
     std::uint32_t connections_max = 2048;
     std::function<std::string()> metrics = nullptr;  ///< what /metrics answers; null: nothing
     roster::Roster* roster = nullptr;                ///< null: no fleet
+    std::string package = "vser.v1";                 ///< whose rpcs `calls` knows
 };
 
 /// HTTP/1.1: the page, unary calls by the Connect protocol, and WebSockets. Runs on a thread of its own; the calls run on the io
 /// thread as those of gRPC do.
 class Server final : public net::FrontEnd {
 public:
-    /// Listens. The error names the address and says what to do. `hub` and `calls` outlive the server.
-    static Result<std::unique_ptr<Server>> start(hub::Hub& hub, hub::Calls& calls, ServerOptions options);
+    /// Listens. The error names the address and says what to do. `hub`, `calls` and `admission` outlive the server.
+    static Result<std::unique_ptr<Server>> start(hub::Hub& hub, hub::Calls& calls, net::Admission& admission,
+                                                 ServerOptions options);
     ~Server() override;
 
     const RequestCounters& counters() const noexcept;  // any thread

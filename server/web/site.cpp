@@ -78,11 +78,14 @@ struct Exchange {
 
 }  // namespace
 
-Site::Site(Options options, hub::Calls& calls, const hub::Session& session, boost::asio::io_context& context)
+Site::Site(Options options, hub::Calls& calls, net::Admission& admission, const hub::Session& session,
+           boost::asio::io_context& context)
     : guard_(options.listen, options.hosts),
       metrics_(std::move(options.metrics)),
       roster_(options.roster),
+      package_(std::move(options.package)),
       calls_(calls),
+      admission_(admission),
       session_(session),
       context_(context),
       counters_(labels()) {}
@@ -90,7 +93,9 @@ Site::Site(Options options, hub::Calls& calls, const hub::Session& session, boos
 std::vector<net::Refused> Site::refused() const {
     return {{"host", hosts_refused_.load(std::memory_order_relaxed)},
             {"origin", origins_refused_.load(std::memory_order_relaxed)},
-            {"unauthenticated", unauthenticated_.load(std::memory_order_relaxed)}};
+            {"unauthenticated", unauthenticated_.load(std::memory_order_relaxed)},
+            {"memory_max", without_memory_.load(std::memory_order_relaxed)},
+            {"calls_per_user_max", too_many_calls_.load(std::memory_order_relaxed)}};
 }
 
 bool Site::is_socket(std::string_view path) noexcept { return find_route(path) != nullptr; }
@@ -111,16 +116,31 @@ std::optional<Response> Site::check_head(const Request& request, const Peer& pee
         origins_refused_.fetch_add(1, std::memory_order_relaxed);
         return refusal;
     }
-    auto refusal = is_connect_path(request.path) ? check_connect_head(request) : check_page(request);
-    if (!refusal && request.method == "POST") refusal = check_caller(request, peer);
-    return refusal;
+    return is_connect_path(request.path, package_) ? check_connect_head(request, package_) : check_page(request);
 }
 
-/// Before the body takes memory.
-std::optional<Response> Site::check_caller(const Request& request, const Peer& peer) {
-    const auto identity = identify(request, peer);
-    if (identity) return std::nullopt;
-    return connect_error(unauthenticated(identity.error().message));
+/// Before the body takes memory. The page's files take none, and a server that is full still tells that it lives.
+std::variant<net::Ticket, Response> Site::admit(const Request& request, const Peer& peer) {
+    if (request.method == "POST") {
+        auto identity = identify(request, peer);
+        if (!identity) return connect_error(unauthenticated(identity.error().message));
+        return admit({.identity = std::move(*identity), .via = "web", .peer = peer.address});
+    }
+    if (request.path != metrics_path) return net::Ticket();
+    return admit({.via = "web", .peer = peer.address});
+}
+
+std::variant<net::Ticket, Response> Site::admit(const hub::Client& client) {
+    auto ticket = admission_.admit_user(hub::account_of(client));
+    if (ticket) return std::move(*ticket);
+    too_many_calls_.fetch_add(1, std::memory_order_relaxed);
+    return connect_error(exhausted(ticket.error().message, ticket.error().subject));
+}
+
+hub::CallStatus Site::too_much_memory() {
+    without_memory_.fetch_add(1, std::memory_order_relaxed);
+    const Error refusal = admission_.memory_refusal();
+    return exhausted(refusal.message, refusal.subject);
 }
 
 std::optional<Response> Site::check_page(const Request& request) const {
@@ -149,7 +169,7 @@ Response Site::get(const Request& request) const {
 
 std::unique_ptr<hub::Calls::Call> Site::answer(const Request& request, const Peer& peer,
                                                std::function<void(Response)> done) {
-    if (is_connect_path(request.path)) return call(request, peer, std::move(done));
+    if (is_connect_path(request.path, package_)) return call(request, peer, std::move(done));
     done(request.path == ticket_path ? issue_ticket(request, peer) : get(request));
     return nullptr;
 }
@@ -168,7 +188,8 @@ Response Site::issue_ticket(const Request& request, const Peer& peer) {
     if (!identity) return connect_error(unauthenticated(identity.error().message));
     const auto ticket = tickets_.issue(std::move(*identity), Tickets::Clock::now());
     if (!ticket)
-        return connect_error(exhausted(fmt::format("{} tickets wait to be used; try again in a moment", tickets_max)));
+        return connect_error(
+            exhausted(fmt::format("{} tickets wait to be used; try again in a moment", tickets_max), "tickets"));
     return {.content_type = "application/json",
             .body = fmt::format("{{\"ticket\":\"{}\",\"expires_in_seconds\":{}}}\n", *ticket, ticket_limit.count())};
 }
@@ -180,7 +201,7 @@ std::unique_ptr<hub::Calls::Call> Site::call(const Request& request, const Peer&
         done(connect_error(unauthenticated(identity.error().message)));
         return nullptr;
     }
-    auto parsed = parse_connect(request);
+    auto parsed = parse_connect(request, package_);
     if (auto* refusal = std::get_if<Response>(&parsed)) {
         done(std::move(*refusal));
         return nullptr;
@@ -223,7 +244,10 @@ std::variant<Site::Socket, Response> Site::open_socket(const Request& request, c
     }
     auto identity = identify_socket(request, peer);
     if (!identity) return connect_error(unauthenticated(identity.error().message));
-    return Socket{find_route(request.path), {.identity = std::move(*identity), .via = "web", .peer = peer.address}};
+    hub::Client client{.identity = std::move(*identity), .via = "web", .peer = peer.address};
+    auto admitted = admit(client);
+    if (auto* refusal = std::get_if<Response>(&admitted)) return std::move(*refusal);
+    return Socket{find_route(request.path), std::move(client), std::move(std::get<net::Ticket>(admitted))};
 }
 
 }  // namespace vserd::web

@@ -14,6 +14,7 @@
 #include "access/authority.hpp"
 #include "hub/calls.hpp"
 #include "hub/session.hpp"
+#include "net/admission.hpp"
 #include "net/front_end.hpp"
 #include "roster/roster.hpp"
 #include "web/counters.hpp"
@@ -41,12 +42,19 @@ public:
         std::vector<std::string> hosts;
         std::function<std::string()> metrics;  ///< null: they are served elsewhere
         const roster::Roster* roster;          ///< null: no fleet
+        std::string package;                   ///< whose rpcs are served
     };
     /// All references outlive the site.
-    Site(Options options, hub::Calls& calls, const hub::Session& session, boost::asio::io_context& context);
+    Site(Options options, hub::Calls& calls, net::Admission& admission, const hub::Session& session,
+         boost::asio::io_context& context);
 
     /// What can be refused before the body is read.
     std::optional<Response> check_head(const Request& request, const Peer& peer);
+    /// A share of the memory for the request and its response, for whose memory there is a limit. Requires: check_head()
+    /// returned nothing.
+    std::variant<net::Ticket, Response> admit(const Request& request, const Peer& peer);
+    /// Why a ticket could not grow; counts it.
+    hub::CallStatus too_much_memory();
 
     /// Calls `done` once, on the web thread: immediately, or when the call that is returned has ended.
     std::unique_ptr<hub::Calls::Call> answer(const Request& request, const Peer& peer,
@@ -59,6 +67,7 @@ public:
     struct Socket {
         const SocketRoute* route;
         hub::Client client;
+        net::Ticket ticket;
     };
     /// Requires: is_socket(), request.is_upgrade, and check_head() returned nothing.
     std::variant<Socket, Response> open_socket(const Request& request, const Peer& peer);
@@ -67,14 +76,14 @@ public:
     const RequestCounters& counters() const noexcept { return counters_; }  // any thread
     hub::Calls& calls() noexcept { return calls_; }
     LiveCalls& live_calls() noexcept { return live_calls_; }
-    /// Requests refused because of their host or origin, and those without a valid token. Any thread.
+    /// Requests refused because of their host, origin, token, or a limit. Any thread.
     std::vector<net::Refused> refused() const;
 
 private:
     static std::string_view label(const Request& request) noexcept;
     std::optional<Response> check_page(const Request& request) const;
-    std::optional<Response> check_caller(const Request& request, const Peer& peer);
     Result<access::Identity> identify(const Request& request, const Peer& peer);
+    std::variant<net::Ticket, Response> admit(const hub::Client& client);
     Result<access::Identity> identify_socket(const Request& request, const Peer& peer);
     Response get(const Request& request) const;
     Response issue_ticket(const Request& request, const Peer& peer);
@@ -84,7 +93,9 @@ private:
     const Guard guard_;
     const std::function<std::string()> metrics_;
     const roster::Roster* const roster_;
+    const std::string package_;
     hub::Calls& calls_;
+    net::Admission& admission_;
     const hub::Session& session_;
     boost::asio::io_context& context_;
     RequestCounters counters_;
@@ -93,6 +104,8 @@ private:
     std::atomic<std::uint64_t> hosts_refused_{0};
     std::atomic<std::uint64_t> origins_refused_{0};
     std::atomic<std::uint64_t> unauthenticated_{0};
+    std::atomic<std::uint64_t> without_memory_{0};
+    std::atomic<std::uint64_t> too_many_calls_{0};
 };
 
 }  // namespace vserd::web

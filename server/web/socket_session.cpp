@@ -31,6 +31,7 @@ constexpr std::chrono::seconds close_limit{5};
 constexpr std::chrono::seconds ping_interval{20};
 constexpr std::chrono::seconds silence_limit{60};
 constexpr std::size_t message_bytes_max = body_bytes_max;
+constexpr std::size_t read_bytes_max = std::size_t{64} << 10;
 /// Messages that wait until the call takes them, as many as a call over gRPC holds: acknowledgements behind them are seen meanwhile.
 constexpr std::size_t waiting_bytes_max = std::size_t{64} << 10;
 constexpr std::size_t waiting_max = 64;
@@ -63,6 +64,7 @@ public:
           request_(std::move(request)),
           route_(*socket.route),
           client_(std::move(socket.client)),
+          ticket_(std::move(socket.ticket)),
           site_(site),
           registry_(registry),
           timer_(stream_->get_executor()) {}
@@ -79,7 +81,9 @@ private:
     void set_options();
     void accepted(const ErrorCode& error);
     void read();
-    void on_read(const ErrorCode& error);
+    void on_read(const ErrorCode& error, std::size_t bytes);
+    void take_message();
+    void linger();
     void take(std::string message);
     void start_call(std::string message);
     void on_written_to_call();
@@ -100,6 +104,7 @@ private:
     http::request<http::string_body> request_;
     const SocketRoute& route_;
     hub::Client client_;
+    net::Ticket ticket_;  ///< for messages that are not complete, or wait for the call
     Site& site_;
     Registry& registry_;
     boost::asio::steady_timer timer_;  ///< for the next tick, or for the end
@@ -108,9 +113,10 @@ private:
     std::unique_ptr<hub::Calls::Call> call_;
     std::deque<std::string> waiting_;  ///< for the call
     std::size_t waiting_bytes_ = 0;
-    bool open_ = false;     ///< the handshake is complete
-    bool taking_ = false;   ///< the call is taking a message
-    bool pinging_ = false;  ///< Beast knows one ping at a time
+    std::size_t held_bytes_ = 0;  ///< by the ticket: waiting_bytes_ and what has arrived of the next message
+    bool open_ = false;           ///< the handshake is complete
+    bool taking_ = false;         ///< the call is taking a message
+    bool pinging_ = false;        ///< Beast knows one ping at a time
     bool reading_ = false;
     bool writing_ = false;
     hub::WireMessage output_;  ///< being written, or waiting for the window
@@ -165,24 +171,41 @@ void SocketSession::accepted(const ErrorCode& error) {
 
 void SocketSession::read() {
     if (!std::exchange(reading_, true)) heard_ = std::chrono::steady_clock::now();
-    socket_.async_read(input_, [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
-        if (!self->closed_) self->on_read(error);
-    });
+    socket_.async_read_some(input_, read_bytes_max,
+                            [self = shared_from_this()](const ErrorCode& error, std::size_t bytes) {
+                                if (!self->closed_) self->on_read(error, bytes);
+                            });
 }
 
 /// Errors: the client has closed the WebSocket or the connection, or has sent what no WebSocket may send. Beast has answered.
-void SocketSession::on_read(const ErrorCode& error) {
+void SocketSession::on_read(const ErrorCode& error, std::size_t bytes) {
     reading_ = false;
-    if (error) return close();
+    if (error) return closing_ ? void() : linger();  // otherwise the close under way ends
     heard_ = std::chrono::steady_clock::now();
     if (closing_ || status_) {  // waits for the answer to the close
         input_.clear();
         return closing_ ? void() : read();
     }
+    if (!ticket_.grow(bytes)) return end(site_.too_much_memory());
+    held_bytes_ += bytes;
+    if (!socket_.is_message_done()) return read();
     if (!socket_.got_binary()) return end(invalid_argument("messages must be binary: serialized protobuf"));
+    take_message();
+}
+
+void SocketSession::take_message() {
     std::string message = beast::buffers_to_string(input_.data());
     input_.clear();
+    if (input_.capacity() > read_bytes_max) input_.shrink_to_fit();
     take(std::move(message));
+    ticket_.shrink(std::exchange(held_bytes_, waiting_bytes_) - waiting_bytes_);
+}
+
+void SocketSession::linger() {
+    closing_ = true;
+    call_.reset();
+    limit(linger_limit);
+    stream_->drain([self = shared_from_this()] { self->close(); });
 }
 
 void SocketSession::take(std::string message) {
@@ -222,6 +245,8 @@ void SocketSession::on_written_to_call() {
     if (taking_) {
         call_->write(waiting_.front());
         waiting_bytes_ -= waiting_.front().size();
+        held_bytes_ -= waiting_.front().size();
+        ticket_.shrink(waiting_.front().size());
         waiting_.pop_front();
     }
     if (!reading_) read();
@@ -250,13 +275,14 @@ void SocketSession::on_sent(const ErrorCode& error) {
     writing_ = false;
     output_ = {};
     if (error) return close();
+    if (closing_) return;
     if (status_) return send_close();
     call_->read();
 }
 
 /// The last message goes first, unless it waits for the client.
 void SocketSession::end(const hub::CallStatus& status) {
-    if (status_ || closed_) return;
+    if (status_ || closing_ || closed_) return;
     status_ = status;
     if (!writing_) send_close();
 }

@@ -9,6 +9,8 @@
 namespace vserd::web {
 namespace {
 
+constexpr std::size_t discarded_at_once = 4096;
+
 /// Asio's form of a context that somebody else keeps.
 boost::asio::ssl::context shared(ssl_ctx_st* tls) {
     ::SSL_CTX_up_ref(tls);
@@ -44,6 +46,19 @@ bool Stream::has_ended() {
 void Stream::shut_down_sending() noexcept {
     ErrorCode ignored;
     socket_.shutdown(Socket::shutdown_send, ignored);
+}
+
+void Stream::drain(std::function<void()> ended) {
+    shut_down_sending();
+    discard(std::make_shared<std::vector<char>>(discarded_at_once), std::move(ended));
+}
+
+void Stream::discard(std::shared_ptr<std::vector<char>> space, std::function<void()> ended) {
+    const auto buffer = boost::asio::buffer(*space);
+    socket_.async_read_some(buffer, [this, space = std::move(space), ended = std::move(ended)](
+                                        const ErrorCode& error, std::size_t /*bytes*/) mutable {
+        error ? ended() : discard(std::move(space), std::move(ended));
+    });
 }
 
 void Stream::close() noexcept {

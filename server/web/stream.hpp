@@ -7,10 +7,12 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/role.hpp>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/fd.hpp"
 
@@ -70,10 +72,15 @@ public:
     bool has_ended();
 
     void shut_down_sending() noexcept;
+    /// Ends our side, reads what the client still sends, and calls `ended` when it has ended its side. If there were unread bytes
+    /// at the close, the kernel would reset the connection, and the client could lose the last answer.
+    void drain(std::function<void()> ended);
     /// Outstanding operations end with an error.
     void close() noexcept;
 
 private:
+    void discard(std::shared_ptr<std::vector<char>> space, std::function<void()> ended);
+
     using TlsStream = boost::asio::ssl::stream<Socket&>;
 
     Socket socket_;

@@ -127,6 +127,41 @@ TEST(Admission, CallsOfOneConnectionAreCountedApart) {
     EXPECT_TRUE(elsewhere);
 }
 
+TEST(Admission, AUserOfAnotherFaceHasOneEntryForAllConnections) {
+    Admission admission(1024 * mebibyte);
+    std::vector<Ticket> requests;
+    for (std::uint32_t i = 0; i < calls_per_connection_max; ++i)
+        requests.push_back(std::move(*admission.admit_user("web token:ann")));
+
+    const auto too_many = admission.admit_user("web token:ann");
+    const auto part = admission.admit_part("web token:ann", call_bytes);
+    const auto other = admission.admit_user("web token:bob");
+
+    ASSERT_FALSE(too_many);
+    EXPECT_EQ(too_many.error().subject, "calls_per_user_max");
+    EXPECT_TRUE(part);
+    EXPECT_TRUE(other);
+    requests.pop_back();
+    EXPECT_TRUE(admission.admit_user("web token:ann"));
+}
+
+TEST(Admission, AUserOfAnotherFaceHoldsAtMostAQuarter) {
+    Admission admission(16 * mebibyte);
+    auto request = admission.admit_user("web token:ann");
+    const auto call = admission.admit_part("web token:ann", mebibyte);
+    ASSERT_TRUE(request && call);
+
+    EXPECT_TRUE(request->grow(3 * mebibyte));
+    EXPECT_FALSE(request->grow(mebibyte));
+    const auto refused = admission.admit_part("web token:ann", mebibyte);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().subject, "memory_max");
+    EXPECT_TRUE(admission.admit_part("web token:bob", 3 * mebibyte));
+    EXPECT_EQ(admission.held_bytes(), 4 * mebibyte - prepaid_bytes);
+    request = Ticket();
+    EXPECT_EQ(admission.held_bytes(), mebibyte);
+}
+
 TEST(Connections, ClosesOneThatSendsMuchThatNoCallAccountsFor) {
     Connections connections;
     const TcpPair quiet = connect_pair();
