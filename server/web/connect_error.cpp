@@ -94,9 +94,17 @@ std::string json_of(const protobuf::Value& value) {
     return protobuf::util::MessageToJsonString(value, &json).ok() ? json : "null";
 }
 
-std::string json_of(const std::string& text) {
+/// Ends of lines and tabs stay: JSON escapes them, so that a terminal does not see them.
+std::string json_of(std::string_view text) {
+    std::string clean;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find_first_of("\n\r\t"), text.size());
+        clean += base::printable_text(text.substr(0, end));
+        clean += text.substr(end, 1);
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
     protobuf::Value value;
-    value.set_string_value(base::printable_text(text));
+    value.set_string_value(clean);
     return json_of(value);
 }
 
