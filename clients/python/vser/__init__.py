@@ -5,6 +5,8 @@ from vser.connection import Tls
 from vser.console import Console
 from vser.errors import Unreachable, VserError
 from vser.expect import BytesLost, ExpectTimeout, WaitTimeout
+from vser.fleet_types import Bridge, FleetPort, FleetStatus
+from vser.fleets import Fleet, FleetLease, fleet
 from vser.items import (
     BreakSent,
     ConsoleItem,
@@ -59,6 +61,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BreakSent",
+    "Bridge",
     "BytesLost",
     "Capabilities",
     "Client",
@@ -70,6 +73,10 @@ __all__ = [
     "EngineRefusal",
     "Event",
     "ExpectTimeout",
+    "Fleet",
+    "FleetLease",
+    "FleetPort",
+    "FleetStatus",
     "FlowControl",
     "FlushDirection",
     "Flushed",
@@ -112,4 +119,5 @@ __all__ = [
     "WriterChanged",
     "Written",
     "connect",
+    "fleet",
 ]

@@ -22,7 +22,7 @@ from vser.labels import has_labels, matching_ports
 from vser.leases import LeaseKeeper, LeaseTerms, acquire, leases_of_environment, release
 from vser.mark import Mark
 from vser.race import Candidate, acquire_any
-from vser.servers import Server, find_server, read_token
+from vser.servers import find_server, read_token
 from vser.types import (
     EndPoint,
     FlushDirection,
@@ -76,7 +76,7 @@ def connect(
     where = address or os.environ.get(_ADDRESS_VARIABLE) or None
     named = find_server(where)
     files = Tls() if tls is True else tls or (named.tls if named else None)
-    shown = token or _token_of(token_file, named)
+    shown = token or token_of(token_file, named.token_file if named else None)
     connection = Connection(named.address if named else where or DEFAULT_ADDRESS, files, timeout, shown)
     client = Client(connection)
     try:
@@ -87,11 +87,11 @@ def connect(
     return client
 
 
-def _token_of(file: str | Path | None, named: Server | None) -> str | None:
+def token_of(file: str | Path | None, usual: Path | None) -> str | None:
+    """The token of this file, of the environment, or of the usual file."""
     if file is None and os.environ.get(_TOKEN_VARIABLE):
         return os.environ[_TOKEN_VARIABLE]
-    if file is None and named is not None:
-        file = named.token_file
+    file = usual if file is None else file
     return None if file is None else read_token(file)
 
 
@@ -102,6 +102,11 @@ class Client:
         self._connection = connection
         self._consoles: WeakSet[Console] = WeakSet()
         self._leases = leases_of_environment()
+
+    @property
+    def connection(self) -> Connection:
+        """For this package."""
+        return self._connection
 
     def __enter__(self) -> Client:
         return self
@@ -232,18 +237,18 @@ class Client:
             raise ValueError("takeover needs the name of a port: with labels, a port that nobody holds is taken")
         else:
             _, held = acquire_any(self._lease_candidates(port), terms.request(), ttl, wait)
-        with self._holding(held, terms):
+        with self.holding(held, terms):
             yield held
 
     def _lease_candidates(self, labels: Mapping[str, str | None]) -> list[Candidate]:
         """In random order, so that several clients begin with different ports."""
         ports = self.ports()
         chosen = matching_ports(((port.name, port.labels, port.online) for port in ports), labels)
-        return [(self._connection, name) for name in chosen]
+        return [(lambda: self._connection, name) for name in chosen]
 
     @contextmanager
-    def _holding(self, held: Lease, terms: LeaseTerms) -> Iterator[None]:
-        """Presents and renews a lease during the block, and releases it."""
+    def holding(self, held: Lease, terms: LeaseTerms) -> Iterator[None]:
+        """Presents and renews a lease that was acquired elsewhere, and releases it after the block. For this package."""
         port = held.port
         before = self._leases.get(port, 0)
         self._leases[port] = held.id
@@ -377,11 +382,13 @@ class Client:
         mode: Mode = Mode.READ_WRITE,
         name: str = "",
         reconnect: bool = True,
+        locate: Callable[[], Connection] | None = None,
     ) -> Console:
-        """A console: bytes in both directions. It survives the loss of the connection. `name` is shown to other clients."""
+        """A console: bytes in both directions. It survives the loss of the connection. `name` is shown to other clients.
+        `locate` is for Fleet.attach()."""
         convert.start_point(start)  # so that a ValueError is raised here, not in the console's thread
         options = ConsoleOptions(start=start, mode=mode, name=name, reconnect=reconnect, lease=self._lease_of(port))
-        console = Console(self._connection, port, options)
+        console = Console(self._connection, port, options, locate)
         self._consoles.add(console)
         try:
             console.wait_open()

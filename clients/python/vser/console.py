@@ -30,6 +30,7 @@ from vser.v1 import types_pb2
 _BACKOFF_MIN_SECONDS = 0.1
 _BACKOFF_MAX_SECONDS = 2.0
 _DRAIN_POLL_SECONDS = 0.005
+_MOVE_SECONDS = 60.0  # a port that no bridge of the fleet has for so long is gone; a registration lives for 15 s
 _RX_BYTES_MAX = 1 << 20  # received and not yet returned; at this limit the server waits
 _FAILURES_MAX = 5  # after this many unexpected failures in a row the console ends
 _MAY_PASS = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
@@ -42,8 +43,10 @@ class Console(Commands, Expectations):
     sent and may not have arrived are not sent again.
     """
 
-    def __init__(self, connection: Connection, port: str, options: ConsoleOptions) -> None:
-        self._link = Link(connection)
+    def __init__(
+        self, connection: Connection, port: str, options: ConsoleOptions, locate: Callable[[], Connection] | None = None
+    ) -> None:
+        self._link = Link(connection, locate)
         self._port_name = port
         self._options = options
         self._changed = threading.Condition()
@@ -343,7 +346,8 @@ class Console(Commands, Expectations):
             waits_for_itself = self._options.mode is Mode.EXCLUSIVE and not self._options.lease
             held = waits_for_itself and not attempt.opened and code is grpc.StatusCode.FAILED_PRECONDITION
             outage = error or VserError(grpc.StatusCode.UNAVAILABLE, "the server ended the stream")
-            passes = code in _MAY_PASS or held or 0 < self._failures < _FAILURES_MAX
+            moves = code is grpc.StatusCode.NOT_FOUND and self._may_move(attempt)
+            passes = code in _MAY_PASS or held or moves or 0 < self._failures < _FAILURES_MAX
             if not (opened_once and self._options.reconnect and passes):
                 self._error = outage
                 return After.END
@@ -351,6 +355,10 @@ class Console(Commands, Expectations):
             self._lost_at = time.monotonic()
             self._deliver(Disconnected(outage))
         return After.RETRY
+
+    def _may_move(self, attempt: Attempt) -> bool:
+        """The port may be on its way to another bridge of the fleet."""
+        return self._link.follows and (attempt.opened or time.monotonic() - self._lost_at < _MOVE_SECONDS)
 
     def _wait_backoff(self) -> bool:
         limit = min(_BACKOFF_MIN_SECONDS * 2 ** min(self._attempts, 20), _BACKOFF_MAX_SECONDS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 
 import grpc
 
@@ -15,9 +17,12 @@ _NO_ANSWER = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 class Link:
-    """At first the client's connection, which stays open; after reconnect() one of its own. Any thread."""
+    """At first the client's connection, which stays open; after reconnect() one of its own. Any thread.
 
-    def __init__(self, shared: Connection) -> None:
+    `locate`: connects to where the port is now. While it cannot say, we try where the port was."""
+
+    def __init__(self, shared: Connection, locate: Callable[[], Connection] | None = None) -> None:
+        self._locate = locate
         self._lock = threading.Lock()
         self._connection = shared
         self._owned = False
@@ -38,18 +43,18 @@ class Link:
 
     def reconnect(self) -> bool:
         """Opens a new connection, and checks that the server answers before a stream is opened, which has no deadline."""
+        try:
+            fresh = self._another()
+        except Exception:  # see unexpected()
+            return False
         with self._lock:
-            if self._closed:
-                return False
-            if self._owned:
-                self._connection.close()
-            try:
-                self._connection = self._connection.another()
-            except Exception:  # see unexpected()
-                self._owned = False
-                return False
-            self._owned = True
-            fresh = self._connection
+            old = fresh if self._closed else self._connection if self._owned else None
+            if not self._closed:
+                self._connection, self._owned = fresh, True
+        if old is not None:
+            old.close()
+        if old is fresh:
+            return False
         request = admin_pb2.GetServerInfoRequest()
         try:
             fresh.call("AdminService/GetServerInfo", request, admin_pb2.GetServerInfoResponse, _ANSWER_SECONDS)
@@ -58,3 +63,13 @@ class Link:
         except Exception:
             return False
         return True
+
+    @property
+    def follows(self) -> bool:
+        return self._locate is not None
+
+    def _another(self) -> Connection:
+        if self._locate is not None:
+            with suppress(VserError):
+                return self._locate()
+        return self.connection.another()

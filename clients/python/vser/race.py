@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -21,7 +21,7 @@ _QUEUES_MAX = 64
 _GRANT_TTL_SECONDS = 10.0
 _CLIENT_NAME_BYTES_MAX = 64  # the server's limit
 
-Candidate = tuple[Connection, str]
+Candidate = tuple[Callable[[], Connection], str]  # connects to the server that has the port
 Held = tuple[Connection, Lease]
 
 
@@ -35,7 +35,8 @@ def acquire_any(candidates: Sequence[Candidate], request: lease_pb2.AcquireReque
         request.wait.CopyFrom(convert.duration_of(wait))
         request.ttl.CopyFrom(convert.duration_of(min(ttl, _GRANT_TTL_SECONDS)))
         failures.clear()
-        held = _Race(candidates[:_QUEUES_MAX], request, wait).run(failures)
+        places = _reachable(candidates, failures)
+        held = _Race(places, request, wait).run(failures)
         if held is not None:
             connection, lease = held
             return connection, renew(connection, lease.port, lease.id, ttl)
@@ -52,13 +53,26 @@ def _unique(name: str) -> str:
 
 
 def _take_free(candidates: Sequence[Candidate], request: lease_pb2.AcquireRequest, failures: list[VserError]) -> Held | None:
-    for connection, port in candidates:
+    for connect, port in candidates:
         request.port = port
         try:
+            connection = connect()
             return connection, acquire(connection, request, 0)
         except VserError as error:
             failures.append(error)
     return None
+
+
+def _reachable(candidates: Sequence[Candidate], failures: list[VserError]) -> list[tuple[Connection, str]]:
+    places: list[tuple[Connection, str]] = []
+    for connect, port in candidates:
+        if len(places) == _QUEUES_MAX:
+            break
+        try:
+            places.append((connect(), port))
+        except VserError as error:
+            failures.append(error)
+    return places
 
 
 def _reason(failures: list[VserError]) -> VserError:
@@ -73,12 +87,12 @@ def _reason(failures: list[VserError]) -> VserError:
 class _Race:
     """Our places in the queues of several ports."""
 
-    def __init__(self, candidates: Sequence[Candidate], request: lease_pb2.AcquireRequest, wait: float) -> None:
+    def __init__(self, places: Sequence[tuple[Connection, str]], request: lease_pb2.AcquireRequest, wait: float) -> None:
         self._client = request.client
         self._replies: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._places: dict[int, tuple[Connection, str, PendingReply[lease_pb2.AcquireResponse]]] = {}
         try:
-            for number, (connection, port) in enumerate(candidates):
+            for number, (connection, port) in enumerate(places):
                 request.port = port
                 timeout = None if connection.timeout is None else connection.timeout + wait
                 call = connection.begin("LeaseService/Acquire", request, lease_pb2.AcquireResponse, timeout)
