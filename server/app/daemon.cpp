@@ -238,9 +238,7 @@ Result<void> Daemon::Impl::start_tcp() {
 
 /// After gRPC, which serves its calls.
 Result<void> Daemon::Impl::start_web() {
-    auto server = vserd::start_web(options_, *hub_, grpc_.load()->local_calls(), store(), exporter_,
-                                   fleet_.roster(options_.config));
-    auto server = vserd::start_web(options_, *hub_, *grpc_.load(), store(), exporter_);
+    auto server = vserd::start_web(options_, *hub_, *grpc_.load(), store(), exporter_, fleet_.roster(options_.config));
     if (!server) return server.error();
     if (*server == nullptr) return {};
     web_.store(server->get());
