@@ -79,8 +79,8 @@ public:
         : options_(std::move(options)),
           addresses_(urls_of(sockets, options_.certificates != nullptr)),
           session_(hub, {.identity = access::internal_identity()}),
-          site_({options_.listen, options_.hosts, options_.metrics, options_.roster, options_.package}, calls, admission,
-                session_, context_) {
+          site_({options_.listen, options_.hosts, options_.metrics, options_.roster, options_.package}, calls,
+                admission, session_, context_) {
         if (options_.certificates) tls_.emplace(options_.certificates);
         for (net::ListenSocket& socket : sockets) {
             const int fd = socket.fd();
