@@ -44,7 +44,7 @@ Awaitable<> Lease::run() {
 }
 
 Awaitable<Result<void>> Lease::obtain() {
-    const auto asked = BootClock::now();
+    const auto asked = boot_time_now();
     const auto granted = co_await link_.grant(ttl_);
     if (!granted) co_return granted.error();
     id_ = granted->id();
@@ -55,7 +55,7 @@ Awaitable<Result<void>> Lease::obtain() {
 
 Awaitable<Result<void>> Lease::keep() {
     const std::int64_t id = id_;
-    const auto asked = BootClock::now();
+    const auto asked = boot_time_now();
     const auto limit = std::clamp(milliseconds(ttl_) / 5, keep_alive_limit_min, keep_alive_limit_max);
     const auto left = co_await link_.keep_alive(id, limit);
     if (!left) {

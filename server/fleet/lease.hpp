@@ -27,7 +27,7 @@ public:
     std::int64_t id() const noexcept { return id_; }
     /// Whether it lives for certain. After a pause of this process or a long silence of etcd it may have ended: then nothing may
     /// be claimed until etcd has renewed it.
-    bool is_certain() const noexcept { return id_ != 0 && BootClock::now() < valid_until_; }
+    bool is_certain() const noexcept { return id_ != 0 && boot_time_now() < valid_until_; }
     /// Renews it now.
     void renew() { wake_.notify(); }
     /// etcd does not know it any more.
@@ -46,7 +46,7 @@ private:
     Signal wake_;
     Backoff backoff_;
     std::int64_t id_ = 0;
-    BootClock::time_point valid_until_{};
+    BootTime valid_until_{};
     bool stopping_ = false;
 };
 

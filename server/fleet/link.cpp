@@ -20,7 +20,7 @@ using Done = std::function<void(const grpc::Status&)>;
 template <class Start>
 Awaitable<grpc::Status> status_of(std::shared_ptr<boost::asio::io_context> context, Start start) {
     return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(grpc::Status)>(
-        [](auto handler, Start begin, std::shared_ptr<boost::asio::io_context> keep) {
+        [](auto handler, Start begin, const std::shared_ptr<boost::asio::io_context>& keep) {
             // std::function requires a copyable callable, but the handler can only be moved.
             const auto shared = std::make_shared<decltype(handler)>(std::move(handler));
             begin([shared, keep](const grpc::Status& status) {
