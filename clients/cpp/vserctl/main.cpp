@@ -14,6 +14,7 @@
 #include "vserctl/archive.hpp"
 #include "vserctl/attach.hpp"
 #include "vserctl/commands.hpp"
+#include "vserctl/discover.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/lease.hpp"
 #include "vserctl/lease_environment.hpp"
@@ -46,6 +47,7 @@ struct Run {
     int operator()(const YieldCommand&) const { return exit_usage; }     // never called: see run_yield()
     int operator()(const TokenCommand&) const { return exit_usage; }     // the same: see run_token()
     int operator()(const ArchiveCommand&) const { return exit_usage; }   // the same: see run_archive()
+    int operator()(const DiscoverCommand&) const { return exit_usage; }  // the same: see run_discover()
     int operator()(const LeaseCommand&) const { return exit_usage; }     // never called: see run_lease()
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const LogCommand& command) const { return run_log(client, command); }
@@ -87,6 +89,8 @@ int run(std::vector<std::string> arguments) {
 
     if (const auto* token = std::get_if<TokenCommand>(&options.command)) return run_token(*token, options.json);
     if (const auto* archive = std::get_if<ArchiveCommand>(&options.command)) return run_archive(*archive, options.json);
+    if (const auto* discover = std::get_if<DiscoverCommand>(&options.command))
+        return run_discover(*discover, options.json);
     if (const auto* config = std::get_if<ConfigCommand>(&options.command)) return run_config(*config, options);
 
     const auto connect = connect_options(options);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "vserctl/archive.hpp"
+#include "vserctl/discover.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
 #include "vserctl/lease_options.hpp"
@@ -49,6 +50,7 @@ struct RawArguments {
     std::string direction = "both";
     std::optional<std::string> timeout;
     ConfigCommand config;
+    DiscoverCommand discover;
     ArchiveCommand archive;
     TtyCommand tty;
     TransferCommand send;
@@ -132,6 +134,14 @@ public:
         auto* config = add("config", config_summary, config_examples,
                            [](const RawArguments& raw) -> Command { return raw.config; });
         add_config_options(*config, arguments_.config);
+        auto* discover = add("discover", discover_summary, discover_examples,
+                             [](const RawArguments& raw) -> Command { return raw.discover; });
+        discover
+            ->add_option_function<std::string>(
+                "--limit",
+                [this](const std::string& text) { arguments_.discover.limit = checked(parse_duration(text)); },
+                "Stop after this time (default 10s)")
+            ->type_name("DURATION");
         auto* archive = add("archive", archive_summary, archive_examples,
                             [](const RawArguments& raw) -> Command { return raw.archive; });
         add_archive_options(*archive, arguments_.archive);
@@ -174,6 +184,7 @@ public:
             }
             if (!std::holds_alternative<ConfigCommand>(options_.command) &&
                 !std::holds_alternative<TokenCommand>(options_.command) &&
+                !std::holds_alternative<DiscoverCommand>(options_.command) &&
                 !std::holds_alternative<ArchiveCommand>(options_.command)) {
                 outcome.err = checked(choose_server(options_, server_->count() > 0));
             }

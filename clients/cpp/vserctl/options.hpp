@@ -144,15 +144,19 @@ struct ArchiveCommand {  ///< of files on this machine; needs no server
     std::optional<std::chrono::system_clock::time_point> since = std::nullopt;
     std::optional<std::chrono::system_clock::time_point> until = std::nullopt;
 };
+struct DiscoverCommand {  ///< asks the network; needs no server
+    std::chrono::milliseconds limit{10'000};
+};
 struct SshCommand {};  ///< replaced by what the client of sshd asked for: see ssh_session.hpp
 struct HealthCommand {
     std::string port;  ///< empty: the server as a whole
 };
 
-using Command = std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand,
-                             FormatCommand, SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand,
-                             HealthCommand, SshCommand, TtyCommand, TransferCommand, WhoCommand, EndCommand,
-                             NoticeCommand, TokenCommand, ConfigCommand, LeaseCommand, LogCommand, ArchiveCommand>;
+using Command =
+    std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand, FormatCommand,
+                 SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand, HealthCommand, SshCommand,
+                 TtyCommand, TransferCommand, WhoCommand, EndCommand, NoticeCommand, TokenCommand, ConfigCommand,
+                 LeaseCommand, LogCommand, ArchiveCommand, DiscoverCommand>;
 
 struct Options {
     std::string server;

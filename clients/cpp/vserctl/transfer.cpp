@@ -17,8 +17,8 @@
 #include "vserctl/describe.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
-#include "vserctl/lrzsz_process.hpp"
 #include "vserctl/output.hpp"
+#include "vserctl/piped_process.hpp"
 #include "vserctl/transfer_session.hpp"
 #include "vserctl/utf8.hpp"
 
@@ -108,7 +108,7 @@ TransferSession::End transfer(client::Console& console, const TransferCommand& c
     const auto begin = std::chrono::steady_clock::now();
     std::optional<ArrivalDirectory> arrival;
     if (!command.sends) arrival.emplace(command.file);
-    LrzszProcess process(words_of(command, program), arrival ? arrival->path() : "/");
+    PipedProcess process(words_of(command, program), arrival ? arrival->path() : "/");
     const auto total = command.sends ? files::file_size(command.file) : 0;
     TransferProgress progress(files::path(command.file).filename().string(), total, style_of(options));
     auto end = TransferSession(console, process, progress, command.wait).run();
@@ -122,7 +122,7 @@ TransferSession::End transfer(client::Console& console, const TransferCommand& c
 
 int run_transfer(const client::ConnectOptions& connect, const TransferCommand& command, const Options& options) {
     const auto name = program_of(command);
-    const auto program = LrzszProcess::find(name);
+    const auto program = PipedProcess::find(name);
     if (!program) return print_error(fmt::format("{} is not installed; install the package lrzsz", name), options.json);
     if (command.sends && !files::is_regular_file(command.file))
         return print_error(fmt::format("{}: not a file that can be sent", command.file), options.json);

@@ -32,7 +32,7 @@ constexpr std::string_view cancel_sequence = "\x18\x18\x18\x18\x18\x18\x18\x18\x
 
 }  // namespace
 
-TransferSession::TransferSession(client::Console& console, LrzszProcess& process, TransferProgress& progress,
+TransferSession::TransferSession(client::Console& console, PipedProcess& process, TransferProgress& progress,
                                  std::chrono::milliseconds wait)
     : console_(console), process_(process), progress_(progress), wait_(wait) {}
 

@@ -8,7 +8,7 @@
 
 #include "vser_client/console.hpp"
 #include "vserctl/attach_signals.hpp"
-#include "vserctl/lrzsz_process.hpp"
+#include "vserctl/piped_process.hpp"
 #include "vserctl/transfer_progress.hpp"
 
 namespace vserctl {
@@ -18,7 +18,7 @@ namespace vserctl {
 class TransferSession {
 public:
     /// `console` and `process` outlive it. `wait`: give up when the peer was silent for this long.
-    TransferSession(vser::client::Console& console, LrzszProcess& process, TransferProgress& progress,
+    TransferSession(vser::client::Console& console, PipedProcess& process, TransferProgress& progress,
                     std::chrono::milliseconds wait);
 
     struct End {
@@ -44,7 +44,7 @@ private:
     bool peer_asks_again();
 
     vser::client::Console& console_;
-    LrzszProcess& process_;
+    PipedProcess& process_;
     TransferProgress& progress_;
     const std::chrono::milliseconds wait_;
     AttachSignals signals_;

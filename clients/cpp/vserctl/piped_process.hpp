@@ -6,18 +6,18 @@
 
 namespace vserctl {
 
-/// A program of the Debian package lrzsz, as a child process. Its standard input and output are one end of a socket pair.
-class LrzszProcess {
+/// A program of another package, such as lrzsz, as a child process. Its standard input and output are one end of a socket pair.
+class PipedProcess {
 public:
     /// The full path of `name` in PATH; nothing if it is not installed.
     static std::optional<std::string> find(const std::string& name);
 
     /// Starts `command`, whose first word is a full path, in `directory`. Throws std::system_error.
-    LrzszProcess(const std::vector<std::string>& command, const std::string& directory);
+    PipedProcess(const std::vector<std::string>& command, const std::string& directory);
     /// Kills the process if it still runs.
-    ~LrzszProcess();
-    LrzszProcess(const LrzszProcess&) = delete;
-    LrzszProcess& operator=(const LrzszProcess&) = delete;
+    ~PipedProcess();
+    PipedProcess(const PipedProcess&) = delete;
+    PipedProcess& operator=(const PipedProcess&) = delete;
 
     int io_fd() const noexcept { return io_fd_; }              ///< non-blocking
     int messages_fd() const noexcept { return messages_fd_; }  ///< its standard error; non-blocking

@@ -1,4 +1,4 @@
-#include "vserctl/lrzsz_process.hpp"
+#include "vserctl/piped_process.hpp"
 
 #include "vserctl/argument_pointers.hpp"
 
@@ -46,7 +46,7 @@ int spawn(const std::vector<std::string>& command, const std::string& directory,
 
 }  // namespace
 
-std::optional<std::string> LrzszProcess::find(const std::string& name) {
+std::optional<std::string> PipedProcess::find(const std::string& name) {
     const char* path = std::getenv("PATH");
     std::istringstream directories(path != nullptr ? path : "/usr/bin:/bin");
     for (std::string directory; std::getline(directories, directory, ':');) {
@@ -56,7 +56,7 @@ std::optional<std::string> LrzszProcess::find(const std::string& name) {
     return std::nullopt;
 }
 
-LrzszProcess::LrzszProcess(const std::vector<std::string>& command, const std::string& directory) {
+PipedProcess::PipedProcess(const std::vector<std::string>& command, const std::string& directory) {
     std::array<int, 2> io{-1, -1};
     std::array<int, 2> messages{-1, -1};
     int error = 0;
@@ -80,25 +80,25 @@ LrzszProcess::LrzszProcess(const std::vector<std::string>& command, const std::s
     throw std::system_error(error, std::generic_category(), command.front());
 }
 
-LrzszProcess::~LrzszProcess() {
+PipedProcess::~PipedProcess() {
     kill();
     ::close(exit_fd_);
     ::close(messages_fd_);
     ::close(io_fd_);
 }
 
-std::optional<int> LrzszProcess::status() {
+std::optional<int> PipedProcess::status() {
     int raw = 0;
     if (!status_ && ::waitpid(pid_, &raw, WNOHANG) == pid_)
         status_ = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
     return status_;
 }
 
-void LrzszProcess::terminate() const noexcept {
+void PipedProcess::terminate() const noexcept {
     if (!status_) ::kill(pid_, SIGTERM);
 }
 
-void LrzszProcess::kill() noexcept {
+void PipedProcess::kill() noexcept {
     if (status()) return;
     ::kill(pid_, SIGKILL);
     int raw = 0;
