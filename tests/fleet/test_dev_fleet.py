@@ -64,15 +64,19 @@ def listed(url):
         return set()
 
 
+def output(command):
+    """Of what somebody pastes into a shell."""
+    return subprocess.run(command, shell=True, text=True, capture_output=True, check=True).stdout
+
+
 def test_what_it_prints_works_and_ctrl_c_ends_it_all(fleet, tmp_path):
     text = instructions(fleet)
     url = re.search(r"curl -s (http://\S+/sd/prometheus)", text)[1]
     etcd_process.eventually(lambda: listed(url) == {f"lab{number}" for number in range(1, BRIDGES + 1)})
-    keys = subprocess.run(re.search(r"^ +(\S*etcdctl .*)$", text, re.MULTILINE)[1], shell=True, text=True, capture_output=True,
-                          check=True, env={**os.environ, "ETCDCTL_API": "3"}).stdout
-    assert "/vserd/v1/port/board-30\n" in keys and "/vserd/v1/port/shared\n" in keys
-    metrics = subprocess.run(re.search(r"curl -s (http://\S+/metrics)", text)[0].split(), text=True, capture_output=True, check=True).stdout
-    assert re.search(r'^vserd_fleet_up 1$', metrics, re.MULTILINE)
+    keys = re.search(r"^ +(\S*etcdctl .*)$", text, re.MULTILINE)[1]
+    etcd_process.eventually(lambda: {"/vserd/v1/port/board-30", "/vserd/v1/port/shared"} <= set(output(keys).split()))
+    metrics = re.search(r"curl -s http://\S+/metrics", text)[0]
+    etcd_process.eventually(lambda: "vserd_fleet_up 1" in output(metrics).splitlines())
 
     os.kill(int(re.search(r"kill -9 (\d+)", text)[1]), signal.SIGKILL)
     assert fleet.stdout.readline() == "lab3 has ended (status 137)\n"
