@@ -7,8 +7,8 @@
 namespace vserd::bench {
 
 std::vector<std::string> case_names() {
-    return {"echo",    "read1",   "read8",    "read64",    "read256",  "stopped", "write4k",
-            "write64", "ports64", "ports512", "ports1000", "idle1000", "start1",  "start1000"};
+    return {"echo",    "read1",    "read8",     "read64",   "read256", "stopped", "write4k",  "write64",
+            "ports64", "ports512", "ports1000", "idle1000", "lines",   "start1",  "start1000"};
 }
 
 std::unique_ptr<Case> make_case(const std::string& name) {
@@ -24,6 +24,7 @@ std::unique_ptr<Case> make_case(const std::string& name) {
     if (name == "ports512") return ports_case(512);
     if (name == "ports1000") return ports_case(1000);
     if (name == "idle1000") return idle_case();
+    if (name == "lines") return lines_case();
     if (name == "start1") return start_case(1);
     if (name == "start1000") return start_case(1000);
     return nullptr;

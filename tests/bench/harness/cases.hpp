@@ -40,6 +40,7 @@ std::unique_ptr<Case> stopped_case();
 std::unique_ptr<Case> write_case(std::size_t write_bytes);
 std::unique_ptr<Case> ports_case(std::size_t ports);
 std::unique_ptr<Case> idle_case();
+std::unique_ptr<Case> lines_case();
 std::unique_ptr<Case> start_case(std::size_t ports);
 
 /// "ser2net", "ser2net-tuned", "vserd-raw" (raw TCP), anything else that begins with "vserd" (gRPC).

@@ -8,7 +8,7 @@ import tables
 
 # Whether more is better; what is not here is only shown in samples.jsonl.
 METRICS = {"p50_us": False, "p99_us": False, "mb_s": True, "cpu_ms_mb": False, "cpu_us_kb": False, "resident_less_history_mb": False,
-           "reader_kb": False, "serving_ms": False, "idle_percent": False, "event_p99_ms": False, "beside_alone": True}
+           "reader_kb": False, "serving_ms": False, "idle_percent": False, "event_p50_ms": False, "beside_alone": True}
 THIS, OTHER = "this", "other"
 
 
@@ -60,12 +60,14 @@ def _verdict(ratios, higher_is_better):
 def table(samples, revision):
     """this / other for each case, contender and metric."""
     rows = []
+    sides = [[s for s in samples if s["side"] == side] for side in (THIS, OTHER)]
     for case in of.ordered(samples, "case"):
         for contender in of.ordered([s for s in samples if s["case"] == case], "contender"):
             for metric, higher in METRICS.items():
-                ours, theirs = (of.values([s for s in samples if s["side"] == side], case, contender, metric) for side in (THIS, OTHER))
+                ours, theirs = (of.values(side, case, contender, metric) for side in sides)
                 ratios = [ours[r] / theirs[r] for r in ours if theirs.get(r)]
                 if ratios:
-                    rows.append([case, contender, tables.METRICS[metric], tables.number(of.middle(list(theirs.values()))),
-                                 tables.number(of.middle(list(ours.values()))), f"{of.middle(ratios):.3f}", of.spread(ratios), _verdict(ratios, higher)])
-    return f"## This tree against {revision}\n\n" + tables.table(["case", "contender", "metric", revision, "this", "ratio", "spread", "verdict"], rows)
+                    rows.append([case, contender, tables.METRICS[metric], *(tables.number(of.middle(list(v.values()))) for v in (theirs, ours)),
+                                 f"{of.middle(ratios):.3f}", of.spread(ratios), _verdict(ratios, higher)])
+    head = ["case", "contender", "metric", revision, "this", "ratio", "spread", "verdict"]
+    return f"## This tree against {revision}\n\n" + tables.table(head, rows)

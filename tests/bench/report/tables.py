@@ -24,7 +24,7 @@ METRICS = {
     "delivered": "delivered", "resident_mb": "resident MB", "resident_less_history_mb": "less history MB",
     "reader_kb": "kB a reader", "port_kb": "kB a port",
     "alone_mb_s": "alone MB/s", "beside_alone": "beside / alone", "cpu_beside_alone": "CPU a MB, beside / alone",
-    "idle_percent": "% of a core", "event_p50_ms": "event p50 ms", "event_p99_ms": "event p99 ms",
+    "idle_percent": "% of a core", "event_p50_ms": "event p50 ms", "event_max_ms": "event max ms",
     "serving_ms": "serving ms", "all_online_ms": "all ports online ms",
 }
 
