@@ -4,15 +4,16 @@ namespace vserd::rpc {
 namespace {
 
 constexpr std::array<std::string_view, methods_count> method_names{
-    "vser.v1.PortService/ListPorts",      "vser.v1.PortService/GetPort",       "vser.v1.PortService/WatchPorts",
-    "vser.v1.PortService/GetBaud",        "vser.v1.PortService/SetBaud",       "vser.v1.PortService/GetFormat",
-    "vser.v1.PortService/SetFormat",      "vser.v1.PortService/GetSignals",    "vser.v1.PortService/SetSignals",
-    "vser.v1.PortService/SendBreak",      "vser.v1.PortService/Flush",         "vser.v1.ConsoleService/Attach",
-    "vser.v1.ConsoleService/Read",        "vser.v1.ConsoleService/Write",      "vser.v1.ConsoleService/Collect",
-    "vser.v1.AdminService/GetServerInfo", "vser.v1.PortService/Yield",         "vser.v1.SessionService/ListSessions",
-    "vser.v1.SessionService/EndSession",  "vser.v1.SessionService/SendNotice", "vser.v1.LeaseService/Acquire",
-    "vser.v1.LeaseService/Renew",         "vser.v1.LeaseService/Release",      "vser.v1.LeaseService/ListLeases",
-    "vser.v1.ConsoleService/WaitFor"};
+    "vser.v1.PortService/ListPorts",      "vser.v1.PortService/GetPort",         "vser.v1.PortService/WatchPorts",
+    "vser.v1.PortService/GetBaud",        "vser.v1.PortService/SetBaud",         "vser.v1.PortService/GetFormat",
+    "vser.v1.PortService/SetFormat",      "vser.v1.PortService/GetSignals",      "vser.v1.PortService/SetSignals",
+    "vser.v1.PortService/SendBreak",      "vser.v1.PortService/Flush",           "vser.v1.ConsoleService/Attach",
+    "vser.v1.ConsoleService/Read",        "vser.v1.ConsoleService/Write",        "vser.v1.ConsoleService/Collect",
+    "vser.v1.AdminService/GetServerInfo", "vser.v1.PortService/Yield",           "vser.v1.SessionService/ListSessions",
+    "vser.v1.SessionService/EndSession",  "vser.v1.SessionService/SendNotice",   "vser.v1.LeaseService/Acquire",
+    "vser.v1.LeaseService/Renew",         "vser.v1.LeaseService/Release",        "vser.v1.LeaseService/ListLeases",
+    "vser.v1.ConsoleService/WaitFor",     "vser.v1.FleetService/ListFleetPorts", "vser.v1.FleetService/ListBridges",
+    "vser.v1.FleetService/WatchFleet",    "vser.v1.FleetService/Resolve"};
 
 constexpr std::array<std::string_view, codes_count> code_names{
     "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",

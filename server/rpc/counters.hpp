@@ -35,9 +35,13 @@ enum class Method : std::uint8_t {
     renew,
     release,
     list_leases,
-    wait_for
+    wait_for,
+    list_fleet_ports,
+    list_bridges,
+    watch_fleet,
+    resolve
 };
-inline constexpr std::size_t methods_count = 25;
+inline constexpr std::size_t methods_count = 29;
 inline constexpr std::size_t codes_count = 17;  ///< OK to UNAUTHENTICATED
 
 /// "vser.v1.ConsoleService/Attach".

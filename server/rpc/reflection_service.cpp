@@ -13,6 +13,8 @@
 #include "rpc/status.hpp"
 #include "vser/v1/admin_service.pb.h"
 #include "vser/v1/console_service.pb.h"
+#include "vser/v1/fleet_service.pb.h"
+#include "vser/v1/lease_service.pb.h"
 #include "vser/v1/port_service.pb.h"
 #include "vser/v1/session_service.pb.h"
 
@@ -31,6 +33,8 @@ std::vector<const FileDescriptor*> served_files() {
             ::vser::v1::ReadRequest::descriptor()->file(),
             ::vser::v1::GetServerInfoRequest::descriptor()->file(),
             ::vser::v1::ListSessionsRequest::descriptor()->file(),
+            ::vser::v1::AcquireRequest::descriptor()->file(),
+            ::vser::v1::ListBridgesRequest::descriptor()->file(),
             grpc::health::v1::HealthCheckRequest::descriptor()->file(),
             reflection::ServerReflectionRequest::descriptor()->file()};
 }

@@ -24,6 +24,7 @@
 #include "rpc/collect_stream.hpp"
 #include "rpc/completion_thread.hpp"
 #include "rpc/console_service.hpp"
+#include "rpc/fleet_service.hpp"
 #include "rpc/health.hpp"
 #include "rpc/lease_service.hpp"
 #include "rpc/local_calls.hpp"
@@ -129,6 +130,7 @@ private:
     AdminService admin_{environment_};
     SessionService sessions_{environment_};
     LeaseService leases_{environment_};
+    FleetService fleet_{environment_, options_.roster};
     ReflectionService reflection_{environment_};
     std::vector<std::string> addresses_;
     std::vector<std::shared_ptr<TlsCredentials>> credentials_;  ///< gRPC calls them as long as the server lives
@@ -218,6 +220,7 @@ Result<void> Server::Impl::start() {
     builder.RegisterService(&admin_);
     builder.RegisterService(&sessions_);
     builder.RegisterService(&leases_);
+    builder.RegisterService(&fleet_);
     builder.RegisterService(&reflection_);
     queue_ = builder.AddCompletionQueue();
     spare_pollers_.emplace(builder);
@@ -261,6 +264,7 @@ void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> d
     health_->shut_down();
     host_->finish_all(going_down());
     ports_.finish_streams(going_down());
+    fleet_.finish_streams(going_down());
     console_.finish_calls(going_down());
     // Waiting is not for the io thread, which has to end the streams meanwhile.
     auto stopper = base::start_thread([this, grace, done] {

@@ -37,7 +37,7 @@ struct ServerOptions {
     roster::Roster* roster = nullptr;  ///< null: no fleet
 };
 
-/// The gRPC server: PortService, ConsoleService, AdminService, health and reflection on the ports of one hub.
+/// The gRPC server: PortService, ConsoleService, AdminService, FleetService, ..., health and reflection on the ports of one hub.
 class Server final : public net::FrontEnd {
 public:
     /// Listens. Calls are served when the hub's loop runs. The hub and its loop outlive the server. Errors name the address or

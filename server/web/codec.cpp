@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "vser/v1/admin_service.pb.h"
 #include "vser/v1/console_service.pb.h"
+#include "vser/v1/fleet_service.pb.h"
 #include "vser/v1/lease_service.pb.h"
 #include "vser/v1/port_service.pb.h"
 #include "vser/v1/session_service.pb.h"
@@ -24,9 +25,10 @@ using protobuf::MethodDescriptor;
 constexpr std::size_t reason_bytes_max = 300;
 
 std::vector<const FileDescriptor*> files() {
-    return {::vser::v1::ListPortsRequest::descriptor()->file(), ::vser::v1::ReadRequest::descriptor()->file(),
-            ::vser::v1::GetServerInfoRequest::descriptor()->file(),
-            ::vser::v1::ListSessionsRequest::descriptor()->file(), ::vser::v1::AcquireRequest::descriptor()->file()};
+    return {
+        ::vser::v1::ListPortsRequest::descriptor()->file(),     ::vser::v1::ReadRequest::descriptor()->file(),
+        ::vser::v1::GetServerInfoRequest::descriptor()->file(), ::vser::v1::ListSessionsRequest::descriptor()->file(),
+        ::vser::v1::AcquireRequest::descriptor()->file(),       ::vser::v1::ListBridgesRequest::descriptor()->file()};
 }
 
 std::unique_ptr<protobuf::Message> message_of(const protobuf::Descriptor& type) {
