@@ -37,13 +37,13 @@ void Claims::forget_unwanted(std::string_view name) {
 void Claims::lose_all() {
     for (auto& [name, entry] : entries_) {
         entry.revision = 0;
-        entry.taken = false;
+        entry.doubted = true;
     }
     std::erase_if(entries_, [](const auto& each) { return !each.second.wanted; });
 }
 
 void Claims::doubt_owners() {
-    for (auto& [name, entry] : entries_) entry.taken = false;
+    for (auto& [name, entry] : entries_) entry.doubted = true;
 }
 
 std::vector<Step> Claims::next(std::size_t steps_max, bool with_updates) const {
@@ -82,6 +82,7 @@ void Claims::succeeded(const Step& step, std::int64_t revision) {
     if (entry == nullptr && step.kind == Step::Kind::claim) own_dropped(step.name, revision);
     if (entry == nullptr) return;
     entry->taken = false;
+    entry->doubted = false;
     if (step.kind == Step::Kind::claim) entry->revision = revision;
     if (step.kind == Step::Kind::release) entry->revision = 0;
     entry->written = step.value;
@@ -93,6 +94,7 @@ void Claims::taken(std::string_view name, const Owner& owner) {
     if (entry == nullptr) return;
     entry->revision = 0;
     entry->taken = true;
+    entry->doubted = false;
     entry->owner = owner;
     forget_unwanted(name);
 }
@@ -111,20 +113,27 @@ void Claims::vanished(std::string_view name) {
 }
 
 /// An older revision says nothing: the owner, or this bridge, may have claimed the name afterwards.
-void Claims::free_at(Entry& entry, std::int64_t revision) {
-    if (entry.taken && entry.owner.revision <= revision) entry.taken = false;
-    if (entry.revision != 0 && entry.revision <= revision) entry.revision = 0;
+bool Claims::free_at(Entry& entry, std::int64_t revision) {
+    const bool owner_is_gone = entry.taken && entry.owner.revision <= revision;
+    const bool ours_is_gone = entry.revision != 0 && entry.revision <= revision;
+    if (owner_is_gone) entry.taken = false;
+    if (ours_is_gone) entry.revision = 0;
+    return owner_is_gone || ours_is_gone;
 }
 
-void Claims::saw_free(std::string_view name, std::int64_t revision) {
-    if (Entry* const entry = find(name)) free_at(*entry, revision);
-    forget_unwanted(name);
-}
-
-void Claims::saw_owner(std::string_view name, const Owner& owner) {
+bool Claims::saw_free(std::string_view name, std::int64_t revision) {
     Entry* const entry = find(name);
-    if (entry == nullptr || owner.revision <= entry->revision) return;  // ours, or from before we claimed it
-    if (entry->taken ? owner.revision >= entry->owner.revision : entry->revision != 0) taken(name, owner);
+    const bool changed = entry != nullptr && free_at(*entry, revision);
+    forget_unwanted(name);
+    return changed;
+}
+
+bool Claims::saw_owner(std::string_view name, const Owner& owner) {
+    Entry* const entry = find(name);
+    if (entry == nullptr || owner.revision <= entry->revision) return false;  // ours, or from before we claimed it
+    const bool is_news = entry->taken ? owner.revision > entry->owner.revision : entry->revision != 0;
+    if (is_news) taken(name, owner);
+    return is_news;
 }
 
 std::vector<roster::Conflict> Claims::conflicts() const {

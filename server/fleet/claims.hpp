@@ -59,9 +59,9 @@ public:
     void vanished(std::string_view name);
 
     // What the mirror sees.
-    /// Nobody owned the name at that revision.
-    void saw_free(std::string_view name, std::int64_t revision);
-    void saw_owner(std::string_view name, const Owner& owner);
+    /// Nobody owned the name at that revision. Returns whether that changes anything.
+    bool saw_free(std::string_view name, std::int64_t revision);
+    bool saw_owner(std::string_view name, const Owner& owner);
     /// saw_free() for each name that `is_taken` does not know.
     template <class IsTaken>
     void saw_all(std::int64_t revision, IsTaken is_taken) {
@@ -80,12 +80,15 @@ private:
         std::int64_t revision = 0;  ///< create_revision of our key; 0: it is not ours
         bool wanted = true;
         bool taken = false;
-        Owner owner = {};  ///< if it is taken
+        bool doubted = false;  ///< try to claim it, although it is taken
+        Owner owner = {};      ///< if it is taken
     };
     using Entries = std::map<std::string, Entry, std::less<>>;
 
-    static void free_at(Entry& entry, std::int64_t revision);
-    static bool to_claim(const Entry& entry) { return entry.wanted && entry.revision == 0 && !entry.taken; }
+    static bool free_at(Entry& entry, std::int64_t revision);
+    static bool to_claim(const Entry& entry) {
+        return entry.wanted && entry.revision == 0 && (!entry.taken || entry.doubted);
+    }
     static bool to_update(const Entry& entry) {
         return entry.wanted && entry.revision != 0 && entry.written != entry.value;
     }

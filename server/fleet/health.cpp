@@ -30,7 +30,7 @@ void Health::works(Task task) {
     if (problem.empty()) return;
     problem.clear();
     if (this->problem().empty() && !std::exchange(reported_, {}).empty())
-        settings_.inform("fleet: the problems with etcd are over");
+        settings_.inform("fleet: the problems are over");
     publish();
 }
 

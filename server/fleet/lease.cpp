@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace vserd::fleet {
 namespace {
 
@@ -47,6 +49,9 @@ Awaitable<Result<void>> Lease::obtain() {
     const auto asked = boot_time_now();
     const auto granted = co_await link_.grant(ttl_);
     if (!granted) co_return granted.error();
+    if (granted->id() == 0)
+        co_return Error{Failure::exhausted, 0, "etcd",
+                        "etcd grants no lease: " + base::printable_text(granted->error())};
     id_ = granted->id();
     valid_until_ = asked + std::chrono::seconds(granted->ttl());
     changed_();
@@ -58,11 +63,8 @@ Awaitable<Result<void>> Lease::keep() {
     const auto asked = boot_time_now();
     const auto limit = std::clamp(milliseconds(ttl_) / 5, keep_alive_limit_min, keep_alive_limit_max);
     const auto left = co_await link_.keep_alive(id, limit);
-    if (!left) {
-        if (left.error().failure == Failure::not_found) lost(id);
-        co_return left.error();
-    }
-    if (*left <= 0) {
+    if (!left && left.error().failure != Failure::not_found) co_return left.error();
+    if (!left || *left <= 0) {
         lost(id);
         co_return Result<void>{};
     }

@@ -64,7 +64,9 @@ Awaitable<> Mirror::run() {
         const auto done = co_await synchronize();
         health_.set_fresh(false);
         if (stopping_) break;
-        if (!done && link_.is_final(done.error())) health_.failed(Task::mirror, done.error());
+        // Changes that etcd has forgotten are no problem: everything is listed again.
+        if (!done && done.error().failure != Failure::out_of_range && link_.is_final(done.error()))
+            health_.failed(Task::mirror, done.error());
         co_await wake_.wait_for(backoff_.next());
     }
 }

@@ -100,13 +100,11 @@ void Registrar::history_lost() {
 }
 
 void Registrar::saw_port(std::string_view name, const Owner& owner) {
-    claims_.saw_owner(name, owner);
-    health_.set_names(claims_);
+    if (claims_.saw_owner(name, owner)) wake_.notify();
 }
 
 void Registrar::saw_port_free(std::string_view name, std::int64_t revision) {
-    claims_.saw_free(name, revision);
-    if (claims_.has_work(false)) wake_.notify();
+    if (claims_.saw_free(name, revision)) wake_.notify();
 }
 
 void Registrar::saw_bridge_free(std::string_view id, std::int64_t revision) {
@@ -137,8 +135,11 @@ Awaitable<> Registrar::run() {
             co_await wake_.wait_until(*next);
             continue;
         }
-        if (next.error().failure == Failure::not_found) lease_.lost(lease_id_);
-        if (link_.is_final(next.error())) health_.failed(Task::names, next.error());
+        if (next.error().failure == Failure::not_found) {
+            lease_.lost(lease_id_);
+        } else if (link_.is_final(next.error())) {
+            health_.failed(Task::names, next.error());
+        }
         co_await wake_.wait_for(backoff_.next());
     }
 }
@@ -146,6 +147,7 @@ Awaitable<> Registrar::run() {
 /// Returns when to look again, unless something happens before.
 Awaitable<Result<Clock::time_point>> Registrar::step() {
     const auto now = Clock::now();
+    doubt_from_time_to_time(now);
     if (lease_.id() == 0) co_return now + idle_limit;
     if (!lease_.is_certain()) {
         lease_.renew();
@@ -155,7 +157,7 @@ Awaitable<Result<Clock::time_point>> Registrar::step() {
         const auto claimed = co_await claim_bridge();
         if (!claimed) co_return claimed.error();
     }
-    if (bridge_revision_ == 0) co_return now + idle_limit;
+    if (bridge_revision_ == 0) co_return next_doubt_;
     auto steps = claims_.next(steps_max, now >= next_update_);
     if (!steps.empty()) {
         const bool updates = steps.back().kind == Step::Kind::update;
@@ -165,7 +167,15 @@ Awaitable<Result<Clock::time_point>> Registrar::step() {
     }
     health_.works(Task::names);
     if (claims_.has_work(false)) co_return now;
-    co_return claims_.has_work(true) ? next_update_ : now + idle_limit;
+    co_return std::min(claims_.has_work(true) ? next_update_ : now + idle_limit, next_doubt_);
+}
+
+/// The mirror may have seen an owner's end before this has learned of the owner.
+void Registrar::doubt_from_time_to_time(Clock::time_point now) {
+    if (now < next_doubt_) return;
+    next_doubt_ = now + settings_.ttl;
+    claims_.doubt_owners();
+    other_revision_ = 0;
 }
 
 Awaitable<Result<void>> Registrar::claim_bridge() {

@@ -45,6 +45,7 @@ public:
 
 private:
     Awaitable<Result<Clock::time_point>> step();
+    void doubt_from_time_to_time(Clock::time_point now);
     Awaitable<Result<void>> claim_bridge();
     Awaitable<Result<void>> carry_out(std::vector<Step> steps);
     Awaitable<Result<void>> carry_out(const Step& step);
@@ -70,6 +71,7 @@ private:
     std::int64_t other_revision_ = 0;   ///< create_revision of the key of another bridge with our id; 0: there is none
     const roster::Time started_ = std::chrono::system_clock::now();
     Clock::time_point next_update_{};
+    Clock::time_point next_doubt_{};
     bool stopping_ = false;
 };
 

@@ -64,7 +64,7 @@ def test_etcd_that_is_killed_and_comes_back(etcd, tmp_path):
     bridge.wait_registered()
     assert owner(etcd, "b1") == "lab7"
     assert len(bridge.lines("etcd cannot be reached")) == 1
-    bridge.wait_line("the problems with etcd are over")
+    bridge.wait_line("the problems are over")
     etcd.put(f"{PREFIX}/port/later", '{"name": "later", "bridge": "lab9", "address": "lab9.example:50051"}')
     bridge.wait_metric('vserd_fleet_entries{kind="port"}', 2)
     bridge.stop()

@@ -157,7 +157,7 @@ def test_two_bridges_with_one_id_the_second_registers_nothing_until_the_first_is
 
     second.wait_registered()
     assert owner(etcd, "b2") == "lab"
-    assert second.lines("the problems with etcd are over")
+    assert second.lines("the problems are over")
     second.stop()
 
 

@@ -190,6 +190,24 @@ TEST(FleetClaims, ALostLeaseMeansClaimingEverythingAgain) {
     EXPECT_EQ(words(claims.next(many, true)), (Words{"claim a@0", "claim c@0"}));
 }
 
+TEST(FleetClaims, ADoubtedOwnerIsAskedAboutAndStaysAConflictMeanwhile) {
+    Claims claims;
+    claims.want("a", "1");
+    claims.want("b", "1");
+    claims.taken("a", {"lab2", 5});
+    succeed(claims, 7);
+
+    claims.doubt_owners();
+
+    EXPECT_EQ(words(claims.next(many, true)), Words{"claim a@0"});
+    EXPECT_EQ(claims.counts().conflict, 1U);
+    claims.taken("a", {"lab2", 5});
+    EXPECT_FALSE(claims.has_work(true));
+    claims.doubt_owners();
+    succeed(claims, 9);
+    EXPECT_EQ(claims.counts().owned, 2U);
+}
+
 TEST(FleetClaims, AListFreesWhatIsNotInIt) {
     Claims claims;
     for (const char* name : {"mine", "gone", "other"}) claims.want(name, "1");
