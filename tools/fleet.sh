@@ -87,9 +87,11 @@ print_fleet_steps() {
     say ''
     say "${bold}lab1 to lab$fleet_bridges serve board-1 to board-$((fleet_bridges * fleet_ports_of_each)). In another terminal:${plain}"
     say ''
-    say "  $vserctl --fleet $(fleet_grpc 1) ports           # of all bridges; any bridge can be asked"
-    say "  $vserctl --fleet $(fleet_grpc 1) ports -l rack=3"
-    say "  $vserctl --fleet $(fleet_grpc 1) attach board-17 # Ctrl-] then . leaves"
+    if "$vserctl" --help | grep -q -e --fleet; then
+        say "  $vserctl --fleet $(fleet_grpc 1) ports           # of all bridges; any bridge can be asked"
+        say "  $vserctl --fleet $(fleet_grpc 1) ports -l rack=3"
+        say "  $vserctl --fleet $(fleet_grpc 1) attach board-17 # Ctrl-] then . leaves"
+    fi
     say "  curl -s http://$(fleet_web 1)/sd/prometheus           # where Prometheus finds the metrics of all"
     say "  curl -s http://$(fleet_metrics 2)/metrics | grep ^vserd_fleet # lab1 and lab2 both have a port \"shared\""
     say "  $(etcd_tool etcdctl || say etcdctl) --endpoints=$(fleet_etcd) get --prefix --keys-only /vserd/v1/"
