@@ -92,7 +92,6 @@ private:
     Result<void> check_exposure(const std::vector<std::string>& addresses) const;
     void announce_when_tried(const rpc::ServerInfo& info, std::chrono::steady_clock::time_point limit);
     void announce(const rpc::ServerInfo& info);
-    std::string page_address() const { return web_ != nullptr ? web_.load()->addresses().front() : std::string(); }
     void take_signal(int signal);
     void replace_certificates(const net::TlsPems& pems, const config::Config& after);
     void watch_strictly(std::chrono::steady_clock::time_point deadline);
@@ -241,6 +240,9 @@ Result<void> Daemon::Impl::start_web() {
     auto server = vserd::start_web(options_, *hub_, *grpc_.load(), store(), exporter_, fleet_.roster(options_.config));
     if (!server) return server.error();
     if (*server == nullptr) return {};
+    auto server = vserd::start_web(options_, *hub_, *grpc_.load(), store(), exporter_);
+    if (!server || *server == nullptr) return server ? Result<void>() : server.error();
+    reload_->set_web(**server);
     web_.store(server->get());
     front_ends_.insert(front_ends_.begin() + 1, std::move(*server));
     return {};
@@ -291,9 +293,9 @@ void Daemon::Impl::announce_when_tried(const rpc::ServerInfo& info, std::chrono:
 void Daemon::Impl::announce(const rpc::ServerInfo& info) {
     if (stopping_) return;
     const rpc::Server& grpc = *grpc_.load();
-    print(
-        fmt::format("{}\n{}", serving_line(options_.config.ports.size(), front_ends_, grpc, info.engine),
-                    options_.demo ? advice(grpc.addresses().front(), !tcp_->addresses().empty(), page_address()) : ""));
+    print(fmt::format(
+        "{}\n{}", serving_line(options_.config.ports.size(), front_ends_, grpc, info.engine),
+        options_.demo ? advice(grpc.addresses().front(), !tcp_->addresses().empty(), page_address(web_.load())) : ""));
     for (const auto& [engine, reason] : info.engines_refused)
         spdlog::info("engine {} is not in use: {}", engine, reason);
     supervision_->ready();

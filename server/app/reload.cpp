@@ -6,9 +6,27 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
+#include <vector>
+
+#include "base/text.hpp"
+#include "web/server.hpp"
 
 namespace vserd {
+namespace {
+
+/// What of [web] a reload has not changed: "; of [web]: listen".
+std::string web_changes(const config::Config& before, const config::Config& after) {
+    if (before.web == after.web) return {};
+    if (!before.web || !after.web) return "; of [web]: whether it listens";
+    std::vector<std::string_view> keys;
+    if (before.web->listen != after.web->listen) keys.emplace_back("listen");
+    if (before.web->tls != after.web->tls) keys.emplace_back("tls");
+    return "; of [web]: " + base::joined(keys, ", ");
+}
+
+}  // namespace
 
 hub::HubConfig hub_config(const config::Config& config) {
     hub::HubConfig result;
@@ -147,15 +165,26 @@ void Reload::apply(const config::Config& config, hub::Hub::Prepared logs, tcp::S
         target->access = after.access;
     }
     copy_tls(options_.config, before);
+    apply_web(after, before);
     if (!(before == after)) {
         spdlog::warn(
-            "ports, listeners of ports, history, certificates and [access] were reloaded; other changes of {} need a "
-            "restart",
-            options_.config_file);
+            "ports, listeners of ports, history, certificates, [access], and hosts and connections_max of [web] were "
+            "reloaded; other changes of {} need a restart{}",
+            options_.config_file, web_changes(before, after));
     }
     audit("ok", fmt::format("{} ports", after.ports.size()));
     spdlog::info("reloaded {}: {} ports", options_.config_file, after.ports.size());
     if (!again() && listens) supervision_.ready();
+}
+
+/// [web] as a whole cannot come or go, nor can its addresses change.
+void Reload::apply_web(const config::Config& after, config::Config& before) {
+    if (web_ == nullptr || !after.web || !options_.config.web) return;
+    web_->apply(after.web->hosts, after.web->connections_max);
+    for (config::Config* target : {&options_.config, &before}) {
+        target->web->hosts = after.web->hosts;
+        target->web->connections_max = after.web->connections_max;
+    }
 }
 
 void Reload::audit(const char* outcome, const std::string& detail) {

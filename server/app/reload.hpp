@@ -17,6 +17,10 @@
 #include "net/tls.hpp"
 #include "tcp/server.hpp"
 
+namespace vserd::web {
+class Server;
+}
+
 namespace vserd {
 
 hub::HubConfig hub_config(const config::Config& config);
@@ -43,6 +47,9 @@ public:
           access_(access),
           take_certificates_(std::move(take_certificates)) {}
 
+    /// [web], which starts later. It outlives this, too.
+    void set_web(web::Server& web) { web_ = &web; }
+
     void start();
     /// No changes happen from now on.
     void stop() noexcept { stopped_ = true; }
@@ -61,6 +68,7 @@ private:
     void audit(const char* outcome, const std::string& detail);
     void apply(const config::Config& config, hub::Hub::Prepared logs, tcp::Server::OpenedSockets sockets);
     bool listen(const config::Config& config, tcp::Server::OpenedSockets sockets);
+    void apply_web(const config::Config& after, config::Config& before);
     bool again();
 
     DaemonOptions& options_;
@@ -70,6 +78,7 @@ private:
     DiskThread& disk_;
     AccessControl& access_;
     const TakeCertificates take_certificates_;
+    web::Server* web_ = nullptr;
     bool busy_ = false;
     bool wanted_again_ = false;
     bool stopped_ = false;

@@ -37,6 +37,10 @@ Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub
     return nullptr;
 }
 
+std::string page_address(const web::Server* server) {
+    return server != nullptr ? server->addresses().front() : std::string();
+}
+
 std::vector<metrics::RpcCount> counts_of(const rpc::Server* server) {
     std::vector<metrics::RpcCount> counts;
     if (server == nullptr) return counts;

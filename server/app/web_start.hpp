@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "app/daemon.hpp"
@@ -19,6 +20,9 @@ Result<std::unique_ptr<metrics::Exporter>> start_exporter(const config::Config& 
 Result<std::unique_ptr<web::Server>> start_web(const DaemonOptions& options, hub::Hub& hub, rpc::Server& calls,
                                                std::shared_ptr<const net::CertificateStore> certificates,
                                                const metrics::Exporter* exporter, roster::Roster* roster);
+
+/// For people; empty: there is none.
+std::string page_address(const web::Server* server);
 
 /// What the metrics show. Null: nothing. Any thread.
 std::vector<metrics::RpcCount> counts_of(const rpc::Server* server);

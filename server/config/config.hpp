@@ -59,8 +59,8 @@ struct ArchiveEntry {
 
 /// [web]: the page, JSON and WebSockets over HTTP.
 struct WebEntry {
-    std::vector<std::string> listen;       ///< "HOST:PORT" or "[::1]:PORT"
-    bool tls = false;                      ///< with the certificate of [server.tls]
+    std::vector<std::string> listen;       ///< "HOST:PORT", "[::1]:PORT", or "unix:/PATH" for a proxy
+    bool tls = false;                      ///< with the certificate of [server.tls]; not on Unix sockets
     std::vector<std::string> hosts;        ///< names by which browsers may reach it, besides those of `listen`
     std::uint32_t connections_max = 2048;  ///< open at once, WebSockets included
 

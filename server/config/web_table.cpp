@@ -40,8 +40,6 @@ void read_listen(Table& table, const Config& server, WebEntry& web) {
         const auto address = base::parse_address(text.value);
         if (!address) {
             table.problem(text.at, "'listen' in [web]: " + address.error().message);
-        } else if (address->unix_socket) {
-            table.problem(text.at, "'listen' in [web] must be \"HOST:PORT\": browsers connect over TCP");
         } else if (const auto* other = taken.add(text.value, *address, "'listen' in [web]")) {
             table.problem(text.at, fmt::format("'listen' in [web] has '{}', which is used already{}, by {}; give it "
                                                "another port",

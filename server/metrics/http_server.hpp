@@ -4,8 +4,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -17,6 +15,7 @@
 
 #include "base/fd.hpp"
 #include "metrics/http_session.hpp"
+#include "net/accept_loop.hpp"
 #include "net/listen_socket.hpp"
 #include "net/tls_context.hpp"
 
@@ -44,23 +43,14 @@ public:
     std::uint64_t without_tls() const noexcept { return without_tls_.load(std::memory_order_relaxed); }
 
 private:
-    struct Listener {
-        net::ListenSocket socket;
-        boost::asio::posix::stream_descriptor ready;  ///< borrows the descriptor of `socket`
-        boost::asio::steady_timer backoff;
-    };
-
-    void accept(Listener& listener);
-    /// Whether descriptors or memory have run out.
-    bool accept_some(Listener& listener);
-    void add(base::Fd fd, int family, ssl_ctx_st* tls);
+    void add(base::Fd fd, int family);
     void evict_one();
 
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_{context_.get_executor()};
     std::optional<net::TlsContext> tls_;  ///< server's thread only
     std::function<std::string()> body_;
-    std::list<Listener> listeners_;
+    net::AcceptLoop listeners_;
     std::list<std::shared_ptr<HttpSession>> sessions_;
     std::atomic<std::uint64_t> evicted_{0};
     std::atomic<std::uint64_t> without_tls_{0};

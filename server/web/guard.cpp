@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "net/listen_socket.hpp"
 
 namespace vserd::web {
 namespace {
@@ -24,7 +25,9 @@ std::string_view without_port(std::string_view host) {
 
 Guard::Guard(const std::vector<std::string>& listen, const std::vector<std::string>& hosts) {
     hosts_.push_back({"localhost", ""});
-    for (const std::string& each : listen) hosts_.push_back({lower(without_port(each)), ""});
+    for (const std::string& each : listen) {
+        if (!net::is_unix(each)) hosts_.push_back({lower(without_port(each)), ""});
+    }
     for (const std::string& each : hosts) {
         const std::size_t scheme = each.find("://");
         if (scheme == std::string::npos) {

@@ -9,10 +9,8 @@
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cerrno>
 #include <cstring>
 #include <exception>
 #include <list>
@@ -23,6 +21,7 @@
 
 #include "base/thread.hpp"
 #include "hub/session.hpp"
+#include "net/accept_loop.hpp"
 #include "net/client_socket.hpp"
 #include "net/listen_socket.hpp"
 #include "net/tls_context.hpp"
@@ -31,12 +30,6 @@
 
 namespace vserd::web {
 namespace {
-
-using boost::asio::posix::stream_descriptor;
-
-constexpr int accepted_per_turn_max = 16;
-/// The pause after descriptors or memory ran out. New clients wait in the backlog meanwhile.
-constexpr std::chrono::milliseconds accept_backoff{100};
 
 using Sockets = std::vector<net::ListenSocket>;
 
@@ -62,10 +55,24 @@ std::string plain_address(const sockaddr_storage& address, socklen_t size) {
     return net::address_of(mapped, sizeof v4);
 }
 
+/// The other end of a Unix socket has no address, and nobody is known by its uid: it usually is a proxy, for users of all kinds.
+Peer peer_of(int fd, const sockaddr_storage& address, socklen_t size) {
+    if (address.ss_family == AF_UNIX) return {.address = "unix:", .is_local = true};
+    sockaddr_storage local{};
+    socklen_t local_size = sizeof local;
+    ::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &local_size);
+    Peer peer{.address = plain_address(address, size)};
+    peer.local_host = without_port(plain_address(local, local_size));
+    peer.is_local = net::is_local(peer.address);
+    return peer;
+}
+
 std::vector<std::string> urls_of(const Sockets& sockets, bool tls) {
     std::vector<std::string> urls;
     for (const net::ListenSocket& socket : sockets) {
-        std::string url = fmt::format("{}://{}/", tls ? "https" : "http", socket.address());
+        std::string url = net::is_unix(socket.address())
+                              ? socket.address()
+                              : fmt::format("{}://{}/", tls ? "https" : "http", socket.address());
         if (std::ranges::find(urls, url) == urls.end()) urls.push_back(std::move(url));
     }
     return urls;
@@ -81,12 +88,12 @@ public:
           session_(hub, {.identity = access::internal_identity()}),
           site_({options_.listen, options_.hosts, options_.metrics, options_.roster, options_.package}, calls,
                 admission, session_, context_) {
+          site_({options_.listen, options_.hosts, options_.metrics, options_.package}, calls, admission, session_,
+                context_),
+          listeners_(context_, std::move(sockets), [this](base::Fd fd, const sockaddr_storage& peer, socklen_t size) {
+              return accept(std::move(fd), peer, size);
+          }) {
         if (options_.certificates) tls_.emplace(options_.certificates);
-        for (net::ListenSocket& socket : sockets) {
-            const int fd = socket.fd();
-            listeners_.push_back(
-                {std::move(socket), stream_descriptor(context_, fd), boost::asio::steady_timer(context_)});
-        }
     }
     ~Impl() { shut_down(); }
     Impl(const Impl&) = delete;
@@ -94,27 +101,21 @@ public:
 
     Result<void> run();
     void stop(std::chrono::milliseconds grace, std::function<void()> done);
+    void apply(std::vector<std::string> hosts, std::uint32_t connections_max);
 
     const std::vector<std::string>& addresses() const noexcept { return addresses_; }
     const RequestCounters& counters() const noexcept { return site_.counters(); }
     std::vector<net::Refused> refused() const;
 
 private:
-    struct Listener {
-        net::ListenSocket socket;
-        stream_descriptor ready;  ///< borrows the descriptor of `socket`
-        boost::asio::steady_timer backoff;
-    };
     using Connections = std::list<std::shared_ptr<Connection>>;
 
-    void accept(Listener& listener);
-    bool accept_some(Listener& listener);
+    bool accept(base::Fd fd, const sockaddr_storage& peer, socklen_t size);
     bool add(base::Fd fd, const sockaddr_storage& peer, socklen_t size);
     void begin(base::Fd fd, const sockaddr_storage& peer, socklen_t size, ssl_ctx_st* tls);
     bool make_room();
     void replace(const Connection& old, std::shared_ptr<Connection> by) override;
     void remove(const Connection& connection) override;
-    void stop_accepting();
     void finish_all(std::chrono::milliseconds grace);
     void check_stopped();
     void shut_down();
@@ -126,7 +127,8 @@ private:
     hub::Session session_;  ///< the server's own, for the rules in force
     std::optional<net::TlsContext> tls_;
     Site site_;
-    std::list<Listener> listeners_;
+    net::AcceptLoop listeners_;
+    std::uint32_t connections_max_ = options_.connections_max;
     Connections connections_;
     std::unordered_map<const Connection*, Connections::iterator> places_;
     std::atomic<std::uint64_t> full_{0};
@@ -138,7 +140,7 @@ private:
 };
 
 Result<void> Server::Impl::run() {
-    for (Listener& listener : listeners_) accept(listener);
+    listeners_.start();
     auto thread = base::start_thread([this] { context_.run(); });
     if (!thread) return thread.error();
     thread_ = std::move(*thread);
@@ -146,41 +148,20 @@ Result<void> Server::Impl::run() {
     return {};
 }
 
-void Server::Impl::accept(Listener& listener) {
-    listener.ready.async_wait(stream_descriptor::wait_read, [this, &listener](const ErrorCode& error) {
-        if (error) return;
-        if (!accept_some(listener)) return accept(listener);
-        listener.backoff.expires_after(accept_backoff);
-        listener.backoff.async_wait([this, &listener](const ErrorCode& ended) {
-            if (!ended) accept(listener);
-        });
-    });
-}
-
-/// Whether descriptors or memory have run out.
-bool Server::Impl::accept_some(Listener& listener) {
-    for (int accepted = 0; accepted < accepted_per_turn_max; ++accepted) {
-        sockaddr_storage peer{};
-        socklen_t size = sizeof peer;
-        base::Fd fd(
-            ::accept4(listener.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!fd) return net::is_accept_short(errno);
-        if (net::is_beyond_descriptors(fd.get())) {
-            without_descriptors_.fetch_add(1, std::memory_order_relaxed);
-            return true;
-        }
-        if (make_room()) {
-            if (!add(std::move(fd), peer, size)) return true;
-        } else {
-            full_.fetch_add(1, std::memory_order_relaxed);
-        }
+/// Returns false if descriptors or memory have run out.
+bool Server::Impl::accept(base::Fd fd, const sockaddr_storage& peer, socklen_t size) {
+    if (net::is_beyond_descriptors(fd.get())) {
+        without_descriptors_.fetch_add(1, std::memory_order_relaxed);
+        return false;
     }
-    return false;
+    if (make_room()) return add(std::move(fd), peer, size);
+    full_.fetch_add(1, std::memory_order_relaxed);
+    return true;
 }
 
 /// If there are too many connections, closes the one that has waited longest for a request.
 bool Server::Impl::make_room() {
-    if (connections_.size() < options_.connections_max) return true;
+    if (connections_.size() < connections_max_) return true;
     const auto oldest = std::ranges::min_element(connections_, {}, [](const auto& each) { return each->idle_since(); });
     if ((*oldest)->idle_since() == std::chrono::steady_clock::time_point::max()) return false;
     full_.fetch_add(1, std::memory_order_relaxed);
@@ -190,7 +171,7 @@ bool Server::Impl::make_room() {
 
 /// Returns false if memory has run out, which OpenSSL and the library report by exceptions.
 bool Server::Impl::add(base::Fd fd, const sockaddr_storage& peer, socklen_t size) {
-    const Result<ssl_ctx_st*> tls = tls_ ? tls_->current() : Result<ssl_ctx_st*>(nullptr);
+    const Result<ssl_ctx_st*> tls = tls_ && peer.ss_family != AF_UNIX ? tls_->current() : Result<ssl_ctx_st*>(nullptr);
     if (!tls) {
         without_tls_.fetch_add(1, std::memory_order_relaxed);
         return true;
@@ -206,12 +187,8 @@ bool Server::Impl::add(base::Fd fd, const sockaddr_storage& peer, socklen_t size
 
 void Server::Impl::begin(base::Fd fd, const sockaddr_storage& peer, socklen_t size, ssl_ctx_st* tls) {
     net::set_client_options(fd.get());
-    sockaddr_storage local{};
-    socklen_t local_size = sizeof local;
-    ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local), &local_size);
-    Peer known{.address = plain_address(peer, size), .is_tls = tls != nullptr};
-    known.local_host = without_port(plain_address(local, local_size));
-    known.is_local = net::is_local(known.address);
+    Peer known = peer_of(fd.get(), peer, size);
+    known.is_tls = tls != nullptr;
     auto stream = std::make_unique<Stream>(context_, std::move(fd), peer.ss_family == AF_INET6, tls);
     connections_.push_back(std::make_shared<HttpConnection>(std::move(stream), std::move(known), site_, *this));
     places_.emplace(connections_.back().get(), std::prev(connections_.end()));
@@ -232,19 +209,18 @@ void Server::Impl::remove(const Connection& connection) {
     check_stopped();
 }
 
-void Server::Impl::stop_accepting() {
-    for (Listener& listener : listeners_) {
-        listener.backoff.cancel();
-        listener.ready.release();
-    }
-    boost::asio::post(context_, [this] { listeners_.clear(); });  // after the handlers that the release has queued
-}
-
 void Server::Impl::stop(std::chrono::milliseconds grace, std::function<void()> done) {
     boost::asio::post(context_, [this, grace, done = std::move(done)] {
         stopped_ = [this, done] { session_.loop().post(done); };
-        stop_accepting();
+        listeners_.stop();
         finish_all(grace);
+    });
+}
+
+void Server::Impl::apply(std::vector<std::string> hosts, std::uint32_t connections_max) {
+    boost::asio::post(context_, [this, hosts = std::move(hosts), connections_max] {
+        site_.set_hosts(hosts);
+        connections_max_ = connections_max;
     });
 }
 
@@ -271,7 +247,7 @@ void Server::Impl::check_stopped() {
 void Server::Impl::shut_down() {
     if (!thread_.joinable()) return;
     boost::asio::post(context_, [this] {
-        stop_accepting();
+        listeners_.stop();
         const auto all = connections_;
         for (const auto& each : all) each->close();
         guard_.reset();
@@ -305,5 +281,8 @@ const RequestCounters& Server::counters() const noexcept { return impl_->counter
 const std::vector<std::string>& Server::addresses() const noexcept { return impl_->addresses(); }
 std::vector<net::Refused> Server::refused() const { return impl_->refused(); }
 void Server::stop(std::chrono::milliseconds grace, std::function<void()> done) { impl_->stop(grace, std::move(done)); }
+void Server::apply(std::vector<std::string> hosts, std::uint32_t connections_max) {
+    impl_->apply(std::move(hosts), connections_max);
+}
 
 }  // namespace vserd::web

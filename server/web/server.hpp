@@ -25,7 +25,7 @@ class Admission;
 namespace vserd::web {
 
 struct ServerOptions {
-    std::vector<std::string> listen;                                      ///< "HOST:PORT"
+    std::vector<std::string> listen;                                      ///< "HOST:PORT", "unix:/PATH"
     std::shared_ptr<const net::CertificateStore> certificates = nullptr;  ///< null: no TLS
     std::vector<std::string> hosts = {};                                  ///< further names, see Guard
     std::uint32_t connections_max = 2048;
@@ -44,6 +44,8 @@ public:
     ~Server() override;
 
     const RequestCounters& counters() const noexcept;  // any thread
+    /// What a reload changes. Connections that are open stay.
+    void apply(std::vector<std::string> hosts, std::uint32_t connections_max);
 
     std::string_view name() const noexcept override { return "web"; }
     /// "http://127.0.0.1:8080/"

@@ -80,7 +80,8 @@ struct Exchange {
 
 Site::Site(Options options, hub::Calls& calls, net::Admission& admission, const hub::Session& session,
            boost::asio::io_context& context)
-    : guard_(options.listen, options.hosts),
+    : listen_(std::move(options.listen)),
+      guard_(listen_, options.hosts),
       metrics_(std::move(options.metrics)),
       roster_(options.roster),
       package_(std::move(options.package)),

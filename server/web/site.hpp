@@ -48,6 +48,9 @@ public:
     Site(Options options, hub::Calls& calls, net::Admission& admission, const hub::Session& session,
          boost::asio::io_context& context);
 
+    /// Further names from now on, see Guard.
+    void set_hosts(const std::vector<std::string>& hosts) { guard_ = Guard(listen_, hosts); }
+
     /// What can be refused before the body is read.
     std::optional<Response> check_head(const Request& request, const Peer& peer);
     /// A share of the memory for the request and its response, for whose memory there is a limit. Requires: check_head()
@@ -90,7 +93,8 @@ private:
     std::unique_ptr<hub::Calls::Call> call(const Request& request, const Peer& peer,
                                            std::function<void(Response)> done);
 
-    const Guard guard_;
+    const std::vector<std::string> listen_;
+    Guard guard_;
     const std::function<std::string()> metrics_;
     const roster::Roster* const roster_;
     const std::string package_;

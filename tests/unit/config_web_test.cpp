@@ -60,7 +60,9 @@ TEST(WebConfig, AnAddressThatIsTakenIsNamedWithItsPlace) {
     EXPECT_TRUE(has(web_problem("[web]\nlisten = [\"127.0.0.1:1\"]\n[[port]]\nname = \"p\"\ndevice = \"sim:echo\"\n"
                                 "[[port.listen]]\naddress = \"127.0.0.1:1\"\nprotocol = \"raw\"\n"),
                     "by 'listen' in [web]"));
-    EXPECT_TRUE(has(web_problem("[web]\nlisten = [\"unix:/run/web\"]\n"), "browsers connect over TCP"));
+    EXPECT_TRUE(has(web_problem("[server]\nlisten = [\"unix:/run/x\"]\n[web]\nlisten = [\"unix:/run/x\"]\n"),
+                    "by 'listen' in [server]"));
+    EXPECT_TRUE(has(web_problem("[web]\nlisten = [\"unix:web\"]\n"), "'listen' in [web]"));
     EXPECT_TRUE(has(web_problem("[web]\nlisten = [\"8080\"]\n"), "'listen' in [web]"));
 }
 
