@@ -77,11 +77,14 @@ Bridge::Bridge(Face face, const std::vector<Line>& lines, const BridgePrograms& 
     for (const Line& line : lines) flush(line);
     if (is_vserd(face)) {
         if (has_tls(face)) set_up_tls(programs);
-        first_port_ = free_ports(face == Face::vserd_raw ? 1 + static_cast<int>(lines.size()) : 1);
+        const int more = face == Face::vserd_raw ? static_cast<int>(lines.size()) : face == Face::vserd_web ? 1 : 0;
+        first_port_ = free_ports(1 + more);
         first_tcp_port_ = face == Face::vserd_raw ? first_port_ + 1 : 0;
         write_file(programs.folder + "/vserd.toml",
                    vserd_toml(lines, first_port_, first_tcp_port_, programs.engine) +
                        (face == Face::vserd_archive ? archive_toml(programs.folder) : "") +
+                       (face == Face::vserd_web ? "[web]\nlisten = [\"127.0.0.1:" + std::to_string(web_port()) + "\"]\n"
+                                                : "") +
                        (has_tls(face) ? tls_toml(programs.folder + "/pki", face == Face::vserd_rules) : ""));
         start({programs.vserd, "--config", programs.folder + "/vserd.toml"}, lines.size(),
               programs.folder + "/vserd.log");

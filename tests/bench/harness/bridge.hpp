@@ -10,9 +10,9 @@
 
 namespace vserd::bench {
 
-/// Who carries the bytes, and how. ser2net as it comes, and tuned for throughput and latency; vserd over gRPC, over raw TCP, over
-/// gRPC with TLS, and over gRPC with client certificates and 1000 rules.
-enum class Face { ser2net_default, ser2net_tuned, vserd, vserd_raw, vserd_archive, vserd_tls, vserd_rules };
+/// Who carries the bytes, and how. ser2net as it comes, and tuned for throughput and latency; vserd over gRPC, over raw TCP,
+/// over WebSockets, over gRPC with TLS, and over gRPC with client certificates and 1000 rules.
+enum class Face { ser2net_default, ser2net_tuned, vserd, vserd_raw, vserd_archive, vserd_web, vserd_tls, vserd_rules };
 
 constexpr bool is_vserd(Face face) noexcept { return face >= Face::vserd; }
 constexpr bool has_tls(Face face) noexcept { return face >= Face::vserd_tls; }
@@ -35,6 +35,7 @@ public:
         return first_tcp_port_ + static_cast<int>(line);
     }                                                                                   ///< but for gRPC
     std::string address() const { return "127.0.0.1:" + std::to_string(first_port_); }  ///< vserd
+    int web_port() const noexcept { return first_port_ + 1; }                           ///< vserd_web
     const vser::client::ConnectOptions& connect_options() const noexcept { return connect_options_; }
     const Process& process() const noexcept { return *process_; }
     double seconds_to_serving() const noexcept { return seconds_to_serving_; }

@@ -9,6 +9,8 @@ namespace vserd::bench {
 std::vector<std::string> case_names() {
     return {"echo",    "read1",    "read8",     "read64",   "read256", "stopped", "write4k",  "write64",
             "ports64", "ports512", "ports1000", "idle1000", "lines",   "start1",  "start1000"};
+    return {"echo",    "read1",   "read8",   "read64",   "web200",    "read256", "stopped",
+            "write4k", "write64", "ports64", "ports512", "ports1000", "start1",  "start1000"};
 }
 
 std::unique_ptr<Case> make_case(const std::string& name) {
@@ -16,6 +18,7 @@ std::unique_ptr<Case> make_case(const std::string& name) {
     if (name == "read1") return read_case(1);
     if (name == "read8") return read_case(8);
     if (name == "read64") return read_case(64);
+    if (name == "web200") return web_case(200);
     if (name == "read256") return read_case(256);
     if (name == "stopped") return stopped_case();
     if (name == "write4k") return write_case(4096);
@@ -33,6 +36,7 @@ std::unique_ptr<Case> make_case(const std::string& name) {
 Face face_of(const std::string& contender) {
     if (contender == "ser2net") return Face::ser2net_default;
     if (contender == "vserd-raw") return Face::vserd_raw;
+    if (contender == "vserd-web") return Face::vserd_web;
     if (contender == "vserd-archive") return Face::vserd_archive;
     if (contender == "vserd-tls") return Face::vserd_tls;
     if (contender == "vserd-rules") return Face::vserd_rules;

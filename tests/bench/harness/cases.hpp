@@ -37,13 +37,14 @@ std::unique_ptr<Case> make_case(const std::string& name);
 std::unique_ptr<Case> echo_case();
 std::unique_ptr<Case> read_case(std::size_t readers);
 std::unique_ptr<Case> stopped_case();
+std::unique_ptr<Case> web_case(std::size_t readers);
 std::unique_ptr<Case> write_case(std::size_t write_bytes);
 std::unique_ptr<Case> ports_case(std::size_t ports);
 std::unique_ptr<Case> idle_case();
 std::unique_ptr<Case> lines_case();
 std::unique_ptr<Case> start_case(std::size_t ports);
 
-/// "ser2net", "ser2net-tuned", "vserd-raw" (raw TCP), anything else that begins with "vserd" (gRPC).
+/// "ser2net", "ser2net-tuned", "vserd-raw" (raw TCP), "vserd-web" (WebSockets), anything else that begins with "vserd" (gRPC).
 Face face_of(const std::string& contender);
 
 /// Waits until `condition`, at most `seconds`; throws with `what` then.

@@ -63,8 +63,42 @@ private:
     std::size_t readers_;
 };
 
+/// As many over WebSockets as over gRPC.
+class WebCase : public Case {
+public:
+    explicit WebCase(std::size_t readers) : readers_(readers) {}
+
+    std::vector<std::string> contenders() const override { return {"vserd", "vserd-web"}; }
+
+    Sample run(const std::string& contender, const Environment& environment) override {
+        ReadPlan plan;
+        plan.readers_per_line = readers_;
+        return measure(contender, plan, environment);
+    }
+
+private:
+    std::size_t readers_;
+};
+
+/// Seven readers, alone and beside one that has stopped reading.
+class StoppedCase : public Case {
+public:
+    std::vector<std::string> contenders() const override { return {"vserd-7-alone", "vserd-7-and-stopped"}; }
+
+    Sample run(const std::string& contender, const Environment& environment) override {
+        ReadPlan plan;
+        plan.stopped = contender == "vserd-7-and-stopped" ? 1 : 0;
+        plan.readers_per_line = 7 + plan.stopped;
+        return measure(contender, plan, environment);
+    }
+};
+
 }  // namespace
 
 std::unique_ptr<Case> read_case(std::size_t readers) { return std::make_unique<ReadCase>(readers); }
+
+std::unique_ptr<Case> web_case(std::size_t readers) { return std::make_unique<WebCase>(readers); }
+
+std::unique_ptr<Case> stopped_case() { return std::make_unique<StoppedCase>(); }
 
 }  // namespace vserd::bench

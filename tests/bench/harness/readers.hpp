@@ -42,6 +42,7 @@ struct ReadPlan {
 /// Reader i reads line i % lines.
 std::unique_ptr<Readers> tcp_readers(const Bridge& bridge, const ReadPlan& plan);
 std::unique_ptr<Readers> grpc_readers(const Bridge& bridge, const ReadPlan& plan);
+std::unique_ptr<Readers> web_readers(const Bridge& bridge, const ReadPlan& plan);
 /// One, of the line itself: the limit that no bridge can beat.
 std::unique_ptr<Readers> direct_readers(const Line& line);
 /// What fits the bridge.

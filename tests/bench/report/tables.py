@@ -6,6 +6,7 @@ TITLES = {
     "read1": "Device to client, one reader",
     "read8": "Device to client, 8 readers of one port, sum",
     "read64": "Device to client, 64 readers of one port, sum",
+    "web200": "Device to client, 200 readers of one port, over gRPC and over WebSockets, sum",
     "read256": "Device to client, 256 readers of one port, sum",
     "stopped": "Seven readers, alone and beside one that stopped reading, in turn within a run; sum of the seven",
     "write4k": "Client to device, writes of 4 kB",

@@ -56,6 +56,7 @@ TARGETS = [
     Target("client to device 64 B, library / tuned", _ratio("write64", "mb_s", "vserd-library", "ser2net-tuned"), "x", True, 0.5, 1),
     Target("64 readers, vserd / tuned", _ratio("read64", "mb_s", "vserd", "ser2net-tuned"), "x", True, 6, 13),
     Target("64 readers, vserd / default", _ratio("read64", "mb_s", "vserd", "ser2net"), "x", True, 50, 118),
+    Target("200 readers, CPU per MB, WebSockets / gRPC", _ratio("web200", "cpu_ms_mb", "vserd-web", "vserd"), "x", False, 1.3, 1.0),
     Target("seven readers beside a stopped one / alone",
            _median("stopped", "beside_alone", "vserd"), "x", True, 0.95, 0.99),
     Target("64 ports, CPU per byte, Collect / tuned", _ratio("ports64", "cpu_us_kb", "vserd-collect", "ser2net-tuned"), "x", False, 1.0, 0.6),
