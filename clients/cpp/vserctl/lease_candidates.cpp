@@ -22,7 +22,7 @@ client::Error no_candidate(std::string message) {
 std::string describe_all_labels(const std::vector<client::Port>& ports) {
     std::set<std::string> labels;
     for (const auto& port : ports) {
-        for (const auto& [key, value] : port.labels) labels.insert(key + "=" + value);
+        for (const auto& [key, value] : port.labels) labels.insert(fmt::format("{}={}", key, value));
     }
     std::string text;
     std::size_t shown = 0;
