@@ -2,6 +2,7 @@
 import contextlib
 import socket
 import threading
+import time
 
 import pytest
 from certificates import Authority
@@ -179,6 +180,11 @@ def test_a_port_that_the_new_owner_does_not_have_yet_is_waited_for(site, fleet):
         site.own(2, site.daemons[1], "pi-1")  # it does not serve the port
         site.daemons[0].stop()
         receive(console, vser.Disconnected)
+        asked = len(site.directory.calls)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(site.directory.calls) < asked + 3:  # it has tried there, and looks the port up again
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         second = site.bridge(2, table("pi-1"))
         site.own(2, second, "pi-1")
         receive(console, vser.Reconnected)
