@@ -238,9 +238,6 @@ Result<void> Daemon::Impl::start_tcp() {
 /// After gRPC, which serves its calls.
 Result<void> Daemon::Impl::start_web() {
     auto server = vserd::start_web(options_, *hub_, *grpc_.load(), store(), exporter_, fleet_.roster(options_.config));
-    if (!server) return server.error();
-    if (*server == nullptr) return {};
-    auto server = vserd::start_web(options_, *hub_, *grpc_.load(), store(), exporter_);
     if (!server || *server == nullptr) return server ? Result<void>() : server.error();
     reload_->set_web(**server);
     web_.store(server->get());

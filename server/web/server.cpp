@@ -87,9 +87,7 @@ public:
           addresses_(urls_of(sockets, options_.certificates != nullptr)),
           session_(hub, {.identity = access::internal_identity()}),
           site_({options_.listen, options_.hosts, options_.metrics, options_.roster, options_.package}, calls,
-                admission, session_, context_) {
-          site_({options_.listen, options_.hosts, options_.metrics, options_.package}, calls, admission, session_,
-                context_),
+                admission, session_, context_),
           listeners_(context_, std::move(sockets), [this](base::Fd fd, const sockaddr_storage& peer, socklen_t size) {
               return accept(std::move(fd), peer, size);
           }) {
