@@ -83,6 +83,7 @@ private:
     void read();
     void on_read(const ErrorCode& error, std::size_t bytes);
     void take_message();
+    void refuse();
     void linger();
     void take(std::string message);
     void start_call(std::string message);
@@ -186,11 +187,18 @@ void SocketSession::on_read(const ErrorCode& error, std::size_t bytes) {
         input_.clear();
         return closing_ ? void() : read();
     }
-    if (!ticket_.grow(bytes)) return end(site_.too_much_memory());
+    if (!ticket_.grow(bytes)) return refuse();
     held_bytes_ += bytes;
     if (!socket_.is_message_done()) return read();
     if (!socket_.got_binary()) return end(invalid_argument("messages must be binary: serialized protobuf"));
     take_message();
+}
+
+/// What has arrived makes room for others at once.
+void SocketSession::refuse() {
+    input_ = {};
+    ticket_.shrink(std::exchange(held_bytes_, waiting_bytes_) - waiting_bytes_);
+    end(site_.too_much_memory());
 }
 
 void SocketSession::take_message() {
