@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
