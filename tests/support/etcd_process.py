@@ -13,7 +13,7 @@ import tempfile
 import time
 
 from debian import CACHE
-from vserd_process import PATIENCE_SECONDS, free_port
+from vserd_process import PATIENCE_SECONDS, steady_port
 
 MEMORY = "/dev/shm"
 
@@ -44,7 +44,7 @@ class Member:
 
     def __init__(self, folder, index, peer_port):
         self.name, self.folder, self.log = f"m{index}", folder / f"m{index}", folder / f"m{index}.log"
-        self.port, listens = free_port(), free_port()
+        self.port, listens = steady_port(), steady_port()
         self.peer_listens, self.peer = f"http://127.0.0.1:{listens}", f"http://127.0.0.1:{peer_port(listens)}"
         self.state, self.process = "new", None
 

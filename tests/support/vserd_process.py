@@ -1,6 +1,8 @@
 """The real vserd as a child process, for tests in Python. support/vserd_process.hpp is the same for tests in C++."""
+import contextlib
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -15,6 +17,14 @@ def free_port():
     """A TCP port of 127.0.0.1 that nobody uses now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+def steady_port():
+    """The same, for a server that is started again: the kernel gives this port to no connection meanwhile."""
+    for port in random.sample(range(10_000, 32_000), 100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("none of a hundred TCP ports is free")
 
 
 class Process:

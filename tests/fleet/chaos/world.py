@@ -4,7 +4,7 @@ import json
 import random
 import time
 
-from bridges import PORTS_OF_EACH, PREFIX, TTL_SECONDS, Bridge, own_ports, ports_of
+from bridges import PREFIX, TTL_SECONDS, Bridge, own_ports, ports_of
 from consoles import Console, Times
 from history import History, Wrong
 from members import Members
@@ -23,6 +23,7 @@ class World:
 
     def __init__(self, folder, seed, slack):
         self.random, self.slack = random.Random(seed), slack
+        self._samples = random.Random(seed)  # their number depends on the timing, and the faults must not
         self.network = Network()
         self.members = Members(self.network)
         self.bridges, self.consoles = [], []
@@ -72,14 +73,18 @@ class World:
         view = bridge.look_up()
         if view is None:
             return "does not answer"
-        if not view.is_up:
-            return "is not registered, or may be out of date"
-        if view.bridges != {each.name: each.address for each in self.bridges} or view.ports != len(truth):
-            return f"lists {view.ports} ports of {len(truth)}, and the bridges {sorted(view.bridges)}"
-        owned = sum(owner[0] == bridge.name for owner in truth.values())
-        wanted = (owned, len(ports_of(bridge.index)) - owned, 0)
-        found = (view.owned, view.conflicts, view.pending)
-        return None if found == wanted else f"owned, conflicts and pending are {found}, not {wanted}"
+        if view.is_stale or view.problem:
+            return f"is out of date: {view.is_stale}, problem: {view.problem!r}"
+        wrong = sorted(name for name in view.ports.keys() | truth.keys() if view.ports.get(name) != truth.get(name))
+        if wrong:
+            return f"is wrong about {wrong}, such as {view.ports.get(wrong[0])} for {truth.get(wrong[0])}"
+        if view.bridges != {each.name: each.address for each in self.bridges}:
+            return f"lists the bridges {view.bridges}"
+        conflicts = {name: truth[name][0] for name in ports_of(bridge.index) if truth[name][0] != bridge.name}
+        if view.conflicts != conflicts:
+            return f"reports the conflicts {view.conflicts}, not {conflicts}"
+        port = self._samples.choice(sorted(truth))
+        return None if bridge.owner_of(port) == truth[port][:2] else f"resolves {port} as {bridge.owner_of(port)}, not {truth[port]}"
 
     # What must come true in time.
 
@@ -111,8 +116,9 @@ class World:
                 view = observer.look_up()
                 if view is None:
                     return f"{observer.name} does not answer"
-                if dead.name in view.bridges or view.ports > len(self.names) - PORTS_OF_EACH:
-                    return f"{observer.name} still lists {view.ports} ports, and {sorted(view.bridges)}"
+                left = sorted(name for name, (bridge, *_) in view.ports.items() if bridge == dead.name)
+                if left or dead.name in view.bridges:
+                    return f"{observer.name} still lists {dead.name} with {left}"
             return None
         took = self._await(limit, fault)
         self.worst["gone"] = max(self.worst["gone"], took)
@@ -122,7 +128,7 @@ class World:
         """A bridge that does not reach etcd says so."""
         def fault():
             view = bridge.look_up()
-            return None if view and not view.is_up else f"{bridge.name} does not say that it may be out of date"
+            return None if view and view.is_stale else f"{bridge.name} does not say that it may be out of date"
         return self._await(GONE_SECONDS, fault)
 
     def check_history(self):
