@@ -30,6 +30,8 @@ REQUESTS = {
     "EndSession": {"reason": "a test"},
     "Flush": {"port": "p", "direction": "FLUSH_DIRECTION_BOTH"},
     "GetServerInfo": {},
+    "ListBridges": {},
+    "ListFleetPorts": {},
     "ListPorts": {},
     "ListSessions": {"ports": ["p"]},
     "ListLeases": {"ports": ["p"]},
@@ -38,6 +40,7 @@ REQUESTS = {
     "SetFormat": {"port": "p", "format": {"data_bits": 7}},
     "SetSignals": {"port": "p", "dtr": True},
     "WaitFor": {"port": "p", "patterns": ["x"], "timeout": "0s"},
+    "WatchFleet": {},
     "WatchPorts": {"ports": ["p"]},
     "Write": {"port": "p", "text": "x"},
 }
