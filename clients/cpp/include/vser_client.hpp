@@ -11,6 +11,7 @@
 ///     }
 #include "vser_client/client.hpp"
 #include "vser_client/console.hpp"
+#include "vser_client/fleet.hpp"
 #include "vser_client/label_selector.hpp"
 #include "vser_client/pending_call.hpp"
 #include "vser_client/result.hpp"

@@ -125,13 +125,14 @@ Result<> Console::Impl::drain(Clock::time_point deadline) {
         if (!sent) return make_error(Code::deadline_exceeded, "not everything could be sent in time");
         if (tx_sent_ == 0) return Done{};
 
+        const auto ports = ports_;
         lock.unlock();
         grpc::ClientContext context;
         context.set_deadline(std::chrono::system_clock::now() + (deadline - Clock::now()));
         v1::GetPortRequest request;
         request.set_port(port_name_);
         v1::GetPortResponse response;
-        const auto status = ports_->GetPort(&context, request, &response);
+        const auto status = ports->GetPort(&context, request, &response);
         lock.lock();
         if (status.ok() && connected_ && taken_by_server(response.port().tx_offset())) return Done{};
         if (!status.ok() && status.error_code() != grpc::StatusCode::UNAVAILABLE) return to_error(status);

@@ -65,6 +65,7 @@ private:
     After after_end(const grpc::Status& status);
     bool wait_backoff();
     bool server_answers();
+    bool find_server();
 
     // Any thread, with mutex_ held.
     void pump(std::unique_lock<std::mutex>& lock);
@@ -76,9 +77,9 @@ private:
     v1::AttachRequest open_request() const;
     bool taken_by_server(std::uint64_t tx_offset) const { return tx_offset >= tx_base_ + tx_sent_; }
 
-    const std::shared_ptr<grpc::Channel> channel_;  // shared with the client
-    const std::unique_ptr<v1::AdminService::Stub> admin_;
-    const std::unique_ptr<v1::PortService::Stub> ports_;
+    std::shared_ptr<grpc::Channel> channel_;         // shared with the client; the console's thread only
+    std::unique_ptr<v1::AdminService::Stub> admin_;  // the console's thread only
+    std::shared_ptr<v1::PortService::Stub> ports_;   // guarded by mutex_
     const std::string port_name_;
     const ConsoleOptions options_;
     const int ready_fd_;  // eventfd

@@ -2,6 +2,7 @@
 #include <random>
 #include <utility>
 
+#include "vser_client/client_impl.hpp"
 #include "vser_client/console_impl.hpp"
 #include "vser_client/convert.hpp"
 #include "vser_client/status.hpp"
@@ -15,8 +16,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds answer_timeout{5};
 
 /// Whether a later attempt may succeed.
-bool may_pass(const grpc::Status& status, bool exclusive) {
+bool may_pass(const grpc::Status& status, bool exclusive, bool moves) {
     switch (status.error_code()) {
+        case grpc::StatusCode::NOT_FOUND: return moves;
         case grpc::StatusCode::OK:  // the server ended the stream
         case grpc::StatusCode::UNAVAILABLE:
         case grpc::StatusCode::CANCELLED:
@@ -38,7 +40,7 @@ Error to_outage(const grpc::Status& status) {
 void Console::Impl::run() {
     auto after = After::retry;
     while (after != After::end) {
-        if (opened_once_ && after == After::retry && !(wait_backoff() && server_answers())) {
+        if (opened_once_ && after == After::retry && !(wait_backoff() && find_server() && server_answers())) {
             const std::lock_guard lock(mutex_);
             if (closing_) break;
             continue;
@@ -64,6 +66,19 @@ bool Console::Impl::wait_backoff() {
     ++attempts_;
     std::unique_lock lock(mutex_);
     return !changed_.wait_for(lock, pause, [this] { return closing_; });
+}
+
+/// Goes to the server that the port is at now. Returns false if that is not known.
+bool Console::Impl::find_server() {
+    if (!options_.find) return true;
+    const auto client = options_.find();
+    if (!client) return false;
+    const std::lock_guard lock(mutex_);
+    if (client->impl()->channel == channel_) return true;
+    channel_ = client->impl()->channel;
+    admin_ = v1::AdminService::NewStub(channel_);
+    ports_ = v1::PortService::NewStub(channel_);
+    return true;
 }
 
 /// Checks that the server answers before opening a stream, which has no deadline.
@@ -257,7 +272,8 @@ Console::Impl::After Console::Impl::after_end(const grpc::Status& status) {
         const bool gone_back = opened_once_ && !was_connected && status.error_code() == grpc::StatusCode::OUT_OF_RANGE;
         if (gone_back) return After::restart_log;
         const bool waits_for_itself = options_.mode == Mode::exclusive && options_.lease == 0;
-        const bool again = opened_once_ && options_.reconnect && may_pass(status, waits_for_itself && !was_connected);
+        const bool again = opened_once_ && options_.reconnect &&
+                           may_pass(status, waits_for_itself && !was_connected, options_.find != nullptr);
         if (!again) {
             error_ = to_outage(status);
             return After::end;

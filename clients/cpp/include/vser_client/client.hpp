@@ -130,10 +130,13 @@ public:
     Result<Console> attach(const std::string& port, ConsoleOptions options = {}) const;
 
 private:
+    friend class BridgeDirectory;
+    friend class Console;
     struct Impl;
     explicit Client(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
     std::uint64_t lease_of(const std::string& port) const;
+    const std::shared_ptr<const Impl>& impl() const noexcept { return impl_; }
 
     std::shared_ptr<const Impl> impl_;  // shared with the copies
     std::map<std::string, std::uint64_t> leases_;

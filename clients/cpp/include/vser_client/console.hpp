@@ -15,6 +15,8 @@
 
 namespace vser::client {
 
+class Client;
+
 /// `by_role`: reads and writes if the client's role on the port allows it, otherwise reads only.
 enum class Mode : std::uint8_t { by_role = 0, read_only = 1, read_write = 2, exclusive = 3 };
 
@@ -57,6 +59,9 @@ struct ConsoleOptions {
     /// call try_write() but not write(), drain() or close(). `on_end` reports the end of the console.
     std::function<void(ConsoleItem&&)> on_item{};
     std::function<void(const std::optional<Error>&)> on_end{};
+    /// Where the port is now, for a port that can move to another server: see Fleet::attach(). Called by the console's own thread
+    /// before each attempt to reconnect. With it, NOT_FOUND is an outage too.
+    std::function<Result<Client>()> find{};
 };
 
 /// A bidirectional byte stream to one port that survives the loss of the connection. Every method may be called from any
