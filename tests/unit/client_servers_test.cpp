@@ -20,6 +20,10 @@ tls_name = "lab7.example"
 token_file = "lab/token"
 [server.local]
 address = "unix:/run/vserd/vserd.sock"
+[fleet]
+entry = ["lab7:50443", "lab8"]
+hosts = "*.lab.example"
+ca = "lab/ca.crt"
 )",
                                        "/etc/vserctl/config.toml");
 
@@ -37,6 +41,10 @@ address = "unix:/run/vserd/vserd.sock"
     ASSERT_NE(servers->find("local"), nullptr);
     EXPECT_FALSE(servers->find("local")->tls);
     EXPECT_EQ(servers->find("other"), nullptr);
+    EXPECT_EQ(servers->fleet.entries, (std::vector<std::string>{"lab7:50443", "lab8"}));
+    EXPECT_EQ(servers->fleet.hosts, std::vector<std::string>{"*.lab.example"});
+    EXPECT_TRUE(servers->fleet.access.tls);
+    EXPECT_EQ(servers->fleet.access.ca, "/etc/vserctl/lab/ca.crt");
 }
 
 struct Mistake {
@@ -60,7 +68,12 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"unknown_key", "[server.lab]\naddress = \"lab\"\nadress = \"x\"",
                 "f:3:1: 'adress' is not a key of [server.lab]: address, ca, cert, key, tls, tls_name, token_file"},
         Mistake{"unknown_table", "[servers.lab]\naddress = \"lab\"",
-                "f:1:2: 'servers' is not known: the file has 'default' and [server.NAME]"},
+                "f:1:2: 'servers' is not known: the file has 'default', [server.NAME] and [fleet]"},
+        Mistake{"fleet_without_entry", "[fleet]\ntls = true", "f:1:1: [fleet] needs 'entry': the addresses of bridges"},
+        Mistake{"fleet_key", "[fleet]\nentry = \"lab\"\naddress = \"lab\"",
+                "f:3:1: 'address' is not a key of [fleet]: entry, hosts, ca, cert, key, tls, token_file"},
+        Mistake{"fleet_entry", "[fleet]\nentry = [\"lab\", \"lab:x\"]",
+                "f:2:9: the server 'lab:x' is not an address: write HOST:PORT, [IPV6]:PORT or unix:/PATH"},
         Mistake{"no_address", "[server.lab]\ntls = true", "f:1:1: [server.lab] needs 'address'"},
         Mistake{"bad_address", "[server.lab]\naddress = \"lab:x\"",
                 "f:2:11: the server 'lab:x' is not an address: write HOST:PORT, [IPV6]:PORT or unix:/PATH"},

@@ -19,6 +19,7 @@ int run_attach(const client::ConnectOptions& connect, const AttachCommand& comma
                    : ::isatty(STDIN_FILENO) != 0 ? client::Mode::by_role
                                                  : client::Mode::read_write;
     console.client = command.client_name.empty() ? client_name() : command.client_name;
+    console.find = options.find_owner;
     auto connected = connect_console(options.server, connect, command.port, std::move(console));
     if (!connected) return print_error(connected.error(), options.json);
     if (command.suggest_terminal && ::isatty(STDIN_FILENO) == 0)

@@ -145,6 +145,13 @@ client::Result<HeldLease> acquire(const client::ConnectOptions& connect, const L
 }
 
 /// Runs the command with the lease in its environment.
+/// As in VSERD_FLEET.
+std::string entries_of(const Options& options) {
+    std::string text;
+    for (const std::string& entry : options.fleet) text += (text.empty() ? "" : ",") + entry;
+    return text;
+}
+
 int run_with_lease(const client::ConnectOptions& connect, const LeaseCommand& command, const Options& options) {
     sigset_t mask;
     const auto held = run_without_signals([&] { return acquire(connect, command, options); }, mask);
@@ -161,7 +168,8 @@ int run_with_lease(const client::ConnectOptions& connect, const LeaseCommand& co
     const ChildProcess child{
         .words = command.words,
         .variables = {fmt::format("{}={}", lease_variable, lease_text(lease.port, lease.id)),
-                      "VSERD_ADDRESS=" + held->at.server},
+                      "VSERD_ADDRESS=" + (options.fleet.empty() ? held->at.server : std::string()),
+                      "VSERD_FLEET=" + entries_of(options)},
         .started =
             [&](pid_t pid) {
                 keeper = std::make_unique<LeaseKeeper>(held->at.client, lease, acquire_options(command).ttl,

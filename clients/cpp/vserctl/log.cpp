@@ -15,16 +15,20 @@
 namespace vserctl {
 
 int run_log(const vser::client::Client& client, LogCommand command) {
-    const bool json = command.format == LogFormat::json;
     const auto ports = find_ports(client, command.choice);
-    if (!ports) return print_error(ports.error(), json);
+    if (!ports) return print_error(ports.error(), command.format == LogFormat::json);
     for (const auto& port : *ports) command.ports.push_back(port.name);
-    if (ports->empty()) return print_error("no port has these labels", json);
-    if (const auto problem = too_many(ports->size(), command.format)) return print_error(*problem, json);
+    return run_log(std::vector(ports->size(), client), std::move(command));
+}
+
+int run_log(std::vector<vser::client::Client> owners, LogCommand command) {
+    const bool json = command.format == LogFormat::json;
+    if (owners.empty()) return print_error("no port has these labels", json);
+    if (const auto problem = too_many(owners.size(), command.format)) return print_error(*problem, json);
     const auto note = [](std::string_view text) { put_note(std::string(text)); };
     const bool terminal = ::isatty(STDOUT_FILENO) == 1;
     const auto printer = LogPrinter::make(command, put, note, terminal, stdout_wants_colour());
-    LogMerge merge(client, command);
+    LogMerge merge(std::move(owners), command);
     SearchProgress progress;
     const auto show = [&progress](vser::client::Time time, std::uint64_t left) { progress.show(time, left); };
     while (const auto entry = merge.next(show)) {

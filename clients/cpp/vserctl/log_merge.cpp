@@ -37,7 +37,8 @@ struct LogMerge::Source {
     std::thread thread;
 };
 
-LogMerge::LogMerge(const client::Client& client, const LogCommand& command) : client_(client), command_(command) {
+LogMerge::LogMerge(std::vector<client::Client> owners, const LogCommand& command)
+    : owners_(std::move(owners)), command_(command) {
     for (const auto& name : command.ports) {
         auto& source = *sources_.emplace_back(std::make_unique<Source>());
         source.port = sources_.size() - 1;
@@ -127,7 +128,7 @@ std::optional<client::Error> LogMerge::error() const {
 }
 
 void LogMerge::run(Source& source) {
-    auto port = client_.get_port(source.name);
+    auto port = owners_[source.port].get_port(source.name);
     std::optional<client::Error> error;
     if (!port) {
         error = port.error();
@@ -157,7 +158,7 @@ std::optional<client::Error> LogMerge::read(Source& source) {
             changed_.notify_all();
         };
     }
-    Items items = client_.read(source.name, options);
+    Items items = owners_[source.port].read(source.name, options);
     {
         const std::lock_guard lock(mutex_);
         if (closing_) return std::nullopt;
@@ -188,7 +189,7 @@ std::optional<client::Error> LogMerge::read(Source& source) {
 bool LogMerge::resume(Source& source) {
     note(source, "the connection was lost; reconnecting");
     while (wait_to_retry()) {
-        const auto port = client_.get_port(source.name);
+        const auto port = owners_[source.port].get_port(source.name);
         if (!port && port.error().code == client::Code::unavailable) continue;
         if (port && port->log_id != source.log_id) {
             note(source, "the server has a new log, which is read from its beginning");

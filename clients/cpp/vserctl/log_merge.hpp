@@ -34,8 +34,8 @@ struct LogEntry {
 /// entry waits a moment for older ones of other ports. Memory is bounded: a thread waits when its port is far ahead.
 class LogMerge {
 public:
-    /// Both outlive this.
-    LogMerge(const vser::client::Client& client, const LogCommand& command);
+    /// `owners`: for each of the command's ports, a client of its server. The command outlives this.
+    LogMerge(std::vector<vser::client::Client> owners, const LogCommand& command);
     ~LogMerge();
     LogMerge(const LogMerge&) = delete;
     LogMerge& operator=(const LogMerge&) = delete;
@@ -62,7 +62,7 @@ private:
     void report(const OnProgress& on_progress);
     bool wait_to_retry();
 
-    const vser::client::Client& client_;
+    const std::vector<vser::client::Client> owners_;
     const LogCommand& command_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;  ///< an entry was added, or a log has ended

@@ -16,6 +16,7 @@
 #include "vserctl/commands.hpp"
 #include "vserctl/discover.hpp"
 #include "vserctl/exit_code.hpp"
+#include "vserctl/fleet.hpp"
 #include "vserctl/lease.hpp"
 #include "vserctl/lease_environment.hpp"
 #include "vserctl/log.hpp"
@@ -48,6 +49,7 @@ struct Run {
     int operator()(const TokenCommand&) const { return exit_usage; }     // the same: see run_token()
     int operator()(const ArchiveCommand&) const { return exit_usage; }   // the same: see run_archive()
     int operator()(const DiscoverCommand&) const { return exit_usage; }  // the same: see run_discover()
+    int operator()(const FleetCommand&) const { return exit_usage; }     // the same: see run_in_fleet()
     int operator()(const LeaseCommand&) const { return exit_usage; }     // never called: see run_lease()
     int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
     int operator()(const LogCommand& command) const { return run_log(client, command); }
@@ -93,6 +95,9 @@ int run(std::vector<std::string> arguments) {
         return run_discover(*discover, options.json);
     if (const auto* config = std::get_if<ConfigCommand>(&options.command)) return run_config(*config, options);
 
+    if (!options.fleet.empty()) {
+        if (const auto status = run_in_fleet(options)) return *status;
+    }
     const auto connect = connect_options(options);
     if (const auto* attach = std::get_if<AttachCommand>(&options.command)) return run_attach(connect, *attach, options);
     if (const auto* tty = std::get_if<TtyCommand>(&options.command)) return run_tty(connect, *tty, options);

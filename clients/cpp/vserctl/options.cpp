@@ -10,6 +10,7 @@
 #include "vserctl/archive.hpp"
 #include "vserctl/discover.hpp"
 #include "vserctl/exit_code.hpp"
+#include "vserctl/fleet.hpp"
 #include "vserctl/json.hpp"
 #include "vserctl/lease_options.hpp"
 #include "vserctl/log_options.hpp"
@@ -51,6 +52,7 @@ struct RawArguments {
     std::optional<std::string> timeout;
     ConfigCommand config;
     DiscoverCommand discover;
+    FleetCommand fleet;
     ArchiveCommand archive;
     TtyCommand tty;
     TransferCommand send;
@@ -142,6 +144,13 @@ public:
                 [this](const std::string& text) { arguments_.discover.limit = checked(parse_duration(text)); },
                 "Stop after this time (default 10s)")
             ->type_name("DURATION");
+        auto* fleet = add("fleet", fleet_summary, fleet_examples, [](const RawArguments& raw) -> Command {
+            if (raw.fleet.action == "resolve" && raw.fleet.name.empty())
+                throw CLI::ValidationError("resolve: NAME is required: the port to look up",
+                                           CLI::ExitCodes::RequiredError);
+            return raw.fleet;
+        });
+        add_fleet_options(*fleet, arguments_.fleet);
         auto* archive = add("archive", archive_summary, archive_examples,
                             [](const RawArguments& raw) -> Command { return raw.archive; });
         add_archive_options(*archive, arguments_.archive);

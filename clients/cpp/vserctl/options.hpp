@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "vser_client/fleet.hpp"
 #include "vser_client/types.hpp"
 #include "vserctl/port_choice.hpp"
 
@@ -147,6 +149,11 @@ struct ArchiveCommand {  ///< of files on this machine; needs no server
 struct DiscoverCommand {  ///< asks the network; needs no server
     std::chrono::milliseconds limit{10'000};
 };
+struct FleetCommand {
+    std::string action = "bridges";  ///< bridges, resolve or sd
+    std::string name;                ///< of the port to resolve
+    std::string output;              ///< of sd: a file; empty: stdout
+};
 struct SshCommand {};  ///< replaced by what the client of sshd asked for: see ssh_session.hpp
 struct HealthCommand {
     std::string port;  ///< empty: the server as a whole
@@ -156,7 +163,7 @@ using Command =
     std::variant<PortsCommand, WatchCommand, AttachCommand, ReadCommand, WriteCommand, BaudCommand, FormatCommand,
                  SignalsCommand, BreakCommand, FlushCommand, YieldCommand, InfoCommand, HealthCommand, SshCommand,
                  TtyCommand, TransferCommand, WhoCommand, EndCommand, NoticeCommand, TokenCommand, ConfigCommand,
-                 LeaseCommand, LogCommand, ArchiveCommand, DiscoverCommand>;
+                 LeaseCommand, LogCommand, ArchiveCommand, DiscoverCommand, FleetCommand>;
 
 struct Options {
     std::string server;
@@ -167,11 +174,20 @@ struct Options {
     std::string tls_ca_file;
     std::string tls_certificate_file;
     std::string tls_key_file;
-    std::string tls_name;     ///< the name that the server's certificate must have; empty: that of the address
-    std::string token_file;   ///< empty: none
-    std::string token;        ///< from the file or the environment; empty: none
-    std::string config_file;  ///< given with --config; empty: the usual one
+    std::string tls_name;            ///< the name that the server's certificate must have; empty: that of the address
+    std::string token_file;          ///< empty: none
+    std::string token;               ///< from the file or the environment; empty: none
+    std::string config_file;         ///< given with --config; empty: the usual one
+    std::vector<std::string> fleet;  ///< addresses of bridges of a fleet; empty: `server` is asked instead
+    std::vector<std::string> fleet_hosts;  ///< globs of hosts that owners of ports may have; empty: any
     Command command;
+
+    // Set when a fleet has been asked.
+    /// Finds the bridge that owns the command's port, again after it has moved; null: without a fleet.
+    std::function<vser::client::Result<vser::client::Client>()> find_owner = nullptr;
+    /// For `lease --labels`: the matching ports of all bridges, and a connection to the bridge of one; null: without a fleet.
+    std::function<vser::client::Result<vser::client::FleetPorts>()> lease_ports = nullptr;
+    std::function<vser::client::Result<vser::client::Client>(const vser::client::FleetPort&)> connect_to = nullptr;
 };
 
 /// Options, or the text to print and the exit code: help and version (0), or a usage error (2).

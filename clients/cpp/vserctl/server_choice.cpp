@@ -47,8 +47,8 @@ void fill(std::string& option, const std::string& named) {
     if (option.empty()) option = named;
 }
 
-void use(const NamedServer& named, Options& options) {
-    options.server = named.address;
+/// TLS and the names that it needs.
+void use_access(const NamedServer& named, Options& options) {
     options.tls = options.tls || named.tls;
     fill(options.tls_ca_file, named.ca);
     if (options.tls_certificate_file.empty() && options.tls_key_file.empty()) {
@@ -71,6 +71,24 @@ Result<std::string> take_token(const std::string& named_file, Options& options) 
     if (!read) return std::move(read).error();
     options.token = *std::move(read);
     return permission_warning(options.token_file);
+}
+
+/// Addresses as they are dialled.
+Result<std::string> use_fleet(const NamedFleet& fleet, Options& options) {
+    if (options.fleet.empty()) options.fleet = fleet.entries;
+    options.fleet_hosts = fleet.hosts;
+    use_access(fleet.access, options);
+    for (std::string& entry : options.fleet) {
+        auto address = parse_server(entry);
+        if (!address) return std::move(address).error();
+        entry = *std::move(address);
+    }
+    options.tls = options.tls || !options.tls_ca_file.empty() || !options.tls_certificate_file.empty();
+    auto warning = take_token(fleet.access.token_file, options);
+    if (warning && !options.token.empty() && !options.tls)
+        return configuration_error(
+            "the token is not sent to bridges of the fleet without encryption; connect with TLS (--tls or --tls-ca)");
+    return warning;
 }
 
 Result<Servers> read_configuration(const Options& options) {
@@ -128,9 +146,20 @@ int list_servers(const Servers& servers, bool json) {
 Result<std::string> choose_server(Options& options, bool server_given) {
     const auto servers = read_configuration(options);
     if (!servers) return servers.error();
+    if (server_given && !options.fleet.empty())
+        return configuration_error(
+            "--server and --fleet (or VSERD_ADDRESS and VSERD_FLEET) exclude each other; give one");
+    if (!server_given && (!options.fleet.empty() || (servers->usual.empty() && !servers->fleet.entries.empty())))
+        return use_fleet(servers->fleet, options);
+    if (std::holds_alternative<FleetCommand>(options.command))
+        return configuration_error("no fleet is named; give bridges of it with --fleet, or as 'entry' of [fleet] in " +
+                                   (servers->file.empty() ? std::string("vserctl's configuration") : servers->file));
     options.asked_server = server_given || servers->usual.empty() ? options.server : servers->usual;
     const NamedServer* const named = servers->find(server_given ? options.server : servers->usual);
-    if (named != nullptr) use(*named, options);
+    if (named != nullptr) {
+        options.server = named->address;
+        use_access(*named, options);
+    }
     auto address = parse_server(options.server);
     if (!address) return std::move(address).error();
     options.server = *std::move(address);

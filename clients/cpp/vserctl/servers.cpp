@@ -50,9 +50,11 @@ public:
             } else if (key == "default") {
                 usual = &node;
                 servers_.usual = text_of("default", node);
+            } else if (key == "fleet") {
+                read_fleet(node);
             } else {
                 problem(key.source(),
-                        fmt::format("'{}' is not known: the file has 'default' and [server.NAME]", key.str()));
+                        fmt::format("'{}' is not known: the file has 'default', [server.NAME] and [fleet]", key.str()));
             }
         }
         if (usual != nullptr && servers_.find(servers_.usual) == nullptr) {
@@ -103,12 +105,56 @@ private:
         server.name = name;
         for (const auto& [key, node] : table) read_key(server, key, node);
         if (!table.contains("address")) problem(table.source(), fmt::format("[server.{}] needs 'address'", name));
-        const bool has_files = !server.ca.empty() || !server.cert.empty() || !server.key.empty();
-        if (server.cert.empty() != server.key.empty()) {
-            problem(table.source(), fmt::format("[server.{}] needs both 'cert' and 'key', or neither", name));
-        }
-        server.tls = server.tls || has_files || !server.tls_name.empty();
+        check_files(server, table, fmt::format("[server.{}]", name));
         servers_.list.push_back(std::move(server));
+    }
+
+    void check_files(NamedServer& server, const toml::table& table, const std::string& name) {
+        const bool has_files = !server.ca.empty() || !server.cert.empty() || !server.key.empty();
+        if (server.cert.empty() != server.key.empty())
+            problem(table.source(), fmt::format("{} needs both 'cert' and 'key', or neither", name));
+        server.tls = server.tls || has_files || !server.tls_name.empty();
+    }
+
+    void read_fleet(const toml::node& node) {
+        const auto* table = node.as_table();
+        if (table == nullptr) return problem(node.source(), "'fleet' must be a table: [fleet]");
+        NamedFleet& fleet = servers_.fleet;
+        for (const auto& [key, value] : *table) {
+            if (key == "entry") {
+                fleet.entries = texts_of(key.str(), value);
+                check_entries(value);
+            } else if (key == "hosts") {
+                fleet.hosts = texts_of(key.str(), value);
+            } else if (key == "address" || key == "tls_name" || !is_server_key(key.str())) {
+                problem(key.source(),
+                        fmt::format("'{}' is not a key of [fleet]: entry, hosts, ca, cert, key, tls, token_file",
+                                    key.str()));
+            } else {
+                read_key(fleet.access, key, value);
+            }
+        }
+        if (!table->contains("entry")) problem(table->source(), "[fleet] needs 'entry': the addresses of bridges");
+        check_files(fleet.access, *table, "[fleet]");
+    }
+
+    void check_entries(const toml::node& node) {
+        for (const std::string& entry : servers_.fleet.entries)
+            if (const auto parsed = parse_server(entry); !parsed) problem(node.source(), parsed.error().message);
+    }
+
+    /// A text, or a list of texts.
+    std::vector<std::string> texts_of(std::string_view key, const toml::node& node) {
+        const auto* list = node.as_array();
+        if (list == nullptr) return {text_of(key, node)};
+        std::vector<std::string> texts;
+        for (const auto& each : *list) texts.push_back(text_of(key, each));
+        if (texts.empty()) problem(node.source(), fmt::format("'{}' must not be empty", key));
+        return texts;
+    }
+
+    static bool is_server_key(std::string_view key) {
+        return key == "tls" || key == "ca" || key == "cert" || key == "key" || key == "token_file";
     }
 
     void read_key(NamedServer& server, const toml::key& key, const toml::node& node) {

@@ -20,9 +20,18 @@ struct NamedServer {
     std::string token_file;
 };
 
+/// The [fleet] table: how to reach a fleet by any of its bridges.
+struct NamedFleet {
+    std::vector<std::string>
+        entries;  ///< addresses of bridges, in the order in which they are tried; empty: there is no fleet
+    std::vector<std::string> hosts;  ///< globs of hosts that bridges may have; empty: any
+    NamedServer access;              ///< TLS and token, for all bridges
+};
+
 /// vserctl's configuration file.
 struct Servers {
     std::string file;
+    NamedFleet fleet;
     std::string usual;  ///< the server that is used if none is named; may be empty
     std::vector<NamedServer> list;
 

@@ -34,7 +34,9 @@ TtySession::End serve(client::Client client, client::Console console, const TtyC
 }  // namespace
 
 int run_tty(const client::ConnectOptions& connect, const TtyCommand& command, const Options& options) {
-    auto connected = connect_console(options.server, connect, command.port, TtySession::console_options(command));
+    auto console = TtySession::console_options(command);
+    console.find = options.find_owner;
+    auto connected = connect_console(options.server, connect, command.port, std::move(console));
     if (!connected) return print_error(connected.error(), options.json);
     const auto end = serve(std::move(connected->client), std::move(connected->console), command, options);
     if (end.signal) AttachSignals::die_of(*end.signal);
