@@ -6,7 +6,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <exception>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -40,11 +39,10 @@ public:
           lease_(*context_, link_, health_, counters_, settings_.ttl, [this] { registrar_.lease_changed(); }),
           registrar_(*context_, link_, health_, settings_, lease_),
           mirror_(*context_, link_, health_, counters_, settings_, roster, registrar_),
-          loop_(hub::Session(hub, {}).loop()) {
-        ports_.emplace(hub, *context_, registrar_);
-    }
+          loop_(hub::Session(hub, {}).loop()),
+          ports_(hub, *context_, registrar_) {}
     ~Impl() {
-        if (ports_) stop([] {});
+        if (!stopped_) stop([] {});
         if (thread_.joinable()) thread_.join();
     }
     Impl(const Impl&) = delete;
@@ -64,8 +62,8 @@ public:
     }
 
     void stop(std::function<void()> done) {
-        if (!ports_ || !thread_.joinable()) return loop_.post(std::move(done));
-        ports_.reset();
+        if (std::exchange(stopped_, true)) return loop_.post(std::move(done));
+        ports_.stop();
         boost::asio::post(*context_, [this, done = std::move(done)]() mutable {
             boost::asio::co_spawn(*context_, leave(std::move(done)), rethrow);
         });
@@ -93,7 +91,8 @@ private:
     Registrar registrar_;
     Mirror mirror_;
     io::Loop& loop_;
-    std::optional<PortSource> ports_;
+    PortSource ports_;
+    bool stopped_ = false;
     std::thread thread_;
 };
 

@@ -31,8 +31,6 @@ PortSource::PortSource(hub::Hub& hub, boost::asio::io_context& context, Registra
     session_.add_watcher(*this);
 }
 
-PortSource::~PortSource() { session_.remove_watcher(*this); }
-
 void PortSource::on_port_added(const hub::Channel& channel) {
     pass(channel.name(), describe(channel, is_online(channel)));
 }

@@ -17,11 +17,10 @@ namespace vserd::fleet {
 /// memory is bounded by the number of ports, however slow the fleet thread is.
 class PortSource final : public hub::PortWatcher {
 public:
-    /// Io thread. All outlive this.
+    /// Io thread. All outlive this. Destroy it only when the context does not run any more.
     PortSource(hub::Hub& hub, boost::asio::io_context& context, Registrar& registrar);
-    ~PortSource() override;
-    PortSource(const PortSource&) = delete;
-    PortSource& operator=(const PortSource&) = delete;
+    /// Io thread: passes nothing from now on. The hub may end afterwards.
+    void stop() { session_.remove_watcher(*this); }
 
     void on_port_added(const hub::Channel& channel) override;
     void on_port_event(const hub::Channel& channel, const log::EventItem& event) override;

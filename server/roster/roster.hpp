@@ -73,7 +73,7 @@ struct Change {
     Kind kind;
     std::string name;
 
-    auto operator<=>(const Change&) const = default;
+    auto operator<=>(const Change&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 is wrong here
 };
 
 /// The bridges and ports of the fleet, as far as this bridge knows. Values only: fleet/ writes them, faces read them. All functions

@@ -351,6 +351,33 @@ TEST_F(Metrics, EndsAtOnce) {
     EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
 }
 
+TEST_F(Metrics, TheFleetIsThereOnlyWithAFleet) {
+    start();
+    EXPECT_THAT(scrape(), Not(HasSubstr("vserd_fleet")));
+
+    Sources sources{*hub_, "1.2.3", "epoll", {}, {}};
+    sources.fleet = [] {
+        return FleetCounts{.up = true,
+                           .ports = {{"owned", 47}, {"conflict", 1}},
+                           .entries = {{"bridge", 3}},
+                           .errors = {{"lease", 2}},
+                           .lease_losses = 4,
+                           .entries_ignored = 5,
+                           .relists = 6};
+    };
+    auto exporter = Exporter::start("127.0.0.1:0", std::move(sources));
+    ASSERT_TRUE(exporter) << exporter.error().message;
+    exporter_ = std::move(*exporter);
+
+    EXPECT_THAT(
+        scrape(),
+        AllOf(HasSubstr("vserd_fleet_up 1\n"), HasSubstr("vserd_fleet_ports{state=\"owned\"} 47\n"),
+              HasSubstr("vserd_fleet_ports{state=\"conflict\"} 1\n"),
+              HasSubstr("vserd_fleet_entries{kind=\"bridge\"} 3\n"),
+              HasSubstr("vserd_fleet_errors_total{op=\"lease\"} 2\n"), HasSubstr("vserd_fleet_lease_losses_total 4\n"),
+              HasSubstr("vserd_fleet_entries_ignored_total 5\n"), HasSubstr("vserd_fleet_relists_total 6\n")));
+}
+
 TEST_F(Metrics, PromtoolFindsNothingToMend) {
     // Where ./dev setup unpacks it, which leaves no service running.
     const std::string path = R"(PATH="$PATH:${VSERD_CACHE:-$HOME/.cache/vserd}/prometheus/usr/bin"; )";
