@@ -117,6 +117,7 @@ void Registrar::saw_bridge_free(std::string_view id, std::int64_t revision) {
 void Registrar::own_bridge(std::int64_t revision) {
     bridge_revision_ = revision;
     other_revision_ = 0;
+    health_.set_names(claims_);  // nobody shall see a registered bridge whose names are not counted yet
     health_.set_registered(true);
 }
 
