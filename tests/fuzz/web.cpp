@@ -120,7 +120,7 @@ struct Rig {
     net::Admission admission{memory_max};
     boost::asio::io_context context{1};
     Echo calls{context};
-    web::Site site{{{"127.0.0.1:8080"}, {}, [] { return std::string(10000, 'm'); }, "vser.v1"},
+    web::Site site{{{"127.0.0.1:8080"}, {}, [] { return std::string(10000, 'm'); }, nullptr, "vser.v1"},
                    calls,
                    admission,
                    session,
