@@ -18,10 +18,10 @@ int run_log(const vser::client::Client& client, LogCommand command) {
     const auto ports = find_ports(client, command.choice);
     if (!ports) return print_error(ports.error(), command.format == LogFormat::json);
     for (const auto& port : *ports) command.ports.push_back(port.name);
-    return run_log(std::vector(ports->size(), client), std::move(command));
+    return run_log(std::vector(ports->size(), client), command);
 }
 
-int run_log(std::vector<vser::client::Client> owners, LogCommand command) {
+int run_log(std::vector<vser::client::Client> owners, const LogCommand& command) {
     const bool json = command.format == LogFormat::json;
     if (owners.empty()) return print_error("no port has these labels", json);
     if (const auto problem = too_many(owners.size(), command.format)) return print_error(*problem, json);
