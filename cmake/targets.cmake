@@ -1,7 +1,7 @@
 # How this project declares its libraries and programs: one call each, so that the flags are the same everywhere.
 
 add_compile_definitions(VSERD_VERSION="${PROJECT_VERSION}")
-add_link_options(-Wl,--as-needed)
+add_link_options(-Wl,--as-needed,--gc-sections)
 if(VSERD_SANITIZE)
     add_compile_options(-fsanitize=${VSERD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${VSERD_SANITIZE})
