@@ -135,6 +135,29 @@ def test_a_command_under_a_lease_finds_its_port_without_the_fleet(bridges):
         assert "115200" in out
 
 
+def test_a_reader_follows_its_port_to_another_bridge(bridges, etcd, tmp_path):
+    old = Bridge(tmp_path / "old", etcd, "old", ["mover"])
+    old.wait_registered()
+    eventually(lambda: "mover" in run("--fleet", bridges[0].address, "ports"))
+    reader = subprocess.Popen([VSERCTL, "--fleet", bridges[0].address, "read", "mover", "--follow"], env=PLAIN,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    new = None
+    try:
+        run("-s", old.address, "write", "mover", "-e", "one\\n")
+        assert reader.stdout.readline() == b"one\n"
+        old.stop()
+        new = Bridge(tmp_path / "new", etcd, "new", ["mover"])
+        new.wait_registered()
+        run("-s", new.address, "write", "mover", "-e", "two\\n")
+        assert reader.stdout.readline() == b"two\n"
+    finally:
+        reader.terminate()
+        reader.communicate()
+        for bridge in (old, new):
+            if bridge is not None and bridge.process.poll() is None:
+                bridge.stop()
+
+
 class Rogue:
     """Takes connections and remembers what it gets."""
 

@@ -204,13 +204,14 @@ int run_watch(const client::Client& client, const WatchCommand& command, bool js
 namespace {
 
 /// Uses a console, because it reconnects automatically.
-int follow(const client::Client& client, const ReadCommand& command, bool json, ItemPrinter& printer) {
-    client::ConsoleOptions options;
-    options.from = command.from;
-    options.mode = client::Mode::read_only;
-    options.client = "vserctl read";
-    auto console = client.attach(command.port, std::move(options));
-    if (!console) return print_error(console.error(), json);
+int follow(const client::Client& client, const ReadCommand& command, const Options& options, ItemPrinter& printer) {
+    client::ConsoleOptions wanted;
+    wanted.from = command.from;
+    wanted.mode = client::Mode::read_only;
+    wanted.client = "vserctl read";
+    wanted.find = options.find_owner;
+    auto console = client.attach(command.port, std::move(wanted));
+    if (!console) return print_error(console.error(), options.json);
     auto left = command.bytes_max;
     while (auto item = console->next()) {
         if (auto* data = std::get_if<client::Data>(&*item); data != nullptr && command.bytes_max > 0) {
@@ -222,15 +223,16 @@ int follow(const client::Client& client, const ReadCommand& command, bool json, 
     }
     printer.finish();
     const auto error = console->error();
-    return error ? print_error(*error, json) : exit_ok;
+    return error ? print_error(*error, options.json) : exit_ok;
 }
 
 }  // namespace
 
-int run_read(const client::Client& client, const ReadCommand& command, bool json) {
+int run_read(const client::Client& client, const ReadCommand& command, const Options& options) {
+    const bool json = options.json;
     DeviceOutput out;
     ItemPrinter printer([&out](std::string_view bytes) { out.show(bytes); }, json, command.base64, command.events);
-    if (command.follow) return follow(client, command, json, printer);
+    if (command.follow) return follow(client, command, options, printer);
     auto stream = client.read(command.port, {.from = command.from, .follow = false, .bytes_max = command.bytes_max});
     while (auto item = stream.next()) {
         std::visit([&printer](auto& one) { printer.print(client::ConsoleItem(std::move(one))); }, *item);

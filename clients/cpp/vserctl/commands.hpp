@@ -10,7 +10,7 @@ int run_ports(const vser::client::Client& client, const PortsCommand& command, b
 int run_info(const vser::client::Client& client, const Options& options);
 int run_health(const vser::client::Client& client, const HealthCommand& command, bool json);
 int run_watch(const vser::client::Client& client, const WatchCommand& command, bool json);
-int run_read(const vser::client::Client& client, const ReadCommand& command, bool json);
+int run_read(const vser::client::Client& client, const ReadCommand& command, const Options& options);
 int run_write(const vser::client::Client& client, const WriteCommand& command, const Options& options);
 int run_baud(const vser::client::Client& client, const BaudCommand& command, bool json);
 int run_format(const vser::client::Client& client, const FormatCommand& command, bool json);

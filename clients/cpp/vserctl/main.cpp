@@ -51,7 +51,7 @@ struct Run {
     int operator()(const DiscoverCommand&) const { return exit_usage; }  // the same: see run_discover()
     int operator()(const FleetCommand&) const { return exit_usage; }     // the same: see run_in_fleet()
     int operator()(const LeaseCommand&) const { return exit_usage; }     // never called: see run_lease()
-    int operator()(const ReadCommand& command) const { return run_read(client, command, options.json); }
+    int operator()(const ReadCommand& command) const { return run_read(client, command, options); }
     int operator()(const LogCommand& command) const { return run_log(client, command); }
     int operator()(const WriteCommand& command) const { return run_write(client, command, options); }
     int operator()(const BaudCommand& command) const { return run_baud(client, command, options.json); }
