@@ -135,11 +135,12 @@ def test_a_command_under_a_lease_finds_its_port_without_the_fleet(bridges):
         assert "115200" in out
 
 
-def test_a_reader_follows_its_port_to_another_bridge(bridges, etcd, tmp_path):
+@pytest.mark.parametrize("command", ["read", "log"])
+def test_a_reader_follows_its_port_to_another_bridge(bridges, etcd, tmp_path, command):
     old = Bridge(tmp_path / "old", etcd, "old", ["mover"])
     old.wait_registered()
     eventually(lambda: "mover" in run("--fleet", bridges[0].address, "ports"))
-    reader = subprocess.Popen([VSERCTL, "--fleet", bridges[0].address, "read", "mover", "--follow"], env=PLAIN,
+    reader = subprocess.Popen([VSERCTL, "--fleet", bridges[0].address, command, "mover", "--follow"], env=PLAIN,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     new = None
     try:

@@ -102,7 +102,8 @@ int show_logs(const client::Fleet& fleet, LogCommand command) {
         owners.push_back(*std::move(owner));
         command.ports.push_back(port.name);
     }
-    return run_log(std::move(owners), command);
+    const auto find = [fleet](const std::string& port) { return fleet.client(port); };
+    return run_log(std::move(owners), find, command);
 }
 
 /// The name of the one port that a command is about; empty: it is about none or several.

@@ -37,8 +37,8 @@ struct LogMerge::Source {
     std::thread thread;
 };
 
-LogMerge::LogMerge(std::vector<client::Client> owners, const LogCommand& command)
-    : owners_(std::move(owners)), command_(command) {
+LogMerge::LogMerge(std::vector<client::Client> owners, FindOwner find, const LogCommand& command)
+    : owners_(std::move(owners)), find_(std::move(find)), command_(command) {
     for (const auto& name : command.ports) {
         auto& source = *sources_.emplace_back(std::make_unique<Source>());
         source.port = sources_.size() - 1;
@@ -136,8 +136,7 @@ void LogMerge::run(Source& source) {
         source.log_id = port->log_id;
         source.head = port->next_offset;
         error = read(source);
-        while (error && command_.follow && error->code == client::Code::unavailable && resume(source))
-            error = read(source);
+        while (error && command_.follow && may_pass(*error) && resume(source)) error = read(source);
     }
     end(source, std::move(error));
 }
@@ -189,8 +188,11 @@ std::optional<client::Error> LogMerge::read(Source& source) {
 bool LogMerge::resume(Source& source) {
     note(source, "the connection was lost; reconnecting");
     while (wait_to_retry()) {
+        if (find_) {
+            if (auto owner = find_(source.name)) owners_[source.port] = *std::move(owner);
+        }
         const auto port = owners_[source.port].get_port(source.name);
-        if (!port && port.error().code == client::Code::unavailable) continue;
+        if (!port && may_pass(port.error())) continue;
         if (port && port->log_id != source.log_id) {
             note(source, "the server has a new log, which is read from its beginning");
             source.log_id = port->log_id;
@@ -199,6 +201,11 @@ bool LogMerge::resume(Source& source) {
         return true;  // an error comes again from read()
     }
     return false;
+}
+
+/// A port on its way to another server is at none.
+bool LogMerge::may_pass(const client::Error& error) const {
+    return error.code == client::Code::unavailable || (find_ && error.code == client::Code::not_found);
 }
 
 /// Returns false if this closes.

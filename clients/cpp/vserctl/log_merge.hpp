@@ -34,8 +34,11 @@ struct LogEntry {
 /// entry waits a moment for older ones of other ports. Memory is bounded: a thread waits when its port is far ahead.
 class LogMerge {
 public:
-    /// `owners`: for each of the command's ports, a client of its server. The command outlives this.
-    LogMerge(std::vector<vser::client::Client> owners, const LogCommand& command);
+    /// Finds the server of a port again, which may have moved to another one.
+    using FindOwner = std::function<vser::client::Result<vser::client::Client>(const std::string& port)>;
+    /// `owners`: for each of the command's ports, a client of its server. `find`: null if ports do not move. The command outlives
+    /// this.
+    LogMerge(std::vector<vser::client::Client> owners, FindOwner find, const LogCommand& command);
     ~LogMerge();
     LogMerge(const LogMerge&) = delete;
     LogMerge& operator=(const LogMerge&) = delete;
@@ -61,8 +64,10 @@ private:
     void note(Source& source, const std::string& text);
     void report(const OnProgress& on_progress);
     bool wait_to_retry();
+    bool may_pass(const vser::client::Error& error) const;
 
-    const std::vector<vser::client::Client> owners_;
+    std::vector<vser::client::Client> owners_;  ///< each used by the thread of its port
+    const FindOwner find_;
     const LogCommand& command_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;  ///< an entry was added, or a log has ended
