@@ -102,16 +102,16 @@ TEST_P(PortTest, ReopensWithin200MillisecondsOfTheNodesReturnAndGoesOnAtTheNextO
         return std::chrono::steady_clock::now() - returned;
     };
     auto fastest = reopened_after();
-    for (int tries = 1; fastest >= 200ms && tries < 5; ++tries)
-        fastest = std::min(fastest, reopened_after());  // a busy machine
+    std::uint64_t tries = 1;
+    for (; fastest >= 200ms && tries < 5; ++tries) fastest = std::min(fastest, reopened_after());  // a busy machine
     EXPECT_LT(fastest, 200ms);
     device_sends("after");
 
     EXPECT_TRUE(until([&] { return recorder.text == "beforeafter"; })) << recorder.text;
     EXPECT_TRUE(recorder.gaps.empty());
-    EXPECT_EQ(recorder.count<port::WentOffline>(), 1u);
-    EXPECT_EQ(recorder.count<port::CameOnline>(), 2u);
-    EXPECT_EQ(channel.port().stats()->reopens, 1u);
+    EXPECT_EQ(recorder.count<port::WentOffline>(), tries);
+    EXPECT_EQ(recorder.count<port::CameOnline>(), 1 + tries);
+    EXPECT_EQ(channel.port().stats()->reopens, tries);
 }
 
 TEST_P(PortTest, AMegabyteArrivesInOrderExactlyOnce) {
