@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # ui.sh sets $step_note
+# shellcheck shell=bash disable=SC2154 # ui.sh sets $step_note and $step_failures
 # ./dev test: everything that proves the project, and the sum of it on the last line.
 
 # run_ctest PRESET LABELS: LABELS is a regular expression.
@@ -10,6 +10,7 @@ run_ctest() {
     PATH=$PATH:$cache/bin ctest --test-dir "build/$1" -L "^($2)$" -j "$(nproc)" --no-tests=error --output-on-failure \
         --output-junit "$PWD/build/$1/results/ctest.junit" || status=$?
     python3 -B tools/count.py "build/$1/results" >"$step_note"
+    if [ $status != 0 ]; then python3 -B tools/failures.py "build/$1/results" "$1" >"$step_failures"; fi
     return $status
 }
 

@@ -8,6 +8,7 @@ else
 fi
 passed=0 failed=0 skipped=0
 failed_log_lines=80
+failures=${VSERD_FAILURES:-build/logs/failures} failures_lines=45
 
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s%s%s\n' "$yellow" "warning: $*" "$plain" >&2; }
@@ -16,9 +17,36 @@ die() {
     exit 1
 }
 
-# tally PASSED FAILED SKIPPED
+# tally PASSED FAILED SKIPPED: of the last step.
 tally() {
+    if [ "$2" -gt 0 ]; then note_failures; fi
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+# Adds what failed in the last step to the file $failures, which several runs share if VSERD_FAILURES names it.
+note_failures() {
+    mkdir -p "$(dirname "$failures")"
+    if [ "$failed" = 0 ] && [ -z "${VSERD_FAILURES:-}" ]; then : >"$failures"; fi
+    if [ -s "$step_failures" ]; then
+        cat "$step_failures" >>"$failures"
+    else
+        python3 -B tools/failures.py --log "$step_name" "$step_log" >>"$failures" || true
+    fi
+}
+
+# What failed, in few lines, so that the end of a run's output has it. Only the names where there is much.
+show_failures() {
+    local names
+    if { [ "$failed" = 0 ] && [ -z "${VSERD_FAILURES:-}" ]; } || [ ! -s "$failures" ]; then return 0; fi
+    say ''
+    say "${red}failed:${plain}"
+    if [ "$(wc -l <"$failures")" -le "$failures_lines" ]; then
+        sed 's/^/    /' "$failures"
+        return
+    fi
+    names=$(grep -v '^ ' "$failures")
+    head -n "$failures_lines" <<<"$names" | sed 's/^/    /'
+    say "    ($(wc -l <<<"$names") in all; with their reasons in $failures)"
 }
 
 # run_logged LOG COMMAND...: runs the command, showing the seconds go by where there is a terminal.
@@ -45,14 +73,16 @@ run_logged() {
 }
 
 # step NAME COMMAND...: says what is done and how it went; on failure shows the end of its output. Returns its status.
-# The command may leave a few words on its result in the file $step_note, and remarks on the lines after the first.
+# The command may leave a few words on its result in the file $step_note, and remarks on the lines after the first; and what failed
+# in the file $step_failures, as failures.py says it.
 step() {
     local name=$1 started=$SECONDS status=0 log note=''
     shift
     log="build/logs/$(printf '%s' "$name" | tr -cs 'a-zA-Z0-9' '-' | sed 's/-$//').log"
     mkdir -p build/logs
     export step_note=$PWD/build/logs/note
-    rm -f "$step_note"
+    step_name=$name step_log=$log step_failures=$PWD/build/logs/step-failures
+    rm -f "$step_note" "$step_failures"
     printf '%s ... ' "$name"
     run_logged "$log" "$@" || status=$?
     if [ -s "$step_note" ]; then note="$(head -1 "$step_note"), "; fi
@@ -82,10 +112,11 @@ check() {
     return $status
 }
 
-# The last line of a run: the sum of everything, alone on its line. Returns 1 if anything failed.
+# The end of a run: what failed, and on the last line the sum of everything, alone. Returns 1 if anything failed.
 summary() {
     local line="$passed passed, $failed failed"
     if [ "$skipped" -gt 0 ]; then line+=", $skipped skipped"; fi
+    show_failures
     say ''
     say "$line"
     [ "$failed" -eq 0 ]

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The checks are checked: each fault they exist for is planted in a small tree and must be found, and nothing else."""
 import os
+import sys
 import tempfile
 import unittest
 
@@ -8,6 +9,9 @@ import arrows
 import clang_tidy
 import protos
 import tree
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+import failures
 
 
 class Planted(unittest.TestCase):
@@ -141,6 +145,43 @@ class Tree(Planted):
         self.plant("server/app/README.md", "Here.\n")
         self.plant("server/app/main.cpp", "int x;\n" * (tree.LINES_MAX + 1))
         self.expect(tree.check, "second idea")
+
+
+class Failures(Planted):
+    """What ./dev test ends with."""
+
+    def of(self, status, output="", cases=""):
+        self.plant("ctest.junit", f'<testsuite><testcase name="p" time="9.7" status="{status}"><failure message=""/>'
+                                  f"<system-out>{output}</system-out></testcase></testsuite>")
+        if cases:
+            self.plant("p.xml", f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+        return list(failures.failures(self.root, "debug"))
+
+    def test_a_program_that_passed_is_not_named(self):
+        self.assertEqual(self.of("run", "error: none"), [])
+
+    def test_a_case_of_googletest_is_named_with_its_assertion(self):
+        cases = ('<testcase classname="Port" name="Opens" status="run"/><testcase classname="Port" name="Closes" status="run">'
+                 '<failure message="port_test.cpp:7&#10;Value of: closed&#10;  Actual: false"/></testcase>')
+        self.assertEqual(self.of("fail", cases=cases),
+                         [("debug: p: Port.Closes", ["port_test.cpp:7", "Value of: closed", "  Actual: false"])])
+
+    def test_a_case_of_pytest_is_named_with_its_place(self):
+        cases = ('<testcase classname="tests.abuse.test_abuse" name="test_a[x]"><failure message="assert 1 == 2">def test_a():\n'
+                 '>  assert 1 == 2\n\ntests/abuse/test_abuse.py:9: AssertionError</failure></testcase>')
+        self.assertEqual(self.of("fail", cases=cases),
+                         [("debug: p: test_abuse.test_a[x]", ["assert 1 == 2", "tests/abuse/test_abuse.py:9: AssertionError"])])
+
+    def test_a_crash_is_named_by_the_case_that_had_begun(self):
+        output = "[ RUN      ] A.B\n[       OK ] A.B (0 ms)\n[ RUN      ] A.C\nx\nERROR: AddressSanitizer: heap-use-after-free\nSegmentation fault\n"
+        self.assertEqual(self.of("fail", output),
+                         [("debug: p, after 10 s", ["[ RUN      ] A.C", "ERROR: AddressSanitizer: heap-use-after-free"])])
+
+    def test_a_program_that_says_nothing_of_errors_is_shown_by_its_last_lines(self):
+        self.assertEqual(self.of("fail", "\n".join("abcdefgh")), [("debug: p, after 10 s", list("defgh"))])
+
+    def test_much_is_cut(self):
+        self.assertEqual(failures.short(["", "x" * 999, *"123456"]), ["    " + "x" * 160 + "...", "    1", "    2", "    3", "    4"])
 
 
 if __name__ == "__main__":
