@@ -28,51 +28,84 @@ suite() {
     return $status
 }
 
-# sanitized PRESET: only what runs there is compiled there.
+# Jobs run beside what is in the foreground, those of a chain one after another; job_NAME is what one does. Most tests wait for
+# something nearly all the time, so the builds that come later have the processors meanwhile.
+chains=()
+start_chain() {
+    mkdir -p build/logs
+    local job
+    for job in "$@"; do rm -f "build/logs/job-$job.status"; done
+    run_chain "$@" &
+    chains+=($!)
+    trap stop_chains EXIT
+}
+
+run_chain() {
+    local job status started
+    for job in "$@"; do
+        status=0 started=$SECONDS
+        "job_$job" >"build/logs/job-$job.log" 2>&1 </dev/null || status=$?
+        echo "$status $((SECONDS - started))" >"build/logs/job-$job.new"
+        mv "build/logs/job-$job.new" "build/logs/job-$job.status"
+    done
+}
+
+stop_chains() {
+    local chain
+    for chain in "${chains[@]}"; do kill_tree "$chain"; done
+}
+
+kill_tree() {
+    local child
+    for child in $(pgrep -P "$1"); do kill_tree "$child"; done
+    kill "$1" 2>/dev/null || true
+}
+
+# await_job NAME: its output and its status, once it has ended.
+await_job() {
+    local file=build/logs/job-$1.status status='' took=0
+    while [ ! -s "$file" ] && kill -0 "${chains[@]}" 2>/dev/null; do sleep 0.5; done
+    cat "build/logs/job-$1.log"
+    read -r status took <"$file" || status=1
+    echo "$took s beside others, then awaited" >"$step_note"
+    return "$status"
+}
+
+# The processors go to others first, from now on and in this shell.
+give_way() { chrt --idle --pid 0 "$BASHPID" || renice -n 19 "$BASHPID" || true; }
+
+# Whole systems in virtual machines: kmod is the driver, and the daemon on it; power is the archive through power losses. Each keeps
+# one processor busy at most.
+job_kmod() { tests/kmod/run; }
+job_power() { tests/power/run; }
+
+# compile PRESET: only what runs under a sanitizer is compiled with it.
+sanitized_programs=(vserd_unit_tests vserd_contract_tests)
+compile() {
+    give_way
+    if [ ! -f "build/$1/build.ninja" ]; then cmake --preset "$preset_prefix$1" || return 1; fi
+    cmake --build "build/$1" -j "$(nproc)" --target "${sanitized_programs[@]}"
+}
+job_asan() { compile asan; }
+job_tsan() { compile tsan; }
+job_tidy() {
+    give_way
+    check_tidy
+}
+
 sanitized() {
-    if build "$1" vserd_unit_tests vserd_contract_tests; then
+    if step "$1: build ${sanitized_programs[*]}" await_job "$1"; then
         suite "$1" 'unit|contract' || true
     else
         tally 0 1 0
     fi
 }
 
-# Whole systems in virtual machines: kmod is the driver, and the daemon on it; power is the archive through power losses. Each keeps one processor busy at most, so they
-# run one after another beside what compiles.
-machines=(kmod power) machines_pid=''
-start_machines() {
-    mkdir -p build/logs
-    rm -f build/logs/machine-*.status
-    {
-        for machine in "${machines[@]}"; do
-            local status=0
-            "tests/$machine/run" >"build/logs/machine-$machine.log" 2>&1 </dev/null || status=$?
-            echo $status >"build/logs/machine-$machine.status"
-        done
-    } &
-    machines_pid=$!
-    trap stop_machines EXIT
-}
-
-stop_machines() {
-    local children
-    children=$(pgrep -P "$machines_pid") || true
-    # shellcheck disable=SC2086 # none or one
-    kill "$machines_pid" $children 2>/dev/null || true
-}
-
-await_machine() {
-    local status=build/logs/machine-$1.status
-    while [ ! -s "$status" ] && kill -0 "$machines_pid"; do sleep 0.5; done
-    cat "build/logs/machine-$1.log"
-    return "$(cat "$status" || echo 1)"
-}
-
 # test_machine MACHINE TITLE. The last line of its log has its counts.
 test_machine() {
     local status=0 counts
-    step "$2" await_machine "$1" || status=$?
-    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "build/logs/machine-$1.log" | tail -1) || true
+    step "$2" await_job "$1" || status=$?
+    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "build/logs/job-$1.log" | tail -1) || true
     if [ $status = 77 ]; then
         if [ -n "${CI:-}" ] && [ "${VSERD_ALLOW_SKIP_VM:-}" != 1 ]; then
             say '    counted as a failure, for this is CI; VSERD_ALLOW_SKIP_VM=1 allows it'
@@ -101,14 +134,15 @@ test_all() {
     fi
     lint_quick
     if build debug; then
+        start_chain asan tsan tidy
         suite debug "$labels" || true
-        start_machines
+        start_chain kmod power
         sanitized asan
         sanitized tsan
-        check 'lint: clang-tidy' check_tidy || true
+        check 'lint: clang-tidy' await_job tidy || true
     else
         tally 0 1 0
-        start_machines
+        start_chain kmod power
     fi
     test_machine kmod 'kmod: the driver in a virtual machine'
     test_machine power 'power: the archive through replayed power losses'
