@@ -16,7 +16,7 @@ namespace vserd::net {
 namespace {
 
 constexpr int accepted_per_turn_max = 64;
-/// Pause after descriptors or memory ran short. New clients wait in the backlog while others close their connections.
+/// Pause after descriptors ran short, or while the front end takes no connections. New clients wait in the backlog.
 constexpr int backoff_ms = 50;
 /// Time between two checks of the connections: the usual, and while one of them sends much.
 constexpr int interval_ms = 100;
@@ -38,7 +38,11 @@ Acceptor::Acceptor(std::vector<Listener> listeners, Admission& admission, CountS
       warn_(std::move(warn)),
       guard_(admission.memory_max()),
       descriptors_max_(descriptors_for_connections()),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      hand_over_([this](HandOver::Connection connection) {
+          const Listener& listener = listeners_[connection.listener];
+          listener.accepted(listener.socket.fd(), std::move(connection.descriptor));
+      }) {
     if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
     thread_ = std::thread([this] { run(); });
     ::pthread_setname_np(thread_.native_handle(), "vserd-accept");
@@ -48,13 +52,14 @@ Acceptor::~Acceptor() { stop(); }
 
 void Acceptor::stop() {
     if (!thread_.joinable()) return;
+    hand_over_.stop();  // first: it may have to wait until the check has closed a connection
     ::eventfd_write(wake_.get(), 1);
     thread_.join();
     listeners_.clear();
 }
 
 int Acceptor::wait_ms() const {
-    if (short_of_descriptors_) return backoff_ms;
+    if (short_of_room_) return backoff_ms;
     if (!probation_.empty() || admission_.connections().busy()) return busy_interval_ms;
     return idle_ ? -1 : interval_ms;
 }
@@ -65,13 +70,13 @@ void Acceptor::run() {
     auto swept = std::chrono::steady_clock::now();
     for (;;) {
         const int wait = wait_ms();
-        if (::poll(waits.data(), short_of_descriptors_ ? 1 : waits.size(), wait) < 0 && errno != EINTR) return;
+        if (::poll(waits.data(), short_of_room_ ? 1 : waits.size(), wait) < 0 && errno != EINTR) return;
         if ((waits[0].revents & POLLIN) != 0) return;
         if (idle_) guard_.set_baseline();
-        short_of_descriptors_ = false;
+        short_of_room_ = false;
         const auto now = std::chrono::steady_clock::now();
-        for (std::size_t i = 0; i < listeners_.size(); ++i) short_of_descriptors_ |= !accept_some(i);
-        while (auto waited = probation_.next(now)) admit(waited->listener, std::move(waited->connection));
+        for (std::size_t i = 0; i < listeners_.size(); ++i) short_of_room_ |= !accept_some(i);
+        admit_waiting(now);
         idle_ = admission_.connections().size() == 0;
         if (now - swept < std::chrono::milliseconds(busy_interval_ms)) continue;
         swept = now;
@@ -94,14 +99,23 @@ void Acceptor::sweep(Probation::Clock::time_point now) {
         fmt::format("closed the connection of {}: {}{}", closed.front().peer, describe(closed.front().abuse), others));
 }
 
+void Acceptor::admit_waiting(Probation::Clock::time_point now) {
+    while (!hand_over_.full()) {
+        auto waited = probation_.next(now);
+        if (!waited) return;
+        admit(waited->listener, std::move(waited->connection));
+    }
+}
+
 void Acceptor::admit(std::size_t listener, base::Fd connection) {
     admission_.connections().add(connection.get());
-    listeners_[listener].accepted(listeners_[listener].socket.fd(), std::move(connection));
+    hand_over_.add({listener, std::move(connection)});
 }
 
 /// Returns whether more connections can be accepted.
 bool Acceptor::accept_some(std::size_t listener) {
     for (int accepted = 0; accepted < accepted_per_turn_max; ++accepted) {
+        if (hand_over_.full()) return false;
         const int socket = listeners_[listener].socket.fd();
         base::Fd connection(::accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!connection) return !is_accept_short(errno);

@@ -10,6 +10,7 @@
 
 #include "base/fd.hpp"
 #include "net/admission.hpp"
+#include "net/hand_over.hpp"
 #include "net/listen_socket.hpp"
 #include "net/memory_guard.hpp"
 #include "net/probation.hpp"
@@ -31,12 +32,13 @@ constexpr std::uint64_t descriptor_limit_for(std::uint64_t usable) {
 /// Accepts connections on its own thread and passes them to the front end. gRPC's listener stops accepting for good when
 /// descriptors run out (https://github.com/grpc/grpc/issues/20418); this one rejects connections until some are free.
 ///
-/// The same thread checks all connections several times a second, and closes those that abuse the server.
+/// The same thread checks all connections several times a second, and closes those that abuse the server. So that a client
+/// cannot keep it from that, the front end gets the connections on another thread.
 class Acceptor {
 public:
     struct Listener {
         net::ListenSocket socket;
-        std::function<void(int listener, base::Fd connection)> accepted;  ///< on the acceptor's thread
+        std::function<void(int listener, base::Fd connection)> accepted;  ///< on a thread of its own
     };
 
     /// Reports connections that were closed. Called on the acceptor's thread.
@@ -59,6 +61,7 @@ private:
     void run();
     int wait_ms() const;
     bool accept_some(std::size_t listener);
+    void admit_waiting(Probation::Clock::time_point now);
     void admit(std::size_t listener, base::Fd connection);
     void sweep(Probation::Clock::time_point now);
 
@@ -72,8 +75,9 @@ private:
     base::Fd wake_;
     std::atomic<std::uint64_t> refused_{0};
     std::atomic<std::uint64_t> refused_address_{0};
-    bool short_of_descriptors_ = false;  ///< acceptor's thread only
-    bool idle_ = true;                   ///< no connections; acceptor's thread only
+    bool short_of_room_ = false;  ///< of descriptors, or in hand_over_; acceptor's thread only
+    bool idle_ = true;            ///< no connections; acceptor's thread only
+    HandOver hand_over_;
     std::thread thread_;
 };
 

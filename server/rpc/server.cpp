@@ -134,7 +134,7 @@ private:
     ReflectionService reflection_{environment_};
     std::vector<std::string> addresses_;
     std::vector<std::shared_ptr<TlsCredentials>> credentials_;  ///< gRPC calls them as long as the server lives
-    std::optional<UnixPeers> unix_peers_;                       ///< the acceptor's thread
+    std::optional<UnixPeers> unix_peers_;                       ///< the thread that hands over
     std::unique_ptr<grpc::ServerCompletionQueue> queue_;
     std::optional<SparePollers> spare_pollers_;
     std::optional<StreamHost> host_;
