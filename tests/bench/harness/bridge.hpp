@@ -1,18 +1,32 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "harness/line_end.hpp"
 #include "harness/process.hpp"
 #include "vser_client.hpp"
 
 namespace vserd::bench {
 
-/// Who carries the bytes, and how. ser2net as it comes, and tuned for throughput and latency; vserd over gRPC, over raw TCP,
-/// over WebSockets, over gRPC with TLS, and over gRPC with client certificates and 1000 rules.
-enum class Face { ser2net_default, ser2net_tuned, vserd, vserd_raw, vserd_archive, vserd_web, vserd_tls, vserd_rules };
+/// Who carries the bytes, and how. ser2net as it comes, and tuned for throughput and latency; conserver with its own protocol;
+/// a socat for each line; vserd over gRPC, over raw TCP, over WebSockets, over gRPC with TLS, and over gRPC with client
+/// certificates and 1000 rules.
+enum class Face {
+    ser2net_default,
+    ser2net_tuned,
+    conserver,
+    socat,
+    vserd,
+    vserd_raw,
+    vserd_archive,
+    vserd_web,
+    vserd_tls,
+    vserd_rules
+};
 
 constexpr bool is_vserd(Face face) noexcept { return face >= Face::vserd; }
 constexpr bool has_tls(Face face) noexcept { return face >= Face::vserd_tls; }
@@ -31,18 +45,26 @@ public:
     Bridge(Face face, const std::vector<Line>& lines, const BridgePrograms& programs);
 
     Face face() const noexcept { return face_; }
-    int tcp_port(std::size_t line) const noexcept {
-        return first_tcp_port_ + static_cast<int>(line);
-    }                                                                                   ///< but for gRPC
+    /// A connection that carries the line's bytes, conserver's with its quotes. Not for gRPC and WebSockets.
+    base::Fd connect(std::size_t line) const;
     std::string address() const { return "127.0.0.1:" + std::to_string(first_port_); }  ///< vserd
     int web_port() const noexcept { return first_port_ + 1; }                           ///< vserd_web
     const vser::client::ConnectOptions& connect_options() const noexcept { return connect_options_; }
-    const Process& process() const noexcept { return *process_; }
+    /// Of all its processes.
+    double cpu_seconds() const;
+    /// Of one process what is resident; of several what they share only once.
+    std::uint64_t resident_bytes() const;
+    std::string log_tail() const { return processes_.front()->log_tail(); }
     double seconds_to_serving() const noexcept { return seconds_to_serving_; }
     double seconds_to_all_online() const noexcept { return seconds_to_all_online_; }
 
 private:
-    void start(const std::vector<std::string>& command, std::size_t lines, const std::string& log_file);
+    void start_vserd(const std::vector<Line>& lines, const BridgePrograms& programs);
+    void start_ser2net(const std::vector<Line>& lines, const BridgePrograms& programs);
+    void start_conserver(const std::vector<Line>& lines, const BridgePrograms& programs);
+    void start_socat(const std::vector<Line>& lines, const BridgePrograms& programs);
+    void start(const std::vector<std::string>& command, const std::string& log_file);
+    void wait_until_listening(Clock::time_point begin, int first_port, int count);
     void set_up_tls(const BridgePrograms& programs);
     void wait_for_vserd(Clock::time_point begin, std::size_t lines);
 
@@ -52,7 +74,7 @@ private:
     int first_tcp_port_ = 0;
     double seconds_to_serving_ = 0;
     double seconds_to_all_online_ = 0;
-    std::unique_ptr<Process> process_;
+    std::vector<std::unique_ptr<Process>> processes_;
 };
 
 }  // namespace vserd::bench

@@ -7,12 +7,14 @@
 namespace vserd::bench {
 
 std::vector<std::string> case_names() {
-    return {"echo",    "read1",   "read8",    "read64",    "web200",   "read256", "stopped", "write4k",
-            "write64", "ports64", "ports512", "ports1000", "idle1000", "lines",   "start1",  "start1000"};
+    return {"echo",    "echo1ms", "echoload", "read1",    "read8",     "read64",   "web200", "read256", "stopped",
+            "write4k", "write64", "ports64",  "ports512", "ports1000", "idle1000", "lines",  "start1",  "start1000"};
 }
 
 std::unique_ptr<Case> make_case(const std::string& name) {
-    if (name == "echo") return echo_case();
+    if (name == "echo") return echo_case(Pace::at_once);
+    if (name == "echo1ms") return echo_case(Pace::each_millisecond);
+    if (name == "echoload") return echo_case(Pace::beside_load);
     if (name == "read1") return read_case(1);
     if (name == "read8") return read_case(8);
     if (name == "read64") return read_case(64);
@@ -33,6 +35,8 @@ std::unique_ptr<Case> make_case(const std::string& name) {
 
 Face face_of(const std::string& contender) {
     if (contender == "ser2net") return Face::ser2net_default;
+    if (contender == "conserver") return Face::conserver;
+    if (contender == "socat") return Face::socat;
     if (contender == "vserd-raw") return Face::vserd_raw;
     if (contender == "vserd-web") return Face::vserd_web;
     if (contender == "vserd-archive") return Face::vserd_archive;

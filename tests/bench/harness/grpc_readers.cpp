@@ -19,7 +19,7 @@ public:
         stopped_count_ = plan.stopped;
         const std::size_t count = plan.collect ? 1 : checks_.size();
         for (std::size_t i = 0; i < count; ++i) {
-            if (i == 0 || !plan.one_connection) channel_ = own_channel(bridge.address());
+            if (i == 0 || !plan.one_connection) channel_ = own_channel(bridge.address(), bridge.connect_options());
             auto& stream = *streams_.emplace_back(std::make_unique<Stream>(channel_));
             stream.index = i;
             stream.collect = plan.collect;

@@ -37,6 +37,35 @@ void print(const std::string& name, const std::string& contender, int round, con
     std::fflush(stdout);
 }
 
+/// In place of figures; the reader of the samples decides what it means.
+void print_failure(const std::string& name, const std::string& contender, int round, const char* what,
+                   const std::string& why) {
+    std::printf(R"({"case": "%s", "contender": "%s", "round": %d, "failed": "%s"})"
+                "\n",
+                name.c_str(), contender.c_str(), round, what);
+    std::fflush(stdout);
+    std::fprintf(stderr, "bridge_bench: %s, %s, round %d: %s\n", name.c_str(), contender.c_str(), round, why.c_str());
+}
+
+bool is_ours(const std::string& contender) { return contender.starts_with("vserd") || contender == "direct"; }
+
+/// False: a run failed that may not fail. Others may lose bytes or be unable to; then their figures are missing.
+bool run_once(Case& test, const std::string& name, const std::string& contender, int round,
+              const Environment& environment) {
+    try {
+        print(name, contender, round, test.run(contender, environment));
+        return true;
+    } catch (const Cannot& error) {
+        print_failure(name, contender, round, "cannot", error.what());
+        return true;
+    } catch (const LostBytes& error) {
+        print_failure(name, contender, round, "lost bytes", error.what());
+    } catch (const std::exception& error) {
+        print_failure(name, contender, round, "failed", error.what());
+    }
+    return !is_ours(contender);
+}
+
 /// False: some run failed; stderr says why.
 bool run_case(const std::string& name, const Options& options) {
     const auto test = make_case(name);
@@ -45,13 +74,7 @@ bool run_case(const std::string& name, const Options& options) {
         for (const std::string& contender : test->contenders()) {
             const auto& wanted = options.contenders;
             if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), contender) == wanted.end()) continue;
-            try {
-                print(name, contender, round, test->run(contender, options.environment));
-            } catch (const std::exception& error) {
-                std::fprintf(stderr, "bridge_bench: %s, %s, round %d: %s\n", name.c_str(), contender.c_str(), round,
-                             error.what());
-                good = false;
-            }
+            good = run_once(*test, name, contender, round, options.environment) && good;
         }
     }
     return good;
@@ -63,7 +86,7 @@ bool run_case(const std::string& name, const Options& options) {
 int main(int argc, char** argv) {
     using namespace vserd::bench;
     Options options;
-    CLI::App app("Measures vserd and ser2net on the same kind of lines, in interleaved rounds.");
+    CLI::App app("Measures vserd, ser2net, conserver and socat on the same kind of lines, in interleaved rounds.");
     app.add_option("case", options.cases, "What to measure; nothing is everything")->check(CLI::IsMember(case_names()));
     app.add_option("--contender", options.contenders, "Only these");
     app.add_option("--rounds", options.rounds, "How often")->check(CLI::Range(1, 1000));

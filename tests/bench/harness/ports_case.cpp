@@ -17,7 +17,7 @@ public:
     explicit PortsCase(std::size_t ports) : ports_(ports) {}
 
     std::vector<std::string> contenders() const override {
-        return {"ser2net-tuned", "vserd", "vserd-collect", "vserd-raw", "vserd-archive"};
+        return {"ser2net-tuned", "conserver", "socat", "vserd", "vserd-collect", "vserd-raw", "vserd-archive"};
     }
 
     Sample run(const std::string& contender, const Environment& environment) override {
@@ -30,20 +30,20 @@ public:
         const auto readers = make_readers(bridge, plan);
         TrickleDevices devices(lines);
         await([&] { return readers->all_synced(); }, attach_seconds_max,
-              contender + ": not all readers got something\n" + bridge.process().log_tail());
+              contender + ": not all readers got something\n" + bridge.log_tail());
         devices.start_pattern();
         sleep_seconds(settle_seconds);
 
-        const double cpu_before = bridge.process().cpu_seconds();
+        const double cpu_before = bridge.cpu_seconds();
         const std::uint64_t bytes_before = readers->received_sum();
         sleep_seconds(2 * environment.seconds);
-        const double cpu_us = (bridge.process().cpu_seconds() - cpu_before) * 1e6;
+        const double cpu_us = (bridge.cpu_seconds() - cpu_before) * 1e6;
         const auto bytes = static_cast<double>(readers->received_sum() - bytes_before);
-        const auto resident = static_cast<double>(bridge.process().resident_bytes());
+        const auto resident = static_cast<double>(bridge.resident_bytes());
         const auto history = static_cast<double>(readers->received_sum());
 
         const double delivered = finish(devices, *readers);
-        if (!readers->all_intact()) throw std::runtime_error(contender + ": bytes were lost or changed");
+        if (!readers->all_intact()) throw LostBytes("bytes were lost or changed");
         const double less_history = is_vserd(bridge.face()) ? std::max(resident - history, 0.0) : resident;
         return {{"cpu_us_kb", cpu_us / bytes * 1e3},
                 {"kb_s", bytes / 2e3 / environment.seconds},
@@ -75,7 +75,7 @@ class StartCase : public Case {
 public:
     explicit StartCase(std::size_t ports) : ports_(ports) {}
 
-    std::vector<std::string> contenders() const override { return {"ser2net-tuned", "vserd"}; }
+    std::vector<std::string> contenders() const override { return {"ser2net-tuned", "conserver", "socat", "vserd"}; }
 
     Sample run(const std::string& contender, const Environment& environment) override {
         const std::vector<Line> lines = open_lines(ports_);

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -34,6 +36,33 @@ bool can_bind(int port) {
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+/// A process, those that it started, and those that they started. Bridges fork in their first thread.
+std::vector<pid_t> with_children(pid_t parent) {
+    std::vector<pid_t> found{parent};
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const std::string number = std::to_string(found[i]);
+        std::ifstream file("/proc/" + number + "/task/" + number + "/children");
+        for (pid_t child = 0; file >> child;) found.push_back(child);
+    }
+    return found;
+}
+
+double cpu_seconds_of(pid_t pid) {
+    clockid_t clock{};
+    timespec time{};
+    if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return 0;
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+std::uint64_t proportional_bytes_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/smaps_rollup");
+    std::uint64_t kilobytes = 0;
+    for (std::string word; file >> word;) {
+        if (word == "Pss:" && file >> kilobytes) return kilobytes << 10;
+    }
+    return 0;
 }
 
 }  // namespace
@@ -68,10 +97,9 @@ Process::~Process() {
 }
 
 double Process::cpu_seconds() const {
-    clockid_t clock{};
-    timespec time{};
-    if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return 0;
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+    double sum = 0;
+    for (const pid_t pid : with_children(pid_)) sum += cpu_seconds_of(pid);
+    return sum;
 }
 
 std::uint64_t Process::resident_bytes() const {
@@ -82,6 +110,14 @@ std::uint64_t Process::resident_bytes() const {
     return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::uint64_t Process::proportional_bytes() const {
+    std::uint64_t sum = 0;
+    for (const pid_t pid : with_children(pid_)) sum += proportional_bytes_of(pid);
+    return sum;
+}
+
+bool Process::has_children() const { return with_children(pid_).size() > 1; }
+
 bool Process::running() const { return ::waitpid(pid_, nullptr, WNOHANG) == 0; }
 
 std::string Process::log_tail() const {
@@ -91,9 +127,8 @@ std::string Process::log_tail() const {
     return text.size() > tail_bytes ? text.substr(text.size() - tail_bytes) : text;
 }
 
-bool is_listening(int port) {
-    char wanted[16];
-    std::snprintf(wanted, sizeof wanted, ":%04X", static_cast<unsigned>(port));
+bool are_listening(int first_port, int count) {
+    std::set<int> found;
     for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
         std::ifstream file(table);
         std::string line;
@@ -104,8 +139,21 @@ bool is_listening(int port) {
             std::string remote;
             std::string state;
             words >> number >> local >> remote >> state;
-            if (state == "0A" && local.ends_with(wanted)) return true;
+            const auto colon = local.rfind(':');
+            if (state != "0A" || colon == std::string::npos) continue;
+            const int port = std::stoi(local.substr(colon + 1), nullptr, 16);
+            if (port >= first_port && port < first_port + count) found.insert(port);
         }
+    }
+    return found.size() == static_cast<std::size_t>(count);
+}
+
+bool is_installed(const std::string& program) {
+    if (program.find('/') != std::string::npos) return ::access(program.c_str(), X_OK) == 0;
+    const char* path = ::getenv("PATH");
+    std::istringstream folders(path != nullptr ? path : "");
+    for (std::string folder; std::getline(folders, folder, ':');) {
+        if (::access((folder + "/" + program).c_str(), X_OK) == 0) return true;
     }
     return false;
 }

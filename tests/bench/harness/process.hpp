@@ -20,8 +20,12 @@ public:
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
 
-    double cpu_seconds() const;  ///< user and system, all threads, to the nanosecond
-    std::uint64_t resident_bytes() const;
+    double cpu_seconds()
+        const;  ///< user and system, all threads, to the nanosecond; with the processes that it started and that run
+    std::uint64_t resident_bytes() const;  ///< of it alone
+    std::uint64_t proportional_bytes()
+        const;  ///< with the processes that it started; a page that several have counts once for all
+    bool has_children() const;
     bool running() const;
     std::string log_tail() const;
 
@@ -30,8 +34,10 @@ private:
     std::string log_file_;
 };
 
-/// Whether something listens on 127.0.0.1 or 0.0.0.0. Connects nowhere: ser2net would count that as a client.
-bool is_listening(int port);
+/// Whether `count` consecutive ports of 127.0.0.1 or 0.0.0.0 listen. Connects nowhere: ser2net would count that as a client.
+bool are_listening(int first_port, int count);
+/// Whether execvp() would find it.
+bool is_installed(const std::string& program);
 /// The first of `count` consecutive TCP ports that nobody uses.
 int free_ports(int count);
 

@@ -14,30 +14,30 @@ Sample measure(const std::string& contender, const ReadPlan& plan, const Environ
     const std::vector<Line> lines = open_lines(1);
     std::unique_ptr<Bridge> bridge;
     if (contender != "direct") bridge = std::make_unique<Bridge>(face_of(contender), lines, environment.programs);
-    const std::uint64_t resident_before = bridge ? bridge->process().resident_bytes() : 0;
+    const std::uint64_t resident_before = bridge ? bridge->resident_bytes() : 0;
     const auto readers = bridge ? make_readers(*bridge, plan) : direct_readers(lines[0]);
     const SourceDevice device(
         lines[0], [&] { return readers->all_synced(); }, [&] { return readers->received_least(); });
     await([&] { return readers->received_least() > 0 || !readers->all_intact(); }, attach_seconds_max,
-          contender + ": the readers got nothing\n" + (bridge ? bridge->process().log_tail() : ""));
+          contender + ": the readers got nothing\n" + (bridge ? bridge->log_tail() : ""));
     sleep_seconds(settle_seconds);
 
     const auto begin = Clock::now();
-    const double cpu_before = bridge ? bridge->process().cpu_seconds() : 0;
+    const double cpu_before = bridge ? bridge->cpu_seconds() : 0;
     const std::uint64_t bytes_before = readers->received_sum();
     sleep_seconds(environment.seconds);
     const double megabytes = static_cast<double>(readers->received_sum() - bytes_before) * 1e-6;
-    const double cpu_ms = bridge ? (bridge->process().cpu_seconds() - cpu_before) * 1e3 : 0;
+    const double cpu_ms = bridge ? (bridge->cpu_seconds() - cpu_before) * 1e3 : 0;
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    if (!readers->all_intact()) throw std::runtime_error(contender + ": bytes were lost or changed");
+    if (!readers->all_intact()) throw LostBytes("bytes were lost or changed");
+    if (megabytes == 0) throw LostBytes("nothing arrives any more");
     Sample sample{{"mb_s", megabytes / seconds}};
     if (!bridge) return sample;
     sample["cpu_ms_mb"] = cpu_ms / megabytes;
     // The log fills up meanwhile, so that this is told of many readers only.
     if (plan.readers_per_line >= 64) {
-        sample["reader_kb"] =
-            (static_cast<double>(bridge->process().resident_bytes()) - static_cast<double>(resident_before)) * 1e-3 /
-            static_cast<double>(plan.readers_per_line);
+        sample["reader_kb"] = (static_cast<double>(bridge->resident_bytes()) - static_cast<double>(resident_before)) *
+                              1e-3 / static_cast<double>(plan.readers_per_line);
     }
     return sample;
 }
@@ -48,12 +48,13 @@ public:
     explicit ReadCase(std::size_t readers) : readers_(readers) {}
 
     std::vector<std::string> contenders() const override {
-        if (readers_ > 64) return {"ser2net-tuned", "vserd"};
-        if (readers_ > 1) return {"ser2net", "ser2net-tuned", "vserd", "vserd-raw"};
-        return {"direct", "ser2net", "ser2net-tuned", "vserd", "vserd-raw"};
+        if (readers_ > 64) return {"ser2net-tuned", "conserver", "socat", "vserd"};
+        if (readers_ > 1) return {"ser2net", "ser2net-tuned", "conserver", "socat", "vserd", "vserd-raw"};
+        return {"direct", "ser2net", "ser2net-tuned", "conserver", "socat", "vserd", "vserd-raw", "vserd-tls"};
     }
 
     Sample run(const std::string& contender, const Environment& environment) override {
+        if (contender == "socat" && readers_ > 1) throw Cannot("it serves one client");
         ReadPlan plan;
         plan.readers_per_line = readers_;
         return measure(contender, plan, environment);
@@ -80,25 +81,10 @@ private:
     std::size_t readers_;
 };
 
-/// Seven readers, alone and beside one that has stopped reading.
-class StoppedCase : public Case {
-public:
-    std::vector<std::string> contenders() const override { return {"vserd-7-alone", "vserd-7-and-stopped"}; }
-
-    Sample run(const std::string& contender, const Environment& environment) override {
-        ReadPlan plan;
-        plan.stopped = contender == "vserd-7-and-stopped" ? 1 : 0;
-        plan.readers_per_line = 7 + plan.stopped;
-        return measure(contender, plan, environment);
-    }
-};
-
 }  // namespace
 
 std::unique_ptr<Case> read_case(std::size_t readers) { return std::make_unique<ReadCase>(readers); }
 
 std::unique_ptr<Case> web_case(std::size_t readers) { return std::make_unique<WebCase>(readers); }
-
-std::unique_ptr<Case> stopped_case() { return std::make_unique<StoppedCase>(); }
 
 }  // namespace vserd::bench

@@ -27,7 +27,7 @@ bool Readers::all_intact() const noexcept {
 
 std::unique_ptr<Readers> make_readers(const Bridge& bridge, const ReadPlan& plan) {
     if (bridge.face() == Face::vserd_web) return web_readers(bridge, plan);
-    const bool grpc = bridge.face() == Face::vserd || bridge.face() == Face::vserd_archive;
+    const bool grpc = is_vserd(bridge.face()) && bridge.face() != Face::vserd_raw;
     return grpc ? grpc_readers(bridge, plan) : tcp_readers(bridge, plan);
 }
 

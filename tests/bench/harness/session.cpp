@@ -8,8 +8,9 @@
 #include <atomic>
 #include <cstring>
 #include <stdexcept>
+#include <vector>
 
-#include "harness/tcp.hpp"
+#include "harness/conserver.hpp"
 #include "vser_client.hpp"
 
 namespace vserd::bench {
@@ -40,6 +41,30 @@ public:
 private:
     base::Fd fd_;
     std::atomic<bool> cancelled_{false};
+};
+
+class ConserverSession : public Session {
+public:
+    explicit ConserverSession(base::Fd fd) : plain_(std::move(fd)) {}
+
+    void write(std::span<const std::byte> bytes) override {
+        conserver::quote(bytes, quoted_);
+        plain_.write(quoted_);
+    }
+
+    std::size_t read(std::span<std::byte> space) override {
+        while (const std::size_t got = plain_.read(space)) {
+            if (const auto bytes = unquote_.take(space.first(got)); !bytes.empty()) return bytes.size();
+        }
+        return 0;
+    }
+
+    void cancel() override { plain_.cancel(); }
+
+private:
+    FdSession plain_;
+    std::vector<std::byte> quoted_;
+    conserver::Unquote unquote_;
 };
 
 class LibrarySession : public Session {
@@ -89,11 +114,25 @@ std::unique_ptr<Session> direct_session(const Line& line) {
     return std::make_unique<FdSession>(base::Fd(::open(line.path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC)));
 }
 
-std::unique_ptr<Session> tcp_session(int port) { return std::make_unique<FdSession>(tcp_connect(port)); }
+std::unique_ptr<Session> tcp_session(base::Fd fd) { return std::make_unique<FdSession>(std::move(fd)); }
+
+std::unique_ptr<Session> conserver_session(base::Fd fd) {
+    conserver::move_escape(fd.get());
+    return std::make_unique<ConserverSession>(std::move(fd));
+}
 
 std::unique_ptr<Session> library_session(const std::string& address, const std::string& port,
                                          const vser::client::ConnectOptions& options) {
     return std::make_unique<LibrarySession>(address, port, options);
+}
+
+std::unique_ptr<Session> open_session(const std::string& contender, const Bridge& bridge) {
+    if (contender == "vserd-library" || has_tls(bridge.face())) {
+        return library_session(bridge.address(), "p0", bridge.connect_options());
+    }
+    if (bridge.face() == Face::vserd) return raw_session(bridge.address(), "p0");
+    base::Fd fd = bridge.connect(0);
+    return bridge.face() == Face::conserver ? conserver_session(std::move(fd)) : tcp_session(std::move(fd));
 }
 
 }  // namespace vserd::bench

@@ -37,7 +37,7 @@ public:
         const SourceDevice device(
             lines[0], [&] { return readers->all_synced(); }, [&] { return readers->received_least(); });
         await([&] { return readers->received_least() > 0 || !readers->all_intact(); }, attach_seconds_max,
-              contender + ": the readers got nothing\n" + bridge.process().log_tail());
+              contender + ": the readers got nothing\n" + bridge.log_tail());
 
         std::vector<double> alone;
         std::vector<double> rates;
@@ -52,7 +52,7 @@ public:
             rates.push_back(beside.mb_s / without.mb_s);
             costs.push_back(beside.cpu_ms_mb / without.cpu_ms_mb);
         }
-        if (!readers->all_intact()) throw std::runtime_error(contender + ": bytes were lost or changed");
+        if (!readers->all_intact()) throw LostBytes("bytes were lost or changed");
         return {{"alone_mb_s", median(alone)}, {"beside_alone", median(rates)}, {"cpu_beside_alone", median(costs)}};
     }
 
@@ -60,11 +60,11 @@ private:
     static Rate measure(const Bridge& bridge, const Readers& readers, const Environment& environment) {
         sleep_seconds(settle_seconds);
         const auto begin = Clock::now();
-        const double cpu_before = bridge.process().cpu_seconds();
+        const double cpu_before = bridge.cpu_seconds();
         const std::uint64_t bytes_before = readers.received_sum();
         sleep_seconds(environment.seconds / 4);
         const double megabytes = static_cast<double>(readers.received_sum() - bytes_before) * 1e-6;
-        const double cpu_ms = (bridge.process().cpu_seconds() - cpu_before) * 1e3;
+        const double cpu_ms = (bridge.cpu_seconds() - cpu_before) * 1e3;
         const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
         return {megabytes / seconds, cpu_ms / megabytes};
     }

@@ -15,15 +15,13 @@ public:
     explicit WriteCase(std::size_t write_bytes) : write_bytes_(write_bytes) {}
 
     std::vector<std::string> contenders() const override {
-        return {"ser2net", "ser2net-tuned", "vserd", "vserd-library", "vserd-raw"};
+        return {"ser2net", "ser2net-tuned", "conserver", "socat", "vserd", "vserd-library", "vserd-raw"};
     }
 
     Sample run(const std::string& contender, const Environment& environment) override {
         const std::vector<Line> lines = open_lines(1);
         const Bridge bridge(face_of(contender), lines, environment.programs);
-        const std::unique_ptr<Session> session = contender == "vserd-library" ? library_session(bridge.address(), "p0")
-                                                 : bridge.face() == Face::vserd ? raw_session(bridge.address(), "p0")
-                                                                                : tcp_session(bridge.tcp_port(0));
+        const std::unique_ptr<Session> session = open_session(contender, bridge);
         const SinkDevice device(lines[0]);
         std::atomic<bool> stop{false};
         std::thread writer([&] { write(*session, stop); });
@@ -49,13 +47,14 @@ private:
         await([&] { return check.received() > 0; }, attach_seconds_max, contender + ": the device got nothing");
         sleep_seconds(settle_seconds);
         const auto begin = Clock::now();
-        const double cpu_before = bridge.process().cpu_seconds();
+        const double cpu_before = bridge.cpu_seconds();
         const std::uint64_t bytes_before = check.received();
         sleep_seconds(environment.seconds);
         const double megabytes = static_cast<double>(check.received() - bytes_before) * 1e-6;
-        const double cpu_ms = (bridge.process().cpu_seconds() - cpu_before) * 1e3;
+        const double cpu_ms = (bridge.cpu_seconds() - cpu_before) * 1e3;
         const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-        if (!check.intact()) throw std::runtime_error(contender + ": bytes were lost or changed");
+        if (!check.intact()) throw LostBytes("bytes were lost or changed");
+        if (megabytes == 0) throw LostBytes("nothing arrives any more");
         return {{"mb_s", megabytes / seconds}, {"cpu_ms_mb", cpu_ms / megabytes}};
     }
 

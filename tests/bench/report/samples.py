@@ -11,6 +11,11 @@ def values(samples, case, contender, metric):
     return {s["round"]: s[metric] for s in samples if s["case"] == case and s["contender"] == contender and metric in s}
 
 
+def failures(samples, case, contender):
+    """What the runs without figures say, one for each: "cannot", "lost bytes" or "failed"."""
+    return [s["failed"] for s in samples if s["case"] == case and s["contender"] == contender and "failed" in s]
+
+
 def middle(found):
     """The median; None of nothing."""
     return statistics.median(found) if found else None
@@ -41,16 +46,20 @@ def interval(found):
     return ascending[best], ascending[-1 - best]
 
 
-def is_noisy(bounds):
+def is_noisy(interval_):
     """Whether an interval is too wide for any statement."""
-    low, high = bounds
+    low, high = interval_
     return low <= 0 or high / low > NOISY
 
 
+def bounds(found):
+    """The interval, or the whole range of a few values."""
+    return interval(found) or (min(found), max(found))
+
+
 def spread(found):
-    """The interval, or the whole range of a few values, as text."""
-    low, high = interval(found) or (min(found), max(found))
-    return f"{low:.3g} to {high:.3g}"
+    """The same as text; nothing of nothing."""
+    return "{:.3g} to {:.3g}".format(*bounds(found)) if found else ""
 
 
 def ordered(samples, key):

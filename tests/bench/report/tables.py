@@ -3,6 +3,8 @@ import samples as of
 
 TITLES = {
     "echo": "One byte there and back",
+    "echo1ms": "One byte there and back, once a millisecond",
+    "echoload": "One byte there and back, beside stress-ng on all CPUs",
     "read1": "Device to client, one reader",
     "read8": "Device to client, 8 readers of one port, sum",
     "read64": "Device to client, 64 readers of one port, sum",
@@ -47,15 +49,36 @@ def table(head, rows):
     return "\n".join([line(head), "|" + "|".join("-" * (width + 2) for width in widths) + "|", *map(line, rows)]) + "\n"
 
 
+def name(samples, case, contender):
+    """Of a row; it tells of rounds that gave no figures."""
+    failures = of.failures(samples, case, contender)
+    rounds = len({s["round"] for s in samples if s["case"] == case and s["contender"] == contender})
+    if not failures or len(failures) == rounds:
+        return contender
+    return f"{contender} ({failures[0]} in {len(failures)} of {rounds} rounds)"
+
+
+def figures(samples, case, contender, metrics):
+    """The medians, with ~ where the rounds differ too much; of a contender without any, why."""
+    found = [list(of.values(samples, case, contender, metric).values()) for metric in metrics]
+    if any(found) or not (failures := of.failures(samples, case, contender)):
+        return [("~" if values and of.is_noisy(of.bounds(values)) else "") + number(of.middle(values)) for values in found]
+    return ["-" if failures[0] == "cannot" else failures[0], *[""] * (len(metrics) - 1)]
+
+
 def cases(samples):
     """One section for each case: contenders down, metrics across."""
     sections = []
     for case in of.ordered(samples, "case"):
         own = [s for s in samples if s["case"] == case]
-        metrics = [m for m in METRICS if any(m in s for s in own)]
-        rows = [[c, *(number(of.median(own, case, c, m)) for m in metrics)] for c in of.ordered(own, "contender")]
+        metrics = [m for m in METRICS if any(m in s for s in own)] or ["mb_s"]
+        rows = [[name(own, case, c), *figures(own, case, c, metrics)] for c in of.ordered(own, "contender")]
         sections.append(f"## {TITLES.get(case, case)}\n\n" + table(["", *(METRICS[m] for m in metrics)], rows))
     return sections
+
+
+LEGEND = f"""Medians of interleaved rounds, ratios within a round. ~: the rounds differ by more than {of.NOISY}x. -: not made for this, or not installed.
+"""
 
 
 def verdicts(rows):
@@ -64,16 +87,16 @@ def verdicts(rows):
 
     body = [[r.target.name, show(r.value, r.target.unit), of.spread(r.values), ("at least " if r.target.higher else "at most ") + show(r.target.must, r.target.unit)
              if r.target.must is not None else "", show(r.target.aim, r.target.unit), r.verdict] for r in rows]
-    return "## Verdicts\n\n" + table(["metric", "measured", "spread", "must", "aim", "verdict"], body)
+    return table(["metric", "measured", "spread", "must", "aim", "verdict"], body)
 
 
 def csv(samples):
-    lines = ["case,contender,metric,median,rounds"]
+    lines = ["case,contender,metric,median,low,high,rounds"]
     for case in of.ordered(samples, "case"):
         own = [s for s in samples if s["case"] == case]
         for contender in of.ordered(own, "contender"):
             for metric in METRICS:
-                found = of.values(own, case, contender, metric)
-                if found:
-                    lines.append(f"{case},{contender},{metric},{of.median(own, case, contender, metric):.6g},{len(found)}")
+                if found := list(of.values(own, case, contender, metric).values()):
+                    low, high = of.bounds(found)
+                    lines.append(f"{case},{contender},{metric},{of.middle(found):.6g},{low:.6g},{high:.6g},{len(found)}")
     return "\n".join(lines) + "\n"
