@@ -26,7 +26,7 @@ class Origin:
 def revision(root):
     """The commit, and whether the tree differs from it."""
     def git(*words):
-        return subprocess.run(["git", *words], cwd=root, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", *words], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True).stdout.strip()
 
     try:
         return git("rev-parse", "--short=10", "HEAD") + (" with changes" if git("status", "--porcelain") else "")

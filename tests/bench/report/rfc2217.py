@@ -1,13 +1,15 @@
-"""The case rfc2217: pyserial's client, 4 kB there and back at a time over RFC 2217, with ser2net and with vserd in turn."""
+"""The case rfc2217: pyserial's client, 4 kB there and back at a time over RFC 2217, with ser2net, pyserial's own server and vserd in turn."""
 import multiprocessing
 import os
 import pathlib
 import socket
 import subprocess
+import sys
 import time
 import tty
 
 CASE = "rfc2217"
+CONTENDERS = ("ser2net-tuned", "pyserial", "vserd")
 PIECE = bytes(range(256)) * 16
 START_SECONDS_MAX = 30
 READ_SECONDS_MAX = 10
@@ -48,7 +50,13 @@ def _free_port():
         return server.getsockname()[1]
 
 
+class LostBytes(RuntimeError):
+    """What came back is not what was sent."""
+
+
 def _command(contender, options, folder, device, port):
+    if contender == "pyserial":
+        return [sys.executable, "-B", pathlib.Path(__file__).with_name("pyserial_server.py"), device, str(port)]
     file = pathlib.Path(folder) / f"{contender}.conf"
     file.write_text((VSERD if contender == "vserd" else SER2NET).format(device=device, port=port), encoding="utf-8")
     if contender == "vserd":
@@ -77,7 +85,7 @@ def _round_trips(port, seconds):
         while time.monotonic() - begin < seconds:
             client.write(PIECE)
             if (got := client.read(len(PIECE))) != PIECE:
-                raise RuntimeError(f"of {len(PIECE)} bytes {len(got)} came back, or some were changed")
+                raise LostBytes(f"of {len(PIECE)} bytes {len(got)} came back, or some were changed")
             count += 1
         return count * len(PIECE) / 1e6 / (time.monotonic() - begin)
 
@@ -89,7 +97,7 @@ def _run(contender, options, folder, seconds):
     device.start()
     port = _free_port()
     command = _command(contender, options, folder, os.ttyname(slave), port)
-    bridge = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    bridge = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_until_listening(bridge, port)
         return {"mb_s": _round_trips(port, seconds)}
@@ -102,11 +110,21 @@ def _run(contender, options, folder, seconds):
         os.close(slave)
 
 
+def _sample(contender, options, folder, seconds):
+    """Figures, or what failed. Raises RuntimeError if it is vserd that fails."""
+    try:
+        return _run(contender, options, folder, seconds)
+    except (RuntimeError, OSError) as error:
+        if contender == "vserd":
+            raise RuntimeError(f"{CASE}, {contender}: {error}") from error
+        print(f"{CASE}, {contender}: {error}", file=sys.stderr)
+        return {"failed": "lost bytes" if isinstance(error, LostBytes) else "failed"}
+
+
 def measure(options, folder):
     """The samples of all rounds, as bridge_bench prints them."""
     rounds, seconds = (1, 0.3) if options.quick else (options.rounds, options.seconds)
     for number in range(rounds):
-        for contender in ("ser2net-tuned", "vserd"):
-            if options.contender and contender not in options.contender:
-                continue
-            yield {"case": CASE, "contender": contender, "round": number, **_run(contender, options, folder, seconds)}
+        for contender in CONTENDERS:
+            if not options.contender or contender in options.contender:
+                yield {"case": CASE, "contender": contender, "round": number, **_sample(contender, options, folder, seconds)}

@@ -66,14 +66,14 @@ def figures(samples, case, contender, metrics):
     return ["-" if failures[0] == "cannot" else failures[0], *[""] * (len(metrics) - 1)]
 
 
-def cases(samples):
+def cases(samples, heading="##"):
     """One section for each case: contenders down, metrics across."""
     sections = []
     for case in of.ordered(samples, "case"):
         own = [s for s in samples if s["case"] == case]
         metrics = [m for m in METRICS if any(m in s for s in own)] or ["mb_s"]
         rows = [[name(own, case, c), *figures(own, case, c, metrics)] for c in of.ordered(own, "contender")]
-        sections.append(f"## {TITLES.get(case, case)}\n\n" + table(["", *(METRICS[m] for m in metrics)], rows))
+        sections.append(f"{heading} {TITLES.get(case, case)}\n\n" + table(["", *(METRICS[m] for m in metrics)], rows))
     return sections
 
 
