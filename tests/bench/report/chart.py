@@ -17,7 +17,8 @@ PANELS = [
     ("pyserial over RFC 2217, both ways", "rfc2217", "mb_s", True, "vserd"),
 ]
 UNITS = {"mb_s": "MB/s", "cpu_ms_mb": "CPU ms/MB", "p50_us": "µs", "cpu_us_kb": "CPU µs/kB"}
-COLOURS = {"vserd": "#2f6f4e", "ser2net-tuned": "#8a8f98", "ser2net": "#c7cad0", "conserver": "#b5894a", "socat": "#6f86b5", "pyserial": "#a87fa8"}
+COLOURS = {"vserd": "#2f6f4e", "ser2net-tuned": "#8a8f98", "ser2net": "#c7cad0",
+           "conserver": "#b5894a", "socat": "#6f86b5", "pyserial": "#a87fa8"}
 WIDTH, LEFT, BAR, GAP, TOP = 760, 250, 16, 22, 56
 DECADE = 150  # pixels for a factor of ten
 

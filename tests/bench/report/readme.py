@@ -4,6 +4,7 @@ import subprocess
 from dataclasses import dataclass
 
 BEGIN, END = "<!-- Made by ./dev bench --readme: -->", "<!-- until here. -->"
+PICTURE = "![Bars: vserd, ser2net, conserver, socat and pyserial, for throughput, CPU and latency](tests/bench/results.svg)"
 ROUNDS_MIN = 5  # what an interval takes
 
 
@@ -17,7 +18,8 @@ class Origin:
     load: float  # when the measurement began
 
     def text(self):
-        return f"Measured on {self.date} at revision {self.revision}: `{self.command}` on {self.machine}, load {self.load:.1f} before it."
+        return (f"Measured on {self.date} at revision {self.revision}: `{self.command}` on {self.machine}, "
+                f"load {self.load:.1f} before it.")
 
     def short(self):
         return f"{self.date}, {self.revision}, {self.machine}"
@@ -26,10 +28,11 @@ class Origin:
 def revision(root):
     """The commit, and whether the tree differs from it."""
     def git(*words):
-        return subprocess.run(["git", *words], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=10", "HEAD") + (" with changes" if git("status", "--porcelain") else "")
+        commit = git("rev-parse", "--short=10", "HEAD")
+        return commit + " with changes" if git("status", "--porcelain") else commit
     except (OSError, subprocess.CalledProcessError):
         return "unknown (not a git tree)"
 
@@ -57,8 +60,7 @@ def replaced(text, made):
 def write(root, origin, verdicts, cases, picture):
     """README.md gets the verdicts, tests/bench/README.md the figures of all cases, and results.svg the picture."""
     root = pathlib.Path(root)
-    shown = {root / "README.md": "![Bars: vserd, ser2net, conserver, socat and pyserial, for throughput, CPU and latency](tests/bench/results.svg)\n\n"
-                                 f"{origin.text()}\n\n{verdicts}",
+    shown = {root / "README.md": f"{PICTURE}\n\n{origin.text()}\n\n{verdicts}",
              root / "tests/bench/README.md": f"{origin.text()}\n\n{cases}"}
     texts = {path: replaced(path.read_text(encoding="utf-8"), made) for path, made in shown.items()}
     for path, text in texts.items():

@@ -1,4 +1,4 @@
-"""The case rfc2217: pyserial's client, 4 kB there and back at a time over RFC 2217, with ser2net, pyserial's own server and vserd in turn."""
+"""The case rfc2217: pyserial's client, 4 kB there and back at a time, with ser2net, pyserial's own server and vserd in turn."""
 import multiprocessing
 import os
 import pathlib

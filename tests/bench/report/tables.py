@@ -77,8 +77,8 @@ def cases(samples, heading="##"):
     return sections
 
 
-LEGEND = f"""Medians of interleaved rounds, ratios within a round. ~: the rounds differ by more than {of.NOISY}x. -: not made for this, or not installed.
-"""
+LEGEND = (f"Medians of interleaved rounds, ratios within a round. ~: the rounds differ by more than {of.NOISY}x. "
+          "-: not made for this, or not installed.\n")
 
 
 def verdicts(rows):
