@@ -94,7 +94,7 @@ class Promises(unittest.TestCase):
         for target in targets.TARGETS:
             with self.subTest(target.name):
                 self.assertIn(target.case, tables.TITLES)
-                with mock.patch.object(of, "values", lambda samples, case, contender, metric: {0: 1} if metric in tables.METRICS else {}):
+                with mock.patch.object(of, "values", lambda *asked: {0: 1} if asked[-1] in tables.METRICS else {}):
                     self.assertTrue(target.measure([], target.case))
 
     def test_the_aim_is_beyond_what_must_be(self):
