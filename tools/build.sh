@@ -38,10 +38,10 @@ bench() {
     if [ "${1:-}" = engines ]; then programs=(engine_bench); fi
     if [ "${1:-}" = restart ]; then programs=(vserd vserctl vser_python); fi
     if [ "${1:-}" = fleet ]; then programs=(fleet_scale); fi
-    setup_packages "$build_list" tools/packages-bench.txt
     build bench "${programs[@]}" || return 1
     if [ "${1:-}" = restart ]; then bench_restart; fi
     if [ "${1:-}" = fleet ]; then bench_fleet "${@:2}"; fi
+    if [ "${1:-}" != engines ]; then setup_packages "$build_list" tools/packages-bench.txt; fi
     exec tests/bench/run "$@"
 }
 
