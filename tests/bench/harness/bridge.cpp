@@ -127,7 +127,8 @@ void Bridge::start_conserver(const std::vector<Line>& lines, const BridgeProgram
     write_file(programs.folder + "/conserver.cf", conserver::configuration(lines));
     write_file(programs.folder + "/conserver.passwd", "");
     const auto begin = Clock::now();
-    start({"conserver", "-E", "-n", "-R", "-C", programs.folder + "/conserver.cf", "-P",
+    // It waits 0.75 s after each of its processes. They have 16 consoles by default, and with 1024 descriptors at most 500.
+    start({"conserver", "-m", "256", "-E", "-n", "-R", "-C", programs.folder + "/conserver.cf", "-P",
            programs.folder + "/conserver.passwd", "-M", "127.0.0.1", "-p", std::to_string(first_port_)},
           programs.folder + "/conserver.log");
     wait_until_listening(begin, first_port_, 1);
