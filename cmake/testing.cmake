@@ -59,8 +59,8 @@ endfunction()
 function(vserd_pytest)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "PATHS;LABELS")
     vserd_script_test(NAME ${arg_NAME} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT}
-        COMMAND ${SYSTEM_PYTHON} -B -m pytest -q -p no:cacheprovider -o faulthandler_timeout=90 --junitxml=${CMAKE_BINARY_DIR}/results/${arg_NAME}.xml
-                ${arg_PATHS})
+        COMMAND ${SYSTEM_PYTHON} -B -m pytest -q -p no:cacheprovider -o faulthandler_timeout=90 -o junit_logging=system-err -o junit_log_passing_tests=false
+                --junitxml=${CMAKE_BINARY_DIR}/results/${arg_NAME}.xml ${arg_PATHS})
     set_property(TEST ${arg_NAME} APPEND PROPERTY ENVIRONMENT
         PYTHONPATH=${VSER_PYTHON_DIR}:${PROJECT_SOURCE_DIR}/tests/support PYTHONDONTWRITEBYTECODE=1)
 endfunction()

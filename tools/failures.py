@@ -10,10 +10,11 @@ import re
 import sys
 from xml.etree import ElementTree
 
-LINES, WIDTH = 5, 160
-TELLING = re.compile(r"\berrors?\b|fail(ed|ure)|\bwarning:|^E  |Sanitizer|Traceback|terminate called|Assertion|\bnot ok\b", re.IGNORECASE)
+LINES, WIDTH = 5, 200
+TELLING = re.compile(r"\berrors?\b|Error\b|fail(ed|ure)|\bwarning:|^E  |Sanitizer|Traceback|terminate called|Assertion|\bnot ok\b", re.IGNORECASE)
 SAYS_NOTHING = re.compile(r"^(The following tests FAILED:|Errors while running CTest.*)$|\b0 failed\b")
 
+COMPLAINT = re.compile(r"\b(warning|error|critical)\b")  # vserd's journal
 OF_A_CASE = re.compile(r"\[ RUN  |\[       OK |\[  (FAILED|SKIPPED) ")  # GoogleTest's
 
 
@@ -34,11 +35,15 @@ def telling(text):
 
 
 def said(case):
-    """The message of a failed case, and where pytest was: the last line of its trace."""
+    """The message of a failed case, of a long one what tells why; where pytest was, the last line of its trace; and the last
+    complaint of a daemon."""
     fault = next(found for found in (case.find("failure"), case.find("error")) if found is not None)
     lines = [line for line in (fault.get("message") or fault.text or "").splitlines() if line.strip()]
     place = (fault.text or "").strip().splitlines()[-1:]
-    return lines[:LINES - 1] + [line for line in place if re.match(r"\S+\.py:\d+: ", line)]
+    lines = lines if len(lines) < LINES else lines[:2] + [line for line in lines[2:] if TELLING.search(line)]
+    complaints = [line for line in (case.findtext("system-err") or "").splitlines() if COMPLAINT.search(line)]
+    end = [line for line in place if re.match(r"\S+\.py:\d+: ", line)] + complaints[-1:]
+    return lines[:LINES - len(end)] + end
 
 
 def failed_cases(path):

@@ -168,9 +168,11 @@ class Failures(Planted):
 
     def test_a_case_of_pytest_is_named_with_its_place(self):
         cases = ('<testcase classname="tests.abuse.test_abuse" name="test_a[x]"><failure message="assert 1 == 2">def test_a():\n'
-                 '>  assert 1 == 2\n\ntests/abuse/test_abuse.py:9: AssertionError</failure></testcase>')
+                 '>  assert 1 == 2\n\ntests/abuse/test_abuse.py:9: AssertionError</failure>'
+                 "<system-err>12:00 warning slow\n12:01 critical did not stop in time\n12:02 info port p: online\n</system-err></testcase>")
         self.assertEqual(self.of("fail", cases=cases),
-                         [("debug: p: test_abuse.test_a[x]", ["assert 1 == 2", "tests/abuse/test_abuse.py:9: AssertionError"])])
+                         [("debug: p: test_abuse.test_a[x]", ["assert 1 == 2", "tests/abuse/test_abuse.py:9: AssertionError",
+                                                           "12:01 critical did not stop in time"])])
 
     def test_a_crash_is_named_by_the_case_that_had_begun(self):
         output = "[ RUN      ] A.B\n[       OK ] A.B (0 ms)\n[ RUN      ] A.C\nx\nERROR: AddressSanitizer: heap-use-after-free\nSegmentation fault\n"
@@ -181,7 +183,7 @@ class Failures(Planted):
         self.assertEqual(self.of("fail", "\n".join("abcdefgh")), [("debug: p, after 10 s", list("defgh"))])
 
     def test_much_is_cut(self):
-        self.assertEqual(failures.short(["", "x" * 999, *"123456"]), ["    " + "x" * 160 + "...", "    1", "    2", "    3", "    4"])
+        self.assertEqual(failures.short(["", "x" * 999, *"123456"]), ["    " + "x" * 200 + "...", "    1", "    2", "    3", "    4"])
 
 
 if __name__ == "__main__":
