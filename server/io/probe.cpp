@@ -17,7 +17,9 @@ namespace vserd::io {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds step_duration_max{1000};
+/// A working engine needs microseconds. The kernel hands bytes from one end of a pty to the other in a worker thread of its own,
+/// which on a busy machine has to wait for a processor, seconds at times.
+constexpr std::chrono::milliseconds step_duration_max{5000};
 constexpr std::string_view greeting = "vserd probe";
 
 struct Ends {
