@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/key_prefix.hpp"
 #include "base/name.hpp"
 #include "base/units.hpp"
 #include "config/limits.hpp"
@@ -58,19 +59,13 @@ void read_endpoints(Table& table, FleetEntry& fleet) {
         table.problem(table.at(), "[fleet] needs 'etcd': the members of the cluster, such as [\"https://etcd1:2379\"]");
 }
 
-bool is_prefix(std::string_view text) {
-    const auto is_allowed = [](char c) { return c > ' ' && c < '\x7f'; };
-    return text.size() > 1 && text.size() <= fleet_prefix_bytes_max && text.starts_with('/') && !text.ends_with('/') &&
-           text.find("//") == std::string_view::npos && std::ranges::all_of(text, is_allowed);
-}
-
 void read_names(Table& table, FleetEntry& fleet) {
     if (const auto prefix = table.string("prefix")) {
         fleet.prefix = prefix->value;
-        if (!is_prefix(prefix->value))
+        if (!base::is_key_prefix(prefix->value))
             table.problem(prefix->at, fmt::format("'prefix' in [fleet] must begin with '/' and not end with it, such "
                                                   "as \"/vserd/v1\", without spaces and at most {} bytes",
-                                                  fleet_prefix_bytes_max));
+                                                  base::key_prefix_bytes_max));
     }
     if (const auto bridge = table.string("bridge")) {
         fleet.bridge = bridge->value;

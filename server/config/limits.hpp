@@ -38,7 +38,6 @@ inline constexpr std::int64_t web_connections_min = 8;
 inline constexpr std::int64_t web_connections_max = 65536;
 
 inline constexpr std::size_t fleet_endpoints_max = 16;
-inline constexpr std::size_t fleet_prefix_bytes_max = 256;
 inline constexpr std::chrono::milliseconds fleet_ttl_min{5'000};
 inline constexpr std::chrono::milliseconds fleet_ttl_max{300'000};
 

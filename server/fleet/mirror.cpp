@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "fleet/entry_json.hpp"
+#include "fleet/keys.hpp"
 
 namespace vserd::fleet {
 namespace {
@@ -17,29 +18,6 @@ constexpr std::int64_t page_keys_max = 500;
 /// In the copy. A fleet of 1000 bridges with 48 ports has 49 000.
 constexpr std::size_t entries_max = 250'000;
 constexpr std::size_t key_shown_bytes_max = 100;
-
-enum class Kind : std::uint8_t { port, bridge, foreign };
-
-struct Key {
-    Kind kind;
-    std::string_view name;
-};
-
-/// "PREFIX/port/NAME".
-Key parse_key(std::string_view key, std::string_view prefix) {
-    const std::string_view rest = key.substr(std::min(prefix.size(), key.size()));
-    for (const auto& [kind, folder] :
-         {std::pair(Kind::port, std::string_view("/port/")), std::pair(Kind::bridge, std::string_view("/bridge/"))}) {
-        if (rest.starts_with(folder)) return {kind, rest.substr(folder.size())};
-    }
-    return {Kind::foreign, rest};
-}
-
-template <class Request>
-void set_range(Request& request, const std::string& prefix) {
-    request.set_key(prefix + "/");
-    request.set_range_end(prefix + "0");  // the character after '/'
-}
 
 }  // namespace
 
@@ -107,9 +85,8 @@ Awaitable<Result<void>> Mirror::list() {
     }
     remove_all_but(seen);
     registrar_.saw_all(
-        request.revision(),
-        [&](const std::string& port) { return seen.contains(fmt::format("{}/port/{}", settings_.prefix, port)); },
-        [&](const std::string& id) { return seen.contains(fmt::format("{}/bridge/{}", settings_.prefix, id)); });
+        request.revision(), [&](const std::string& port) { return seen.contains(port_key(settings_.prefix, port)); },
+        [&](const std::string& id) { return seen.contains(bridge_key(settings_.prefix, id)); });
     reach(request.revision());
     co_return Result<void>{};
 }
@@ -193,11 +170,10 @@ void Mirror::remove_all_but(const std::set<std::string>& seen) {
     std::string name;
     while (const auto port = roster_.port_after(name)) {
         name = port->name;
-        if (!seen.contains(fmt::format("{}/port/{}", settings_.prefix, name))) roster_.remove_port(name);
+        if (!seen.contains(port_key(settings_.prefix, name))) roster_.remove_port(name);
     }
     for (const auto& bridge : roster_.bridges())
-        if (!seen.contains(fmt::format("{}/bridge/{}", settings_.prefix, bridge->id)))
-            roster_.remove_bridge(bridge->id);
+        if (!seen.contains(bridge_key(settings_.prefix, bridge->id))) roster_.remove_bridge(bridge->id);
 }
 
 void Mirror::ignore(std::string_view key, const std::string& why) {
@@ -211,9 +187,9 @@ bool Mirror::has_room() const { return roster_.size() + roster_.bridge_count() <
 void Mirror::put(const mvccpb::KeyValue& key) {
     const Key parsed = parse_key(key.key(), settings_.prefix);
     switch (parsed.kind) {
-        case Kind::port: return put_port(parsed.name, key);
-        case Kind::bridge: return put_bridge(parsed.name, key);
-        case Kind::foreign:
+        case KeyKind::port: return put_port(parsed.name, key);
+        case KeyKind::bridge: return put_bridge(parsed.name, key);
+        case KeyKind::foreign:
             return ignore(key.key(),
                           "another program uses this prefix; give vserd one of its own with 'prefix' in [fleet]");
     }
@@ -240,10 +216,10 @@ void Mirror::put_bridge(std::string_view id, const mvccpb::KeyValue& key) {
 
 void Mirror::remove(const mvccpb::KeyValue& key) {
     const Key parsed = parse_key(key.key(), settings_.prefix);
-    if (parsed.kind == Kind::port) {
+    if (parsed.kind == KeyKind::port) {
         roster_.remove_port(parsed.name);
         registrar_.saw_port_free(parsed.name, key.mod_revision());
-    } else if (parsed.kind == Kind::bridge) {
+    } else if (parsed.kind == KeyKind::bridge) {
         roster_.remove_bridge(parsed.name);
         registrar_.saw_bridge_free(parsed.name, key.mod_revision());
     }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace vserd::fleet {
@@ -14,6 +15,16 @@ struct Endpoint {
     bool tls = false;
 };
 
+inline std::string quoted_option(std::string_view key) { return "'" + std::string(key) + "'"; }
+
+/// How messages name what is to be corrected. vserctl has options instead of the daemon's keys.
+struct Wording {
+    std::string (*option)(std::string_view key) = quoted_option;
+    std::string_view place = " in [fleet]";  ///< of the options; may be empty
+    std::string_view tls_url = "https://";
+    std::string_view rights = "readwrite";
+};
+
 /// How to reach etcd. The files are read again for each connection, and the password for each token.
 struct EtcdSettings {
     std::vector<Endpoint> endpoints;  ///< at least one
@@ -23,6 +34,7 @@ struct EtcdSettings {
     std::string certificate_file;  ///< empty: none is shown
     std::string key_file;
     std::string tls_name;  ///< empty: the host of the endpoint
+    Wording wording{};
 };
 
 struct Settings {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/key_prefix.hpp"
 #include "config/config.hpp"
 #include "config/fleet_table.hpp"
 #include "config/limits.hpp"
@@ -83,7 +84,7 @@ TEST(ConfigFleet, ChecksTheEdgesOfItsLimits) {
         EXPECT_EQ(problem_of(etcd + "ttl = \"" + ttl + "\"\n"), "no problem") << ttl;
     for (const char* ttl : {"4999ms", "301s", "0s"})
         EXPECT_NE(problem_of(etcd + "ttl = \"" + ttl + "\"\n").find("from 5s to 5min"), std::string::npos) << ttl;
-    const std::string longest(fleet_prefix_bytes_max - 1, 'a');
+    const std::string longest(base::key_prefix_bytes_max - 1, 'a');
     EXPECT_EQ(problem_of(etcd + "prefix = \"/" + longest + "\"\n"), "no problem");
     EXPECT_NE(problem_of(etcd + "prefix = \"/a" + longest + "\"\n"), "no problem");
 }
