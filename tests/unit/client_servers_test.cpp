@@ -69,9 +69,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "f:3:1: 'adress' is not a key of [server.lab]: address, ca, cert, key, tls, tls_name, token_file"},
         Mistake{"unknown_table", "[servers.lab]\naddress = \"lab\"",
                 "f:1:2: 'servers' is not known: the file has 'default', [server.NAME] and [fleet]"},
-        Mistake{"fleet_without_entry", "[fleet]\ntls = true", "f:1:1: [fleet] needs 'entry': the addresses of bridges"},
+        Mistake{"fleet_without_entry", "[fleet]\ntls = true",
+                "f:1:1: [fleet] needs 'entry': the addresses of bridges, or an etcd"},
         Mistake{"fleet_key", "[fleet]\nentry = \"lab\"\naddress = \"lab\"",
-                "f:3:1: 'address' is not a key of [fleet]: entry, hosts, ca, cert, key, tls, token_file"},
+                "f:3:1: 'address' is not a key of [fleet]: entry, hosts, ca, cert, key, tls, token_file, etcd_ca, "
+                "etcd_cert, etcd_key, etcd_tls_name, etcd_user, etcd_password_file, etcd_prefix"},
         Mistake{"fleet_entry", "[fleet]\nentry = [\"lab\", \"lab:x\"]",
                 "f:2:9: the server 'lab:x' is not an address: write HOST:PORT, [IPV6]:PORT or unix:/PATH"},
         Mistake{"no_address", "[server.lab]\ntls = true", "f:1:1: [server.lab] needs 'address'"},
@@ -87,6 +89,32 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"the_first_of_two", "[server.lab]\naddress = \"\"\n[other]",
                 "f:2:11: 'address' must be a text that is not empty"}),
     [](const auto& each) { return each.param.name; });
+
+TEST(Servers, AnEtcdIsTheEntryOfAFleet) {
+    const auto servers = parse_servers(R"(
+[fleet]
+entry = "etcds://etcd1,[::1]:23790"
+etcd_ca = "lab/ca.crt"
+etcd_password_file = "/keys/etcd"
+etcd_user = "ann"
+)",
+                                       "/etc/vserctl/config.toml");
+
+    ASSERT_TRUE(servers) << servers.error().message;
+    EXPECT_EQ(servers->fleet.etcd.ca, "/etc/vserctl/lab/ca.crt");
+    EXPECT_EQ(servers->fleet.etcd.password_file, "/keys/etcd");
+    EXPECT_EQ(servers->fleet.etcd.user, "ann");
+    EtcdOptions etcd;
+    etcd.user = "bob";
+    ASSERT_TRUE(complete_etcd(etcd, servers->fleet.etcd, servers->fleet.entries));
+    EXPECT_EQ(etcd.user, "bob");
+    EXPECT_EQ(etcd.password_file, "/keys/etcd");
+    EXPECT_EQ(etcd.prefix, "/vserd/v1");
+    ASSERT_EQ(etcd.members.size(), 2U);
+    EXPECT_EQ(etcd.members[0].url, "etcds://etcd1:2379");
+    EXPECT_EQ(etcd.members[1].address, "[::1]:23790");
+    EXPECT_TRUE(etcd.members[1].tls);
+}
 
 TEST(Servers, OnlyAFileThatWasNamedMustExist) {
     const auto usual = read_servers("/no/such/config.toml", false);

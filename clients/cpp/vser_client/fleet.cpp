@@ -43,6 +43,14 @@ Result<Fleet> Fleet::connect(const std::vector<std::string>& entries, const Flee
     if (entries.empty()) {
         return Error{.code = Code::invalid_argument, .message = "the fleet has no entry: name a bridge of it"};
     }
+    for (const std::string& entry : entries) {
+        if (!entry.starts_with("etcd://") && !entry.starts_with("etcds://")) continue;
+        return Error{.code = Code::invalid_argument,
+                     .message = "the library does not ask etcd itself: name a bridge of the fleet instead of " +
+                                entry.substr(0, 100) +
+                                ", or give Fleet a FleetDirectory of yours (vserctl --fleet has one)",
+                     .reason = "FLEET_ENTRY"};
+    }
     Fleet fleet(std::make_shared<BridgeDirectory>(entries, options.connect), options);
     if (const auto answered = fleet.bridges(); !answered) return answered.error();
     return fleet;

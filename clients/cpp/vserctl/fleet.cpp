@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <random>
 #include <string>
 #include <utility>
@@ -11,29 +12,43 @@
 #include <vector>
 
 #include "vserctl/describe.hpp"
+#include "vserctl/etcd_directory.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/fleet_output.hpp"
 #include "vserctl/log.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/server_choice.hpp"
 #include "vserctl/unsignalled.hpp"
+#include "vserctl/utf8.hpp"
 
 namespace vserctl {
 namespace client = vser::client;
 namespace {
 
+/// For one member, so that the others are asked soon.
+constexpr std::chrono::milliseconds etcd_limit_default{3000};
+
 client::Result<client::Fleet> connect_fleet(const Options& options) {
-    return client::Fleet::connect(options.fleet, {.connect = connect_options(options), .hosts = options.fleet_hosts});
+    const client::FleetOptions access{.connect = connect_options(options), .hosts = options.fleet_hosts};
+    if (options.etcd.members.empty()) return client::Fleet::connect(options.fleet, access);
+    auto directory = open_etcd_directory(options.etcd, options.timeout.value_or(etcd_limit_default));
+    if (!directory) return std::move(directory).error();
+    return client::Fleet(*std::move(directory), access);
 }
 
 void warn_if_stale(bool stale) {
-    if (stale) put_note("this may be old: the bridge that was asked has no connection to etcd");
+    if (stale) put_note("this may be old: the entry that was asked has no connection to etcd's leader");
+}
+
+void warn(const client::FleetStatus& status) {
+    warn_if_stale(status.stale);
+    if (!status.problem.empty() && !status.stale) put_note(printable(status.problem));
 }
 
 int show_bridges(const client::Fleet& fleet, bool json) {
     const auto bridges = fleet.bridges();
     if (!bridges) return print_error(bridges.error(), json);
-    warn_if_stale(bridges->status.stale);
+    warn(bridges->status);
     put(json ? bridges_json(*bridges) : bridges_table(*bridges));
     return exit_ok;
 }
@@ -49,7 +64,7 @@ int show_owner(const client::Fleet& fleet, const std::string& port, bool json) {
 int show_targets(const client::Fleet& fleet, const FleetCommand& command, bool json) {
     const auto bridges = fleet.bridges();
     if (!bridges) return print_error(bridges.error(), json);
-    warn_if_stale(bridges->status.stale);
+    warn(bridges->status);
     const std::string targets = file_sd(bridges->bridges);
     if (command.output.empty()) {
         put(targets);
@@ -84,7 +99,7 @@ client::Result<client::FleetPorts> find_ports(const client::Fleet& fleet, const 
 int show_ports(const client::Fleet& fleet, const PortsCommand& command, bool json) {
     const auto ports = find_ports(fleet, command.choice);
     if (!ports) return print_error(ports.error(), json);
-    warn_if_stale(ports->status.stale);
+    warn(ports->status);
     if (ports->ports.empty()) put_note(command.choice.labels ? "no port has these labels" : "the fleet shows no ports");
     put(json ? ports_json(*ports) : ports_table(*ports));
     return exit_ok;
@@ -94,7 +109,7 @@ int show_logs(const client::Fleet& fleet, LogCommand command) {
     const bool json = command.format == LogFormat::json;
     const auto ports = find_ports(fleet, command.choice);
     if (!ports) return print_error(ports.error(), json);
-    warn_if_stale(ports->status.stale);
+    warn(ports->status);
     std::vector<client::Client> owners;
     for (const auto& port : ports->ports) {
         auto owner = fleet.connect_to(port.address, port.tls);

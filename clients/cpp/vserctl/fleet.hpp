@@ -12,7 +12,8 @@ namespace vserctl {
 
 inline constexpr const char* fleet_summary = "Show the bridges of a fleet, where a port is, or what Prometheus scrapes";
 inline constexpr const char* fleet_examples =
-    "  vserctl --fleet lab7:50051 fleet\n  vserctl fleet resolve board-17\n  vserctl fleet sd -o "
+    "  vserctl --fleet lab7:50051 fleet\n  vserctl fleet resolve board-17\n  vserctl --fleet etcds://etcd1,etcd2,etcd3 "
+    "--etcd-ca ca.crt fleet\n  vserctl fleet sd -o "
     "/etc/prometheus/vserd.json";
 
 void add_fleet_options(CLI::App& app, FleetCommand& command);

@@ -10,6 +10,7 @@
 
 #include "vser_client/fleet.hpp"
 #include "vser_client/types.hpp"
+#include "vserctl/etcd_options.hpp"
 #include "vserctl/port_choice.hpp"
 
 namespace vserctl {
@@ -174,11 +175,13 @@ struct Options {
     std::string tls_ca_file;
     std::string tls_certificate_file;
     std::string tls_key_file;
-    std::string tls_name;            ///< the name that the server's certificate must have; empty: that of the address
-    std::string token_file;          ///< empty: none
-    std::string token;               ///< from the file or the environment; empty: none
-    std::string config_file;         ///< given with --config; empty: the usual one
-    std::vector<std::string> fleet;  ///< addresses of bridges of a fleet; empty: `server` is asked instead
+    std::string tls_name;     ///< the name that the server's certificate must have; empty: that of the address
+    std::string token_file;   ///< empty: none
+    std::string token;        ///< from the file or the environment; empty: none
+    std::string config_file;  ///< given with --config; empty: the usual one
+    std::vector<std::string>
+        fleet;         ///< addresses of bridges of a fleet, or of its etcd; empty: `server` is asked instead
+    EtcdOptions etcd;  ///< has members if `fleet` is an etcd
     std::vector<std::string> fleet_hosts;  ///< globs of hosts that owners of ports may have; empty: any
     Command command;
 

@@ -59,7 +59,7 @@ int print_error(const client::Error& error, bool json) {
         return exit_code(error);
     }
     std::string hint;
-    if (error.is_transport())
+    if (error.is_transport() && !error.metadata.contains("etcd"))
         hint =
             "; is vserd running there? Name another server with -s ADDRESS or VSERD_ADDRESS; one with TLS needs --tls "
             "or --tls-ca";

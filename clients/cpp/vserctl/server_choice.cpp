@@ -58,6 +58,14 @@ void use_access(const NamedServer& named, Options& options) {
     fill(options.tls_name, named.tls_name);
 }
 
+/// For everything that is not found by an etcd.
+Result<> check_no_etcd(const Options& options) {
+    const auto name = any_etcd_option(options.etcd);
+    if (!name) return vser::client::Done{};
+    return configuration_error(
+        fmt::format("{} is of no use without an etcd; name it with --fleet etcd://HOST:2379", *name));
+}
+
 /// From --token-file, VSERD_TOKEN or the configuration.
 Result<std::string> take_token(const std::string& named_file, Options& options) {
     const char* token = std::getenv("VSERD_TOKEN");
@@ -74,14 +82,23 @@ Result<std::string> take_token(const std::string& named_file, Options& options) 
 }
 
 /// Addresses as they are dialled.
-Result<std::string> use_fleet(const NamedFleet& fleet, Options& options) {
-    if (options.fleet.empty()) options.fleet = fleet.entries;
-    options.fleet_hosts = fleet.hosts;
-    use_access(fleet.access, options);
+Result<> use_bridges(Options& options) {
     for (std::string& entry : options.fleet) {
         auto address = parse_server(entry);
         if (!address) return std::move(address).error();
         entry = *std::move(address);
+    }
+    return check_no_etcd(options);
+}
+
+Result<std::string> use_fleet(const NamedFleet& fleet, Options& options) {
+    if (options.fleet.empty()) options.fleet = fleet.entries;
+    options.fleet_hosts = fleet.hosts;
+    use_access(fleet.access, options);
+    if (is_etcd_entry(options.fleet)) {
+        if (auto done = complete_etcd(options.etcd, fleet.etcd, options.fleet); !done) return std::move(done).error();
+    } else if (auto done = use_bridges(options); !done) {
+        return std::move(done).error();
     }
     options.tls = options.tls || !options.tls_ca_file.empty() || !options.tls_certificate_file.empty();
     auto warning = take_token(fleet.access.token_file, options);
@@ -152,8 +169,10 @@ Result<std::string> choose_server(Options& options, bool server_given) {
     if (!server_given && (!options.fleet.empty() || (servers->usual.empty() && !servers->fleet.entries.empty())))
         return use_fleet(servers->fleet, options);
     if (std::holds_alternative<FleetCommand>(options.command))
-        return configuration_error("no fleet is named; give bridges of it with --fleet, or as 'entry' of [fleet] in " +
-                                   (servers->file.empty() ? std::string("vserctl's configuration") : servers->file));
+        return configuration_error(
+            "no fleet is named; give bridges of it or its etcd with --fleet, or as 'entry' of [fleet] in " +
+            (servers->file.empty() ? std::string("vserctl's configuration") : servers->file));
+    if (auto done = check_no_etcd(options); !done) return std::move(done).error();
     options.asked_server = server_given || servers->usual.empty() ? options.server : servers->usual;
     const NamedServer* const named = servers->find(server_given ? options.server : servers->usual);
     if (named != nullptr) {

@@ -12,11 +12,14 @@ CLI::Option* add_server_options(CLI::App& app, Options& options) {
             ->envname("VSERD_ADDRESS")
             ->default_val("127.0.0.1:50051")
             ->type_name("ADDRESS|NAME");
-    app.add_option("--fleet", options.fleet,
-                   "Bridges of a fleet, any of which finds the bridge of a port: HOST[:PORT], separated by commas")
+    app.add_option(
+           "--fleet", options.fleet,
+           "Bridges of a fleet, any of which finds the bridge of a port: HOST[:PORT], separated by commas; or its "
+           "etcd: etcd://HOST[:PORT],..., with TLS etcds://HOST[:PORT],...")
         ->envname("VSERD_FLEET")
         ->delimiter(',')
         ->type_name("ADDRESS,...");
+    add_etcd_options(app, options.etcd);
     app.add_option("--config", options.config_file,
                    "Read named servers from this file instead of ~/.config/vserctl/config.toml")
         ->type_name("FILE");

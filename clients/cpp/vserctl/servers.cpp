@@ -22,6 +22,7 @@ using vser::client::Error;
 using vser::client::Result;
 
 constexpr std::size_t file_bytes_max = std::size_t{1} << 20;
+constexpr std::string_view etcd_keys_begin = "etcd_";
 constexpr const char* server_keys = "address, ca, cert, key, tls, tls_name, token_file";
 
 std::string home() {
@@ -126,19 +127,50 @@ private:
                 check_entries(value);
             } else if (key == "hosts") {
                 fleet.hosts = texts_of(key.str(), value);
+            } else if (const EtcdOption* const option = etcd_option(key.str())) {
+                fleet.etcd.*option->value = option->is_path ? path_of(key.str(), value) : text_of(key.str(), value);
             } else if (key == "address" || key == "tls_name" || !is_server_key(key.str())) {
                 problem(key.source(),
-                        fmt::format("'{}' is not a key of [fleet]: entry, hosts, ca, cert, key, tls, token_file",
-                                    key.str()));
+                        fmt::format("'{}' is not a key of [fleet]: entry, hosts, ca, cert, key, tls, token_file{}",
+                                    key.str(), etcd_keys()));
             } else {
                 read_key(fleet.access, key, value);
             }
         }
-        if (!table->contains("entry")) problem(table->source(), "[fleet] needs 'entry': the addresses of bridges");
+        if (!table->contains("entry"))
+            problem(table->source(), "[fleet] needs 'entry': the addresses of bridges, or an etcd");
+        check_etcd(*table);
         check_files(fleet.access, *table, "[fleet]");
     }
 
+    static const EtcdOption* etcd_option(std::string_view key) {
+        if (!key.starts_with(etcd_keys_begin)) return nullptr;
+        const auto name = key.substr(etcd_keys_begin.size());
+        const auto found = std::ranges::find(etcd_option_list(), name, &EtcdOption::name);
+        return found == etcd_option_list().end() ? nullptr : &*found;
+    }
+
+    static std::string etcd_keys() {
+        std::string text;
+        for (const EtcdOption& each : etcd_option_list()) text += fmt::format(", {}{}", etcd_keys_begin, each.name);
+        return text;
+    }
+
+    void check_etcd(const toml::table& table) {
+        const NamedFleet& fleet = servers_.fleet;
+        if (is_etcd_entry(fleet.entries)) return;
+        for (const auto& [key, value] : table)
+            if (etcd_option(key.str()) != nullptr)
+                problem(key.source(), fmt::format("'{}' in [fleet] is of no use without an etcd as the entry: "
+                                                  "\"etcd://HOST:2379\"",
+                                                  key.str()));
+    }
+
     void check_entries(const toml::node& node) {
+        if (is_etcd_entry(servers_.fleet.entries)) {
+            const auto members = parse_etcd_entry(servers_.fleet.entries, false);
+            return members ? void() : problem(node.source(), members.error().message);
+        }
         for (const std::string& entry : servers_.fleet.entries)
             if (const auto parsed = parse_server(entry); !parsed) problem(node.source(), parsed.error().message);
     }

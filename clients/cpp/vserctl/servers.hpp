@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "vser_client/result.hpp"
+#include "vserctl/etcd_options.hpp"
 
 namespace vserctl {
 
@@ -20,12 +21,13 @@ struct NamedServer {
     std::string token_file;
 };
 
-/// The [fleet] table: how to reach a fleet by any of its bridges.
+/// The [fleet] table: how to reach a fleet by any of its bridges, or by its etcd.
 struct NamedFleet {
     std::vector<std::string>
-        entries;  ///< addresses of bridges, in the order in which they are tried; empty: there is no fleet
+        entries;  ///< addresses of bridges or of an etcd, in the order in which they are tried; empty: there is no fleet
     std::vector<std::string> hosts;  ///< globs of hosts that bridges may have; empty: any
     NamedServer access;              ///< TLS and token, for all bridges
+    EtcdOptions etcd;                ///< without members
 };
 
 /// vserctl's configuration file.

@@ -47,7 +47,7 @@ struct FleetConflict {
 
 /// How up to date a look-up is.
 struct FleetStatus {
-    std::string bridge;  ///< the one that answered
+    std::string bridge;  ///< the one that answered; empty: none, but etcd itself
     bool stale = false;  ///< it has no connection to etcd, so the answer may be old
     Time since;          ///< since when `stale` is as it is
     std::string problem;
