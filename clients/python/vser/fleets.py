@@ -48,12 +48,16 @@ def fleet(
     bridge must have a certificate for the host in its address; the token goes to no other.
     hosts: patterns of the hosts that bridges run on, such as "*.lab.example". No other host is dialled. Needed for a token with
     the system's CAs.
-    Raises Unreachable if no bridge answers, and ValueError for mistakes.
+    Raises Unreachable if no bridge answers, and ValueError for mistakes and for "etcd://HOST:2379", which only vserctl takes.
     """
     named = None if entries else find_fleet()
     addresses = entries or (named.entries if named else ())
     if not addresses:
         raise ValueError("name a bridge of the fleet: fleet('lab7:50051'), or give [fleet] an 'entry' in vserctl's config.toml")
+    for address in addresses:
+        if address.startswith(("etcd://", "etcds://")):
+            where = "" if entries else ", which [fleet] of vserctl's config.toml has as its entry"
+            raise ValueError(f"this client does not ask etcd itself, but {address!r} is one{where}; name a bridge: fleet('lab7:50051')")
     files = Tls() if tls is True else tls or (named.tls if named else None)
     shown = token or token_of(token_file, named.token_file if named else None)
     opened = Fleet(addresses, Credentials(files, shown, tuple(hosts) or (named.hosts if named else ()), timeout))

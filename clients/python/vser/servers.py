@@ -18,7 +18,9 @@ else:
 
 _PATHS = ("ca", "cert", "key", "token_file")
 _FLEET_LISTS = ("entry", "hosts")
-_FLEET_KEYS = (*_FLEET_LISTS, "ca", "cert", "key", "tls", "token_file")
+# vserctl's: this client does not ask etcd itself.
+_ETCD_KEYS = ("etcd_ca", "etcd_cert", "etcd_key", "etcd_tls_name", "etcd_user", "etcd_password_file", "etcd_prefix")
+_FLEET_KEYS = (*_FLEET_LISTS, "ca", "cert", "key", "tls", "token_file", *_ETCD_KEYS)
 _KEYS = ("address", "ca", "cert", "key", "tls", "tls_name", "token_file")
 
 
