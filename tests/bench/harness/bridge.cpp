@@ -120,7 +120,6 @@ void Bridge::start_ser2net(const std::vector<Line>& lines, const BridgePrograms&
     wait_until_listening(begin, first_port_, count);
 }
 
-/// It serves when the last of its processes answers: each opens its devices before it answers.
 void Bridge::start_conserver(const std::vector<Line>& lines, const BridgePrograms& programs) {
     require_installed("conserver", "conserver-server");
     first_port_ = free_ports(1);
@@ -132,7 +131,7 @@ void Bridge::start_conserver(const std::vector<Line>& lines, const BridgeProgram
            programs.folder + "/conserver.passwd", "-M", "127.0.0.1", "-p", std::to_string(first_port_)},
           programs.folder + "/conserver.log");
     wait_until_listening(begin, first_port_, 1);
-    conserver::connect(first_port_, lines.size() - 1);
+    group_ports_ = conserver::group_ports(first_port_, lines.size());
     seconds_to_serving_ = seconds_since(begin);
 }
 
@@ -181,7 +180,7 @@ void Bridge::wait_until_listening(Clock::time_point begin, int first_port, int c
 }
 
 base::Fd Bridge::connect(std::size_t line) const {
-    if (face_ == Face::conserver) return conserver::connect(first_port_, line);
+    if (face_ == Face::conserver) return conserver::connect(group_ports_[line], line);
     return tcp_connect(first_tcp_port_ + static_cast<int>(line));
 }
 

@@ -72,6 +72,7 @@ private:
     vser::client::ConnectOptions connect_options_;
     int first_port_ = 0;
     int first_tcp_port_ = 0;
+    std::vector<int> group_ports_;  ///< conserver: of each line
     double seconds_to_serving_ = 0;
     double seconds_to_all_online_ = 0;
     std::vector<std::unique_ptr<Process>> processes_;

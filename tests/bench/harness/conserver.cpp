@@ -50,11 +50,9 @@ base::Fd log_in(int port) {
 
 std::string call(std::size_t line) { return "call p" + std::to_string(line) + "\r\n"; }
 
-/// The port of the process that has the console.
-int group_port(int master_port, std::size_t line) {
-    const base::Fd master = log_in(master_port);
-    send(master.get(), call(line));
-    const std::string answer = reply(master.get());
+int group_port(int master, std::size_t line) {
+    send(master, call(line));
+    const std::string answer = reply(master);
     if (answer.empty() || answer.find_first_not_of("0123456789") != std::string::npos) {
         throw std::runtime_error("conserver has no console p" + std::to_string(line) + ": " + answer);
     }
@@ -93,10 +91,20 @@ std::string configuration(const std::vector<Line>& lines) {
     return text;
 }
 
-base::Fd connect(int master_port, std::size_t line) {
-    base::Fd fd = log_in(group_port(master_port, line));
+std::vector<int> group_ports(int master_port, std::size_t lines) {
+    const base::Fd master = log_in(master_port);
+    std::vector<int> ports;
+    for (std::size_t line = 0; line < lines; ++line) ports.push_back(group_port(master.get(), line));
+    log_in(ports.back());
+    return ports;
+}
+
+base::Fd connect(int group_port, std::size_t line) {
+    base::Fd fd = log_in(group_port);
     send(fd.get(), call(line));
-    expect(fd.get(), "[");  // attached, or spying if there is another client
+    if (const std::string state = reply(fd.get()); state != "[attached]" && state != "[spy]") {
+        throw std::runtime_error("conserver has no line for console p" + std::to_string(line) + ": " + state);
+    }
     send(fd.get(), std::string(attention) + ";");
     expect(fd.get(), "[connected]");
     return fd;

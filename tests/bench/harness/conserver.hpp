@@ -15,8 +15,12 @@ namespace vserd::bench::conserver {
 /// Consoles "p<i>" for anyone on this machine, without a log.
 std::string configuration(const std::vector<Line>& lines);
 
+/// The port of the process that has the console, for each. Waits until the last of them serves: each opens its devices
+/// before it answers. No console has a client meanwhile, because the next would only be allowed to read. Throws.
+std::vector<int> group_ports(int master_port, std::size_t lines);
+
 /// A client of console "p<line>", connected: what follows are the console's bytes, with 0xFF doubled both ways. Throws.
-base::Fd connect(int master_port, std::size_t line);
+base::Fd connect(int group_port, std::size_t line);
 
 /// Has the server look for a command after two bytes that nothing in the bench sends one after the other. The first is above 250.
 void move_escape(int fd);
