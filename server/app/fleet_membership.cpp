@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "app/restart_job.hpp"
 #include "base/address.hpp"
 #include "base/name.hpp"
 #include "config/fleet_table.hpp"
@@ -78,6 +79,7 @@ Result<fleet::Settings> fleet_settings(const config::Config& config) {
     settings.metrics_tls = config::has_metrics_on_web(config) ? config.web->tls : config.metrics_tls;
     settings.web = config::advertised_web(config);
     settings.machine = machine_hash();
+    settings.restarts = is_restart_job;
     settings.warn = [](const std::string& message) { spdlog::warn("{}", message); };
     settings.inform = [](const std::string& message) { spdlog::info("{}", message); };
     return settings;
@@ -118,6 +120,7 @@ std::optional<metrics::FleetCounts> FleetMembership::counts() const {
     const fleet::Counters& from = fleet->counters();
     metrics::FleetCounts counts;
     counts.up = from.up.load();
+    counts.id_taken = from.id_taken.load();
     counts.ports = {{"owned", from.owned.load()}, {"conflict", from.conflict.load()}, {"pending", from.pending.load()}};
     counts.entries = {{"bridge", roster_.bridge_count()}, {"port", roster_.size()}};
     for (std::size_t op = 0; op < fleet::op_names.size(); ++op)

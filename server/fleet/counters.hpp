@@ -22,6 +22,7 @@ struct Counters {
     std::atomic<std::size_t> conflict{0};
     std::atomic<std::size_t> pending{0};
     std::atomic<bool> up{false};
+    std::atomic<bool> id_taken{false};
 
     void failed(Op op) noexcept { errors.at(static_cast<std::size_t>(op)).fetch_add(1, std::memory_order_relaxed); }
 };

@@ -1,5 +1,6 @@
 #include "fleet/fleet.hpp"
 
+#include <fmt/core.h>
 #include <pthread.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -72,13 +73,21 @@ public:
     const Counters& counters() const noexcept { return counters_; }
 
 private:
-    /// Without the lease, others need not wait until it ends by itself.
+    /// Without the lease, others need not wait until it ends by itself. A restart keeps it: the next process takes the names over
+    /// before it ends.
     Awaitable<> leave(std::function<void()> done) {
         mirror_.stop();
         registrar_.stop();
         lease_.stop();
         link_.close();
-        if (lease_.id() != 0) static_cast<void>(co_await link_.revoke(lease_.id(), farewell_limit));
+        const std::int64_t lease = lease_.id();
+        if (lease != 0 && settings_.restarts()) {
+            static_cast<void>(co_await link_.keep_alive(lease, farewell_limit));
+            settings_.inform(
+                fmt::format("fleet: vserd restarts, so its names are kept for {} s", settings_.ttl.count()));
+        } else if (lease != 0) {
+            static_cast<void>(co_await link_.revoke(lease, farewell_limit));
+        }
         loop_.post(std::move(done));
     }
 

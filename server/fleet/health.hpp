@@ -31,6 +31,8 @@ public:
     /// The bridge's own key exists.
     void set_registered(bool registered);
     void set_names(const Claims& claims);
+    /// Whether another bridge that lives has this one's id.
+    void set_id_taken(bool taken) { counters_.id_taken = taken; }
     /// Said once while vserd runs.
     void warn_once(const std::string& kind, const std::string& message);
 

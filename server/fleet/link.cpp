@@ -201,10 +201,17 @@ Awaitable<Result<pb::LeaseGrantResponse>> Link::grant(std::chrono::seconds ttl) 
            Done done) { to.lease->async()->LeaseGrant(&context, &asked, &answer, std::move(done)); });
 }
 
+/// Works after close() too: once, and with the last token.
+template <class Request, class Reply>
+Awaitable<Result<Reply>> Link::last_call(Op op, Request request, milliseconds limit, Start<Request, Reply> start) {
+    if (closed_) co_return co_await attempt<Request, Reply>(op, request, limit, start);
+    co_return co_await call<Request, Reply>(op, std::move(request), limit, start);
+}
+
 Awaitable<Result<std::int64_t>> Link::keep_alive(std::int64_t lease, milliseconds limit) {
     pb::LeaseKeepAliveRequest request;
     request.set_id(lease);
-    const auto reply = co_await call<pb::LeaseKeepAliveRequest, pb::LeaseKeepAliveResponse>(
+    const auto reply = co_await last_call<pb::LeaseKeepAliveRequest, pb::LeaseKeepAliveResponse>(
         Op::lease, request, limit,
         [](Connection& to, grpc::ClientContext& context, const pb::LeaseKeepAliveRequest& asked,
            pb::LeaseKeepAliveResponse& answer,
@@ -219,12 +226,8 @@ Awaitable<Result<void>> Link::revoke(std::int64_t lease, milliseconds limit) {
     const auto start = [](Connection& to, grpc::ClientContext& context, const pb::LeaseRevokeRequest& asked,
                           pb::LeaseRevokeResponse& answer,
                           Done done) { to.lease->async()->LeaseRevoke(&context, &asked, &answer, std::move(done)); };
-    Result<pb::LeaseRevokeResponse> reply;
-    if (closed_) {
-        reply = co_await attempt<pb::LeaseRevokeRequest, pb::LeaseRevokeResponse>(Op::lease, request, limit, start);
-    } else {
-        reply = co_await call<pb::LeaseRevokeRequest, pb::LeaseRevokeResponse>(Op::lease, request, limit, start);
-    }
+    const auto reply =
+        co_await last_call<pb::LeaseRevokeRequest, pb::LeaseRevokeResponse>(Op::lease, request, limit, start);
     if (!reply) co_return reply.error();
     co_return Result<void>{};
 }

@@ -47,7 +47,7 @@ public:
     /// Whether no other member can be expected to do better: every one has failed since the last call that worked, or the error is
     /// not about the member.
     bool is_final(const Error& error) const noexcept;
-    /// Cancels all calls that run, and fails all later ones but revoke().
+    /// Cancels all calls that run, and fails all later ones but keep_alive() and revoke().
     void close();
 
     /// A call while it runs.
@@ -71,6 +71,9 @@ private:
     using Start = void (*)(Connection&, grpc::ClientContext&, const Request&, Reply&, Done);
     template <class Request, class Reply>
     Awaitable<Result<Reply>> call(Op op, Request request, std::chrono::milliseconds limit, Start<Request, Reply> start);
+    template <class Request, class Reply>
+    Awaitable<Result<Reply>> last_call(Op op, Request request, std::chrono::milliseconds limit,
+                                       Start<Request, Reply> start);
     template <class Request, class Reply>
     Awaitable<Result<Reply>> attempt(Op op, const Request& request, std::chrono::milliseconds limit,
                                      Start<Request, Reply> start);

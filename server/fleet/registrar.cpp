@@ -27,6 +27,15 @@ void require_revision(pb::TxnRequest& request, const std::string& key, std::int6
     compare.set_create_revision(revision);
 }
 
+/// A later process of the same bridge keeps the key and gives it another lease.
+void require_lease(pb::TxnRequest& request, const std::string& key, std::int64_t lease) {
+    pb::Compare& compare = *request.add_compare();
+    compare.set_result(pb::Compare::EQUAL);
+    compare.set_target(pb::Compare::LEASE);
+    compare.set_key(key);
+    compare.set_lease(lease);
+}
+
 void put(pb::TxnRequest& request, const std::string& key, const std::string& value, std::int64_t lease) {
     pb::PutRequest& step = *request.add_success()->mutable_request_put();
     step.set_key(key);
@@ -72,7 +81,9 @@ void Registrar::stop() {
 }
 
 void Registrar::lease_changed() {
-    if (std::exchange(lease_id_, lease_.id()) != lease_.id()) {
+    const std::int64_t before = std::exchange(lease_id_, lease_.id());
+    if (before != lease_id_) {
+        if (before != 0) last_lease_ = before;
         claims_.lose_all();
         lose_bridge();
     }
@@ -117,6 +128,8 @@ void Registrar::saw_bridge_free(std::string_view id, std::int64_t revision) {
 void Registrar::own_bridge(std::int64_t revision) {
     bridge_revision_ = revision;
     other_revision_ = 0;
+    was_registered_ = true;
+    health_.set_id_taken(false);
     health_.set_names(claims_);  // nobody shall see a registered bridge whose names are not counted yet
     health_.set_registered(true);
 }
@@ -168,6 +181,7 @@ Awaitable<Result<Clock::time_point>> Registrar::step() {
     }
     health_.works(Task::names);
     if (claims_.has_work(false)) co_return now;
+    if (former_lease_ != 0 && !claims_.has_work(true)) co_await end_former_lease();
     co_return std::min(claims_.has_work(true) ? next_update_ : now + idle_limit, next_doubt_);
 }
 
@@ -194,35 +208,68 @@ Awaitable<Result<void>> Registrar::claim_bridge() {
     } else if (found != nullptr && found->lease() == lease) {
         own_bridge(found->create_revision());  // an earlier claim, whose response was lost
     } else if (found != nullptr) {
-        const auto parsed = bridge_of_json(settings_.bridge, found->value());
-        const roster::Bridge bridge = parsed ? *parsed : roster::Bridge{};
-        const std::int64_t revision = found->create_revision();
-        const auto ended = co_await end_former_self(bridge, found->lease());
-        if (!ended) co_return ended.error();
-        if (!*ended) other_revision_ = revision;
+        co_return co_await take_over_bridge(mvccpb::KeyValue(*found));
     }
     co_return Result<void>{};
 }
 
-/// Returns false if the key is another bridge's. This process listens on the address, so a bridge of this machine that claims to
-/// listen there is one that was killed.
-Awaitable<Result<bool>> Registrar::end_former_self(const roster::Bridge& found, std::int64_t lease) {
-    const bool is_ours = !settings_.machine.empty() && found.machine == settings_.machine &&
-                         found.address == settings_.address && lease != 0;
-    if (!is_ours) {
-        health_.failed(
-            Task::names,
-            {Failure::refused, 0, "bridge",
-             fmt::format("the id {} is in use by the bridge at {}; set another 'bridge' in [fleet]. Nothing of this "
-                         "bridge is registered until the other one is gone",
-                         settings_.bridge, found.address.empty() ? "an unknown address" : found.address)});
-        co_return false;
+/// Whether the key is one of this bridge's before this process, or before this process lost its lease. This process listens on
+/// the address, so a bridge of this machine that claims to listen there is one that has ended. But whoever takes the key from a
+/// process that was registered already is alive.
+bool Registrar::is_former_self(const mvccpb::KeyValue& key, const roster::Bridge& found) const {
+    if (key.lease() == 0) return false;
+    if (key.lease() == last_lease_) return true;
+    return !was_registered_ && is_same_place(found);
+}
+
+bool Registrar::is_same_place(const roster::Bridge& found) const {
+    return !settings_.machine.empty() && found.machine == settings_.machine && found.address == settings_.address;
+}
+
+/// Keeps the key, so that no other bridge sees the names free meanwhile; the former process can change nothing any more, because
+/// the key's lease is another one.
+Awaitable<Result<void>> Registrar::take_over_bridge(mvccpb::KeyValue found) {
+    const auto parsed = bridge_of_json(settings_.bridge, found.value());
+    const roster::Bridge bridge = parsed ? *parsed : roster::Bridge{};
+    if (!is_former_self(found, bridge)) {
+        report_other(bridge);
+        other_revision_ = found.create_revision();
+        co_return Result<void>{};
     }
-    const auto revoked = co_await link_.revoke(lease, std::chrono::seconds(5));
-    if (!revoked && revoked.error().failure != Failure::not_found) co_return revoked.error();
-    settings_.inform("fleet: removed the registration that an earlier vserd at this address left behind");
+    const std::int64_t lease = lease_id_;
+    pb::TxnRequest request;
+    require_revision(request, bridge_key(), found.create_revision());
+    require_lease(request, bridge_key(), found.lease());
+    put(request, bridge_key(), bridge_value(), lease);
+    const auto result = co_await link_.transact(request);
+    if (!result) co_return result.error();
     wake_.notify();
-    co_return true;
+    if (lease != lease_id_ || !result->succeeded()) co_return Result<void>{};
+    former_lease_ = found.lease();
+    own_bridge(found.create_revision());
+    settings_.inform("fleet: took over the registration that an earlier vserd at this address left behind");
+    co_return Result<void>{};
+}
+
+void Registrar::report_other(const roster::Bridge& other) {
+    health_.set_id_taken(true);
+    const std::string at = other.address.empty() ? "an unknown address" : other.address;
+    const std::string why =
+        is_same_place(other)
+            ? fmt::format(
+                  "another vserd with the id {}, the same address {} and the same machine id has taken over the "
+                  "registration of this one; set another 'bridge' in [fleet] for each, or give each container "
+                  "its own /etc/machine-id and 'advertise'",
+                  settings_.bridge, at)
+            : fmt::format("the id {} is in use by the bridge at {}; set another 'bridge' in [fleet]", settings_.bridge,
+                          at);
+    health_.failed(Task::names, {Failure::refused, 0, "bridge",
+                                 why + ". Nothing of this bridge is registered until the other one is gone"});
+}
+
+/// What is left under it are names that are not configured any more. If it fails, they end with the lease.
+Awaitable<> Registrar::end_former_lease() {
+    static_cast<void>(co_await link_.revoke(std::exchange(former_lease_, 0), std::chrono::seconds(5)));
 }
 
 /// Only while the bridge's key is ours: without it, another bridge may have our id.
@@ -230,6 +277,7 @@ pb::TxnRequest Registrar::request_for(const Step& step) const {
     const std::string key = port_key(step.name);
     pb::TxnRequest request;
     require_revision(request, bridge_key(), bridge_revision_);
+    require_lease(request, bridge_key(), lease_id_);
     require_revision(request, key, step.revision);
     if (step.kind == Step::Kind::release) {
         request.add_success()->mutable_request_delete_range()->set_key(key);
@@ -270,11 +318,15 @@ Awaitable<Result<void>> Registrar::carry_out(const Step& step) {
 void Registrar::take_result(const Step& step, const pb::TxnResponse& result) {
     if (result.succeeded()) return claims_.succeeded(step, result.header().revision());
     const mvccpb::KeyValue* const bridge = found_in(result, 0);
-    if (bridge == nullptr || bridge->create_revision() != bridge_revision_) return lose_bridge();
+    if (bridge == nullptr || bridge->create_revision() != bridge_revision_ || bridge->lease() != lease_id_)
+        return lose_bridge();
     const mvccpb::KeyValue* const found = found_in(result, 1);
     if (found == nullptr) return claims_.vanished(step.name);
-    if (found->lease() == lease_id_) return claims_.recovered(step.name, found->create_revision());
-    claims_.taken(step.name, owner_of(step.name, *found));
+    const Owner owner = owner_of(step.name, *found);
+    // Ours, or one of an earlier process of this bridge, which wrote it while the bridge's key was its own.
+    if (found->lease() == lease_id_ || owner.bridge == settings_.bridge)
+        return claims_.recovered(step.name, owner.revision);
+    claims_.taken(step.name, owner);
 }
 
 }  // namespace vserd::fleet

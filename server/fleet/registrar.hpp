@@ -50,7 +50,11 @@ private:
     Awaitable<Result<void>> carry_out(std::vector<Step> steps);
     Awaitable<Result<void>> carry_out(const Step& step);
     Error denied(const Step& step, Error error) const;
-    Awaitable<Result<bool>> end_former_self(const roster::Bridge& found, std::int64_t lease);
+    bool is_former_self(const mvccpb::KeyValue& key, const roster::Bridge& found) const;
+    bool is_same_place(const roster::Bridge& found) const;
+    Awaitable<Result<void>> take_over_bridge(mvccpb::KeyValue found);
+    void report_other(const roster::Bridge& other);
+    Awaitable<> end_former_lease();
     void take_result(const Step& step, const etcdserverpb::TxnResponse& result);
     etcdserverpb::TxnRequest request_for(const Step& step) const;
     std::string bridge_key() const;
@@ -69,6 +73,9 @@ private:
     std::int64_t lease_id_ = 0;         ///< under which everything was claimed
     std::int64_t bridge_revision_ = 0;  ///< create_revision of the bridge's key; 0: it is not ours
     std::int64_t other_revision_ = 0;   ///< create_revision of the key of another bridge with our id; 0: there is none
+    std::int64_t last_lease_ = 0;       ///< the one that this process had before
+    std::int64_t former_lease_ = 0;     ///< of an earlier process, to be ended when all its names are ours; 0: none
+    bool was_registered_ = false;       ///< this process, at any time
     const roster::Time started_ = std::chrono::system_clock::now();
     Clock::time_point next_update_{};
     Clock::time_point next_doubt_{};

@@ -50,6 +50,8 @@ struct Settings {
     bool metrics_tls = false;
     std::string web;
     std::string machine;  ///< a hash of the machine's id; empty: not known
+    /// Whether vserd stops in order to start again at once; then the registration is kept. Called once, on the fleet's thread.
+    std::function<bool()> restarts = [] { return false; };
     /// Called on any thread, with a sentence.
     std::function<void(const std::string&)> warn;
     std::function<void(const std::string&)> inform;

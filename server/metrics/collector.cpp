@@ -184,6 +184,8 @@ void append_fleet(std::vector<MetricFamily>& to, const Sources& sources) {
     };
     single(gauge, "vserd_fleet_up", "1 while this vserd is registered in etcd and its copy of the fleet is up to date.",
            counts->up ? 1 : 0);
+    single(gauge, "vserd_fleet_id_taken", "1 while another bridge that lives is registered with this vserd's id.",
+           counts->id_taken ? 1 : 0);
     append_counts(to,
                   family(gauge, "vserd_fleet_ports",
                          "This vserd's ports by what they are in the fleet; conflict: another bridge owns the name."),

@@ -40,6 +40,7 @@ struct FleetCounts {
     std::vector<std::pair<std::string, std::uint64_t>> ports;  ///< by state
     std::vector<std::pair<std::string, std::uint64_t>> entries;  ///< in the copy, by kind
     std::vector<std::pair<std::string, std::uint64_t>> errors;   ///< by operation
+    bool id_taken = false;                                       ///< by another bridge that lives
     std::uint64_t lease_losses = 0;
     std::uint64_t entries_ignored = 0;
     std::uint64_t relists = 0;

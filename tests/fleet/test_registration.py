@@ -51,7 +51,7 @@ def test_kill_and_restart_registers_at_once(etcd, tmp_path):
     bridge.wait_registered()
 
     assert owner(etcd, "b1") == "lab7"
-    assert first not in etcd.leases()
+    eventually(lambda: first not in etcd.leases())
     bridge.stop()
 
 

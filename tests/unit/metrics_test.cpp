@@ -361,6 +361,7 @@ TEST_F(Metrics, TheFleetIsThereOnlyWithAFleet) {
                            .ports = {{"owned", 47}, {"conflict", 1}},
                            .entries = {{"bridge", 3}},
                            .errors = {{"lease", 2}},
+                           .id_taken = true,
                            .lease_losses = 4,
                            .entries_ignored = 5,
                            .relists = 6};
@@ -371,7 +372,8 @@ TEST_F(Metrics, TheFleetIsThereOnlyWithAFleet) {
 
     EXPECT_THAT(
         scrape(),
-        AllOf(HasSubstr("vserd_fleet_up 1\n"), HasSubstr("vserd_fleet_ports{state=\"owned\"} 47\n"),
+        AllOf(HasSubstr("vserd_fleet_up 1\n"), HasSubstr("vserd_fleet_id_taken 1\n"),
+              HasSubstr("vserd_fleet_ports{state=\"owned\"} 47\n"),
               HasSubstr("vserd_fleet_ports{state=\"conflict\"} 1\n"),
               HasSubstr("vserd_fleet_entries{kind=\"bridge\"} 3\n"),
               HasSubstr("vserd_fleet_errors_total{op=\"lease\"} 2\n"), HasSubstr("vserd_fleet_lease_losses_total 4\n"),
