@@ -23,6 +23,7 @@ function(vserd_test_environment name)
         "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp:halt_on_error=1:second_deadlock_stack=1"
         "ASAN_OPTIONS=detect_stack_use_after_return=1"
         "UBSAN_OPTIONS=print_stacktrace=1"
+        "ASAN_SYMBOLIZER_PATH=/usr/bin/llvm-symbolizer-14"
         "VSERD_BUILD_DIR=${CMAKE_BINARY_DIR}")
     set_tests_properties(${name} PROPERTIES
         LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${environment}" SKIP_RETURN_CODE 77)
