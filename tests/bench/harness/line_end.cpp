@@ -7,7 +7,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -22,7 +21,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t sync_burst_bytes = 1;
 constexpr auto sync_interval = 5ms;
-constexpr auto late_max = 5ms;
 constexpr auto quiet_time = 50ms;  // after the last zero, for those still on their way
 
 void catch_wake_signal() {
@@ -147,8 +145,7 @@ void TrickleDevices::run(const std::vector<Line>& lines, const std::atomic<bool>
         const auto burst = pattern ? pattern_at(offset, burst_bytes) : std::span<const std::byte>(zero);
         for (std::size_t step = 0; step < steps && !stop.load(); ++step) {
             std::this_thread::sleep_until(next);
-            // Late by much, it sends later too: a device that catches up would be faster than its line, and lose bytes by that.
-            next = std::max(next, Clock::now() - late_max) + 1ms;
+            next += 1ms;
             for (std::size_t i = step; i < lines.size(); i += steps) {
                 const ssize_t put = ::write(lines[i].master.get(), burst.data(), burst.size());
                 if (put != static_cast<ssize_t>(burst.size())) refused_.fetch_add(1, std::memory_order_relaxed);
