@@ -9,6 +9,7 @@
 ///     while (auto item = console.next()) {
 ///         if (auto* data = std::get_if<vser::client::Data>(&*item)) std::cout << data->bytes;
 ///     }
+#include "vser_client/cancellation.hpp"
 #include "vser_client/client.hpp"
 #include "vser_client/console.hpp"
 #include "vser_client/fleet.hpp"

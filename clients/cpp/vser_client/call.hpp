@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "vser_client/cancellation.hpp"
 #include "vser_client/result.hpp"
 #include "vser_client/status.hpp"
 
@@ -23,6 +24,7 @@ auto call(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const R
     -> Result<decltype(convert(std::declval<const Response&>()))> {
     grpc::ClientContext context;
     context.set_deadline(deadline);
+    const Cancellation::Running running([&context] { context.TryCancel(); });
     Response response;
     const auto status = (stub.*method)(&context, request, &response);
     if (!status.ok()) return to_error(status);

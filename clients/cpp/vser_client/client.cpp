@@ -43,8 +43,9 @@ Error connect_error(const std::string& address, const ConnectOptions& options, c
 
 }  // namespace
 
-Client::Impl::Impl(std::shared_ptr<grpc::Channel> a_channel, std::chrono::milliseconds timeout)
-    : channel(std::move(a_channel)),
+Client::Impl::Impl(std::string an_address, std::shared_ptr<grpc::Channel> a_channel, std::chrono::milliseconds timeout)
+    : address(std::move(an_address)),
+      channel(std::move(a_channel)),
       call_timeout(timeout),
       ports(v1::PortService::NewStub(channel)),
       console(v1::ConsoleService::NewStub(channel)),
@@ -58,7 +59,7 @@ Client::Impl::~Impl() = default;
 Result<Client> Client::connect(const std::string& address, const ConnectOptions& options) {
     auto channel = make_channel(address, options);
     if (!channel) return std::move(channel).error();
-    auto impl = std::make_shared<const Impl>(*channel, options.call_timeout);
+    auto impl = std::make_shared<const Impl>(address, *channel, options.call_timeout);
 
     // Wait for an answer, because another kind of server may listen on that port.
     const auto answered = call(*impl->admin, &v1::AdminService::Stub::GetServerInfo, {}, after(options.connect_timeout),
@@ -67,6 +68,8 @@ Result<Client> Client::connect(const std::string& address, const ConnectOptions&
     if (!answered && !is_answer_of_vserd(answered.error())) return connect_error(address, options, answered.error());
     return Client(std::move(impl));
 }
+
+const std::string& Client::address() const noexcept { return impl_->address; }
 
 Result<std::vector<Port>> Client::list_ports() const {
     return call(*impl_->ports, &v1::PortService::Stub::ListPorts, {}, after(impl_->call_timeout),

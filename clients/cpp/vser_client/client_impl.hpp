@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "vser/v1/admin_service.grpc.pb.h"
@@ -17,9 +18,10 @@ namespace vser::client {
 
 /// The state that copies of a Client share. Stubs are thread-safe.
 struct Client::Impl {
-    Impl(std::shared_ptr<grpc::Channel> a_channel, std::chrono::milliseconds timeout);
+    Impl(std::string an_address, std::shared_ptr<grpc::Channel> a_channel, std::chrono::milliseconds timeout);
     ~Impl();
 
+    std::string address;                     // as it was given to connect()
     std::shared_ptr<grpc::Channel> channel;  // shared with the stubs and the streams
     std::chrono::milliseconds call_timeout;
     std::unique_ptr<v1::PortService::Stub> ports;

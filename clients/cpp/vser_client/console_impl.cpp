@@ -144,6 +144,7 @@ void Console::Impl::close() {
     std::unique_lock lock(mutex_);
     closing_ = true;
     if (side_call_ != nullptr) side_call_->TryCancel();
+    finding_.cancel();
     if (call_) {
         call_->cancel();
         if (!reading_) finish_call();

@@ -17,6 +17,7 @@
 #include "vser/v1/console_service.pb.h"
 #include "vser/v1/port_service.grpc.pb.h"
 #include "vser_client/attach_call.hpp"
+#include "vser_client/cancellation.hpp"
 #include "vser_client/coalescer.hpp"
 #include "vser_client/console.hpp"
 #include "vser_client/log_cursor.hpp"
@@ -82,8 +83,9 @@ private:
     std::shared_ptr<v1::PortService::Stub> ports_;   // guarded by mutex_
     const std::string port_name_;
     const ConsoleOptions options_;
-    const int ready_fd_;  // eventfd
-    const int room_fd_;   // eventfd
+    Cancellation finding_;  // of options_.find
+    const int ready_fd_;    // eventfd
+    const int room_fd_;     // eventfd
     grpc::CompletionQueue queue_;
 
     mutable std::mutex mutex_;

@@ -71,6 +71,7 @@ bool Console::Impl::wait_backoff() {
 /// Goes to the server that the port is at now. Returns false if that is not known.
 bool Console::Impl::find_server() {
     if (!options_.find) return true;
+    const Cancellation::Scope scope(finding_);
     const auto client = options_.find();
     if (!client) return false;
     const std::lock_guard lock(mutex_);

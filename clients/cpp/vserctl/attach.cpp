@@ -27,7 +27,7 @@ int run_attach(const client::ConnectOptions& connect, const AttachCommand& comma
     AttachCommand allowed = command;
     const auto role = connected->console.port().role;
     allowed.read_only = command.read_only || (role < client::Role::write && role != client::Role::unspecified);
-    return AttachSession(connected->client, std::move(connected->console), allowed, options).run();
+    return AttachSession(connected->owner, std::move(connected->console), allowed, options).run();
 }
 
 }  // namespace vserctl

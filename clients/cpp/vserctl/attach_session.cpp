@@ -13,7 +13,6 @@
 
 #include "vserctl/describe.hpp"
 #include "vserctl/exit_code.hpp"
-#include "vserctl/sessions.hpp"
 #include "vserctl/utf8.hpp"
 
 namespace vserctl {
@@ -28,24 +27,14 @@ constexpr std::chrono::milliseconds drain_slice{20};
 constexpr std::chrono::seconds discard_on_quit{2};
 constexpr std::chrono::milliseconds discard_slice{50};
 constexpr std::chrono::milliseconds last_flush{500};
-constexpr std::chrono::milliseconds last_question{500};
-constexpr std::chrono::seconds answer_timeout{5};
+constexpr std::chrono::seconds flush_timeout{5};
 // After this time a lone ESC is a key. The rest of a key report arrives with it, or shortly after.
 constexpr std::chrono::milliseconds report_timeout{50};
-// Queued bytes are reported only if the device needs longer than this to send them.
-constexpr std::chrono::seconds queue_report_min{1};
-constexpr std::string_view default_server = "127.0.0.1:50051";
-
-std::chrono::seconds time_on_line(std::uint64_t bytes, std::uint32_t baud) {
-    constexpr std::uint64_t bits_per_character = 10;
-    return std::chrono::seconds(bytes * bits_per_character / std::max(baud, 1U));
-}
 
 }  // namespace
 
-AttachSession::AttachSession(const client::Client& client, client::Console console, const AttachCommand& command,
-                             const Options& options)
-    : client_(client),
+AttachSession::AttachSession(Owner owner, client::Console console, const AttachCommand& command, const Options& options)
+    : owner_(std::move(owner)),
       console_(std::move(console)),
       command_(command),
       options_(options),
@@ -55,7 +44,8 @@ AttachSession::AttachSession(const client::Client& client, client::Console conso
       printer_([this](std::string_view text) { screen_.show(text); }, options.json, false, true),
       escape_(interactive_ ? command.escape_key : -1),
       lease_keys_(console_, command.exclusive, key_name(command.escape_key) + " t",
-                  [this](const std::string& text) { answer(text); }) {}
+                  [this](const std::string& text) { answer(text); }),
+      questions_(owner_, command.port, [this](const std::string& text) { answer(text); }) {}
 
 int AttachSession::run() {
     // Without a terminal, --read-only ignores stdin and continues until it is interrupted.
@@ -73,6 +63,10 @@ int AttachSession::run() {
 
 void AttachSession::say(const std::string& text) {
     if (!command_.quiet && !options_.json) screen_.say(text);
+}
+
+void AttachSession::say_unless_empty(const std::string& text) {
+    if (!text.empty()) say(text);
 }
 
 void AttachSession::answer(const std::string& text) { screen_.say(text); }
@@ -111,9 +105,9 @@ void AttachSession::wait() {
         {.fd = screen_.full() ? -1 : console_.ready_fd(), .events = POLLIN, .revents = 0},
         {.fd = want_typed ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0},
         {.fd = screen_.empty() ? -1 : screen_.fd(), .events = POLLOUT, .revents = 0},
-        {.fd = question_ ? question_->ready_fd() : -1, .events = POLLIN, .revents = 0},
+        {.fd = questions_.port_fd(), .events = POLLIN, .revents = 0},
         {.fd = flush_ ? flush_->ready_fd() : -1, .events = POLLIN, .revents = 0},
-        {.fd = who_ ? who_->ready_fd() : -1, .events = POLLIN, .revents = 0},
+        {.fd = questions_.who_fd(), .events = POLLIN, .revents = 0},
     }};
     const int ready = ::poll(fds.data(), fds.size(), poll_timeout_ms());
     if (escape_.holds() && fds[2].revents == 0 && Clock::now() - last_typed_ >= report_timeout)
@@ -122,9 +116,9 @@ void AttachSession::wait() {
     while (const auto number = signals_.take()) on_signal(*number);
     if (fds[2].revents != 0) read_stdin();
     if (fds[3].revents != 0 && !screen_.flush()) done_ = true;
-    if (fds[4].revents != 0) show_port();
+    if (fds[4].revents != 0) questions_.show_port(console_.next_offset());
     if (fds[5].revents != 0) show_discarded();
-    if (fds[6].revents != 0) show_who();
+    if (fds[6].revents != 0) questions_.show_who();
 }
 
 void AttachSession::on_signal(int number) {
@@ -175,8 +169,8 @@ void AttachSession::on_key(Key key) {
     switch (key) {
         case Key::quit: done_ = true; break;
         case Key::help: help(); break;
-        case Key::info: ask_about_port(); break;
-        case Key::who: ask_who(); break;
+        case Key::info: questions_.ask_about_port(); break;
+        case Key::who: questions_.ask_who(); break;
         case Key::discard: discard(); break;
         case Key::acquire:
         case Key::release: use_lease(key); break;
@@ -201,39 +195,6 @@ void AttachSession::help() {
     answer(fmt::format("{0} {0} sends {0}", escape));
 }
 
-void AttachSession::ask_about_port() {
-    if (question_) return answer("the server has not answered yet");
-    question_.emplace(client_.begin_get_port(command_.port, answer_timeout));
-}
-
-void AttachSession::show_port() {
-    const auto port = question_->take();
-    if (!port) return;
-    question_.reset();
-    if (!*port) return answer("no answer: " + printable(port->error().message));
-    const auto& now = **port;
-    const auto state = now.state == client::State::online ? "online" : "offline: " + printable(now.offline_reason);
-    answer(fmt::format("{} at {}: {}, {} {}, {} readers, offset {}, {} bytes queued for the device",
-                       printable(now.name), options_.server, state, now.baud, to_string(now.format), now.readers,
-                       console_.next_offset(), now.stats.tx_queue_bytes));
-    if (now.signals) answer("modem lines: " + describe(*now.signals));
-    if (now.held_by_flow_control) answer("held by flow control: the device accepts no bytes");
-    if (!now.foreign_readers.empty()) answer(describe_readers(now.foreign_readers));
-}
-
-void AttachSession::ask_who() {
-    if (who_) return answer("the server has not answered yet");
-    who_.emplace(client_.begin_sessions(command_.port, answer_timeout));
-}
-
-void AttachSession::show_who() {
-    const auto sessions = who_->take();
-    if (!sessions) return;
-    who_.reset();
-    if (!sessions->ok()) return answer("no answer: " + printable(sessions->error().message));
-    for (const auto& session : **sessions) answer(describe(session));
-}
-
 /// Discards bytes in all three places: this program, the connection, and the server's queue.
 void AttachSession::discard() {
     if (command_.read_only) return answer("read-only: nothing is sent");
@@ -253,7 +214,7 @@ void AttachSession::flush_output() {
             answer("the server's queue was not emptied: too many requests are waiting");
         return;
     }
-    flush_.emplace(client_.begin_flush(command_.port, client::FlushDirection::output, answer_timeout));
+    flush_.emplace(owner_.client().begin_flush(command_.port, client::FlushDirection::output, flush_timeout));
 }
 
 void AttachSession::show_discarded() {
@@ -304,6 +265,11 @@ void AttachSession::show_items() {
 
 void AttachSession::show(const client::ConsoleItem& item) {
     const auto* back = std::get_if<client::Reconnected>(&item);
+    if (std::holds_alternative<client::Disconnected>(item)) connected_ = false;
+    if (back != nullptr) {
+        connected_ = true;
+        lease_keys_.reconnected(command_.exclusive);
+    }
     if (back != nullptr && std::exchange(discarding_, false)) {
         discarded_bytes_ += back->tx_bytes_lost.value_or(0);
         return flush_output();
@@ -345,7 +311,7 @@ int AttachSession::leave() {
     screen_.undo_modes();
     if (!console_.error() && !command_.read_only) {
         if (!fatal_signal_) send_the_rest();
-        if (fatal_signal_ != SIGHUP) report_queued_bytes();
+        if (fatal_signal_ != SIGHUP && connected_) say_unless_empty(describe_queued_bytes(owner_, command_.port));
     }
     if (interactive_) say(fmt::format("left {} at offset {}", printable(command_.port), console_.next_offset()));
     screen_.flush_for(last_flush);
@@ -367,24 +333,10 @@ void AttachSession::flush_screen() {
 
 void AttachSession::send_the_rest() {
     if (drained_) return;
-    if (typed_.empty()) drained_ = console_.drain(drain_on_quit).ok();
+    if (typed_.empty() && connected_) drained_ = console_.drain(drain_on_quit).ok();
     const auto left = typed_bytes_ + console_.tx_bytes_waiting();
     unsent_bytes_ += left;
     if (left > 0) say(std::to_string(left) + " bytes were not sent");
-}
-
-/// The server sends queued bytes even after the client has left.
-void AttachSession::report_queued_bytes() {
-    const auto port = client_.get_port(command_.port, last_question);
-    if (!port) return;
-    const auto bytes = port->stats.tx_queue_bytes;
-    const auto time = time_on_line(bytes, port->baud);
-    if (bytes == 0 || (time < queue_report_min && port->state == client::State::online)) return;
-    const auto server = options_.server == default_server ? std::string() : fmt::format("-s {} ", options_.server);
-    say(
-        fmt::format("{} bytes are still queued for the device and will be sent ({} at {} baud); to discard them: "
-                    "vserctl {}flush {} output",
-                    bytes, human_duration(time), port->baud, server, printable(command_.port)));
 }
 
 int AttachSession::exit_status() {

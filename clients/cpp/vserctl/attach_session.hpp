@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "vser_client/client.hpp"
+#include "vserctl/attach_questions.hpp"
 #include "vserctl/attach_signals.hpp"
 #include "vserctl/escape.hpp"
 #include "vserctl/lease_keys.hpp"
 #include "vserctl/options.hpp"
 #include "vserctl/output.hpp"
+#include "vserctl/owner.hpp"
 #include "vserctl/screen.hpp"
 #include "vserctl/terminal.hpp"
 
@@ -23,9 +25,8 @@ namespace vserctl {
 /// has a limit.
 class AttachSession {
 public:
-    /// `client`, `command` and `options` outlive it.
-    AttachSession(const vser::client::Client& client, vser::client::Console console, const AttachCommand& command,
-                  const Options& options);
+    /// `command` and `options` outlive it.
+    AttachSession(Owner owner, vser::client::Console console, const AttachCommand& command, const Options& options);
 
     /// Returns the exit code.
     int run();
@@ -42,10 +43,6 @@ private:
     void on_key(Key key);
     void use_lease(Key key);
     void help();
-    void ask_about_port();
-    void show_port();
-    void ask_who();
-    void show_who();
     void discard();
     void flush_output();
     void show_discarded();
@@ -57,15 +54,15 @@ private:
     void check_pipe_end();
     int leave();
     void send_the_rest();
-    void report_queued_bytes();
     void flush_screen();
     int exit_status();
     /// Prints a message about the connection or the device, unless --quiet or --json is set.
     void say(const std::string& text);
+    void say_unless_empty(const std::string& text);
     /// Prints the answer to a key.
     void answer(const std::string& text);
 
-    const vser::client::Client& client_;
+    const Owner owner_;
     vser::client::Console console_;
     const AttachCommand& command_;
     const Options& options_;
@@ -76,12 +73,12 @@ private:
     ItemPrinter printer_;  // with --json
     EscapeParser escape_;
     LeaseKeys lease_keys_;
+    AttachQuestions questions_;
 
     std::deque<EscapeParser::Piece> typed_;  // bytes and breaks that the console has not accepted yet
     std::size_t typed_bytes_ = 0;
-    std::optional<vser::client::PendingCall<vser::client::Port>> question_;
-    std::optional<vser::client::PendingCall<std::vector<vser::client::Session>>> who_;
     std::optional<vser::client::PendingCall<std::uint64_t>> flush_;
+    bool connected_ = true;    // as far as the items show
     bool discarding_ = false;  // the console reconnects, which discards bytes in transit
     std::uint64_t discarded_bytes_ = 0;
     bool stdin_open_ = true;

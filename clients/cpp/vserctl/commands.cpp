@@ -178,25 +178,23 @@ int run_flush(const client::Client& client, const FlushCommand& command, bool js
                 fmt::format("{} bytes were discarded before they were sent", *discarded));
 }
 
+std::string watch_line(const client::PortEvent& event, const std::string& bridge) {
+    static const bool colour = stdout_wants_colour();
+    const auto& port = event.port;
+    const auto state = state_cell(port);
+    auto what = event.removed ? std::string("removed from the configuration")
+                : event.event ? describe(*event.event)
+                              : fmt::format("{} {}, {}", port.baud, to_string(port.format), printable(port.device));
+    if (!event.event && !port.offline_reason.empty()) what += ": " + printable(port.offline_reason);
+    if (event.events_lost > 0) what += fmt::format(" ({} events before this one are lost)", event.events_lost);
+    return fmt::format("{}  {}{}  {}  {}\n", coloured(rfc3339(event.time), Colour::dim, colour),
+                       bridge.empty() ? "" : bridge + "  ", printable(port.name),
+                       coloured(state.text, state.colour, colour), what);
+}
+
 int run_watch(const client::Client& client, const WatchCommand& command, bool json) {
-    const bool colour = stdout_wants_colour();
     auto stream = client.watch(command.ports);
-    while (const auto event = stream.next()) {
-        if (json) {
-            put(to_json(*event).text() + "\n");
-            continue;
-        }
-        const auto& port = event->port;
-        const auto state = state_cell(port);
-        auto what = event->removed ? std::string("removed from the configuration")
-                    : event->event
-                        ? describe(*event->event)
-                        : fmt::format("{} {}, {}", port.baud, to_string(port.format), printable(port.device));
-        if (!event->event && !port.offline_reason.empty()) what += ": " + printable(port.offline_reason);
-        if (event->events_lost > 0) what += fmt::format(" ({} events before this one are lost)", event->events_lost);
-        put(fmt::format("{}  {}  {}  {}\n", coloured(rfc3339(event->time), Colour::dim, colour), printable(port.name),
-                        coloured(state.text, state.colour, colour), what));
-    }
+    while (const auto event = stream.next()) put(json ? to_json(*event).text() + "\n" : watch_line(*event));
     const auto error = stream.error();
     return error ? print_error(*error, json) : exit_ok;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "vser_client/client.hpp"
 #include "vserctl/options.hpp"
 
@@ -9,6 +11,8 @@ namespace vserctl {
 int run_ports(const vser::client::Client& client, const PortsCommand& command, bool json);
 int run_info(const vser::client::Client& client, const Options& options);
 int run_health(const vser::client::Client& client, const HealthCommand& command, bool json);
+/// One event for people; `bridge`: which one tells it, or empty.
+std::string watch_line(const vser::client::PortEvent& event, const std::string& bridge = {});
 int run_watch(const vser::client::Client& client, const WatchCommand& command, bool json);
 int run_read(const vser::client::Client& client, const ReadCommand& command, const Options& options);
 int run_write(const vser::client::Client& client, const WriteCommand& command, const Options& options);

@@ -18,9 +18,11 @@ client::Result<ConnectedConsole> connect_and_open(const std::string& server, con
                                                   const std::string& port, client::ConsoleOptions options) {
     auto client = connect_client(server, connect);
     if (!client) return std::move(client).error();
+    Owner owner(*client);
+    options.find = owner.follow(std::move(options.find));
     auto console = client->attach(port, std::move(options));
     if (!console) return std::move(console).error();
-    return ConnectedConsole{*std::move(client), *std::move(console)};
+    return ConnectedConsole{std::move(owner), *std::move(console)};
 }
 
 }  // namespace

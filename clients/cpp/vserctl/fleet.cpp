@@ -15,6 +15,8 @@
 #include "vserctl/etcd_directory.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/fleet_output.hpp"
+#include "vserctl/fleet_watch.hpp"
+#include "vserctl/fleet_who.hpp"
 #include "vserctl/log.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/server_choice.hpp"
@@ -158,6 +160,12 @@ void lease_any(const client::Fleet& fleet, Options& options) {
     options.connect_to = [fleet](const client::FleetPort& port) { return fleet.connect_to(port.address, port.tls); };
 }
 
+/// See run_in_fleet().
+bool concerns_several_bridges(const Command& command) {
+    return std::holds_alternative<LogCommand>(command) || std::holds_alternative<WatchCommand>(command) ||
+           std::holds_alternative<WhoCommand>(command);
+}
+
 std::optional<int> run_with(const client::Fleet& fleet, Options& options) {
     if (const auto* command = std::get_if<FleetCommand>(&options.command))
         return run_fleet(fleet, *command, options.json);
@@ -168,7 +176,8 @@ std::optional<int> run_with(const client::Fleet& fleet, Options& options) {
         lease_any(fleet, options);
         return std::nullopt;
     }
-    if (std::holds_alternative<LogCommand>(options.command)) return std::nullopt;
+    // These run where signals work as usual.
+    if (concerns_several_bridges(options.command)) return std::nullopt;
     return choose_owner(fleet, options);
 }
 
@@ -192,6 +201,9 @@ std::optional<int> run_in_fleet(Options& options) {
     });
     if (!*fleet) return print_error(fleet->error(), options.json);
     if (const auto* log = std::get_if<LogCommand>(&options.command)) return show_logs(**fleet, *log);
+    if (const auto* who = std::get_if<WhoCommand>(&options.command)) return run_fleet_who(**fleet, *who, options.json);
+    if (const auto* watch = std::get_if<WatchCommand>(&options.command))
+        return FleetWatch(**fleet, *watch, options.json).run();
     return status;
 }
 

@@ -133,9 +133,15 @@ client::AcquireOptions acquire_options(const LeaseCommand& command) {
 client::Result<HeldLease> acquire(const client::ConnectOptions& connect, const LeaseCommand& command,
                                   const Options& options) {
     if (command.labels) {
-        const auto candidates = lease_candidates(connect, command, options);
-        if (!candidates) return candidates.error();
-        return acquire_any(*candidates, acquire_options(command));
+        const auto look = [&] { return lease_candidates(connect, command, options); };
+        auto candidates = look();
+        if (!candidates) {
+            const auto& error = candidates.error();
+            if (command.wait.count() == 0 || error.reason != "PORT_NOT_FOUND") return error;
+            put_message(fmt::format("vserctl: {}; waiting for one\n", printable(error.message)));
+            candidates = std::vector<LeaseCandidate>{};
+        }
+        return acquire_any(*candidates, acquire_options(command), look);
     }
     auto connected = client::Client::connect(options.server, connect);
     if (!connected) return std::move(connected).error();

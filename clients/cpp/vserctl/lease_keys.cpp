@@ -1,5 +1,6 @@
 #include "vserctl/lease_keys.hpp"
 
+#include <utility>
 #include <variant>
 
 namespace vserctl {
@@ -20,6 +21,12 @@ void LeaseKeys::acquire() {
 void LeaseKeys::release() {
     if (!owns_) return answer_("you do not hold the port");
     if (!console_.release()) answer_("not done: too many requests are waiting");
+}
+
+void LeaseKeys::reconnected(bool exclusive) {
+    rejected_at_ = {};
+    if (std::exchange(owns_, exclusive) && !exclusive)
+        answer_("you do not hold the port any more: that ended with the connection; " + again_ + " acquires it again");
 }
 
 void LeaseKeys::note(const client::Event& event) {

@@ -19,6 +19,8 @@ public:
     /// If another client holds the port, the second press takes it over.
     void acquire();
     void release();
+    /// The console has connected again. A lease of `t` has ended with the connection; `exclusive`: it has one from the beginning.
+    void reconnected(bool exclusive);
     /// The console has received this event.
     void note(const vser::client::Event& event);
     /// Whether this console holds the port. Then the server rejects calls outside the console.

@@ -264,7 +264,7 @@ void Parser::add_inventory_commands() {
             [](const RawArguments& arguments) -> Command { return PortsCommand{arguments.choice}; });
     add_port_choice(*ports, arguments_.choice, "Only these");
     auto* watch = add("watch", "Show the state of the ports, then every change, until interrupted",
-                      "  vserctl watch\n  vserctl watch vser0 vser1 --json",
+                      "  vserctl watch\n  vserctl watch vser0 vser1 --json\n  vserctl --fleet lab7:50051 watch",
                       [](const RawArguments& arguments) -> Command { return WatchCommand{arguments.ports}; });
     watch->add_option("PORT", arguments_.ports, "Only these")->type_name("");
     add("info", "Show the server's version, engine and summary", "  vserctl info\n  vserctl info --json",
@@ -421,7 +421,8 @@ void Parser::add_line_commands() {
 }
 
 void Parser::add_session_commands() {
-    auto* who = add("who", "Show who is connected to the ports", "  vserctl who\n  vserctl who vser0 --json",
+    auto* who = add("who", "Show who is connected to the ports",
+                    "  vserctl who\n  vserctl who vser0 --json\n  vserctl --fleet lab7:50051 who",
                     [](const RawArguments& arguments) -> Command { return WhoCommand{arguments.ports}; });
     who->add_option("PORT", arguments_.ports, "Only these")->type_name("");
     auto* end = add("end", "End a session of another client, which does not reconnect by itself",

@@ -34,6 +34,22 @@ std::string age_of(const client::Session& session) {
     return human_duration(std::max(now - session.since, std::chrono::nanoseconds{0}));
 }
 
+std::vector<Table::Cell> row_of(const client::Session& session) {
+    return {{printable(session.id)},           {printable(session.port)},
+            {printable(session.client)},       {printable(session.via)},
+            {mode_name(session.mode)},         {age_of(session)},
+            {human_bytes(session.read_bytes)}, {human_bytes(session.written_bytes)},
+            {human_bytes(session.lag_bytes)},  {printable(session.identity)},
+            {printable(session.peer)}};
+}
+
+int print_json(const JsonObject& object) {
+    put(object.text() + "\n");
+    return exit_ok;
+}
+
+}  // namespace
+
 JsonObject session_json(const client::Session& session) {
     static constexpr std::array modes{"MODE_UNSPECIFIED", "MODE_READ_ONLY", "MODE_READ_WRITE", "MODE_EXCLUSIVE"};
     return JsonObject()
@@ -50,12 +66,20 @@ JsonObject session_json(const client::Session& session) {
         .field("lag_bytes", session.lag_bytes);
 }
 
-int print_json(const JsonObject& object) {
-    put(object.text() + "\n");
-    return exit_ok;
+std::string sessions_table(const std::vector<SessionsOfBridge>& all, bool with_bridge) {
+    std::vector<std::string> head{"SESSION", "PORT",    "CLIENT", "VIA",      "MODE", "FOR",
+                                  "READ",    "WRITTEN", "BEHIND", "IDENTITY", "PEER"};
+    if (with_bridge) head.insert(head.begin(), "BRIDGE");
+    Table table(head);
+    for (const auto& of : all) {
+        for (const auto& session : of.sessions) {
+            std::vector<Table::Cell> row = row_of(session);
+            if (with_bridge) row.insert(row.begin(), Table::Cell{printable(of.bridge)});
+            table.add(row);
+        }
+    }
+    return table.text(stdout_wants_colour());
 }
-
-}  // namespace
 
 int run_who(const client::Client& client, const WhoCommand& command, bool json) {
     const auto sessions = client.sessions(command.ports);
@@ -65,21 +89,7 @@ int run_who(const client::Client& client, const WhoCommand& command, bool json) 
         for (const auto& session : *sessions) list.push_back(session_json(session));
         return print_json(JsonObject().field("sessions", list));
     }
-    Table table({"SESSION", "PORT", "CLIENT", "VIA", "MODE", "FOR", "READ", "WRITTEN", "BEHIND", "IDENTITY", "PEER"});
-    for (const auto& session : *sessions) {
-        table.add({{printable(session.id)},
-                   {printable(session.port)},
-                   {printable(session.client)},
-                   {printable(session.via)},
-                   {mode_name(session.mode)},
-                   {age_of(session)},
-                   {human_bytes(session.read_bytes)},
-                   {human_bytes(session.written_bytes)},
-                   {human_bytes(session.lag_bytes)},
-                   {printable(session.identity)},
-                   {printable(session.peer)}});
-    }
-    put(table.text(stdout_wants_colour()));
+    put(sessions_table({SessionsOfBridge{.bridge = {}, .sessions = *sessions}}, false));
     return exit_ok;
 }
 

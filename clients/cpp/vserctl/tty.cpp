@@ -22,9 +22,8 @@ std::string announcement(const TtyCommand& command, const std::string& device, b
 }
 
 /// Everything that must be gone when the signal is raised again.
-TtySession::End serve(client::Client client, client::Console console, const TtyCommand& command,
-                      const Options& options) {
-    TtySession session(std::move(client), std::move(console), command, options.json);
+TtySession::End serve(Owner owner, client::Console console, const TtyCommand& command, const Options& options) {
+    TtySession session(std::move(owner), std::move(console), command, options);
     std::optional<PtyLink> link;
     if (!command.link.empty()) link.emplace(command.link, session.device());
     put(announcement(command, session.device(), options.json));
@@ -34,11 +33,10 @@ TtySession::End serve(client::Client client, client::Console console, const TtyC
 }  // namespace
 
 int run_tty(const client::ConnectOptions& connect, const TtyCommand& command, const Options& options) {
-    auto console = TtySession::console_options(command);
-    console.find = options.find_owner;
+    auto console = TtySession::console_options(command, options);
     auto connected = connect_console(options.server, connect, command.port, std::move(console));
     if (!connected) return print_error(connected.error(), options.json);
-    const auto end = serve(std::move(connected->client), std::move(connected->console), command, options);
+    const auto end = serve(std::move(connected->owner), std::move(connected->console), command, options);
     if (end.signal) AttachSignals::die_of(*end.signal);
     return end.status;
 }

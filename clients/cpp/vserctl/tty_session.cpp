@@ -61,8 +61,9 @@ struct Told {
 
 }  // namespace
 
-client::ConsoleOptions TtySession::console_options(const TtyCommand& command) {
+client::ConsoleOptions TtySession::console_options(const TtyCommand& command, const Options& given) {
     client::ConsoleOptions options;
+    options.find = given.find_owner;
     options.mode = command.exclusive ? client::Mode::exclusive : client::Mode::read_write;
     options.client = client_name();
     options.rx_bytes_max = rx_held_max;
@@ -70,10 +71,10 @@ client::ConsoleOptions TtySession::console_options(const TtyCommand& command) {
     return options;
 }
 
-TtySession::TtySession(client::Client client, client::Console console, const TtyCommand& command, bool json)
+TtySession::TtySession(Owner owner, client::Console console, const TtyCommand& command, const Options& options)
     : command_(command),
-      json_(json),
-      client_(std::move(client)),
+      options_(options),
+      owner_(std::move(owner)),
       console_(std::move(console)),
       mirror_(settings_of(console_.port())),
       pty_(mirror_.remote()),
@@ -224,7 +225,9 @@ void TtySession::take(const client::ConsoleItem& item) {
     if (const auto* data = std::get_if<client::Data>(&item)) return take_bytes(*data);
     if (const auto* event = std::get_if<client::Event>(&item)) take_event(*event);
     if (std::holds_alternative<client::LogRestarted>(item)) skip_to_ = 0;
+    if (std::holds_alternative<client::Disconnected>(item)) connected_ = false;
     if (std::holds_alternative<client::Reconnected>(item)) {
+        connected_ = true;
         compare_asked_ = true;  // the server may have restarted with other settings
         ask_about_port();
     }
@@ -257,7 +260,7 @@ void TtySession::on_input_flushed() {
 }
 
 void TtySession::ask_about_port() {
-    if (!question_) question_.emplace(client_.begin_get_port(command_.port, port_timeout));
+    if (!question_) question_.emplace(owner_.client().begin_get_port(command_.port, port_timeout));
 }
 
 void TtySession::on_port() {
@@ -286,12 +289,14 @@ void TtySession::on_console_end() {
 
 bool TtySession::reopen() {
     const auto error = *console_.error();
-    auto options = console_options(command_);
+    auto options = console_options(command_, options_);
+    options.find = owner_.follow(std::move(options.find));
     options.from = client::StartPoint::offset(console_.next_offset());
-    auto again = client_.attach(command_.port, std::move(options));
+    auto again = owner_.client().attach(command_.port, std::move(options));
     if (!again) return false;
     const auto unsent = console_.tx_bytes_waiting();
     console_ = *std::move(again);
+    connected_ = true;
     say(fmt::format("the device does not support these settings: {}; {} bytes were not sent", printable(error.message),
                     unsent));
     put_into_pty(mirror_.restore_pty(settings_of(console_.port())));
@@ -301,14 +306,14 @@ bool TtySession::reopen() {
 TtySession::End TtySession::leave() {
     if (!console_.error()) {
         read_pty(false);
-        const bool sent = written_.empty() && console_.drain(drain_at_end).ok();
+        const bool sent = connected_ && written_.empty() && console_.drain(drain_at_end).ok();
         const auto left = (sent ? 0 : written_.size() + console_.tx_bytes_waiting()) + discard_written();
         // If it was not drained, the network holds some more.
         if (left > 0) say(fmt::format("{}{} bytes were not sent", sent ? "" : "at least ", left));
     }
     const auto error = console_.error();
     console_.close();
-    return {.status = error ? print_error(*error, json_) : exit_ok, .signal = signal_};
+    return {.status = error ? print_error(*error, options_.json) : exit_ok, .signal = signal_};
 }
 
 /// Returns how many bytes the kernel still held for the master. A program that goes on writing does not delay the end.
@@ -324,14 +329,14 @@ std::size_t TtySession::discard_written() {
 }
 
 void TtySession::say(const std::string& text) const {
-    if (!json_) return put_note(text);
+    if (!options_.json) return put_note(text);
     put_message(JsonObject().field("note", text).text() + "\n");
 }
 
 void TtySession::say_item(const client::ConsoleItem& item) const {
     const auto text = std::visit(Told{}, item);
     if (text.empty()) return;
-    json_ ? put_message(to_json_item(item).text() + "\n") : put_note(text);
+    options_.json ? put_message(to_json_item(item).text() + "\n") : put_note(text);
 }
 
 }  // namespace vserctl

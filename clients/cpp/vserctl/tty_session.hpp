@@ -10,6 +10,7 @@
 #include "vserctl/attach_signals.hpp"
 #include "vserctl/open_watch.hpp"
 #include "vserctl/options.hpp"
+#include "vserctl/owner.hpp"
 #include "vserctl/pty.hpp"
 #include "vserctl/tty_settings.hpp"
 
@@ -20,10 +21,10 @@ namespace vserctl {
 /// receives, as a serial port does, unless --keep is set.
 class TtySession {
 public:
-    static vser::client::ConsoleOptions console_options(const TtyCommand& command);
+    static vser::client::ConsoleOptions console_options(const TtyCommand& command, const Options& options);
 
-    /// Throws std::system_error. `command` outlives it.
-    TtySession(vser::client::Client client, vser::client::Console console, const TtyCommand& command, bool json);
+    /// Throws std::system_error. `command` and `options` outlive it.
+    TtySession(Owner owner, vser::client::Console console, const TtyCommand& command, const Options& options);
 
     const std::string& device() const noexcept { return pty_.path(); }
     struct End {
@@ -67,9 +68,9 @@ private:
     void say_item(const vser::client::ConsoleItem& item) const;
 
     const TtyCommand& command_;
-    const bool json_;
+    const Options& options_;
     AttachSignals signals_;
-    vser::client::Client client_;
+    Owner owner_;
     vser::client::Console console_;
     TtyMirror mirror_;
     Pty pty_;
@@ -86,6 +87,7 @@ private:
     std::optional<vser::client::PendingCall<vser::client::Port>> question_;
     std::optional<Clock::time_point> report_changes_at_;
     std::optional<Clock::time_point> deliver_at_;  // the pty was full and has room again
+    bool connected_ = true;                        // as far as the items show
     bool done_ = false;
     std::optional<int> signal_;
 };

@@ -61,6 +61,9 @@ public:
     /// is_transport(). If the server does not accept the token or the certificate, the error is UNAUTHENTICATED.
     static Result<Client> connect(const std::string& address, const ConnectOptions& options = {});
 
+    /// As it was given to connect().
+    const std::string& address() const noexcept;
+
     Result<std::vector<Port>> list_ports() const;
     Result<Port> get_port(const std::string& port) const;
     Result<Port> get_port(const std::string& port, std::chrono::milliseconds timeout) const;
