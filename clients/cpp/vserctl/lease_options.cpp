@@ -47,7 +47,8 @@ void add_lease_options(CLI::App& app, LeaseCommand& command) {
                       "Instead of PORT: any free port with these labels: rack=3,board!=rpi4,usb,!broken");
     add_duration(app, "--ttl", "How long it lasts unless it is renewed: 1s to 24h (default 60s)",
                  [&command](std::chrono::milliseconds ttl) { command.ttl = ttl; });
-    add_duration(app, "--wait", "How long to wait for other clients, and with --labels for more ports (default: not at all)",
+    add_duration(app, "--wait",
+                 "How long to wait for other clients, and with --labels for more ports (default: not at all)",
                  [&command](std::chrono::milliseconds wait) { command.wait = wait; });
     app.add_flag("--takeover", command.takeover, "End the present lease; needs the role admin");
     app.add_option("--reason", command.reason, "What other clients see (default: the name of the command's program)")

@@ -11,8 +11,8 @@
 
 namespace vserctl {
 
-/// Looks every 2 s which ports would do, for a client that waits for one: labels are added, devices are plugged in, and bridges join
-/// the fleet. In a thread, because a server may not answer.
+/// Looks every 2 s which ports would do, for a client that waits for one: labels are added, devices are plugged in, and bridges
+/// join the fleet. In a thread, because a server may not answer.
 class LeaseScout {
 public:
     /// Throws std::system_error.

@@ -60,8 +60,8 @@ struct ConsoleOptions {
     std::function<void(ConsoleItem&&)> on_item{};
     std::function<void(const std::optional<Error>&)> on_end{};
     /// Where the port is now, for a port that can move to another server: see Fleet::attach(). Called by the console's own thread
-    /// before each attempt to reconnect. close() cancels the calls of this library that it waits for. With it, NOT_FOUND is an outage
-    /// too.
+    /// before each attempt to reconnect. close() cancels the calls of this library that it waits for. With it, NOT_FOUND
+    /// is an outage too.
     std::function<Result<Client>()> find{};
 };
 
