@@ -107,18 +107,13 @@ LogStore::LogStore(base::Fd file, MappedFile memory, std::size_t capacity_bytes)
       capacity_bytes_(capacity_bytes),
       own_slots_(own_slots_for(capacity_bytes)),
       slots_count_(slots_for(capacity_bytes)),
-      blocks_(std::make_unique<Block[]>(slots_count_)) {
+      blocks_(slots_count_) {
     const Layout layout(slots_count_);
     header_ = reinterpret_cast<LogHeader*>(memory_);
     slots_ = reinterpret_cast<LogSlot*>(memory_ + sizeof(LogHeader));
     events_ = reinterpret_cast<EventRecord*>(memory_ + layout.events);
     marks_ = reinterpret_cast<TimeMark*>(memory_ + layout.marks);
     data_ = memory_ + layout.data;
-    for (std::size_t i = 0; i < slots_count_; ++i) {
-        blocks_[i].store = this;
-        blocks_[i].slot = &slots_[i];
-        blocks_[i].data = data_ + i * block_bytes;
-    }
 }
 
 LogStoreRef LogStore::in_memory(std::size_t capacity_bytes) {
@@ -292,7 +287,7 @@ Result<void> LogStore::find_blocks() {
     for (std::size_t i = 0; i < slots_count_; ++i) {
         const std::uint64_t word = slots_[i].filled.load(std::memory_order_acquire);
         if (word == 0) continue;
-        Block& block = blocks_[i];
+        Block& block = block_at(i);
         block.first_offset = slots_[i].first_offset.load(std::memory_order_relaxed);
         block.used = word & 0xFFFF'FFFFU;
         if (block.used > block_bytes || word != filled_word(block.first_offset, block.used)) {

@@ -127,6 +127,8 @@ private:
     Result<std::uint64_t> unsaved_head() const;
     std::uint64_t filled_word(std::uint64_t first_offset, std::size_t used) const noexcept;
     void cache_header();
+    Block& block_at(std::size_t slot);
+    bool is_free(std::size_t slot) const noexcept;
     std::byte fill_byte_at(const Block& block, std::size_t at) const noexcept;
 
     std::atomic<std::uint32_t> references_{0};  // one for the log, and one for each block in use
@@ -143,7 +145,7 @@ private:
     EventRecord* events_;
     TimeMark* marks_;
     std::byte* data_;
-    std::unique_ptr<Block[]> blocks_;  // one for each slot
+    std::vector<std::unique_ptr<Block>> blocks_;  // of each slot; null: the slot was never used
     std::string id_;
     std::uint64_t salt_ = 0;
     std::size_t usable_slots_ = 0;

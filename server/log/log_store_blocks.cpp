@@ -34,7 +34,7 @@ void LogStore::prepare(Block& block, std::size_t end) noexcept {
     for (; at + fill.size() <= end; at += fill.size()) std::memcpy(block.data + at, fill.data(), fill.size());
     std::memcpy(block.data + at, fill.data(), end - at);
     block.prepared = end;
-    const auto slot = static_cast<std::uint64_t>(&block - blocks_.get());
+    const auto slot = static_cast<std::uint64_t>(block.slot - slots_);
     header_->prepared.store(slot << 32U | end, std::memory_order_release);
 }
 
@@ -43,7 +43,7 @@ Uncounted LogStore::take_uncounted() {
     const std::size_t slot = word >> 32U;
     const std::size_t end = std::min<std::size_t>(word & 0xFFFF'FFFFU, block_bytes);
     if (!recovered_ || slot >= slots_count_ || end == 0) return {};
-    Block& block = blocks_[slot];
+    Block& block = block_at(slot);
     const bool begun = block.used > 0;  // find_blocks() has found it
     if (!begun) block.first_offset = block.slot->first_offset.load(std::memory_order_relaxed);
     if (block.first_offset + block.used != found_head_) return {};
@@ -55,15 +55,30 @@ Uncounted LogStore::take_uncounted() {
     return {BlockRef(&block), read};
 }
 
+/// Made on first use: most ports never fill most of their slots.
+Block& LogStore::block_at(std::size_t slot) {
+    std::unique_ptr<Block>& block = blocks_[slot];
+    if (!block) {
+        block = std::make_unique<Block>();
+        block->store = this;
+        block->slot = &slots_[slot];
+        block->data = data_ + slot * block_bytes;
+    }
+    return *block;
+}
+
+bool LogStore::is_free(std::size_t slot) const noexcept {
+    return !blocks_[slot] || blocks_[slot]->references.load(std::memory_order_acquire) == 0;
+}
+
 BlockRef LogStore::new_block(std::uint64_t first_offset) {
-    const auto free = [this](std::size_t i) { return blocks_[i].references.load(std::memory_order_acquire) == 0; };
     std::size_t slot = next_slot_;
-    for (std::size_t looked = 0; looked < own_slots_ && !free(slot); ++looked) slot = (slot + 1) % own_slots_;
-    if (free(slot)) {
+    for (std::size_t looked = 0; looked < own_slots_ && !is_free(slot); ++looked) slot = (slot + 1) % own_slots_;
+    if (is_free(slot)) {
         next_slot_ = (slot + 1) % own_slots_;
     } else {
         slot = own_slots_;
-        while (slot < usable_slots_ && !free(slot)) ++slot;
+        while (slot < usable_slots_ && !is_free(slot)) ++slot;
     }
     if (slot >= usable_slots_) {
         auto block = std::make_unique<Block>();
@@ -71,7 +86,7 @@ BlockRef LogStore::new_block(std::uint64_t first_offset) {
         block->first_offset = first_offset;
         return BlockRef(block.release());
     }
-    Block& block = blocks_[slot];
+    Block& block = block_at(slot);
     block.first_offset = first_offset;
     block.used = 0;
     block.prepared = 0;
