@@ -49,6 +49,10 @@ class Spread(unittest.TestCase):
         self.assertIsNone(of.interval([1, 2, 3, 4]))
         self.assertEqual(of.spread([3, 1, 2]), "1 to 3")
 
+    def test_equal_rounds_are_not_noisy_even_if_nothing_was_used(self):
+        self.assertFalse(of.is_noisy((0, 0)))
+        self.assertTrue(of.is_noisy((0, 1)))
+
     def test_ratios_are_within_a_round(self):
         samples = taken("echo", "a", "p50_us", [10, 40]) + taken("echo", "b", "p50_us", [5, 20])
         self.assertEqual(of.ratios(samples, "echo", "p50_us", "a", "b"), [2, 2])

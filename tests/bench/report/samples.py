@@ -49,7 +49,7 @@ def interval(found):
 def is_noisy(interval_):
     """Whether an interval is too wide for any statement."""
     low, high = interval_
-    return low <= 0 or high / low > NOISY
+    return low != high and (low <= 0 or high / low > NOISY)
 
 
 def bounds(found):
