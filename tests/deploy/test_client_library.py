@@ -65,7 +65,7 @@ def test_another_minor_version_is_not_found(prefix, tmp_path):
 def test_each_installed_header_compiles_alone_and_includes_no_third_party(prefix):
     headers = sorted((prefix / "include").rglob("*.hpp"))
     assert {header.name for header in headers} == {
-        "vser_client.hpp", "client.hpp", "console.hpp", "fleet.hpp", "label_selector.hpp", "pending_call.hpp", "result.hpp", "stream.hpp", "types.hpp"}
+        "vser_client.hpp", "cancellation.hpp", "client.hpp", "console.hpp", "fleet.hpp", "label_selector.hpp", "pending_call.hpp", "result.hpp", "stream.hpp", "types.hpp"}
     for header in headers:
         opened = run("g++", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-H", "-fsyntax-only", "-x", "c++", f"-I{prefix}/include", "-include",
                      header, os.devnull)

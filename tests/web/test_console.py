@@ -144,9 +144,11 @@ def test_bytes_that_the_server_no_longer_has_are_a_visible_gap(browser, tmp_path
     address = browser.driver.current_url
     browser.driver.get("about:blank")
     with vser.connect(daemon.address) as client:
-        for _ in range(20):
-            client.write("echo", b"x" * 16384 + b"\r\n")
-        client.write("echo", b"the end\r\n")
+        written = [b"x" * 16384 + b"\r\n"] * 20 + [b"the end\r\n"]
+        for line in written:
+            client.write("echo", line)
+        end = len("seen") + sum(len(line) for line in written)
+        browser.wait(lambda: client.port("echo").next_offset == end, "not all has come back")
         oldest = client.port("echo").oldest_offset
     browser.driver.get(address)
     browser.wait_line("echo", f"{oldest} bytes are missing here: offsets 0 to {oldest}")

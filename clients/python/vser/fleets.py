@@ -57,7 +57,8 @@ def fleet(
     for address in addresses:
         if address.startswith(("etcd://", "etcds://")):
             where = "" if entries else ", which [fleet] of vserctl's config.toml has as its entry"
-            raise ValueError(f"this client does not ask etcd itself, but {address!r} is one{where}; name a bridge: fleet('lab7:50051')")
+            raise ValueError(f"this client does not ask etcd itself, but {address!r} is one{where}; "
+                             "name a bridge: fleet('lab7:50051')")
     files = Tls() if tls is True else tls or (named.tls if named else None)
     shown = token or token_of(token_file, named.token_file if named else None)
     opened = Fleet(addresses, Credentials(files, shown, tuple(hosts) or (named.hosts if named else ()), timeout))
