@@ -97,7 +97,13 @@ private:
         timer_.cancel();
         if (!lease) return call_.fail(lease.error());
         lease_to_proto(name_, *lease, *response_.mutable_lease());
+        call_.when_undelivered([this, id = lease->id] { give_back(id); });
         call_.succeed();
+    }
+
+    /// The client cancelled in the moment of the grant, and does not know of the lease.
+    void give_back(std::uint64_t lease) {
+        if (port_) static_cast<void>(port_.release(lease));
     }
 
     void give_up() {

@@ -70,7 +70,12 @@ void UnaryCall::OnDone() {
         return;
     }
     // Functions that OnCancel() posted run before this one.
-    environment_.loop.post([this] { delete this; });
+    environment_.loop.post([this] { end(); });
+}
+
+void UnaryCall::end() {
+    if (client_is_gone_ && undelivered_) undelivered_();
+    delete this;
 }
 
 }  // namespace vserd::rpc

@@ -39,6 +39,8 @@ public:
     /// Sets a function for when the client cancels. It is not called after succeed() or fail(). One of these must still be
     /// called after a cancellation.
     void when_cancelled(std::function<void()> action) { cancelled_ = std::move(action); }
+    /// Sets a function for when the client cancelled although succeed() was called: the reply did not reach it.
+    void when_undelivered(std::function<void()> action) { undelivered_ = std::move(action); }
     /// Keeps an object alive until the call has ended.
     void hold(std::shared_ptr<void> held) { held_ = std::move(held); }
     Environment& environment() const noexcept { return environment_; }
@@ -52,6 +54,7 @@ private:
     void OnDone() override;    // a gRPC thread
     void refuse(const Error& error);
     void finish(const grpc::Status& status);
+    void end();
 
     Environment& environment_;
     const Method method_;
@@ -61,6 +64,7 @@ private:
     bool refused_ = false;  ///< admission rejected the call
     std::string port_;
     std::function<void()> cancelled_;
+    std::function<void()> undelivered_;
     std::shared_ptr<void> held_;  ///< an object of a type that only the rpc knows
     bool client_is_gone_ = false;
     bool finished_ = false;

@@ -5,6 +5,7 @@ containers themselves have not; the container is put into none, and into no netw
 """
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
@@ -133,10 +134,19 @@ def board(podman):
     os.close(line)
 
 
-def test_the_image_is_small_and_has_no_shell(podman):
+def is_release():
+    return re.search(r"^CMAKE_BUILD_TYPE:\w+=Release$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE) is not None
+
+
+def test_the_image_is_small(podman, record_property):
     size = int(podman.ok("podman image inspect -f '{{.Size}}' vserd"))
-    print(f"image: {size / 1e6:.1f} MB")
+    record_property("report", f"image: {size / 1e6:.1f} MB")
+    if not is_release():
+        pytest.skip("users get the image of the release, which ./dev test-release measures")
     assert size <= IMAGE_BYTES_MAX
+
+
+def test_the_image_has_no_shell(podman):
     assert podman.shell("podman run --rm --entrypoint /bin/sh vserd -c true")[0] != 0
     assert "10001:20" in podman.ok("podman image inspect -f '{{.User}}' vserd")
 

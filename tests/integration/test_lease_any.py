@@ -11,6 +11,8 @@ from restarts import port_table, start, until
 from vserd_process import BIN, PATIENCE_SECONDS
 
 import vser
+from vser.convert import duration_of
+from vser.v1 import lease_service_pb2 as lease_pb2
 
 SIM = "sim:echo?unpaced=1"
 LABELS = 'labels = {{ board = "{}", rack = "3" }}'
@@ -157,6 +159,22 @@ def test_of_two_grants_at_the_same_moment_one_is_kept(bench, how):
     changes = [event.change for event in events if isinstance(event, vser.WriterChanged)]
     assert changes.count(vser.LeaseChange.ACQUIRED) >= 40  # ours on three ports, and the waiting client's
     assert vser.LeaseChange.EXPIRED not in changes
+
+
+def test_a_grant_that_does_not_reach_its_client_is_given_back_at_once(bench):
+    connection = bench.client._connection
+    request = lease_pb2.AcquireRequest(port="pc", client="gone", ttl=duration_of(3600), wait=duration_of(60))
+    for _ in range(50):
+        with bench.client.lease("pc"):
+            call = connection.begin("LeaseService/Acquire", request, lease_pb2.AcquireResponse, 60)
+            until(lambda: bench.waits("pc") == 1)
+            leaving = threading.Thread(target=call.cancel)
+            leaving.start()  # while the lease is released, so that the grant and the cancellation meet
+        leaving.join()
+        if not call.cancelled():
+            connection.call("LeaseService/Release", lease_pb2.ReleaseRequest(port="pc", id=connection.reply_of(call).lease.id),
+                            lease_pb2.ReleaseResponse)
+        until(lambda: bench.client.leases() == [])
 
 
 @contextlib.contextmanager
