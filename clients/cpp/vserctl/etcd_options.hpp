@@ -1,15 +1,12 @@
 #pragma once
 
+#include <CLI/App.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "vser_client/result.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace vserctl {
 
