@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ protected:
         auto sockets = ListenSocket::open("127.0.0.1:0").value();
         address_size_ = sizeof address_;
         ASSERT_EQ(::getsockname(sockets.front().fd(), reinterpret_cast<sockaddr*>(&address_), &address_size_), 0);
+        listener_ = sockets.front().fd();
         std::vector<Acceptor::Listener> listeners;
         listeners.push_back({std::move(sockets.front()), [this](int /*listener*/, base::Fd connection) {
                                  ++taken_;
@@ -55,6 +57,14 @@ protected:
         });
     }
 
+    /// Connections that nobody has accepted yet; of a listening socket, tcpi_unacked has their number.
+    unsigned in_backlog() const {
+        tcp_info info{};
+        socklen_t size = sizeof info;
+        EXPECT_EQ(::getsockopt(listener_, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+        return info.tcpi_unacked;
+    }
+
     static bool soon(const auto& condition) {
         const auto deadline = std::chrono::steady_clock::now() + 30s;
         while (!condition()) {
@@ -70,6 +80,7 @@ protected:
 private:
     sockaddr_storage address_{};
     socklen_t address_size_ = 0;
+    int listener_ = -1;
     Admission admission_{std::uint64_t{1} << 30};
     std::optional<Acceptor> acceptor_;
 };
@@ -87,11 +98,12 @@ TEST_F(AcceptorTest, MoreThanCanWaitAreAcceptedWhenTheFrontEndTakesConnectionsAg
     std::optional<base::Fd> busy = connect();
     ASSERT_TRUE(soon([&] { return taken_ == 1; }));
     std::vector<base::Fd> others;
-    for (std::size_t i = 0; i < handed_over_max + 32; ++i) {
+    constexpr unsigned too_many = 32;
+    for (std::size_t i = 0; i < handed_over_max + too_many; ++i) {
         others.push_back(connect());
         ASSERT_EQ(::shutdown(others.back().get(), SHUT_WR), 0);
     }
-    ::usleep(100'000);
+    ASSERT_TRUE(soon([&] { return in_backlog() == too_many; })) << in_backlog();
     ASSERT_EQ(taken_, 1);
 
     busy.reset();
