@@ -7,7 +7,6 @@ import urllib.request
 
 import etcd_process
 import pytest
-from certificates import Authority
 from etcd_process import Etcd, eventually
 from fleet_bridge import PREFIX, Bridge, port_of, sim
 from vserctl_terminal import VSERCTL
@@ -59,16 +58,6 @@ def bridges(tmp_path_factory, etcd):
     yield started
     for bridge in started:
         bridge.stop()
-
-
-@pytest.fixture
-def authority(tmp_path):
-    folder = tmp_path / "pki"
-    folder.mkdir()
-    made = Authority(folder)
-    for name in ("server", "root", "lab7"):
-        made.sign(name)
-    return folder
 
 
 def same_without_the_entry(text):

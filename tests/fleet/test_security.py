@@ -21,16 +21,6 @@ def etcd():
         yield started
 
 
-@pytest.fixture
-def authority(tmp_path):
-    folder = tmp_path / "pki"
-    folder.mkdir()
-    made = Authority(folder)
-    for name in ("server", "root", "lab7"):
-        made.sign(name)
-    return folder
-
-
 def password_file(folder, password):
     file = folder / "password"
     file.write_text(password + "\n")
