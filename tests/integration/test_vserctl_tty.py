@@ -301,6 +301,19 @@ def test_a_program_that_discards_its_input_gets_only_what_comes_after(tty, clien
         assert port.read(3) == b"new"
 
 
+def test_a_program_that_opens_the_port_again_at_once_and_discards_its_input_gets_only_what_comes_after(tty, client):
+    local = tty()
+    with local.open():
+        local.process.send_signal(signal.SIGSTOP)  # so that it learns of all this at the same time
+    with local.open() as port:
+        client.write("echo", b"old" * 100_000)
+        until(lambda: client.port("echo").next_offset == 300_000)
+        port.reset_input_buffer()
+        port.write(b"new")
+        local.process.send_signal(signal.SIGCONT)
+        assert port.read(3) == b"new"
+
+
 def test_a_program_that_discards_its_output_empties_the_queue(tty, client):
     with tty("slow").open(1200) as port:
         port.write(b"q" * 30_000)

@@ -2,6 +2,7 @@
 
 #include <asm/termbits.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -95,6 +96,11 @@ std::optional<Pty::Packet> Pty::read() {
     packet.input_flushed = (type & TIOCPKT_FLUSHREAD) != 0 && !std::exchange(own_flush_, false);
     packet.output_flushed = (type & TIOCPKT_FLUSHWRITE) != 0;
     return packet;
+}
+
+bool Pty::has_status() const noexcept {
+    pollfd master{.fd = master_, .events = POLLPRI, .revents = 0};
+    return ::poll(&master, 1, 0) == 1;
 }
 
 std::size_t Pty::write(std::string_view bytes) {

@@ -34,6 +34,8 @@ public:
     };
     /// Nothing if there is none. Throws std::system_error.
     std::optional<Packet> read();
+    /// read() has something other than bytes.
+    bool has_status() const noexcept;
     /// Returns the number of bytes that fit. Throws std::system_error.
     std::size_t write(std::string_view bytes);
 

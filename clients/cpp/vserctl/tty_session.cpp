@@ -22,6 +22,7 @@ namespace {
 // What this program holds is lost if it is killed, so it holds little; the server's log holds the rest.
 constexpr std::size_t rx_held_max = std::size_t{64} << 10;
 constexpr std::size_t tx_held_max = std::size_t{16} << 10;
+constexpr std::size_t tty_write_max = std::size_t{4} << 10;
 constexpr std::chrono::milliseconds drain_at_end{500};
 // The kernel passes a program's bytes on a moment later.
 constexpr int pause_at_end_ms = 20;
@@ -84,6 +85,7 @@ TtySession::End TtySession::run() {
     if (console_.port().state == client::State::offline)
         say(fmt::format("the device is disconnected: {}; waiting for it", printable(console_.port().offline_reason)));
     while (!done_) {
+        if (skip_asked_ || compare_asked_) ask_about_port();
         wait();
         send_written();
         if (!done_) deliver();
@@ -122,7 +124,7 @@ void TtySession::wait() {
         update_open();  // before the console's items, which a program that just opened the pty gets
     if (fds[5].revents != 0) on_port();
     if ((fds[2].revents & POLLOUT) != 0) deliver_at_ = Clock::now() + pause_after_full;
-    if ((fds[2].revents & (POLLIN | POLLPRI)) != 0) read_pty((fds[2].revents & POLLPRI) != 0);
+    if ((fds[2].revents & (POLLIN | POLLPRI)) != 0) read_pty();
 }
 
 void TtySession::on_signal(int number) {
@@ -138,10 +140,12 @@ void TtySession::update_open() {
     if (change.closed) {
         pty_.end_exclusive();
         wrote_ = false;
+        read_status();  // of a program that has opened it again, before discard_unread() hides that it flushed
         if (command_.keep) return;
         received_.clear();
         received_at_ = 0;
         pty_.discard_unread();
+        read_status();  // about what was discarded here
     }
 }
 
@@ -154,20 +158,27 @@ void TtySession::on_time() {
     check_settings();
 }
 
-void TtySession::read_pty(bool status_waits) {
-    for (int step = 0; step < steps_max && (may_read() || status_waits); ++step) {
+void TtySession::read_pty() {
+    for (int step = 0; step < steps_max && (may_read() || pty_.has_status()); ++step) {
         const auto packet = pty_.read();
         if (!packet) return;
-        status_waits = false;
-        if (packet->input_flushed) on_input_flushed();
-        if (packet->output_flushed) on_output_flushed();
-        if (packet->settings_changed) check_settings();
-        if (!packet->bytes.empty()) {
-            wrote_ = true;
-            written_ = packet->bytes;
-        }
+        take_packet(*packet);
         send_written();
     }
+}
+
+void TtySession::read_status() {
+    if (!pty_.has_status()) return;
+    if (const auto packet = pty_.read()) take_packet(*packet);
+}
+
+void TtySession::take_packet(const Pty::Packet& packet) {
+    if (packet.input_flushed) on_input_flushed();
+    if (packet.output_flushed) on_output_flushed();
+    if (packet.settings_changed) check_settings();
+    if (packet.bytes.empty()) return;
+    wrote_ = true;
+    written_ = packet.bytes;
 }
 
 void TtySession::send_written() {
@@ -211,14 +222,22 @@ void TtySession::deliver() {
     if (received_at_ < received_.size() && (!deliver_at_ || Clock::now() < *deliver_at_)) return;  // the pty is full
     deliver_at_.reset();
     for (int step = 0; step < steps_max; ++step) {
-        if (received_at_ < received_.size())
-            received_at_ += pty_.write(std::string_view(received_).substr(received_at_));
+        write_received();
         if (received_at_ < received_.size() || skip_asked_) return;
         const auto item = console_.next(std::chrono::milliseconds{0});
         if (!item) break;
         take(*item);
     }
     if (console_.ended()) on_console_end();
+}
+
+/// Little at a time: after a program has flushed its input, it must not get what was received before.
+void TtySession::write_received() {
+    while (received_at_ < received_.size() && !pty_.has_status()) {
+        const auto written = pty_.write(std::string_view(received_).substr(received_at_, tty_write_max));
+        if (written == 0) return;
+        received_at_ += written;
+    }
 }
 
 void TtySession::take(const client::ConsoleItem& item) {
@@ -229,14 +248,13 @@ void TtySession::take(const client::ConsoleItem& item) {
     if (std::holds_alternative<client::Reconnected>(item)) {
         connected_ = true;
         compare_asked_ = true;  // the server may have restarted with other settings
-        ask_about_port();
     }
     say_item(item);
 }
 
 void TtySession::take_bytes(const client::Data& data) {
     update_open();  // a program that opened the pty before these bytes were sent gets them
-    if (!watch_.is_open() && !command_.keep) return;
+    if ((!watch_.is_open() && !command_.keep) || skip_asked_) return;
     const auto skipped = skip_to_ - std::min(skip_to_, data.offset);
     received_ = data.bytes.substr(std::min<std::uint64_t>(skipped, data.bytes.size()));
     received_at_ = 0;
@@ -249,14 +267,14 @@ void TtySession::take_event(const client::Event& event) {
     if (writer != nullptr && !writer->refused_request.empty()) put_into_pty(mirror_.restore_pty(mirror_.remote()));
 }
 
-/// tcflush(TCIFLUSH). The kernel has discarded what was in the pty. If the program was slow, more waits in the server's log.
+/// tcflush(TCIFLUSH). The kernel has discarded what was in the pty, but some may have been written into it since, and more may
+/// be on its way from the server's log. What the program has written since is not read before the answer, so no reply to it is
+/// among them.
 void TtySession::on_input_flushed() {
     received_.clear();
     received_at_ = 0;
-    pollfd more{.fd = console_.ready_fd(), .events = POLLIN, .revents = 0};
-    if (::poll(&more, 1, 0) < 1) return;
-    skip_asked_ = true;  // nothing is read until the answer, so that no reply to what the program sends next is skipped
-    ask_about_port();
+    skip_asked_ = true;
+    question_.reset();  // its answer may be older
 }
 
 void TtySession::ask_about_port() {
@@ -305,7 +323,7 @@ bool TtySession::reopen() {
 
 TtySession::End TtySession::leave() {
     if (!console_.error()) {
-        read_pty(false);
+        read_pty();
         const bool sent = connected_ && written_.empty() && console_.drain(drain_at_end).ok();
         const auto left = (sent ? 0 : written_.size() + console_.tx_bytes_waiting()) + discard_written();
         // If it was not drained, the network holds some more.

@@ -43,7 +43,9 @@ private:
 
     // From the pty to the port.
     bool may_read() const { return written_.empty() && !skip_asked_; }
-    void read_pty(bool status_waits);
+    void read_pty();
+    void read_status();
+    void take_packet(const Pty::Packet& packet);
     void send_written();
     void send_change();
     void on_output_flushed();
@@ -52,6 +54,7 @@ private:
 
     // From the port to the pty.
     void deliver();
+    void write_received();
     void take(const vser::client::ConsoleItem& item);
     void take_bytes(const vser::client::Data& data);
     void take_event(const vser::client::Event& event);
