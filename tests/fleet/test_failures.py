@@ -53,6 +53,7 @@ def test_a_lease_that_is_revoked_is_replaced_and_everything_is_claimed_again(etc
 def test_etcd_that_is_killed_and_comes_back(etcd, tmp_path):
     bridge = Bridge(tmp_path, etcd, "lab7", ["b1"])
     bridge.wait_registered()
+    bridge.wait_metric('vserd_fleet_entries{kind="port"}', 1)
 
     etcd.kill()
     bridge.wait_metric("vserd_fleet_up", 0)
