@@ -1,22 +1,19 @@
 """vserctl with the etcd of a fleet as its entry: the same commands as with a bridge, and what is said when something is wrong."""
 import base64
 import json
-import os
 import subprocess
 import urllib.request
 
 import etcd_process
 import pytest
 from etcd_process import Etcd, eventually
-from fleet_bridge import PREFIX, Bridge, port_of, sim
-from vserctl_terminal import VSERCTL
+from fleet_bridge import PREFIX, Bridge, port_of
+from vserctl_terminal import PLAIN, VSERCTL
 from vserd_process import PATIENCE_SECONDS, free_port
 
 import vser
 
 pytestmark = pytest.mark.skipif(bool(etcd_process.missing()), reason=str(etcd_process.missing()))
-RACK3 = 'labels = { rack = "3" }'
-PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("VSERD_")} | {"XDG_CONFIG_HOME": "/nonexistent"}
 
 
 def entry_of(etcd, scheme="etcd"):
@@ -39,25 +36,6 @@ def run(*words, status=0, env=None):
 
 def online(etcd, *names):
     eventually(lambda: all((port_of(etcd, name) or {}).get("state") == "STATE_ONLINE" for name in names))
-
-
-@pytest.fixture(scope="module")
-def etcd():
-    with Etcd() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def bridges(tmp_path_factory, etcd):
-    folder = tmp_path_factory.mktemp("bridges")
-    started = [Bridge(folder / "lab1", etcd, "lab1", sim("board-1", more=RACK3)),
-               Bridge(folder / "lab2", etcd, "lab2", sim("board-2", more=RACK3 + "\n") + sim("board-17"))]
-    for bridge in started:
-        bridge.wait_registered()
-    online(etcd, "board-1", "board-2", "board-17")
-    yield started
-    for bridge in started:
-        bridge.stop()
 
 
 def same_without_the_entry(text):

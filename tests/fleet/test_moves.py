@@ -9,20 +9,13 @@ import etcd_process
 import pytest
 from etcd_process import eventually
 from fleet_bridge import PREFIX, Bridge, sim
-from vserctl_terminal import VSERCTL, Terminal
+from vserctl_terminal import PLAIN, VSERCTL, Terminal
 from vserd_process import PATIENCE_SECONDS, free_port
 
 import vser
 
 pytestmark = pytest.mark.skipif(bool(etcd_process.missing()), reason=str(etcd_process.missing()))
-PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("VSERD_")} | {"XDG_CONFIG_HOME": "/nonexistent"}
 ESCAPE = b"\x1d"
-
-
-@pytest.fixture(scope="module")
-def etcd():
-    with etcd_process.Etcd() as made:
-        yield made
 
 
 @pytest.fixture

@@ -14,12 +14,6 @@ PI = {"board": "rpi4"}
 LABELS = 'labels = { board = "rpi4" }'
 
 
-@pytest.fixture(scope="module")
-def etcd():
-    with etcd_process.Etcd() as made:
-        yield made
-
-
 @pytest.fixture
 def bridge(tmp_path, etcd):
     """Starts a bridge, which is stopped at the end."""

@@ -1,7 +1,6 @@
 """vserctl in a fleet: real vserds in a real etcd, and servers that want its token."""
 import hashlib
 import json
-import os
 import socket
 import subprocess
 import threading
@@ -10,35 +9,13 @@ import etcd_process
 import pytest
 from certificates import Authority
 from etcd_process import eventually
-from fleet_bridge import PREFIX, Bridge, sim
-from vserctl_terminal import VSERCTL
+from fleet_bridge import PREFIX, Bridge
+from vserctl_terminal import PLAIN, VSERCTL
 from vserd_process import PATIENCE_SECONDS
 
 import vser
 
 pytestmark = pytest.mark.skipif(bool(etcd_process.missing()), reason=str(etcd_process.missing()))
-RACK3 = 'labels = { rack = "3" }'
-PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("VSERD_")} | {"XDG_CONFIG_HOME": "/nonexistent"}
-
-
-@pytest.fixture(scope="module")
-def etcd():
-    with etcd_process.Etcd() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def bridges(tmp_path_factory, etcd):
-    folder = tmp_path_factory.mktemp("bridges")
-    started = [Bridge(folder / "lab1", etcd, "lab1", sim("board-1", more=RACK3)),
-               Bridge(folder / "lab2", etcd, "lab2", sim("board-2", more=RACK3 + "\n") + sim("board-17"))]
-    for bridge in started:
-        bridge.wait_registered()
-    with vser.fleet(started[0].address) as fleet:
-        eventually(lambda: len([port for port in fleet.ports() if port.online]) == 3)
-    yield started
-    for bridge in started:
-        bridge.stop()
 
 
 def run(*words, status=0, env=None, **more):

@@ -12,6 +12,8 @@ import time
 from vserd_process import BIN, PATIENCE_SECONDS
 
 VSERCTL = BIN / "vserctl"
+# The environment without what configures vserctl.
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("VSERD_")} | {"XDG_CONFIG_HOME": "/nonexistent"}
 
 
 def vserctl(address, *words, shell=None, **popen):
