@@ -179,7 +179,7 @@ def bridge_of(site, folder, name, *ports):
     """A vserd with the [fleet] of the guide."""
     table = re.search(r"^```toml\n(\[fleet\]\n.*?)^```$", (FLEET / "README.md").read_text(), re.MULTILINE | re.DOTALL)[1]
     address = f"127.0.0.1:{free_port()}"
-    for theirs, ours in (("/etc/vserd/etcd.password", f"{site.admin}/{name}.password"), ("/etc/vserd/etcd-ca.crt", f"{site.admin}/pki/ca.crt"),
+    for theirs, ours in (("/etc/vserd/etcd-password", f"{site.admin}/{name}.password"), ("/etc/vserd/etcd-ca.crt", f"{site.admin}/pki/ca.crt"),
                          ("lab7.example:50051", address), ("lab7", name)):
         assert theirs in table
         table = table.replace(theirs, ours)
