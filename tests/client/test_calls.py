@@ -166,8 +166,19 @@ def test_a_timeout_tells_what_was_taken(client):
 
 
 def test_nobody_at_the_address_is_unreachable():
-    with pytest.raises(vser.Unreachable):
+    with pytest.raises(vser.Unreachable, match="^UNAVAILABLE: cannot connect to 127.0.0.1:1: Connection refused"):
         vser.connect("127.0.0.1:1", timeout=PATIENCE_SECONDS)
+
+
+def test_a_server_without_tls_is_named(daemon):
+    with pytest.raises(vser.Unreachable, match=f"cannot connect to {daemon.address}: the server there does not use TLS"):
+        vser.connect(daemon.address, tls=True, timeout=PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:99999", "127.0.0.1:0", "lab7:port", "lab7:", "http://lab7", "[::1", "a b"])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(ValueError, match="is not an address: write HOST"):
+        vser.connect(address)
 
 
 def test_the_address_comes_from_the_environment(daemon, monkeypatch):

@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 from vser import convert
 from vser.attempt import ConsoleOptions
-from vser.connection import Connection, Tls
+from vser.connection import Connection, Tls, check_address
 from vser.console import Console
 from vser.errors import VserError
 from vser.expect import TIMEOUT_SECONDS, WaitTimeout
@@ -71,13 +71,15 @@ def connect(
     tls: True for the system's CAs, or a Tls with files; False: as the file says, for a named server, or none.
     token, token_file: a bearer token, or a file that holds one; otherwise VSERD_TOKEN is used, or what the file says.
     timeout: seconds for each call, None for no limit.
-    Raises Unreachable if no server answers, and ValueError for a mistake in the file and for a token without TLS.
+    Raises Unreachable if no server answers, and ValueError for a mistake in the file or the address and for a token without TLS.
     """
     where = address or os.environ.get(_ADDRESS_VARIABLE) or None
     named = find_server(where)
     files = Tls() if tls is True else tls or (named.tls if named else None)
     shown = token or token_of(token_file, named.token_file if named else None)
-    connection = Connection(named.address if named else where or DEFAULT_ADDRESS, files, timeout, shown)
+    server = named.address if named else where or DEFAULT_ADDRESS
+    check_address(server)
+    connection = Connection(server, files, timeout, shown)
     client = Client(connection)
     try:
         client.info()

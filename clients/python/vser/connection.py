@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ _OPTIONS = (
     ("grpc.enable_http_proxy", 0),  # web proxies do not carry streams that live for days
 )
 _DEFAULT_PORT = 50051
+_PORT_MAX = 65535
+_HOST_AND_PORT = re.compile(r"(\[[^]\s]+\]|[^]:/\[\s]+)(:(?P<port>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,14 @@ def with_default_port(address: str) -> str:
     if address.startswith("unix") or "/" in address or host_end < 0 or ":" in address[host_end:]:
         return address
     return f"{address}:{_DEFAULT_PORT}"
+
+
+def check_address(address: str) -> None:
+    """Raises ValueError for text that is not an address: gRPC would take "lab7:99999" for another port."""
+    is_uri = address.startswith("unix") or ("/" in address and not address.startswith("http"))
+    match = _HOST_AND_PORT.fullmatch(address)
+    if not is_uri and (match is None or not 0 < int(match["port"] or _DEFAULT_PORT) <= _PORT_MAX):
+        raise ValueError(f"{address!r} is not an address: write HOST[:PORT], [IPV6][:PORT] or unix:/PATH")
 
 
 def _path(method: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import unquote
+
 import grpc
 
 from vser.rpc import error_details_pb2, status_pb2
@@ -14,6 +17,30 @@ UNEXPECTED = "UNEXPECTED"  # the reason of an unexpected failure
 def _printable(text: str) -> str:
     """Messages may contain names of other clients, so escape characters that move the cursor or change the text direction."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+# What parts of gRPC's messages for a failed connection mean.
+_MEANINGS = {
+    "http1.x server": "an HTTP/1 server listens there, not the gRPC of vserd",
+    "Failed parsing HTTP/2": "the server there does not speak gRPC",
+    "wrong version number": "the server there does not use TLS",
+    "WRONG_VERSION_NUMBER": "the server there does not use TLS",
+    "certificate verify failed": "TLS: certificate verify failed: no CA that is trusted here has signed it",
+    "CERTIFICATE_VERIFY_FAILED": "TLS: certificate verify failed: no CA that is trusted here has signed it",
+    "Domain name not found": "no host has that name",
+}
+_NOT_CONNECTED = re.compile(r".*last error: [A-Z_]+: (?:ipv4:|ipv6:)?(?P<where>\S+): (?P<why>.*)"
+                            r"|DNS resolution failed for (?P<name>\S+): (?P<failure>.*)", re.DOTALL)
+
+
+def _plain(message: str) -> str:
+    """Without the layers of text in which gRPC wraps the reason why it cannot connect."""
+    match = _NOT_CONNECTED.fullmatch(message)
+    if match is None:
+        return message
+    where, why = unquote(match["where"] or match["name"]), match["why"] or match["failure"]
+    meaning = next((text for part, text in _MEANINGS.items() if part in why), why.rpartition(": ")[2])
+    return f"cannot connect to {where}: {meaning}"
 
 
 class VserError(Exception):
@@ -47,8 +74,9 @@ def error_of(error: grpc.RpcError) -> VserError:
         if key == _DETAILS_KEY and isinstance(value, bytes):
             reason, metadata = _error_info(value)
     code, message = error.code(), error.details() or ""
-    kind = Unreachable if code is grpc.StatusCode.UNAVAILABLE and not reason else VserError
-    return kind(code, message, reason, metadata)
+    if code is grpc.StatusCode.UNAVAILABLE and not reason:
+        return Unreachable(code, _plain(message), reason, metadata)
+    return VserError(code, message, reason, metadata)
 
 
 def _error_info(details: bytes) -> tuple[str, dict[str, str]]:

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from vser import fleet_types
 from vser.client import DEFAULT_TIMEOUT_SECONDS, Client, token_of
-from vser.connection import Connection, Tls
+from vser.connection import Connection, Tls, check_address
 from vser.console import Console
 from vser.errors import Unreachable, VserError
 from vser.fleet_types import Bridge, FleetPort, FleetStatus
@@ -59,6 +59,7 @@ def fleet(
             where = "" if entries else ", which [fleet] of vserctl's config.toml has as its entry"
             raise ValueError(f"this client does not ask etcd itself, but {address!r} is one{where}; "
                              "name a bridge: fleet('lab7:50051')")
+        check_address(address)
     files = Tls() if tls is True else tls or (named.tls if named else None)
     shown = token or token_of(token_file, named.token_file if named else None)
     opened = Fleet(addresses, Credentials(files, shown, tuple(hosts) or (named.hosts if named else ()), timeout))
