@@ -2,7 +2,9 @@
 
 #include <grpcpp/client_context.h>
 
+#include <array>
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "vser/v1/admin_service.grpc.pb.h"
@@ -21,11 +23,26 @@ namespace {
 // The size of one Write request: large, so that few are needed, and well below the server's limit of 1 MiB.
 constexpr std::size_t write_request_bytes_max = std::size_t{256} << 10;
 
-// gRPC wraps the operating system's message in three layers of text.
+/// A part of gRPC's message for a failed connection, and what it means.
+struct Meaning {
+    std::string_view part;
+    std::string_view text;
+};
+constexpr std::array<Meaning, 5> meanings{{
+    {"http1.x server", "an HTTP/1 server listens there, not the gRPC of vserd"},
+    {"Failed parsing HTTP/2", "the server there does not speak gRPC"},
+    {"wrong version number", "the server there does not use TLS"},
+    {"certificate verify failed", "TLS: certificate verify failed: no CA that is trusted here has signed it"},
+    {"Domain name not found", "no host has that name"},
+}};
+
+// gRPC wraps the operating system's message in up to four layers of text.
 std::string plain_connect_message(const std::string& message) {
-    constexpr std::string_view marker = "Failed to connect to remote host: ";
-    const auto at = message.rfind(marker);
-    return at == std::string::npos ? message : message.substr(at + marker.size());
+    for (const Meaning& meaning : meanings)
+        if (message.find(meaning.part) != std::string::npos) return std::string(meaning.text);
+    const bool is_wrapped = message.find("last error: ") != std::string::npos;
+    const auto last = message.rfind(": ");
+    return is_wrapped && last != std::string::npos ? message.substr(last + 2) : message;
 }
 
 /// An older vserd does not have the call, and one with [access] may reject it. Later calls report their own errors.
