@@ -53,8 +53,5 @@ Result<VerifyReport> repair_port(const std::string& port_directory);
 
 /// The directories of the ports in an archive, each followed by that of what was sent to the port, if it has one.
 Result<std::vector<std::string>> port_directories(const std::string& archive);
-Result<std::vector<PortStat>> stat_archive(const std::string& archive);
-Result<std::vector<VerifyReport>> verify_archive(const std::string& archive);
-Result<std::vector<VerifyReport>> repair_archive(const std::string& archive);
 
 }  // namespace vserd::archive

@@ -85,19 +85,6 @@ private:
     std::optional<log::Cursor> end_;
 };
 
-template <class Value>
-Result<std::vector<Value>> for_each_port(const std::string& archive, Result<Value> (*work)(const std::string&)) {
-    const auto directories = port_directories(archive);
-    if (!directories) return directories.error();
-    std::vector<Value> values;
-    for (const std::string& directory : *directories) {
-        auto value = work(directory);
-        if (!value) return value.error();
-        values.push_back(std::move(*value));
-    }
-    return values;
-}
-
 }  // namespace
 
 Result<VerifyReport> verify_port(const std::string& port_directory) { return Verification(port_directory).run(); }
@@ -114,14 +101,6 @@ Result<std::vector<std::string>> port_directories(const std::string& archive) {
         if (exists(sent_path(directory))) directories.push_back(sent_path(directory));
     }
     return directories;
-}
-
-Result<std::vector<PortStat>> stat_archive(const std::string& archive) { return for_each_port(archive, stat_port); }
-Result<std::vector<VerifyReport>> verify_archive(const std::string& archive) {
-    return for_each_port(archive, verify_port);
-}
-Result<std::vector<VerifyReport>> repair_archive(const std::string& archive) {
-    return for_each_port(archive, repair_port);
 }
 
 }  // namespace vserd::archive

@@ -275,18 +275,19 @@ TEST_F(ArchiveFilesTest, StatTellsWhatIsKept) {
     fill(5000, 2000);
     seal_all();
 
-    const auto stats = stat_archive(directory_.path());
+    const auto ports = port_directories(directory_.path());
+    ASSERT_TRUE(ports);
+    ASSERT_EQ(ports->size(), 1u);
+    const auto stat = stat_port(ports->front());
 
-    ASSERT_TRUE(stats);
-    ASSERT_EQ(stats->size(), 1u);
-    const PortStat& stat = stats->front();
-    EXPECT_EQ(stat.port, "board");
-    EXPECT_THAT(stat.log_ids, ElementsAre("log-1"));
-    EXPECT_EQ(stat.next, (log::Cursor{5000, 5}));
-    EXPECT_EQ(stat.segments, 3u);
-    EXPECT_EQ(stat.sealed_segments, 2u);
-    EXPECT_EQ(stat.oldest_time, at_second(0));
-    EXPECT_EQ(stat.newest_time, at_second(4));
+    ASSERT_TRUE(stat);
+    EXPECT_EQ(stat->port, "board");
+    EXPECT_THAT(stat->log_ids, ElementsAre("log-1"));
+    EXPECT_EQ(stat->next, (log::Cursor{5000, 5}));
+    EXPECT_EQ(stat->segments, 3u);
+    EXPECT_EQ(stat->sealed_segments, 2u);
+    EXPECT_EQ(stat->oldest_time, at_second(0));
+    EXPECT_EQ(stat->newest_time, at_second(4));
 }
 
 }  // namespace
