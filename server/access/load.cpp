@@ -6,6 +6,7 @@
 
 #include <array>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "access/jwk.hpp"
@@ -28,10 +29,11 @@ void check_mode(const std::string& path, mode_t mode, FileReport& report) {
                     base::printable_text(path), is_writable ? "write" : "read"));
 }
 
-std::optional<base::RegularFile> read(const std::string& path, FileReport& report) {
+/// `key`: the setting that names the file.
+std::optional<base::RegularFile> read(const std::string& path, std::string_view key, FileReport& report) {
     auto file = base::read_regular_file(path, access_file_bytes_max);
     if (file) return std::move(*file);
-    std::string message = fmt::format("{}: {}", base::printable_text(path), file.error().message);
+    std::string message = fmt::format("{}: {}: {}", key, base::printable_text(path), file.error().message);
     if (file.error().errno_value == EACCES) message += "; the user that vserd runs as must be able to read it";
     report.errors.push_back(std::move(message));
     return std::nullopt;
@@ -45,7 +47,7 @@ void add_digest(const std::string& text, std::string& digest) {
 
 Tokens load_tokens(const std::string& path, std::chrono::system_clock::time_point now, Loaded& loaded) {
     if (path.empty()) return {};
-    const auto file = read(path, loaded.report);
+    const auto file = read(path, "'tokens' in [access]", loaded.report);
     if (!file) return {};
     check_mode(path, file->mode, loaded.report);
     add_digest(file->text, loaded.digest);
@@ -54,7 +56,7 @@ Tokens load_tokens(const std::string& path, std::chrono::system_clock::time_poin
 
 std::optional<JwtVerifier> load_jwt(const std::optional<JwtSettings>& settings, Loaded& loaded) {
     if (!settings) return std::nullopt;
-    const auto file = read(settings->jwks_file, loaded.report);
+    const auto file = read(settings->jwks_file, "'jwks' in [access.jwt]", loaded.report);
     if (!file) return std::nullopt;
     if ((file->mode & S_IWOTH) != 0) check_mode(settings->jwks_file, file->mode, loaded.report);
     add_digest(file->text, loaded.digest);

@@ -139,7 +139,7 @@ void PortJournal::on_archive_state(const std::string& port, const Result<void>& 
     const JournalField field("PORT", port);
     const std::string whose = port.empty() ? "archive" : fmt::format("port {}: archive", port);
     if (state) return spdlog::info("{}: works again", whose);
-    spdlog::error("{}: {}; the console goes on, and what the archive misses will be a gap in it", whose,
+    spdlog::error("{}: {}; the console keeps working, and what is not archived will be a gap", whose,
                   state.error().message);
 }
 

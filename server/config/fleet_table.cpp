@@ -79,8 +79,9 @@ void read_names(Table& table, FleetEntry& fleet) {
         if (!duration) {
             table.problem(ttl->at, fmt::format("'ttl' in [fleet]: {}", duration.error().message));
         } else if (*duration < fleet_ttl_min || *duration > fleet_ttl_max) {
-            table.problem(ttl->at,
-                          "'ttl' in [fleet] must be from 5s to 5min: so long after its end a bridge is listed");
+            table.problem(
+                ttl->at,
+                "'ttl' in [fleet] must be from 5s to 5min: a bridge stays listed this long after it has ended");
         } else {
             fleet.ttl = std::chrono::duration_cast<std::chrono::seconds>(*duration);
         }

@@ -30,14 +30,15 @@ void check_tls(Table& table, const Located<std::string>& text, const base::Addre
     } else if (entry.tls && address.unix_socket) {
         table.problem(text.at, fmt::format("'tls' in {} is for TCP; '{}' is a Unix socket", heading, text.value));
     } else if (!entry.tls && !address.local && !server.allow_insecure_remote) {
-        table.problem(text.at,
-                      fmt::format("'{}' can be reached from other machines without TLS: configure [server.tls] and set "
-                                  "tls = true here, or set allow_insecure_remote = true in [server] if that is meant",
-                                  text.value));
+        table.problem(
+            text.at,
+            fmt::format("'{}' is reachable from other machines without TLS; configure [server.tls] and set tls = true "
+                        "here, or set allow_insecure_remote = true in [server]",
+                        text.value));
     } else if (!address.local && !server.allow_insecure_remote && !entry.role && !has_rules(server)) {
         table.problem(text.at,
-                      fmt::format("'{}' can be reached from other machines, and no rule says who may do what: add an "
-                                  "[[access.rule]], or set allow_insecure_remote = true in [server] if that is meant",
+                      fmt::format("'{}' is reachable from other machines, and no rule says who may do what; add an "
+                                  "[[access.rule]], or set allow_insecure_remote = true in [server]",
                                   text.value));
     }
 }

@@ -13,11 +13,11 @@
 namespace vserd::config {
 namespace {
 
-/// "a", "a or b", "a, b or c".
-std::string one_of(const std::vector<std::string_view>& words) {
+/// "a", "a or b", "a, b or c"; or another word before the last.
+std::string one_of(const std::vector<std::string_view>& words, std::string_view before_last = " or ") {
     std::string text;
     for (std::size_t i = 0; i < words.size(); ++i) {
-        if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
+        if (i > 0) text += i + 1 == words.size() ? before_last : ", ";
         text += words[i];
     }
     return text;
@@ -185,7 +185,8 @@ void Table::finish() {
         if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
         const std::string_view meant = base::closest(key.str(), known_);
         std::string message = "unknown key " + name_of(key.str());
-        message += meant.empty() ? "; known are " + one_of(known_) : fmt::format("; did you mean '{}'?", meant);
+        message +=
+            meant.empty() ? "; known are " + one_of(known_, " and ") : fmt::format("; did you mean '{}'?", meant);
         problem(key.source().begin, std::move(message));
     }
 }

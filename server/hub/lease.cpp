@@ -29,8 +29,8 @@ Error lease_held_error(const std::string& port, const Lease& held) {
     const std::string& holder = held.holder.client;
     std::string message = fmt::format("port \"{}\" is held exclusively by \"{}\"", port, holder);
     if (!held.reason.empty()) message += fmt::format(" ({})", held.reason);
-    message += held.ttl ? fmt::format("; wait for its lease to end (vserctl lease {} --wait=10min), or read only", port)
-                        : "; wait until that client detaches, or read only";
+    message += held.ttl ? fmt::format("; wait for its lease to end (vserctl lease {} --wait 10m), or only read", port)
+                        : "; wait until that client detaches, or only read";
     return {Failure::refused, 0, holder, std::move(message), details_of(held)};
 }
 

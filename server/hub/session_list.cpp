@@ -12,9 +12,11 @@ namespace {
 using access::Role;
 
 Error no_session(std::string_view id) {
-    return {Failure::no_session, 0, base::printable_text(id),
-            fmt::format("no session \"{}\": it has ended, or the id is wrong; ListSessions shows the present ones",
-                        base::printable_text(id))};
+    return {
+        Failure::no_session, 0, base::printable_text(id),
+        fmt::format(
+            "no session \"{}\": it has ended, or the id is wrong; ListSessions (vserctl who) shows the present ones",
+            base::printable_text(id))};
 }
 
 }  // namespace

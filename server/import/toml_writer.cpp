@@ -105,7 +105,7 @@ void write_port(Writer& out, const ImportedPort& port) {
 
 std::string to_toml(const Document& document) {
     Writer out(document);
-    out.line(fmt::format("# Made of {} by `vserd import`. Comments that begin with its name and a line report what",
+    out.line(fmt::format("# Made from {} by `vserd import`. Comments that begin with its name and a line report what",
                          out.file()));
     out.line("# has no equivalent in vserd. migrate.md, in deploy/ or /usr/share/doc/vserd/, explains each key.");
     out.remarks(document.remarks);

@@ -48,13 +48,19 @@ Error listen_error(const Wanted& wanted, Failure failure, int errno_value, std::
 /// "`listen` in [server]"
 std::string setting_of(const Wanted& wanted) { return fmt::format("`{}` in {}", wanted.key, wanted.table); }
 
+/// The option of the command line that does the same, which helps with --demo.
+std::string option_of(const Wanted& wanted) {
+    if (wanted.table == "[web]") return " (or give --web)";
+    return wanted.table == "[server]" ? fmt::format(" (or give --{})", wanted.key) : std::string();
+}
+
 std::string in_use_by(const Wanted& wanted, const sockaddr* where) {
     const std::string holder = where == nullptr ? std::string() : base::listener_at(*where);
     if (holder == base::describe_process(::getpid()))
         return "vserd already listens there: the address is twice in the configuration";
-    return fmt::format("{} uses it. Stop that process, or change {}",
+    return fmt::format("{} uses it. Stop that process, or change {}{}",
                        holder.empty() ? "another user's process (`ss -lxtp` as root shows it)" : holder,
-                       setting_of(wanted));
+                       setting_of(wanted), option_of(wanted));
 }
 
 /// `where`: the address that could not be bound, if known.

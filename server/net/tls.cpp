@@ -47,22 +47,22 @@ Error unusable(const char* what, const std::string& path, std::string_view why) 
 }
 
 Result<void> load_server(const TlsFiles& files, TlsPems& pems) {
-    auto certificate = read_file(files.certificate, "tls certificate");
+    auto certificate = read_file(files.certificate, "TLS certificate");
     if (!certificate) return certificate.error();
-    auto key = read_file(files.key, "tls key");
+    auto key = read_file(files.key, "TLS key");
     if (!key) return key.error();
     const auto parsed = next_certificate(bio_of(*certificate).get());
     const auto parsed_key = key_of(*key);
     if (!parsed) {
-        return unusable("tls certificate", files.certificate,
+        return unusable("TLS certificate", files.certificate,
                         "does not contain a PEM certificate (-----BEGIN CERTIFICATE-----); is it the key, or DER?");
     }
     if (!parsed_key) {
-        return unusable("tls key", files.key,
+        return unusable("TLS key", files.key,
                         "does not contain a PEM private key without passphrase (-----BEGIN PRIVATE KEY-----)");
     }
     if (::X509_check_private_key(parsed.get(), parsed_key.get()) != 1) {
-        return unusable("tls key", files.key,
+        return unusable("TLS key", files.key,
                         fmt::format("does not match the certificate in {}; the server's own certificate must come "
                                     "first in that file",
                                     files.certificate));
@@ -75,20 +75,20 @@ Result<void> load_server(const TlsFiles& files, TlsPems& pems) {
 
 Result<void> load_clients(const TlsFiles& files, TlsPems& pems) {
     if (files.client_ca.empty()) return {};
-    auto client_ca = read_file(files.client_ca, "tls client CA");
+    auto client_ca = read_file(files.client_ca, "TLS client CA");
     if (!client_ca) return client_ca.error();
     if (!next_certificate(bio_of(*client_ca).get())) {
-        return unusable("tls client CA", files.client_ca,
+        return unusable("TLS client CA", files.client_ca,
                         "does not contain a PEM certificate (-----BEGIN CERTIFICATE-----)");
     }
     pems.expiries.push_back(expiry_of(files.client_ca, *client_ca));
     pems.client_ca = std::move(*client_ca);
     pems.client_certificate_optional = files.client_certificate_optional;
     if (files.crl.empty()) return {};
-    auto lists = read_file(files.crl, "tls crl");
+    auto lists = read_file(files.crl, "TLS revocation list");
     if (!lists) return lists.error();
     auto revoked = RevocationLists::parse(*lists, pems.client_ca);
-    if (!revoked) return unusable("tls crl", files.crl, revoked.error().message);
+    if (!revoked) return unusable("TLS revocation list", files.crl, revoked.error().message);
     if (const auto due = (*revoked)->next_update()) pems.crl_due = Expiry{files.crl, *due};
     pems.revoked = std::move(*revoked);
     pems.crl = std::move(*lists);

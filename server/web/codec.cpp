@@ -36,7 +36,9 @@ std::unique_ptr<protobuf::Message> message_of(const protobuf::Descriptor& type) 
         protobuf::MessageFactory::generated_factory()->GetPrototype(&type)->New());
 }
 
+/// `why`: what protobuf says. Of JSON, the lines after the first show the place, with a mark below it.
 Error invalid(const protobuf::Descriptor& type, std::string_view what, std::string_view why) {
+    why = why.substr(0, why.find('\n'));
     return {Failure::invalid_argument, 0, "",
             fmt::format("the body is not a {} in {}: {}", type.full_name(), what,
                         base::printable_text(why.substr(0, reason_bytes_max)))};

@@ -83,7 +83,7 @@ def test_the_configurations_page_has_every_key_that_the_daemon_knows(tmp_path):
         section = text.split(f"\n{heading}\n")[1].split("\n[")[0]
         documented = set(re.findall(r"^ {7}(\w+)", section, re.MULTILINE))
         tables = {"[server]": {"tls"}, "[[port]]": {"listen"}, "[access]": {"jwt", "rule"}}.get(heading, set())
-        assert set(re.split(r", | or ", keys)) - tables <= documented, heading
+        assert set(re.split(r", | and ", keys)) - tables <= documented, heading
 
 
 def test_every_key_has_a_sentence():

@@ -330,7 +330,7 @@ def test_a_full_disk_costs_a_gap_and_nothing_else(begin, line, tmp_path):  # noq
         until(lambda: served.metric('vserd_archive_errors_total{op="write"}') > 1)
         text = served.log.read_text()
         again = text.count("port line: archive: works again")  # a little may fit in between
-        assert text.count("No space left") == again + 1 and "the console goes on" in text
+        assert text.count("No space left") == again + 1 and "the console keeps working" in text
         filler.unlink()
         until(lambda: served.log.read_text().count("port line: archive: works again") > again)
         until(lambda: served.metric('vserd_archive_unsynced_bytes{port="line"}') == 0)
@@ -383,7 +383,7 @@ def test_a_directory_that_cannot_be_written_is_said_and_the_console_works(begin,
     with served.client() as client:
         assert whole(list(client.read("line"))) == (0, bytes(line.sent))
     text = served.log.read_text()
-    assert text.count("port line: archive: ") == 1 and f"{tmp_path}/archive" in text and "the console goes on" in text
+    assert text.count("port line: archive: ") == 1 and f"{tmp_path}/archive" in text and "the console keeps working" in text
     assert served.metric('vserd_archive_errors_total{op="open"}') == 1
 
 
@@ -395,7 +395,7 @@ def test_a_disk_that_hangs_at_start_does_not_keep_the_console_down(begin, line, 
     line.send(4096)
     is_whole(served, 4096)
     text = served.log.read_text()
-    assert "port line: archive: the disk has not answered for 10 s" in text and "the console goes on" in text
+    assert "port line: archive: the disk has not answered for 10 s" in text and "the console keeps working" in text
     served.daemon.stop()
 
 

@@ -99,7 +99,7 @@ def test_errors_of_protobuf_calls_are_json_too(daemon):
 def test_a_body_that_is_no_request_is_refused_and_named(daemon, body, hint):
     reply = daemon.request("POST", "/vser.v1.PortService/GetPort", body.encode("latin-1"), JSON)
     assert (reply.status, reply.json["code"]) == (400, "invalid_argument"), reply.text
-    assert hint in reply.json["message"]
+    assert hint in reply.json["message"] and "\ufffd" not in reply.json["message"]
 
 
 def test_a_body_that_is_no_protobuf_is_refused(daemon):

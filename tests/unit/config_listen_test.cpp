@@ -55,16 +55,16 @@ const std::vector<Case> listen_cases{
      {"f:7:15: 'clients_max' in [[port.listen]] must be from 1 to 1024, not 1025"}},
     {"remote_without_tls",
      listener(raw, "0.0.0.0:7"),
-     {"f:5:11: '0.0.0.0:7' can be reached from other machines without TLS: configure [server.tls] and set tls = true "
-      "here, or set allow_insecure_remote = true in [server] if that is meant"}},
+     {"f:5:11: '0.0.0.0:7' is reachable from other machines without TLS; configure [server.tls] and set tls = true "
+      "here, or set allow_insecure_remote = true in [server]"}},
     {"remote_without_tls_of_its_own",
      "[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\n" + listener(raw, "0.0.0.0:7"),
-     {"f:8:11: '0.0.0.0:7' can be reached from other machines without TLS: configure [server.tls] and set tls = true "
-      "here, or set allow_insecure_remote = true in [server] if that is meant"}},
+     {"f:8:11: '0.0.0.0:7' is reachable from other machines without TLS; configure [server.tls] and set tls = true "
+      "here, or set allow_insecure_remote = true in [server]"}},
     {"remote_without_rules",
      "[server.tls]\ncertificate = \"/c\"\nkey = \"/k\"\n" + listener(raw + "tls = true", "0.0.0.0:7"),
-     {"f:8:11: '0.0.0.0:7' can be reached from other machines, and no rule says who may do what: add an "
-      "[[access.rule]], or set allow_insecure_remote = true in [server] if that is meant"}},
+     {"f:8:11: '0.0.0.0:7' is reachable from other machines, and no rule says who may do what; add an "
+      "[[access.rule]], or set allow_insecure_remote = true in [server]"}},
     {"tls_without_certificate",
      listener(raw + "tls = true"),
      {"f:5:11: 'tls' in [[port.listen]] needs a certificate: configure [server.tls]"}},

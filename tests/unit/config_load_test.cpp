@@ -54,8 +54,8 @@ TEST_F(ConfigLoad, SaysWhyAFileCannotBeRead) {
 
     EXPECT_EQ(problem_of(missing),
               missing +
-                  ": cannot be opened: No such file or directory; give the path of a configuration "
-                  "with --config, or try --demo");
+                  ": cannot be opened: No such file or directory; give the path of a configuration, or try "
+                  "vserd --demo");
     EXPECT_EQ(problem_of(folder_), folder_.string() + ": is a directory, not a file");
     EXPECT_EQ(problem_of(fifo), fifo + ": is not a regular file");
 }
