@@ -118,7 +118,7 @@ Result<void> CaptureReader::check_order(Direction direction, std::uint64_t from,
     auto& next = direction == Direction::rx ? rx_next_ : tx_next_;
     if (next && from != *next)
         return wrong(
-            fmt::format("{} goes on at offset {} instead of {}: a line is missing or in the wrong place; export "
+            fmt::format("{} continues at offset {} instead of {}: a line is missing or in the wrong place; export "
                         "or copy the file again",
                         name_of(direction), from, *next));
     next = to;

@@ -176,7 +176,7 @@ private:
         const std::string text = console.text(keyword);
         if (text.empty()) return otherwise;
         const auto value = number_of<std::int32_t>(text);
-        if (!value) throw Fault{console.place(keyword, {}), fmt::format("{}: '{}' is no number", keyword, text)};
+        if (!value) throw Fault{console.place(keyword, {}), fmt::format("{}: '{}' is not a number", keyword, text)};
         return *value;
     }
 
@@ -211,7 +211,7 @@ private:
         const std::string parity = console.text("parity", "none");
         const auto found = std::find(parities.begin(), parities.end(), lower_case(parity));
         if (found == parities.end()) {
-            throw Fault{console.place("parity", block.at), fmt::format("'{}' is no parity", parity)};
+            throw Fault{console.place("parity", block.at), fmt::format("'{}' is not a parity", parity)};
         }
         settings.format.parity = static_cast<line::Parity>(found - parities.begin());
         // conserver uses seven bits with each parity

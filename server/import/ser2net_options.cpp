@@ -57,7 +57,7 @@ bool is_off(std::string_view value) {
 
 void set_clients(const ConnectionOption& option, ImportedPort& port) {
     const auto clients = number_of<std::uint32_t>(option.value);
-    if (!clients) throw Fault{option.at, fmt::format("max-connections: '{}' is no number", option.value)};
+    if (!clients) throw Fault{option.at, fmt::format("max-connections: '{}' is not a number", option.value)};
     const auto most = static_cast<std::uint32_t>(config::listen_clients_max);
     const std::uint32_t valid = std::clamp(*clients, 1U, most);
     if (valid != *clients)

@@ -101,7 +101,7 @@ void read_word(const std::string& word, Place at, SerialOptions& options, Import
     if (is_speed || is_digit(word[0])) {
         if (read_speed(is_speed ? word.substr(6) : word, options.settings)) return;
         if (read_old_word(word, options.settings.format)) return;
-        throw Fault{at, fmt::format("'{}' is no speed such as 9600n81", word)};
+        throw Fault{at, fmt::format("'{}' is not a speed such as 9600n81", word)};
     }
     if (read_old_word(word, options.settings.format) || read_switch(word, options)) return;
     port.remarks.push_back({at, fmt::format("serial option '{}': no equivalent in vserd", word)});

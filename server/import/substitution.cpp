@@ -44,7 +44,7 @@ std::string padded(std::string text, std::size_t width, char fill) {
 
 /// What one rule, such as ".=P2d", inserts.
 std::string value_of(std::string_view rule, const SubstitutionValues& values, Place at) {
-    const Fault fault{at, fmt::format("'{}' is no substitution such as .=P2d", rule)};
+    const Fault fault{at, fmt::format("'{}' is not a substitution such as .=P2d", rule)};
     if (rule.size() < 4 || rule[1] != '=') throw fault;
     const std::string_view field = rule.substr(3, rule.size() - 4);
     const auto width = field.empty() ? std::size_t{0} : number_of<std::size_t>(field);

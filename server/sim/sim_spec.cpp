@@ -47,7 +47,7 @@ Result<SimHang> parse_hang(std::string_view text) {
 Result<std::string> parse_id(std::string_view text) {
     const auto good = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; };
     if (text.empty() || text.size() > id_chars_max || !std::ranges::all_of(text, good)) {
-        return invalid(fmt::format("'{}' is no id: 1 to 64 letters, digits, '-', '_' or '.'", text));
+        return invalid(fmt::format("'{}' is not an id: write 1 to 64 letters, digits, '-', '_' or '.'", text));
     }
     return std::string(text);
 }
@@ -62,8 +62,8 @@ Result<double> parse_speed(std::string_view text) {
     double speed = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), speed, std::chars_format::fixed);
     if (error != std::errc{} || end != text.data() + text.size() || !(speed >= speed_min && speed <= speed_max))
-        return invalid(
-            fmt::format("'{}' is no speed: max, or a factor from 0.001 to 1000000, such as 1, 10 or 0.5", text));
+        return invalid(fmt::format(
+            "'{}' is not a speed: write max, or a factor from 0.001 to 1000000, such as 1, 10 or 0.5", text));
     return speed;
 }
 
@@ -148,7 +148,7 @@ Result<double> parse_sim_rate(std::string_view text) {
     double rate = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate, std::chars_format::fixed);
     if (error != std::errc{} || end != text.data() + text.size() || !(rate >= 0 && rate <= 1)) {
-        return invalid(fmt::format("'{}' is no rate: 0 to 1, such as 0.01", text));
+        return invalid(fmt::format("'{}' is not a rate: write 0 to 1, such as 0.01", text));
     }
     return rate;
 }

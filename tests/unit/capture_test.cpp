@@ -162,7 +162,7 @@ TEST(Capture, MissingLinesAreFound) {
     }
     EXPECT_NE(problem_of(joined({lines[0], lines[1], lines[4]})).find("F:4: the file ends before its last line"),
               std::string::npos);
-    EXPECT_NE(problem_of(joined({lines[0], lines[3], lines[1]})).find("F:3: rx goes on at offset 0 instead of 4"),
+    EXPECT_NE(problem_of(joined({lines[0], lines[3], lines[1]})).find("F:3: rx continues at offset 0 instead of 4"),
               std::string::npos);
 }
 

@@ -182,7 +182,7 @@ TEST(ImportSer2net, MistakesAreNamedWithTheirPlace) {
     EXPECT_THAT(yaml("connection: &a\n  accepter: *b\n  connector: echo\n"), HasSubstr("f:2:13: '*b' is not defined"));
     EXPECT_THAT(yaml("connection: &a\n  accepter: \"tcp,1\n"), testing::StartsWith("f:"));
     EXPECT_THAT(yaml(connection("tcp,1", "serialdev,/dev/a,fast")), HasSubstr("serial option 'fast'"));
-    EXPECT_THAT(yaml(connection("tcp,1", "serialdev,/dev/a,9600x81")), HasSubstr("f:3:14: '9600x81' is no speed"));
+    EXPECT_THAT(yaml(connection("tcp,1", "serialdev,/dev/a,9600x81")), HasSubstr("f:3:14: '9600x81' is not a speed"));
     EXPECT_THAT(yaml(connection("tcp(a,1", "serialdev,/dev/a")), HasSubstr("does not close its parenthesis"));
     EXPECT_THAT(yaml(connection("tcp,a,b,c", "serialdev,/dev/a")), HasSubstr("is not 'tcp,PORT'"));
     EXPECT_THAT(yaml(std::string(100, '[')), HasSubstr("more than 16 levels"));
@@ -270,7 +270,7 @@ TEST(ImportConserver, SubstitutionsComputeTheDevice) {
     EXPECT_EQ(device(".=pA"), "/dev/ttyH");
     EXPECT_EQ(device(".=cs"), "/dev/ttyweb");
     EXPECT_THAT(conserver("console a { type device; device /dev/x; devicesubst .=; }"),
-                HasSubstr("is no substitution"));
+                HasSubstr("is not a substitution"));
 }
 
 TEST(ImportConserver, OtherTypesAndMastersAreComments) {
@@ -308,7 +308,7 @@ TEST(ImportConserver, MistakesAreNamedWithTheirPlace) {
     EXPECT_THAT(conserver("consoles a { }"), HasSubstr("f:1:1: unknown block 'consoles'"));
     EXPECT_THAT(conserver("console a { type device; device \"/d; }"),
                 HasSubstr("f:1:33: the double quote is not closed"));
-    EXPECT_THAT(conserver("console a { type device; device /d; baud x; }"), HasSubstr("baud: 'x' is no number"));
+    EXPECT_THAT(conserver("console a { type device; device /d; baud x; }"), HasSubstr("baud: 'x' is not a number"));
 }
 
 TEST(Import, HostileTextCannotLeaveItsComment) {

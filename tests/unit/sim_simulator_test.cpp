@@ -52,7 +52,7 @@ TEST(CheckDevice, NamesWhatIsWrong) {
     EXPECT_NE(message("sim:replay").find("needs the file of a capture"), std::string::npos);
     EXPECT_NE(message("sim:replay?file=a.capture").find("'file': 'a.capture' is not the absolute path"),
               std::string::npos);
-    EXPECT_NE(message("sim:replay?file=/a&speed=0").find("'speed': '0' is no speed: max, or a factor"),
+    EXPECT_NE(message("sim:replay?file=/a&speed=0").find("'speed': '0' is not a speed: write max, or a factor"),
               std::string::npos);
     EXPECT_NE(message("sim:replay?file=/a&loop=yes").find("'loop'"), std::string::npos);
     EXPECT_NE(message("sim:echo?&").find("''"), std::string::npos);
