@@ -36,7 +36,7 @@ def _takes_port(command):
 
 
 def _takes_file(command):
-    return any(entry.argument in _FILES for entry in command.positionals)
+    return not _takes_port(command) and any(entry.names[0] in _FILES for entry in command.positionals)
 
 
 def bash(program):

@@ -17,6 +17,7 @@
 #include "app/fleet_membership.hpp"
 #include "app/reload.hpp"
 #include "archive/served.hpp"
+#include "base/text.hpp"
 #include "capture/capture_reader.hpp"
 #include "io/engine_select.hpp"
 #include "net/listen_socket.hpp"
@@ -176,7 +177,7 @@ int check(const std::string& file, const config::Config& config) {
     warn_of_files(file, config);
     if (const auto warning = fleet_warning(config))
         std::fprintf(stderr, "%s: warning: %s\n", file.c_str(), warning->c_str());
-    std::printf("%s: OK (%zu ports)\n", file.c_str(), config.ports.size());
+    std::printf("%s: OK (%s)\n", file.c_str(), base::counted(config.ports.size(), "port").c_str());
     return 0;
 }
 

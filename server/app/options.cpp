@@ -1,8 +1,13 @@
 #include "app/options.hpp"
 
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdio>
 
 #include "base/address.hpp"
+#include "base/text.hpp"
+#include "base/usage.hpp"
 
 namespace vserd {
 namespace {
@@ -72,6 +77,49 @@ std::string metrics_problem(const std::string& text) {
     return address->unix_socket ? "must be HOST:PORT, or \"\" to turn it off; it is served over TCP only" : "";
 }
 
+/// The program, and the commands that the command line names: "vserd", "vserd pki init".
+std::vector<const CLI::App*> parsed_commands(const CLI::App& app) {
+    std::vector<const CLI::App*> commands{&app};
+    while (!commands.back()->get_subcommands().empty()) commands.push_back(commands.back()->get_subcommands().front());
+    return commands;
+}
+
+std::string names_of(const std::vector<const CLI::App*>& commands, std::string_view separator) {
+    std::vector<std::string> names;
+    for (const CLI::App* command : commands) names.push_back(command->get_name());
+    return base::joined(names, separator);
+}
+
+std::string unexpected(const std::vector<const CLI::App*>& commands, const std::string& argument) {
+    if (commands.size() == 1 && !argument.starts_with('-'))
+        return fmt::format("'{}' is not a command: {}; to serve the ports of a file: vserd --config FILE", argument,
+                           names_of(commands.front()->get_subcommands(nullptr), ", "));
+    std::vector<std::string> options;
+    for (const CLI::App* command : commands)
+        for (const CLI::Option* option : command->get_options())
+            for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+    return base::unexpected_argument(argument, options);
+}
+
+std::string usage_message(const std::vector<const CLI::App*>& commands, const CLI::ParseError& error) {
+    const auto extras = commands.front()->remaining(true);
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && !extras.empty())
+        return unexpected(commands, extras.front());
+    const auto below = commands.back()->get_subcommands(nullptr);
+    if (error.get_name() == "RequiredError" && !below.empty())
+        return fmt::format("a command is required: {}", names_of(below, ", "));
+    return base::missing_value(error.what());
+}
+
+/// Prints help, the version or an error; returns the exit code.
+int print(const CLI::App& app, const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    const auto commands = parsed_commands(app);
+    std::fprintf(stderr, "vserd: %s\nTry: %s --help\n", usage_message(commands, error).c_str(),
+                 names_of(commands, " ").c_str());
+    return usage_exit_code;
+}
+
 }  // namespace
 
 std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
@@ -101,12 +149,12 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
                            ->type_name("HOST:PORT")
                            ->check(metrics_problem, "");
     auto* check = app.add_subcommand("check", "Validate a configuration; exit with 0 if it is valid, 1 if not");
-    check->add_option("file", options.config_file, "Configuration in TOML")->required()->type_name("FILE");
+    check->add_option("FILE", options.config_file, "Configuration in TOML")->required()->type_name("");
 
     auto* import = app.add_subcommand("import", "Print the configuration that serves what ser2net or conserver serves");
-    import->add_option("file", options.config_file, "ser2net.yaml, ser2net.conf or conserver.cf")
+    import->add_option("FILE", options.config_file, "ser2net.yaml, ser2net.conf or conserver.cf")
         ->required()
-        ->type_name("FILE");
+        ->type_name("");
     import->footer(import_notes);
 
     add_pki(app, options);
@@ -119,11 +167,12 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
         } else if (*import) {
             options.command = Command::import;
         } else if (options.demo == !options.config_file.empty()) {
-            throw CLI::ValidationError(options.demo ? "--demo and --config exclude each other"
-                                                    : "give --config FILE, or --demo to try it with simulated ports");
+            throw CLI::ValidationError(options.demo
+                                           ? "--demo and --config exclude each other"
+                                           : "give --config FILE, or --demo to try vserd with simulated ports");
         }
     } catch (const CLI::ParseError& error) {
-        exit_code = app.exit(error) == 0 ? 0 : usage_exit_code;
+        exit_code = print(app, error);
         return std::nullopt;
     }
     if (*metrics_option) options.metrics = metrics;

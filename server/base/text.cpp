@@ -55,4 +55,10 @@ std::string printable_text(std::string_view text) {
     return result;
 }
 
+std::string counted(std::uint64_t count, std::string_view what) {
+    std::string text = std::to_string(count) + " ";
+    text += what;
+    return count == 1 ? text : text + "s";
+}
+
 }  // namespace vserd::base

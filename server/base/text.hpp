@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,9 @@ namespace vserd::base {
 /// Call it once, where such text enters: process and user names, link targets, file names, stored files. Text from the
 /// configuration and from requests is already valid UTF-8, because their parsers reject anything else.
 std::string printable_text(std::string_view text);
+
+/// "1 port", "2 ports".
+std::string counted(std::uint64_t count, std::string_view what);
 
 /// The words with the separator between them.
 template <class Words>

@@ -97,7 +97,7 @@ def test_a_port_is_a_console(sshd, daemon):
         terminal.type(b"over ssh\r")
         terminal.wait(b"over ssh")
         terminal.type(ESCAPE + b"i")
-        terminal.wait(b"1 readers")
+        terminal.wait(b"1 reader,")
         terminal.type(ESCAPE + b".")
         assert terminal.ends() == 0
         assert b"left board at offset" in terminal.out

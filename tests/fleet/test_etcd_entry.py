@@ -132,8 +132,8 @@ def test_the_etcd_is_in_the_configuration(etcd, bridges, tmp_path):
 
 
 @pytest.mark.parametrize(("words", "told"), [
-    (["--fleet", "etcd://"], "has '', which is no member of an etcd: write etcd://HOST:2379"),
-    (["--fleet", "etcd://a:b"], "has 'a:b', which is no member of an etcd"),
+    (["--fleet", "etcd://"], "has '', which is not a member of an etcd: write etcd://HOST:2379"),
+    (["--fleet", "etcd://a:b"], "has 'a:b', which is not a member of an etcd"),
     (["--fleet", "etcd://a,lab7:50051,etcds://b"], "'etcds://b' is not like the others"),
     (["--fleet", "lab7:50051,etcd://a"], "'lab7:50051' is not like the others"),
     (["--fleet", "etcd://a", "--etcd-user", "ann"], "--etcd-user needs --etcd-password-file"),

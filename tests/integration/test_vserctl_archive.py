@@ -125,6 +125,9 @@ def test_a_directory_that_is_no_archive_is_refused(tmp_path, action):
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{tmp_path}: no archive is here: name the directory of [archive], or of one port in it" in done.stderr
 
+    (tmp_path / "directory").mkdir()
+    assert archive(action, tmp_path).returncode == 1, "as /etc has"
+
     missing = archive(action, tmp_path / "missing", "--json")
     assert missing.returncode == 1
     assert str(tmp_path / "missing") in json.loads(missing.stderr)["error"]["message"]

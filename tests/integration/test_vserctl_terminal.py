@@ -172,7 +172,7 @@ def test_the_info_key_is_answered(daemon, device):
     with Terminal(daemon.address, "attach", "board") as terminal:
         terminal.wait(b"attached to board")
         terminal.type(ESCAPE + b"i")
-        terminal.wait(b"1 readers, offset 0, 0 bytes queued for the device")
+        terminal.wait(b"1 reader, offset 0, 0 bytes queued for the device")
 
 
 def queued(address, port):

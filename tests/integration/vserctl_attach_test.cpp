@@ -52,7 +52,7 @@ TEST_F(VserctlAttach, EscapeCommandsWork) {
     terminal.type(escape + "b");
     terminal.expect("break of 250 ms sent");
     terminal.type(escape + "i");
-    terminal.expect("online, 4000000 8N1, 1 readers");
+    terminal.expect("online, 4000000 8N1, 1 reader,");
     terminal.type(escape + "x");
     terminal.expect("not a command; ^] ? lists them");
     terminal.type("still alive");

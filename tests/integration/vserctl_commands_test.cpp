@@ -107,7 +107,7 @@ TEST_F(VserctlCommands, HealthIsTheServersOrAPortsAndItsStatusSaysWhich) {
     EXPECT_EQ(gone.status, 1);
     EXPECT_EQ(gone.out, "not serving\n");
     EXPECT_EQ(unknown.status, 1);
-    EXPECT_THAT(unknown.err, StartsWith("vserctl: "));
+    EXPECT_THAT(unknown.err, StartsWith("vserctl: no port \"nothing\""));
 }
 
 TEST_F(VserctlCommands, EveryReplyIsAvailableAsJson) {

@@ -10,7 +10,7 @@ import subprocess
 
 BIN = pathlib.Path(os.environ["VSERD_BUILD_DIR"]) / "bin"
 PATIENCE_SECONDS = 30
-SERVING = re.compile(r"serving \d+ ports on (?P<address>[^,;]+)(?:, [^;]+)?(?:; metrics https?://(?P<metrics>[^/]+))?")
+SERVING = re.compile(r"serving \d+ ports? on (?P<address>[^,;]+)(?:, [^;]+)?(?:; metrics https?://(?P<metrics>[^/]+))?")
 
 
 def free_port():

@@ -100,6 +100,42 @@ TEST(CommandLine, WhatIsWrongIsNamedAndStatusIsTwo) {
     EXPECT_THAT(complaint({"--tls-ca", "/no/such/ca.crt", "ports"}), HasSubstr("/no/such/ca.crt"));
 }
 
+TEST(CommandLine, ErrorsNameTheArgumentAndTheFix) {
+    struct Case {
+        std::vector<std::string> arguments;
+        std::string says;
+    };
+    const std::vector<Case> cases{
+        {{"prots"}, "'prots' is not a command; did you mean 'ports'?"},
+        {{"ports", "--jsn"}, "unknown option --jsn; did you mean --json?"},
+        {{"read", "p", "--follw"}, "unknown option --follw; did you mean --follow?"},
+        {{"write", "p", "hello", "world"}, "unexpected argument 'world'; quote an argument that contains spaces"},
+        {{"ports", "--server"}, "--server needs a value: ADDRESS|NAME"},
+        {{"ports", "--timeout", "5x"}, "--timeout: '5x' is not a duration"},
+        {{"baud", "p", "fast"}, "RATE: 'fast' must be a whole number from 1 to 4294967295"},
+        {{"flush", "p", "all"}, "DIRECTION: 'all' is unknown; write input or output or both"},
+        {{"break", "p", "--duration", "250"},
+         "--duration: '250' must be from 1ms to 5s; a number without a unit means"},
+        {{"read", "p", "--from", "tail:x"}, "--from: 'x' is not a number of bytes"},
+        {{"read", "p", "--since", "yesterday"}, "--since: 'yesterday' is neither a time"},
+        {{"read", "p", "--max-bytes", "x"}, "--max-bytes: 'x' is not a number of bytes"},
+        {{"log", "p", "--since", "yesterday"}, "--since: 'yesterday' is neither a time"},
+        {{"log", "p", "--grep", "x", "--before", "101"}, "--before: '101' must be a whole number from 0 to 100"},
+        {{"lease", "p", "--ttl", "48h"}, "--ttl must be from 1s to 24h"},
+        {{"lease", "p", "--renew", "--id", "x"}, "--id: 'x' must be a whole number"},
+        {{"notice", "p", ""}, "TEXT is empty"},
+        {{"config", "list", "lab"}, "list takes no NAME"},
+        {{"fleet", "bridges", "p"}, "bridges takes no NAME"},
+        {{"fleet", "-o", "file"}, "--output is for vserctl fleet sd"},
+        {{"archive", "stat", "/tmp", "--since", "1h"}, "are for vserctl archive export"},
+    };
+    for (const Case& each : cases) {
+        const auto outcome = parse_command_line(each.arguments);
+        EXPECT_EQ(outcome.exit_code, 2) << each.says;
+        EXPECT_THAT(outcome.err, HasSubstr(each.says));
+    }
+}
+
 TEST(CommandLine, ThePortOfTheServerMayBeLeftOut) {
     EXPECT_EQ(parse_command_line({"-s", "lab7", "ports"}).options->server, "lab7:50051");
     EXPECT_EQ(parse_command_line({"-s", "192.0.2.7", "ports"}).options->server, "192.0.2.7:50051");
@@ -260,6 +296,13 @@ TEST(Table, ColumnsAreAlignedByCharacters) {
 
     EXPECT_EQ(table.text(false), "A     B\ngr\xC3\xBC\xC3\x9F  x\n");
     EXPECT_THAT(table.text(true), HasSubstr("\x1b[32mx\x1b[0m"));
+}
+
+TEST(Table, LinesHaveNoSpacesAtTheirEnds) {
+    Table table({"NAME", "REASON"});
+    table.add({{"a", Colour::plain}, {"", Colour::plain}});
+
+    EXPECT_EQ(table.text(false), "NAME  REASON\na\n");
 }
 
 }  // namespace

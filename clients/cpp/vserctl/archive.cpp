@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -13,18 +14,21 @@
 #include "archive/directory_lock.hpp"
 #include "archive/names.hpp"
 #include "archive/served.hpp"
+#include "base/text.hpp"
 #include "vserctl/archive_export.hpp"
 #include "vserctl/describe.hpp"
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
 #include "vserctl/output.hpp"
 #include "vserctl/table.hpp"
+#include "vserctl/usage.hpp"
 #include "vserctl/utf8.hpp"
 
 namespace vserctl {
 namespace {
 
 namespace archive = vserd::archive;
+using vserd::base::counted;
 
 /// One port, and what was sent to it.
 std::vector<std::string> with_sent(const std::string& directory) {
@@ -34,10 +38,23 @@ std::vector<std::string> with_sent(const std::string& directory) {
     return directories;
 }
 
+bool is_of_archive(const std::string& name) {
+    return name == archive::reservation_name || archive::base_in(name, archive::index_suffix) ||
+           archive::base_in(name, archive::log_suffix) || archive::base_in(name, archive::sealed_suffix);
+}
+
+/// Any directory could be that of a port by its name, so its files decide.
+bool has_port(const std::vector<std::string>& directories) {
+    return std::ranges::any_of(directories, [](const std::string& directory) {
+        const auto names = archive::names_in(directory);
+        return names && std::ranges::any_of(*names, is_of_archive);
+    });
+}
+
 /// The ports of an archive; a directory with segments is one port.
 vserd::Result<std::vector<std::string>> ports_in(const std::string& directory) {
     auto ports = archive::port_directories(directory);
-    if (!ports || !ports->empty()) return ports;
+    if (!ports || has_port(*ports)) return ports;
     const auto segments = archive::segment_bases(directory);
     if (!segments) return segments.error();
     if (!segments->empty()) return with_sent(directory);
@@ -123,11 +140,6 @@ JsonObject to_json(const archive::VerifyReport& report) {
         .field("findings", findings);
 }
 
-/// "1 event", "2 events".
-std::string counted(std::uint64_t count, const char* what) {
-    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
-
 std::string describe_finding(const archive::Finding& finding) {
     std::string where;
     if (finding.to != finding.from)
@@ -181,11 +193,17 @@ void add_archive_options(CLI::App& app, ArchiveCommand& command) {
                    "stat, verify, export, or repair, which is the only one that writes to the archive")
         ->required()
         ->type_name("")
-        ->check(CLI::IsMember({"stat", "verify", "repair", "export"}));
+        ->check(one_of({"stat", "verify", "repair", "export"}));
     app.add_option("DIR", command.directory, "The directory of [archive], or of one port in it; export needs one port")
         ->required()
         ->type_name("");
     add_export_options(app, command);
+}
+
+ArchiveCommand checked_archive(const ArchiveCommand& command) {
+    const bool limited = command.since || command.until || !command.output.empty();
+    if (limited && command.action != "export") refuse("--output, --since and --until are for vserctl archive export");
+    return command;
 }
 
 int run_archive(const ArchiveCommand& command, bool json) {

@@ -25,6 +25,8 @@ inline constexpr const char* archive_examples =
 
 /// Parses into `command`, which outlives `app`.
 void add_archive_options(CLI::App& app, ArchiveCommand& command);
+/// Throws CLI11's error if the options contradict each other.
+ArchiveCommand checked_archive(const ArchiveCommand& command);
 
 /// Prints what it finds on stdout. Returns exit_refused if there is damage, also after a repair.
 int run_archive(const ArchiveCommand& command, bool json);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <string_view>
 
+#include "base/text.hpp"
 #include "vserctl/describe.hpp"
 #include "vserctl/sessions.hpp"
 #include "vserctl/utf8.hpp"
@@ -13,6 +14,8 @@
 namespace vserctl {
 namespace client = vser::client;
 namespace {
+
+using vserd::base::counted;
 
 constexpr std::chrono::seconds question_timeout{5};
 constexpr std::chrono::milliseconds last_question{500};
@@ -40,9 +43,9 @@ void AttachQuestions::show_port(std::uint64_t next_offset) {
     if (!*port) return answer_("no answer: " + printable(port->error().message));
     const auto& now = **port;
     const auto state = now.state == client::State::online ? "online" : "offline: " + printable(now.offline_reason);
-    answer_(fmt::format("{} at {}: {}, {} {}, {} readers, offset {}, {} bytes queued for the device",
-                        printable(now.name), printable(asked_), state, now.baud, to_string(now.format), now.readers,
-                        next_offset, now.stats.tx_queue_bytes));
+    answer_(fmt::format("{} at {}: {}, {} {}, {}, offset {}, {} queued for the device", printable(now.name),
+                        printable(asked_), state, now.baud, to_string(now.format), counted(now.readers, "reader"),
+                        next_offset, counted(now.stats.tx_queue_bytes, "byte")));
     if (now.signals) answer_("modem lines: " + describe(*now.signals));
     if (now.held_by_flow_control) answer_("held by flow control: the device accepts no bytes");
     if (!now.foreign_readers.empty()) answer_(describe_readers(now.foreign_readers));

@@ -120,9 +120,16 @@ int run_info(const client::Client& client, const Options& options) {
     return exit_ok;
 }
 
+/// The health service does not say which ports there are.
+static client::Error health_error(const client::Client& client, const std::string& port, const client::Error& error) {
+    if (port.empty() || error.code != client::Code::not_found) return error;
+    const auto found = client.get_port(port);
+    return found ? error : found.error();
+}
+
 int run_health(const client::Client& client, const HealthCommand& command, bool json) {
     const auto serving = client.serving(command.port);
-    if (!serving) return print_error(serving.error(), json);
+    if (!serving) return print_error(health_error(client, command.port, serving.error()), json);
     show(json, JsonObject().field("port", command.port).field("serving", *serving),
          *serving ? "serving" : "not serving");
     return *serving ? exit_ok : exit_refused;

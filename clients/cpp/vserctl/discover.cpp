@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -18,8 +19,10 @@
 #include "vserctl/exit_code.hpp"
 #include "vserctl/json.hpp"
 #include "vserctl/output.hpp"
+#include "vserctl/parse.hpp"
 #include "vserctl/piped_process.hpp"
 #include "vserctl/table.hpp"
+#include "vserctl/usage.hpp"
 #include "vserctl/utf8.hpp"
 
 namespace vserctl {
@@ -123,6 +126,13 @@ int show_found(const Browse& browse, std::chrono::milliseconds limit, bool json)
 }
 
 }  // namespace
+
+void add_discover_options(CLI::App& app, DiscoverCommand& command) {
+    app.add_option_function<std::string>(
+           "--limit", [&command](const std::string& text) { command.limit = checked(parse_duration(text), "--limit"); },
+           "Stop after this time (default 10s)")
+        ->type_name("DURATION");
+}
 
 int run_discover(const DiscoverCommand& command, bool json) {
     const auto program = PipedProcess::find("avahi-browse");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <CLI/App.hpp>
+
 #include "vserctl/options.hpp"
 
 namespace vserctl {
@@ -11,6 +13,9 @@ inline constexpr const char* discover_examples =
     "It needs avahi-browse (package avahi-utils) and a running avahi-daemon. Anybody on the network can announce a "
     "server: with a\n"
     "token or a password, connect by TLS, which checks who it is.";
+
+/// Parses into `command`, which outlives `app`.
+void add_discover_options(CLI::App& app, DiscoverCommand& command);
 
 /// Asks avahi-browse, for at most command.limit.
 int run_discover(const DiscoverCommand& command, bool json);

@@ -34,7 +34,7 @@ client::Result<EtcdMember> parse_member(std::string_view text, bool tls) {
     std::string address = fmt::format("{}{}", text, has_port ? "" : ":2379");
     const auto parsed = vserd::base::parse_address(address);
     if (!parsed || parsed->unix_socket || parsed->port == 0)
-        return configuration_error(fmt::format("the entry of the fleet has '{}', which is no member of an etcd: {}",
+        return configuration_error(fmt::format("the entry of the fleet has '{}', which is not a member of an etcd: {}",
                                                text.substr(0, 100), member_grammar));
     return EtcdMember{(tls ? tls_scheme : plain_scheme) + address, address, tls};
 }
@@ -91,7 +91,7 @@ const std::vector<EtcdOption>& etcd_option_list() {
         {"cert", &EtcdOptions::cert, true, "Client certificate to present to etcd"},
         {"key", &EtcdOptions::key, true, "The key of --etcd-cert"},
         {"tls_name", &EtcdOptions::tls_name, false, "The name in etcd's certificate, if not the host of the entry"},
-        {"user", &EtcdOptions::user, false, "User of etcd, who needs to read the prefix"},
+        {"user", &EtcdOptions::user, false, "User of etcd that may read the prefix"},
         {"password_file", &EtcdOptions::password_file, true, "File with the password of --etcd-user"},
         {"prefix", &EtcdOptions::prefix, false, "Where bridges register in etcd (default /vserd/v1)"},
     };

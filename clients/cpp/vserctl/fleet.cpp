@@ -21,6 +21,7 @@
 #include "vserctl/output.hpp"
 #include "vserctl/server_choice.hpp"
 #include "vserctl/unsignalled.hpp"
+#include "vserctl/usage.hpp"
 #include "vserctl/utf8.hpp"
 
 namespace vserctl {
@@ -187,9 +188,17 @@ void add_fleet_options(CLI::App& app, FleetCommand& command) {
     app.add_option("ACTION", command.action,
                    "bridges: list them (default); resolve: where the port NAME is; sd: what Prometheus scrapes")
         ->type_name("")
-        ->check(CLI::IsMember({"bridges", "resolve", "sd"}));
+        ->check(one_of({"bridges", "resolve", "sd"}));
     app.add_option("NAME", command.name, "With resolve: the port")->type_name("");
     app.add_option("-o,--output", command.output, "With sd: replace this file instead of printing")->type_name("FILE");
+}
+
+FleetCommand checked_fleet(const FleetCommand& command) {
+    if (command.action == "resolve" && command.name.empty()) refuse("resolve: NAME is required: the port to look up");
+    if (command.action != "resolve" && !command.name.empty())
+        refuse(fmt::format("{} takes no NAME; vserctl fleet resolve NAME shows where a port is", command.action));
+    if (command.action != "sd" && !command.output.empty()) refuse("--output is for vserctl fleet sd");
+    return command;
 }
 
 std::optional<int> run_in_fleet(Options& options) {

@@ -1,12 +1,9 @@
 #pragma once
 
+#include <CLI/App.hpp>
 #include <optional>
 
 #include "vserctl/options.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace vserctl {
 
@@ -16,7 +13,10 @@ inline constexpr const char* fleet_examples =
     "--etcd-ca ca.crt fleet\n  vserctl fleet sd -o "
     "/etc/prometheus/vserd.json";
 
+/// Parses into `command`, which outlives `app`.
 void add_fleet_options(CLI::App& app, FleetCommand& command);
+/// Throws CLI11's error if the arguments contradict each other.
+FleetCommand checked_fleet(const FleetCommand& command);
 
 /// Runs the commands that concern several bridges. For a command that concerns one port it only makes the options name the bridge that
 /// owns the port, and returns nothing. Requires: options.fleet is not empty.

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "vserctl/parse.hpp"
+#include "vserctl/usage.hpp"
 
 namespace vserctl {
 namespace {
@@ -16,20 +17,12 @@ namespace {
 constexpr std::uint32_t context_lines_max = 100;  // the server's limit
 constexpr std::size_t ports_max = 64;             // each has a thread
 
-[[noreturn]] void refuse(const std::string& message) {
-    throw CLI::ValidationError(message, CLI::ExitCodes::ValidationError);
-}
-
 /// An option whose text `parse` understands.
 template <class Value>
 CLI::Option* add_parsed(CLI::App& app, const char* name, const char* help,
                         const std::function<Result<Value>(const std::string&)>& parse,
                         const std::function<void(const Value&)>& take) {
-    const auto parse_or_throw = [parse, take](const std::string& text) {
-        const auto value = parse(text);
-        if (!value) refuse(value.error().message);
-        take(*value);
-    };
+    const auto parse_or_throw = [name, parse, take](const std::string& text) { take(checked(parse(text), name)); };
     return app.add_option_function<std::string>(name, parse_or_throw, help);
 }
 
@@ -66,10 +59,7 @@ void add_log_options(CLI::App& app, LogCommand& command) {
     for (const auto& [name, lines, help] :
          {std::tuple{"--before", &command.before, "With --grep: also this many lines before each, at most 100"},
           std::tuple{"--after", &command.after, "With --grep: also this many lines after each, at most 100"}}) {
-        app.add_option(name, *lines, help)
-            ->type_name("LINES")
-            ->check(CLI::Range(0U, context_lines_max).description(""))
-            ->needs(grep);
+        app.add_option(name, *lines, help)->type_name("LINES")->check(whole_number(0, context_lines_max))->needs(grep);
     }
     app.add_flag(
         "--timestamps", command.times_text,
@@ -78,7 +68,7 @@ void add_log_options(CLI::App& app, LogCommand& command) {
                    "text, json (one object per line) or asciicast (one port; for asciinema)")
         ->type_name("FORMAT")
         ->capture_default_str()
-        ->check(CLI::IsMember({"text", "json", "asciicast"}));
+        ->check(one_of({"text", "json", "asciicast"}));
     app.add_flag("-f,--follow", command.follow, "Continue with new lines; reconnect automatically");
 }
 

@@ -48,8 +48,7 @@ std::optional<Time> parse_rfc3339(const std::string& text) {
 Result<StartPoint> parse_since(std::string_view text) {
     if (const auto time = parse_rfc3339(std::string(text))) return StartPoint::since(*time);
     if (const auto age = parse_duration(text)) return StartPoint::age(*age);
-    return bad(
-        fmt::format("--from since: '{}' is neither a time such as 2026-11-22T01:02:03Z nor an age such as 10m", text));
+    return bad(fmt::format("'{}' is neither a time such as 2026-11-22T01:02:03Z nor an age such as 10m", text));
 }
 
 std::optional<int> hex_digit(char c) {
@@ -111,8 +110,8 @@ Result<StartPoint> parse_from(std::string_view text) {
         return StartPoint::tail_bytes(*bytes);
     }
     if (separator != std::string_view::npos && word == "since") return parse_since(text.substr(separator + 1));
-    return bad(fmt::format(
-        "--from: '{}' is not a position in the log: write oldest, live, an offset, tail:BYTES or since:TIME", text));
+    return bad(fmt::format("'{}' is not a position in the log: write oldest, live, an offset, tail:BYTES or since:TIME",
+                           text));
 }
 
 Result<vser::client::EndPoint> parse_until(std::string_view text) {
@@ -124,9 +123,8 @@ Result<vser::client::EndPoint> parse_until(std::string_view text) {
         return ahead ? EndPoint::time(std::chrono::system_clock::now() + *duration) : EndPoint::age(*duration);
     }
     return bad(
-        fmt::format("--until: '{}' is not the end of a log: write a time such as 2026-11-22T01:02:03Z, an age such as "
-                    "10m, +10m or an "
-                    "offset",
+        fmt::format("'{}' is not the end of a log: write a time such as 2026-11-22T01:02:03Z, an age such as 10m, +10m "
+                    "or an offset",
                     text));
 }
 
@@ -176,7 +174,7 @@ Result<int> parse_escape_key(std::string_view text) {
         const int key = std::toupper(static_cast<unsigned char>(text[1]));
         if (key >= '@' && key <= '_') return key & 0x1f;
     }
-    return bad(fmt::format("--escape: '{}' is not a control key: write ^], ^A and so on, or none", text));
+    return bad(fmt::format("'{}' is not a control key: write ^], ^A and so on, or none", text));
 }
 
 Result<std::string> unescape(std::string_view text) {
@@ -197,7 +195,7 @@ Result<std::string> unescape(std::string_view text) {
         const auto high = letter == 'x' && i + 3 < text.size() ? hex_digit(text[i + 2]) : std::nullopt;
         const auto low = high ? hex_digit(text[i + 3]) : std::nullopt;
         if (!low) {
-            return bad(fmt::format("-e: '{}' is not an escape: write \\r \\n \\t \\b \\a \\e \\0 \\\\ or \\xHH",
+            return bad(fmt::format("'{}' is not an escape: write \\r \\n \\t \\b \\a \\e \\0 \\\\ or \\xHH",
                                    text.substr(i, 4)));
         }
         out += static_cast<char>(*high * 16 + *low);

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <utility>
 
+#include "vserctl/usage.hpp"
+
 namespace vserctl {
 namespace client = vser::client;
 namespace {
@@ -24,11 +26,7 @@ client::Result<std::vector<client::Port>> named_ports(const client::Client& clie
 void add_labels_option(CLI::App& app, std::optional<client::LabelSelector>& labels, const char* help) {
     app.add_option_function<std::string>(
            "-l,--labels",
-           [&labels](const std::string& text) {
-               auto selector = client::LabelSelector::parse(text);
-               if (!selector) throw CLI::ValidationError("--labels: " + selector.error().message);
-               labels = std::move(selector).value();
-           },
+           [&labels](const std::string& text) { labels = checked(client::LabelSelector::parse(text), "--labels"); },
            help)
         ->type_name("LABELS");
 }

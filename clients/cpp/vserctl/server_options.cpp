@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "vserctl/usage.hpp"
+
 namespace vserctl {
 
 CLI::Option* add_server_options(CLI::App& app, Options& options) {
@@ -24,7 +26,7 @@ CLI::Option* add_server_options(CLI::App& app, Options& options) {
                    "Read named servers from this file instead of ~/.config/vserctl/config.toml")
         ->type_name("FILE");
     app.add_option("--token-file", options.token_file,
-                   "Show the token in this file to the server; VSERD_TOKEN can hold a token itself")
+                   "Present the token in this file to the server; VSERD_TOKEN can hold a token itself")
         ->type_name("FILE");
     app.add_flag("--tls", options.tls, "Connect with TLS");
     app.add_option("--tls-ca", options.tls_ca_file, "Trust this CA instead of the system's")
@@ -40,11 +42,17 @@ CLI::Option* add_server_options(CLI::App& app, Options& options) {
 }
 
 void add_config_options(CLI::App& app, ConfigCommand& command) {
-    app.add_option("ACTION", command.action, "list all servers, or show one")
+    app.add_option("ACTION", command.action, "list: all servers; show: one")
         ->required()
         ->type_name("")
-        ->check(CLI::IsMember({"list", "show"}));
-    app.add_option("NAME", command.name, "The server to show; without it, the default")->type_name("");
+        ->check(one_of({"list", "show"}));
+    app.add_option("NAME", command.name, "With show: the server; without it, the default")->type_name("");
+}
+
+ConfigCommand checked_config(const ConfigCommand& command) {
+    if (command.action == "list" && !command.name.empty())
+        refuse("list takes no NAME; vserctl config show NAME shows one server");
+    return command;
 }
 
 }  // namespace vserctl

@@ -1,11 +1,8 @@
 #pragma once
 
-#include "vserctl/options.hpp"
+#include <CLI/App.hpp>
 
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
+#include "vserctl/options.hpp"
 
 namespace vserctl {
 
@@ -16,5 +13,7 @@ inline constexpr const char* config_examples = "  vserctl config list\n  vserctl
 CLI::Option* add_server_options(CLI::App& app, Options& options);
 /// The arguments of `vserctl config`.
 void add_config_options(CLI::App& app, ConfigCommand& command);
+/// Throws CLI11's error if they contradict each other.
+ConfigCommand checked_config(const ConfigCommand& command);
 
 }  // namespace vserctl

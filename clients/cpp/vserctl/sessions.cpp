@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 
+#include "base/text.hpp"
 #include "vserctl/connect_console.hpp"
 #include "vserctl/describe.hpp"
 #include "vserctl/exit_code.hpp"
@@ -103,7 +104,7 @@ int run_notice(const client::Client& client, const NoticeCommand& command, bool 
     const auto readers = client.send_notice(command.port, command.text, client_name());
     if (!readers) return print_error(readers.error(), json);
     if (json) return print_json(JsonObject().field("port", command.port).field("readers", std::uint64_t{*readers}));
-    put(fmt::format("{} readers\n", *readers));
+    put(vserd::base::counted(*readers, "reader") + "\n");
     return exit_ok;
 }
 

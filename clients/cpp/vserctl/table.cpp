@@ -52,9 +52,11 @@ std::string Table::text(bool colour) const {
     }
 
     std::string out;
-    const auto put = [&](std::size_t column, const std::string& plain, const std::string& shown) {
-        const bool last = column + 1 == widths.size();
-        out += shown + (last ? "\n" : std::string(widths[column] - width(plain) + 2, ' '));
+    const auto put = [&](std::size_t column, const std::string& plain, const std::string& shown) -> std::string& {
+        out += shown;
+        if (column + 1 < widths.size()) return out.append(widths[column] - width(plain) + 2, ' ');
+        out.erase(out.find_last_not_of(' ') + 1);
+        return out.append("\n");
     };
     for (std::size_t i = 0; i < headings_.size(); ++i) {
         put(i, headings_[i], colour ? std::string(bold) + headings_[i] + std::string(reset) : headings_[i]);

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "vserctl/parse.hpp"
+#include "vserctl/usage.hpp"
 
 namespace vserctl {
 
@@ -19,12 +20,7 @@ void add_transfer_options(CLI::App& app, TransferCommand& command) {
     auto* ymodem = add("--ymodem", TransferProtocol::ymodem, "1024 byte blocks")->excludes(xmodem);
     add("--zmodem", TransferProtocol::zmodem, "A stream of bytes")->excludes(xmodem)->excludes(ymodem);
     app.add_option_function<std::string>(
-           "--wait",
-           [&command](const std::string& text) {
-               const auto wait = parse_duration(text);
-               if (!wait) throw CLI::ValidationError(wait.error().message, CLI::ExitCodes::ValidationError);
-               command.wait = *wait;
-           },
+           "--wait", [&command](const std::string& text) { command.wait = checked(parse_duration(text), "--wait"); },
            "Give up when the device was silent this long")
         ->type_name("DURATION")
         ->default_str("1m");
@@ -32,8 +28,7 @@ void add_transfer_options(CLI::App& app, TransferCommand& command) {
 
 const TransferCommand& checked_transfer(const TransferCommand& command) {
     if (command.protocol == TransferProtocol::unspecified)
-        throw CLI::ValidationError("one of --xmodem, --ymodem and --zmodem is required; the device must use the same",
-                                   CLI::ExitCodes::RequiredError);
+        refuse("one of --xmodem, --ymodem and --zmodem is required; the device must use the same");
     return command;
 }
 
