@@ -3,7 +3,6 @@ import fcntl
 import hashlib
 import json
 import os
-import pathlib
 import pty
 import random
 import re
@@ -13,7 +12,7 @@ import subprocess
 import termios
 
 import pytest
-from local_tty import Collector, LocalTty
+from local_tty import Collector, LocalTty, Tmux
 from restarts import Wire, port_table, start, until, wire  # noqa: F401  fixtures
 from vserctl_terminal import VSERCTL, Device, vserctl
 from vserd_process import PATIENCE_SECONDS, Daemon
@@ -453,27 +452,6 @@ def test_a_link_that_somebody_put_in_its_place_stays(tty, tmp_path):
 
 
 # Programs
-
-class Tmux:
-    """A program in a terminal of its own."""
-
-    def __init__(self, folder, *command):
-        self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
-        subprocess.run([*self._tmux, "new-session", "-d", "-x", "100", "-y", "30", *map(str, command)], check=True,
-                       env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
-
-    def keys(self, *keys):
-        subprocess.run([*self._tmux, "send-keys", *keys], check=True)
-
-    def shown(self):
-        return subprocess.run([*self._tmux, "capture-pane", "-p"], stdout=subprocess.PIPE, check=False, text=True).stdout
-
-    def wait_for(self, text):
-        until(lambda: text in self.shown())
-
-    def close(self):
-        subprocess.run([*self._tmux, "kill-server"], check=False, stderr=subprocess.DEVNULL)
-
 
 def test_picocom_is_a_console_and_changes_the_speed(tty, client, tmp_path):
     local = tty("console")

@@ -95,3 +95,27 @@ class Collector:
         while len(self.got) < size:
             assert time.monotonic() < deadline, f"{len(self.got)} of {size} bytes came"
             time.sleep(0.01)
+
+
+class Tmux:
+    """A program in a terminal of its own."""
+
+    def __init__(self, folder, *command):
+        self._tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
+        subprocess.run([*self._tmux, "new-session", "-d", "-x", "100", "-y", "30", *map(str, command)], check=True,
+                       env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
+
+    def keys(self, *keys):
+        subprocess.run([*self._tmux, "send-keys", *keys], check=True)
+
+    def shown(self):
+        return subprocess.run([*self._tmux, "capture-pane", "-p"], stdout=subprocess.PIPE, check=False, text=True).stdout
+
+    def wait_for(self, text):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while text not in self.shown():
+            assert time.monotonic() < deadline, f"no {text!r} in {self.shown()!r}"
+            time.sleep(0.01)
+
+    def close(self):
+        subprocess.run([*self._tmux, "kill-server"], check=False, stderr=subprocess.DEVNULL)
