@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <deque>
 #include <mutex>
@@ -58,7 +59,7 @@ struct Loop::Private {
     };
 
     Private(boost::asio::io_context& context, const Engine& engine)
-        : guard(context.get_executor()), doorbell(context, engine) {}
+        : guard(context.get_executor()), doorbell(context, engine), rest_timer(context) {}
 
     std::size_t drain_others() {
         std::size_t completions = 0;
@@ -80,6 +81,8 @@ struct Loop::Private {
     std::deque<std::function<void()>> calls;  ///< guarded by calls_mutex
     bool calls_posted = false;                ///< guarded by calls_mutex; run_calls() is posted
     AnswerWait answer_wait;
+    ReadRest read_rest;
+    boost::asio::steady_timer rest_timer;                           ///< set while ports rest
     const bool may_poll = std::thread::hardware_concurrency() > 1;  ///< with one CPU nobody else could make progress
 };
 
@@ -150,6 +153,24 @@ void Loop::expect_answer() {
 }
 
 void Loop::answer_arrived() { private_->answer_wait.answered(); }
+
+bool Loop::count_small_read() { return private_->read_rest.many_reads(std::chrono::steady_clock::now()); }
+
+bool Loop::rest(ReadRest::Port& port) {
+    const bool ticks = private_->read_rest.is_ticking();
+    if (!private_->read_rest.begin(port, std::chrono::steady_clock::now())) return false;
+    if (!ticks) tick_rests();
+    return true;
+}
+
+void Loop::tick_rests() {
+    private_->rest_timer.expires_at(private_->read_rest.next_tick());
+    private_->rest_timer.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        private_->read_rest.end_due(std::chrono::steady_clock::now());
+        if (private_->read_rest.is_ticking()) tick_rests();
+    });
+}
 
 bool Loop::in_loop_thread() const noexcept {
     return private_->thread.load(std::memory_order_relaxed) == std::this_thread::get_id();

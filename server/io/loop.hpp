@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "io/engine.hpp"
+#include "io/read_rest.hpp"
 
 namespace vserd::io {
 
@@ -65,6 +66,12 @@ public:
     /// Bytes came from a device. Io thread only.
     void answer_arrived();
 
+    /// A read of a port brought fewer than ReadRest::small_bytes. Returns whether there are so many of them that ports may rest.
+    /// Io thread only.
+    bool count_small_read();
+    /// Lets the port rest until its tick. Returns false if it must read again now. Io thread only.
+    bool rest(ReadRest::Port& port);
+
     /// Whether the caller is the io thread (the thread inside run()).
     bool in_loop_thread() const noexcept;
 
@@ -75,6 +82,7 @@ private:
     struct Private;
     bool turn(bool may_sleep);
     std::size_t poll_for_answer();
+    void tick_rests();
     void run_calls();
 
     std::unique_ptr<Engine> engine_;

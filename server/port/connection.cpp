@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "io/transfer.hpp"
 #include "line/device_node.hpp"
 
 namespace vserd::port {
@@ -24,6 +25,7 @@ Connection::Connection(PortEnvironment environment, PortStatus& port, LineCalls&
       watch_(watch),
       life_(life),
       outdated_(std::move(outdated)),
+      rest_(this, [](void* owner) noexcept { static_cast<Connection*>(owner)->start_read(); }),
       reopen_timer_(environment.loop, life),
       stop_timer_(environment.loop, life) {
     read_.kind = io::OperationKind::read;
@@ -32,12 +34,14 @@ Connection::Connection(PortEnvironment environment, PortStatus& port, LineCalls&
         static_cast<Connection*>(op.owner)->on_read(result);
     };
     calls_.set_hooks(line_hooks());
-    transmitter_.set_hooks(
-        {.failed = [this](const Error& error) { lose(error.message); }, .released = [this] { continue_close(); }});
+    transmitter_.set_hooks({.written = [this] { written(); },
+                            .failed = [this](const Error& error) { lose(error.message); },
+                            .released = [this] { continue_close(); }});
 }
 
 LineCalls::Hooks Connection::line_hooks() {
     return {
+        .calling = [this] { end_rest(); },
         .hung =
             [this](const std::string& what) {
                 call_hangs(what);
@@ -120,6 +124,7 @@ void Connection::show_online(OpenedLine& opened) {
 }
 
 void Connection::lose(std::string reason) {
+    read_rested();
     const bool was_up = port_.is_online();
     port_.state = PortState::offline;
     port_.offline_reason = std::move(reason);
@@ -206,10 +211,8 @@ void Connection::on_read(ssize_t result) {
     reading_ = false;
     if (result > 0) {
         const auto size = static_cast<std::size_t>(result);
-        add(port_.stats->rx_bytes, size);
-        environment_.loop.answer_arrived();
-        port_.listener.on_received(size);
-        if (state_ == State::online) return start_read();
+        received(size);
+        if (state_ == State::online) return read_again(size);
     }
     if (state_ != State::online) return continue_close();
     if (result == -EFAULT) {
@@ -220,6 +223,41 @@ void Connection::on_read(ssize_t result) {
     if (result == 0) return watch_.check_empty_read([this](bool reads_on) { reads_on ? start_read() : hung_up(); });
     add(port_.stats->read_errors, 1);
     lose(errno_error(fmt::format("reading {}", port_.config.device), static_cast<int>(-result)).message);
+}
+
+void Connection::received(std::size_t size) {
+    add(port_.stats->rx_bytes, size);
+    environment_.loop.answer_arrived();
+    port_.listener.on_received(size);
+}
+
+/// Or rests first (see io::ReadRest).
+void Connection::read_again(std::size_t size_before) {
+    const bool small = size_before < io::ReadRest::small_bytes;
+    if (small && environment_.loop.count_small_read() && may_rest() && environment_.loop.rest(rest_)) return;
+    start_read();
+}
+
+/// The ring of a vser port may be as small as 16 bytes. What arrives during a call on the line comes before its result.
+bool Connection::may_rest() const {
+    return io::ReadRest::is_slow(port_.settings.baud) && port_.kind != line::Kind::vser && !calls_.is_busy();
+}
+
+void Connection::end_rest() {
+    if (rest_.end()) start_read();
+}
+
+/// What arrived during the rest comes before the port goes offline.
+void Connection::read_rested() {
+    if (!rest_.end()) return;
+    const auto space = port_.listener.receive_space();
+    const auto moved = io::read_gather(calls_.line().fd(), space.data(), space.size(), true);
+    if (moved.result > 0) received(static_cast<std::size_t>(moved.result));
+}
+
+void Connection::written() {
+    rest_.stay_awake(std::chrono::steady_clock::now());
+    end_rest();
 }
 
 void Connection::hung_up() {

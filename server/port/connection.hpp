@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "io/read_rest.hpp"
 #include "line/node_identity.hpp"
 #include "port/device_watch.hpp"
 #include "port/life.hpp"
@@ -75,6 +76,12 @@ private:
     void finish_stop();
     void start_read();
     void on_read(ssize_t result);
+    void received(std::size_t size);
+    void read_again(std::size_t size_before);
+    bool may_rest() const;
+    void end_rest();
+    void read_rested();
+    void written();
     void hung_up();
 
     PortEnvironment environment_;
@@ -100,6 +107,7 @@ private:
     std::optional<io::Attachment> attached_;
     io::Operation read_;
     bool reading_ = false;  ///< the engine has the read
+    io::ReadRest::Port rest_;
     Timer reopen_timer_;
     Timer stop_timer_;
 };

@@ -17,6 +17,7 @@ void LineCalls::start_next() {
     state_ = State::running;
     running_ = std::move(calls_.front());
     calls_.pop_front();
+    hooks_.calling();
     workers_.run({
         .work = [line = line_, work = running_->work] { work(*line); },
         .done = life_.guarded([this] { returned(); }),

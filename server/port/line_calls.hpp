@@ -26,6 +26,7 @@ public:
     using SharedLine = std::shared_ptr<line::Line>;  ///< shared with the worker that uses it
 
     struct Hooks {
+        std::function<void()> calling;                      ///< a call begins
         std::function<void(const std::string& what)> hung;  ///< a call hangs, also one that close() waits for
         std::function<void(int fd)> closing;                ///< the descriptor is about to be closed
         std::function<void()> closed;                       ///< the line is closed

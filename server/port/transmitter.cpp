@@ -82,6 +82,7 @@ void Transmitter::on_written(ssize_t result) {
             {write_offset_, queue_.front_bytes().first(static_cast<std::size_t>(result)), write_begun_});
         queue_.consume(static_cast<std::size_t>(result));
         if (queue_.bytes() == 0) loop_.expect_answer();
+        hooks_.written();
     }
     if (discards) discard_rest(result < static_cast<ssize_t>(write_.size));
     store_queue_bytes();

@@ -23,6 +23,7 @@ namespace vserd::port {
 class Transmitter {
 public:
     struct Hooks {
+        std::function<void()> written;             ///< the device accepted bytes
         std::function<void(const Error&)> failed;  ///< a write failed
         std::function<void()> released;            ///< after stop(): the engine has completed the write
     };
