@@ -54,6 +54,7 @@ CONTRACT = {  # of the api: the metric, and its labels
     "vserd_archive_errors_total": {"op"},
     "vserd_certificate_expiry_timestamp_seconds": {"file"},
     "vserd_fleet_up": set(),
+    "vserd_fleet_id_taken": set(),
     "vserd_fleet_ports": {"state"},
     "process_cpu_seconds_total": set(),
     "process_resident_memory_bytes": set(),

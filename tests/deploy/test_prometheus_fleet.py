@@ -121,7 +121,8 @@ def test_the_rules_ask_only_for_what_a_bridge_exports(fleet):
     rules = [rule for name in RULE_FILES
              for group in yaml.safe_load((DEPLOY / "prometheus" / name).read_text(encoding="utf-8"))["groups"] if "fleet" in group["name"]
              for rule in group["rules"]]
-    assert [rule["alert"] for rule in rules] == ["VserdBridgeGone", "VserdFleetUnreachable", "VserdFleetConflict"]
+    assert [rule["alert"] for rule in rules] == ["VserdBridgeGone", "VserdFleetUnreachable", "VserdFleetConflict",
+                                              "VserdFleetIdTaken"]
     assert [fault for rule in rules for fault in promql.faults(rule["expr"], metrics, set())] == []
 
 
