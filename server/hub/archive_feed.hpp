@@ -2,13 +2,13 @@
 
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 
 #include "archive/recording.hpp"
+#include "base/lazy_deque.hpp"
 #include "hub/archive_counts.hpp"
 #include "log/byte_log.hpp"
 #include "port/stats.hpp"
@@ -79,8 +79,8 @@ private:
     bool final_ = false;  ///< the last batch was taken after finish()
     bool writing_ = false;
     bool records_sent_ = false;
-    std::deque<archive::Sent> sent_;  ///< not archived yet
-    std::size_t sent_bytes_ = 0;      ///< in them
+    base::LazyDeque<archive::Sent, 8> sent_;  ///< not archived yet
+    std::size_t sent_bytes_ = 0;              ///< in them
     std::uint64_t sent_next_ = 0;
     std::uint64_t growth_ = 0;
     std::function<void()> written_hook_;

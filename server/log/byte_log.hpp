@@ -2,11 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <string_view>
 
+#include "base/lazy_deque.hpp"
 #include "log/byte_log_items.hpp"
 #include "log/log_clock.hpp"
 #include "log/log_store.hpp"
@@ -24,6 +24,8 @@ enum class Times : std::uint8_t { mixed, exact };
 /// holds all of it, so that another process can resume the log. Io thread only; slices may be released on any thread.
 class ByteLog {
 public:
+    using Events = base::LazyDeque<EventItem, 2>;
+
     /// `capacity_bytes`: how many bytes stay readable. Memory use is that plus at most two blocks.
     explicit ByteLog(std::size_t capacity_bytes) : ByteLog(LogStore::in_memory(capacity_bytes)) {}
     /// Resumes the log in the store.
@@ -54,7 +56,7 @@ public:
     std::size_t capacity_bytes() const noexcept { return capacity_bytes_; }
     /// Random. Each new log has a new id; a resumed log keeps its id.
     std::string_view id() const noexcept { return store_->id(); }
-    const std::deque<EventItem>& events() const noexcept { return events_; }
+    const Events& events() const noexcept { return events_; }
     LogStore& store() const noexcept { return *store_; }
 
     /// Returns the next item and moves the cursor past it; empty at the head. Data ends before the next event, and with
@@ -85,8 +87,8 @@ private:
     const std::size_t capacity_bytes_;
     std::uint64_t begin_offset_ = 0;  // the first byte in the store when the log was resumed
     std::uint64_t next_offset_ = 0;
-    std::deque<BlockRef> blocks_;
-    std::deque<EventItem> events_;
+    base::LazyDeque<BlockRef, 8> blocks_;
+    Events events_;
     std::uint64_t first_event_ = 0;
     LogClock clock_;
     TimeMarks marks_;

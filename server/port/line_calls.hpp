@@ -2,13 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "base/lazy_deque.hpp"
 #include "line/line.hpp"
 #include "port/life.hpp"
 #include "port/worker_pool.hpp"
@@ -88,7 +88,7 @@ private:
     Hooks hooks_;
     State state_ = State::closed;
     SharedLine line_;
-    std::deque<Call> calls_;
+    base::LazyDeque<Call, 2> calls_;
     std::optional<Call> running_;  ///< empty if it was answered before it returned
 };
 

@@ -3,13 +3,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
 #include <variant>
 #include <vector>
 
+#include "base/lazy_deque.hpp"
 #include "base/result.hpp"
 #include "line/settings.hpp"
 #include "port/deadline.hpp"
@@ -83,7 +83,7 @@ private:
     std::size_t bytes_ = 0;
     std::size_t commands_ = 0;
     std::size_t front_consumed_ = 0;
-    std::deque<Entry> entries_;
+    base::LazyDeque<Entry, 8> entries_;
 };
 
 }  // namespace vserd::port

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 
+#include "base/lazy_deque.hpp"
 #include "log/byte_log_items.hpp"
 #include "rpc/text_encoder.hpp"
 #include "search/line_selector.hpp"
@@ -13,7 +13,7 @@ namespace vserd::rpc {
 /// Turns lines that were found into ReadResponse messages, in the order of the log.
 class LineEncoder {
 public:
-    using Messages = std::deque<::vser::v1::ReadResponse>;
+    using Messages = base::LazyDeque<::vser::v1::ReadResponse, 8>;
 
     explicit LineEncoder(bool text) : text_(text) {}
 

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 
+#include "base/lazy_deque.hpp"
 #include "rpc/line_encoder.hpp"
 #include "rpc/log_search.hpp"
 #include "rpc/log_stream.hpp"
@@ -51,7 +51,7 @@ private:
     std::optional<port::Timer> until_;
     std::unique_ptr<LogSearch> search_;  ///< null: without `match`
     std::optional<LineEncoder> line_encoder_;
-    std::deque<LogSearch::Item> found_;  ///< by the search, not yet encoded
+    base::LazyDeque<LogSearch::Item, 8> found_;  ///< by the search, not yet encoded
     LineEncoder::Messages lines_;
 };
 

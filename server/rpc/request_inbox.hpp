@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
 
+#include "base/lazy_deque.hpp"
 #include "net/admission.hpp"
 #include "rpc/convert.hpp"
 
@@ -48,7 +48,7 @@ private:
     net::Ticket none_;
     net::Ticket& ticket_;          ///< guarded by mutex_
     std::size_t bytes_taken_ = 0;  ///< size of the request that was taken last
-    std::deque<Entry> entries_;
+    base::LazyDeque<Entry, 4> entries_;
     std::size_t bytes_ = 0;
     bool reading_ = true;
     End end_ = End::open;

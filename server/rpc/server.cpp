@@ -54,9 +54,9 @@ constexpr int handshake_timeout_ms = 10'000;
 constexpr int stream_window_bytes = 64 * 1024;
 /// Bytes read from a connection before gRPC continues with the others.
 constexpr int read_chunk_bytes = 8 * 1024;
-/// Calls of each kind of stream that gRPC may deliver before vserd requests more. Further calls wait inside gRPC, where they are
-/// not counted.
-constexpr int calls_awaited = 256;
+/// Calls of each kind of stream that gRPC may deliver before vserd requests more. Each costs 4 kB while it waits. A burst of more
+/// waits inside gRPC instead of in the completion queue; the queue's thread takes them one by one either way.
+constexpr int calls_awaited = 16;
 
 void set_limits(grpc::ServerBuilder& builder) {
     builder.SetMaxReceiveMessageSize(receive_message_bytes_max);
