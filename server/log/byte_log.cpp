@@ -65,7 +65,8 @@ std::span<std::byte> ByteLog::space() {
     Block& tail = *blocks_.back();
     const std::size_t end = std::min(block_bytes, tail.used + window_);
     store_->prepare(tail, end);
-    touch(tail.data + tail.used, end - tail.used);
+    // Only where it is needed: touching a page of memory allocates it, even if the device fills only half of the one before.
+    if (store_->is_in_file()) touch(tail.data + tail.used, end - tail.used);
     if (lose_cut_bytes()) return space();
     return {tail.data + tail.used, end - tail.used};
 }

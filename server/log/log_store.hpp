@@ -78,6 +78,8 @@ public:
     std::size_t capacity_bytes() const noexcept { return capacity_bytes_; }
     /// Whether no other process can resume it.
     bool is_private() const noexcept { return header_->port.front() == '\0'; }
+    /// Whether another process could truncate it.
+    bool is_in_file() const noexcept { return survives_; }
     int file() const noexcept { return file_.get(); }
     /// The mapping remains.
     void close_file() noexcept { file_.reset(); }
@@ -145,7 +147,7 @@ private:
     EventRecord* events_;
     TimeMark* marks_;
     std::byte* data_;
-    std::vector<std::unique_ptr<Block>> blocks_;  // of each slot; null: the slot was never used
+    std::vector<std::unique_ptr<Block>> blocks_;  // of the slots up to the last that was used; null: never used
     std::string id_;
     std::uint64_t salt_ = 0;
     std::size_t usable_slots_ = 0;

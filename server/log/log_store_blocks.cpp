@@ -57,6 +57,7 @@ Uncounted LogStore::take_uncounted() {
 
 /// Made on first use: most ports never fill most of their slots.
 Block& LogStore::block_at(std::size_t slot) {
+    if (slot >= blocks_.size()) blocks_.resize(slot + 1);
     std::unique_ptr<Block>& block = blocks_[slot];
     if (!block) {
         block = std::make_unique<Block>();
@@ -68,7 +69,7 @@ Block& LogStore::block_at(std::size_t slot) {
 }
 
 bool LogStore::is_free(std::size_t slot) const noexcept {
-    return !blocks_[slot] || blocks_[slot]->references.load(std::memory_order_acquire) == 0;
+    return slot >= blocks_.size() || !blocks_[slot] || blocks_[slot]->references.load(std::memory_order_acquire) == 0;
 }
 
 BlockRef LogStore::new_block(std::uint64_t first_offset) {

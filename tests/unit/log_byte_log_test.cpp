@@ -1,7 +1,10 @@
 #include "log/byte_log.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -220,6 +223,21 @@ TEST(ByteLog, WhoSetsTheClockMovesWhatWasReceivedWithIt) {
         Cursor cursor = log.at_offset(2);
         EXPECT_EQ(std::get<EventItem>(*log.read(cursor, 1)).at.wall, after.wall - 2s);
     }
+}
+
+TEST(ByteLog, InMemoryItTakesNoPageBeforeADeviceFillsIt) {
+    ByteLog log{std::size_t{1} << 20};
+    log.append(bytes("x"));
+
+    const auto room = log.space();
+
+    constexpr std::size_t page_bytes = 4096;
+    auto* const first = room.data() - reinterpret_cast<std::uintptr_t>(room.data()) % page_bytes;
+    std::array<unsigned char, 2> resident{};
+    ASSERT_GT(room.data() + room.size(), first + page_bytes);
+    ASSERT_EQ(::mincore(first, resident.size() * page_bytes, resident.data()), 0);
+    EXPECT_EQ(resident[0] & 1U, 1U);
+    EXPECT_EQ(resident[1] & 1U, 0U);
 }
 
 TEST(ByteLog, TimeMarksAreBoundedAndStayInOrder) {
