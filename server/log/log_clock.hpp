@@ -15,6 +15,8 @@ public:
     /// Updates the offset, because the system's clock may have been set.
     void note(Moment now) noexcept;
 
+    /// Of this boot of the machine.
+    std::uint64_t boot() const noexcept { return boot_; }
     SavedTime saved(Moment at) const noexcept;
     /// By the system's clock as it is set now, if the time is from this boot.
     Moment moment_of(const SavedTime& time) const noexcept;

@@ -11,12 +11,14 @@
 ///
 ///   LogHeader | LogSlot[slots] | EventRecord[log_events_max] | TimeMark[log_time_marks_max] | slots of block_bytes
 ///
+/// Marks and slots begin at pages of their own, so that a port with few of them uses few pages.
+///
 /// One thread writes. It stores bytes first and then the word that counts them, so that a kill at any time preserves
 /// everything that was reported. A change of the layout needs another `log_version`.
 namespace vserd::log {
 
 inline constexpr std::uint64_t log_magic = 0x676F'6C64'7265'7376;  // "vserdlog"
-inline constexpr std::uint32_t log_version = 5;
+inline constexpr std::uint32_t log_version = 6;
 
 inline constexpr std::size_t log_events_max = 1024;
 inline constexpr std::size_t log_time_marks_max = 4096;
@@ -83,7 +85,8 @@ struct LogHeader {
     /// (fill_byte_at()). Bytes that differ from the pattern were read but not counted.
     Word prepared;
     std::array<BootOffset, 4> clocks;  ///< of the latest boots, the newest first
-    std::array<Word, 7> unused_words;
+    Word marks_boot;                   ///< the boot of the marks whose time is since boot
+    std::array<Word, 6> unused_words;
     std::array<LeaseRecord, 2> leases;  ///< written in turn, so one is valid
 };
 
@@ -92,7 +95,8 @@ static_assert(offsetof(LogHeader, unsaved) == 192 && offsetof(LogHeader, kept_fi
               offsetof(LogHeader, marks_place) == 248 && offsetof(LogHeader, kept_middle) == 264 &&
               offsetof(LogHeader, owner) == 304 && offsetof(LogHeader, kept_last) == 312 &&
               offsetof(LogHeader, prepared) == 320 && offsetof(LogHeader, clocks) == 328 &&
-              offsetof(LogHeader, leases) == 448 && sizeof(LogHeader) == 1472);
+              offsetof(LogHeader, marks_boot) == 392 && offsetof(LogHeader, leases) == 448 &&
+              sizeof(LogHeader) == 1472);
 
 /// Words for the owner of the log, which the log does not read.
 inline constexpr std::size_t log_kept_words = 9;
@@ -103,10 +107,14 @@ struct SavedTime {
     std::uint64_t boot;    ///< see boot_number()
 };
 
+/// All bytes before `end_offset` had been received at that time.
 struct TimeMark {
-    std::uint64_t end_offset;  ///< all bytes before it had been received at `time`
-    SavedTime time;
+    std::uint64_t end_offset;
+    /// In nanoseconds: since boot, in the boot LogHeader::marks_boot; with time_mark_wall added, by the system's clock.
+    std::uint64_t time;
 };
+inline constexpr std::uint64_t time_mark_wall = std::uint64_t{1} << 63U;
+static_assert(sizeof(TimeMark) == 16);
 
 inline constexpr std::size_t event_text_bytes_max = 168;
 

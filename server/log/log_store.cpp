@@ -26,11 +26,13 @@ std::size_t own_slots_for(std::size_t capacity_bytes) noexcept {
     return capacity_bytes / (block_bytes - block_rest_max) + 3;
 }
 
+std::size_t next_page(std::size_t at) noexcept { return (at + page_bytes - 1) / page_bytes * page_bytes; }
+
 struct Layout {
     explicit Layout(std::size_t slots)
         : events((sizeof(LogHeader) + slots * sizeof(LogSlot) + 63) / 64 * 64),
-          marks(events + log_events_max * sizeof(EventRecord)),
-          data((marks + log_time_marks_max * sizeof(TimeMark) + page_bytes - 1) / page_bytes * page_bytes),
+          marks(next_page(events + log_events_max * sizeof(EventRecord))),
+          data(next_page(marks + log_time_marks_max * sizeof(TimeMark))),
           bytes(data + slots * block_bytes) {}
 
     std::size_t events, marks, data, bytes;
@@ -106,8 +108,7 @@ LogStore::LogStore(base::Fd file, MappedFile memory, std::size_t capacity_bytes)
       bytes_(Layout(slots_for(capacity_bytes)).bytes),
       capacity_bytes_(capacity_bytes),
       own_slots_(own_slots_for(capacity_bytes)),
-      slots_count_(slots_for(capacity_bytes)),
-      blocks_(slots_count_) {
+      slots_count_(slots_for(capacity_bytes)) {
     const Layout layout(slots_count_);
     header_ = reinterpret_cast<LogHeader*>(memory_);
     slots_ = reinterpret_cast<LogSlot*>(memory_ + sizeof(LogHeader));

@@ -12,10 +12,31 @@ constexpr std::chrono::milliseconds resolution{1};
 /// Marks that remain after merging, so that the next merge is not needed soon.
 constexpr std::size_t marks_kept_max = log_time_marks_max / 4 * 3;
 
+/// Times before the epoch of the clock count as the epoch.
+template <class Time>
+std::uint64_t word_of(Time time) noexcept {
+    const auto ns = std::chrono::nanoseconds(time.time_since_epoch()).count();
+    return ns > 0 ? static_cast<std::uint64_t>(ns) : 0;
+}
+
 }  // namespace
 
-TimeMark TimeMarks::mark_of(std::uint64_t end_offset, Moment received) const noexcept {
-    return {end_offset, clock_.saved(received)};
+TimeMark TimeMarks::mark_of(std::uint64_t end_offset, Moment received) noexcept {
+    if (received.boot == before_this_boot) return {end_offset, word_of(received.wall) | time_mark_wall};
+    return {end_offset, word_of(received.boot)};
+}
+
+Moment TimeMarks::moment_of(const TimeMark& mark) const noexcept {
+    const auto ns = static_cast<std::int64_t>(mark.time & ~time_mark_wall);
+    if ((mark.time & time_mark_wall) != 0) return {WallTime{std::chrono::nanoseconds{ns}}, before_this_boot};
+    return clock_.moment_of({0, ns, header_.marks_boot.load(std::memory_order_relaxed)});
+}
+
+/// If the process is killed meanwhile, the next one converts the rest.
+void TimeMarks::begin_boot() noexcept {
+    if (header_.marks_boot.load(std::memory_order_acquire) == clock_.boot()) return;
+    for (std::size_t i = 0; i < size_; ++i) at(i) = mark_of(at(i).end_offset, moment_of(at(i)));
+    header_.marks_boot.store(clock_.boot(), std::memory_order_release);
 }
 
 void TimeMarks::place() noexcept {
@@ -31,6 +52,7 @@ void TimeMarks::take_over(std::uint64_t head, Moment now) {
     for (std::size_t i = 1; whole && i < size_; ++i) whole = at(i - 1).end_offset <= at(i).end_offset;
     if (!whole) first_ = size_ = 0;
     header_.marks_changing.store(0, std::memory_order_release);
+    begin_boot();
 
     for (std::size_t i = 0; i < size_; ++i) at(i).end_offset = std::min(at(i).end_offset, head);
     if (head > 0 && size_ == 0) {
@@ -51,6 +73,7 @@ void TimeMarks::add(std::uint64_t end_offset, Moment received) {
         at(size_ - 1) = mark_of(end_offset, received);
         return;
     }
+    if (size_ == 0) begin_boot();
     if (size_ == ring_.size()) make_room(received);
     at(size_) = mark_of(end_offset, received);
     started_ = received.boot;
@@ -81,7 +104,7 @@ void TimeMarks::merge_closer_than(std::int64_t part_of_age, WallTime now) noexce
     WallTime later = WallTime::max();
     for (std::size_t i = end; i > first_; --i) {
         const TimeMark mark = ring_[i - 1];
-        const WallTime time = clock_.moment_of(mark.time).wall;
+        const WallTime time = moment_of(mark).wall;
         const bool apart = i == end || (later - time) >= (now - time) / part_of_age;
         if (!apart) continue;
         ring_[--kept] = mark;
@@ -100,7 +123,7 @@ void TimeMarks::trim(std::uint64_t oldest_offset) {
     place();
 }
 
-Moment TimeMarks::received_at(std::uint64_t byte) const { return clock_.moment_of(mark_at(byte).time); }
+Moment TimeMarks::received_at(std::uint64_t byte) const { return moment_of(mark_at(byte)); }
 
 std::uint64_t TimeMarks::same_time_until(std::uint64_t byte) const {
     const std::uint64_t end = mark_at(byte).end_offset;
@@ -126,7 +149,7 @@ const TimeMark& TimeMarks::mark_at(std::uint64_t byte) const {
 std::uint64_t TimeMarks::offset_at(const Moment& time, std::uint64_t oldest, std::uint64_t head) const {
     std::uint64_t begin = oldest;
     for (std::size_t i = 0; i < size_; ++i) {
-        if (reaches(clock_.moment_of(at(i).time), time)) return begin;
+        if (reaches(moment_of(at(i)), time)) return begin;
         begin = std::max(begin, at(i).end_offset);
     }
     return head;

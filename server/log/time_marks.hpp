@@ -10,8 +10,8 @@
 namespace vserd::log {
 
 /// The receive times of a log's bytes: a ring of marks in the log's store. Each mark covers the bytes up to its end. New marks
-/// have a resolution of a millisecond. When the ring is full, old marks are merged to a resolution relative to their age. Io
-/// thread only.
+/// have a resolution of a millisecond. When the ring is full, old marks are merged to a resolution relative to their age. Marks of
+/// this boot hold the time since boot; earlier ones hold the wall time that their boot knew at its end. Io thread only.
 class TimeMarks {
 public:
     TimeMarks(LogHeader& header, std::span<TimeMark, log_time_marks_max> ring, const LogClock& clock) noexcept
@@ -34,7 +34,9 @@ public:
 private:
     TimeMark& at(std::size_t index) const noexcept { return ring_[(first_ + index) % log_time_marks_max]; }
     const TimeMark& mark_at(std::uint64_t byte) const;
-    TimeMark mark_of(std::uint64_t end_offset, Moment received) const noexcept;
+    static TimeMark mark_of(std::uint64_t end_offset, Moment received) noexcept;
+    Moment moment_of(const TimeMark& mark) const noexcept;
+    void begin_boot() noexcept;
     void place() noexcept;
     void make_room(Moment now) noexcept;
     void merge_closer_than(std::int64_t part_of_age, WallTime now) noexcept;

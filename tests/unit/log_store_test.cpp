@@ -258,33 +258,6 @@ TEST(LogStore, ARestartedLogThatIsKilledBeforeItsFirstEventNumbersThemAsAsked) {
     EXPECT_EQ(ByteLog(std::move(store)).head(), (Cursor{5010, 71}));
 }
 
-TEST(LogStore, AfterARebootTimesAreThoseThatTheBootBeforeKnewAtItsEnd) {
-    const base::Fd file = memory_file();
-    const WallTime right{std::chrono::hours{24 * 365 * 56}};
-    const BootTime booted{};
-    ::setenv("VSERD_BOOT_ID", "before", 1);
-    {
-        ByteLog log(created(file));
-        log.append(std::as_bytes(std::span{"early", 5}), {WallTime{}, booted + 10s});  // before the clock was set
-        log.append_event(port::BreakSent{1ms}, {WallTime{}, booted + 10s});
-        log.append(std::as_bytes(std::span{"late", 4}), {right + 20s, booted + 20s});
-    }
-    ::setenv("VSERD_BOOT_ID", "after", 1);
-    for (int process = 0; process < 2; ++process) {
-        const ByteLog next(opened(file));
-        Cursor cursor;
-
-        const auto early = std::get<DataItem>(*next.read(cursor, 100));
-        const auto event = std::get<EventItem>(*next.read(cursor, 100));
-
-        EXPECT_EQ(early.received.wall, right + 10s);
-        EXPECT_EQ(early.received.boot, before_this_boot);
-        EXPECT_EQ(event.at.wall, right + 10s);
-        EXPECT_EQ(next.at_time(right + 15s).offset, 5U);
-    }
-    ::unsetenv("VSERD_BOOT_ID");
-}
-
 /// What the child has promised, for the parent that stops it.
 struct Promise {
     std::atomic<std::uint64_t> bytes_done, bytes_begun;
