@@ -45,13 +45,14 @@ private:
 
 /// While the daemon makes many small reads, lets ports rest before they read again, as a network card moderates its interrupts:
 /// one read then brings several pieces, and one wake-up serves several ports. A port reads again at its own tick, which comes
-/// once in `period`; the ticks of the ports are spread over it. Io thread only.
+/// once in `period`. The ports share a tick, and more than `ports_per_tick` are spread over several. Io thread only.
 class ReadRest {
 public:
     using Time = ReadLoad::Time;
-    static constexpr std::chrono::milliseconds period{10};
-    static constexpr std::size_t ticks_per_period = 5;
+    static constexpr std::chrono::milliseconds period{20};
+    static constexpr std::size_t ticks_per_period = 10;
     static constexpr std::chrono::milliseconds tick = period / ticks_per_period;
+    static constexpr std::size_t ports_per_tick = 64;
     /// A port does not rest after it was written to: it may answer.
     static constexpr std::chrono::seconds awake_time{1};
     /// Larger reads are not followed by a rest.
@@ -98,7 +99,7 @@ public:
     /// Lets the port rest until its next tick, unless it was written to lately. Returns whether it rests.
     bool begin(Port& port, Time now) noexcept {
         if (now < port.awake_until_) return false;
-        if (port.turn_ == ticks_per_period) port.turn_ = ports_++ % ticks_per_period;
+        if (port.turn_ == ticks_per_period) port.turn_ = ports_++ / ports_per_tick % ticks_per_period;
         if (!is_ticking()) last_tick_ = number_of(now);
         resting_[port.turn_].push_back(port);
         return true;

@@ -85,6 +85,19 @@ protected:
         while (rest_.is_ticking() && rest_.next_tick() <= end) rest_.end_due(now_ = rest_.next_tick());
         now_ = end;
     }
+    using Ports = std::vector<std::unique_ptr<TestPort>>;
+    Ports resting_ports(std::size_t count) {
+        Ports ports;
+        for (std::size_t i = 0; i < count; ++i) {
+            ports.push_back(std::make_unique<TestPort>());
+            EXPECT_TRUE(rest_.begin(ports.back()->rest, now_));
+        }
+        return ports;
+    }
+    static std::size_t read_once(const Ports& ports) {
+        return static_cast<std::size_t>(
+            std::ranges::count_if(ports, [](const auto& port) { return port->reads == 1; }));
+    }
     /// How long the port rests, if it rests from now on.
     std::chrono::nanoseconds time_of_rest(TestPort& port) {
         const Time begin = now_;
@@ -118,29 +131,31 @@ TEST_F(ReadRestTest, APortThatRestsAgainAtItsTickRestsAPeriod) {
     EXPECT_EQ(time_of_rest(port), ReadRest::period);
 }
 
-TEST_F(ReadRestTest, PortsAreSpreadOverThePeriod) {
-    std::vector<std::unique_ptr<TestPort>> ports;
-    for (std::size_t i = 0; i < 10 * ReadRest::ticks_per_period; ++i) {
-        ports.push_back(std::make_unique<TestPort>());
-        ASSERT_TRUE(rest_.begin(ports.back()->rest, now_));
-    }
+TEST_F(ReadRestTest, FewPortsShareATickAndManyAreSpreadOverThePeriod) {
+    const auto ports = resting_ports(ReadRest::ticks_per_period * ReadRest::ports_per_tick);
 
     for (std::size_t tick = 1; tick <= ReadRest::ticks_per_period; ++tick) {
         rest_.end_due(rest_.next_tick());
-        EXPECT_EQ(std::ranges::count_if(ports, [](const auto& port) { return port->reads == 1; }), 10 * tick);
+        EXPECT_EQ(read_once(ports), tick * ReadRest::ports_per_tick);
     }
 }
 
+TEST_F(ReadRestTest, MorePortsThanThatBeginAtTheFirstTickAgain) {
+    const std::size_t more = ReadRest::ticks_per_period * ReadRest::ports_per_tick + 1;
+    const auto ports = resting_ports(more);
+
+    ticks_until(now_ + ReadRest::period);
+
+    EXPECT_EQ(read_once(ports), more);
+}
+
 TEST_F(ReadRestTest, ALateTickServesAllPortsOnce) {
-    std::vector<std::unique_ptr<TestPort>> ports;
-    for (std::size_t i = 0; i < ReadRest::ticks_per_period; ++i) {
-        ports.push_back(std::make_unique<TestPort>());
-        ASSERT_TRUE(rest_.begin(ports.back()->rest, now_));
-    }
+    const std::size_t all = ReadRest::ticks_per_period * ReadRest::ports_per_tick;
+    const auto ports = resting_ports(all);
 
     rest_.end_due(now_ + 1h);
 
-    EXPECT_TRUE(std::ranges::all_of(ports, [](const auto& port) { return port->reads == 1; }));
+    EXPECT_EQ(read_once(ports), all);
     EXPECT_FALSE(rest_.is_ticking());
     TestPort next;
     now_ += 1h;
@@ -187,11 +202,6 @@ TEST_F(ReadRestTest, APortMayBeDestroyedByAnotherOneOfItsTick) {
         ReadRest::Port first{this, [](void* owner) noexcept { static_cast<Pair*>(owner)->second.reset(); }};
     } pair;
     ASSERT_TRUE(rest_.begin(pair.first, now_));
-    std::vector<std::unique_ptr<TestPort>> between;
-    for (std::size_t i = 1; i < ReadRest::ticks_per_period; ++i) {
-        between.push_back(std::make_unique<TestPort>());
-        ASSERT_TRUE(rest_.begin(between.back()->rest, now_));
-    }
     ASSERT_TRUE(rest_.begin(pair.second.emplace().rest, now_));
 
     ticks_until(now_ + ReadRest::period);
