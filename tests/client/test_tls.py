@@ -65,6 +65,11 @@ def test_others_are_kept_out(pki, secure, tls):
         vser.connect(secure.address, tls=options[tls], timeout=5)
 
 
+def test_a_file_that_is_no_certificate_is_an_error(pki, secure):
+    with pytest.raises(vser.Unreachable, match="TLS: the CA, or the certificate and its key, are not usable PEM files"):
+        vser.connect(secure.address, tls=vser.Tls(ca=pki / "person.key"), timeout=PATIENCE_SECONDS)
+
+
 def test_a_file_that_is_not_there_is_named(pki, secure):
     with pytest.raises(FileNotFoundError, match="no-such.crt"):
         vser.connect(secure.address, tls=vser.Tls(ca=pki / "no-such.crt"))

@@ -36,6 +36,8 @@ _NOT_CONNECTED = re.compile(r".*last error: [A-Z_]+: (?:ipv4:|ipv6:)?(?P<where>\
 def _plain(message: str) -> str:
     """Without the layers of text in which gRPC wraps the reason why it cannot connect."""
     match = _NOT_CONNECTED.fullmatch(message)
+    if message.startswith("empty address list"):
+        return "TLS: the CA, or the certificate and its key, are not usable PEM files"
     if match is None:
         return message
     where, why = unquote(match["where"] or match["name"]), match["why"] or match["failure"]
