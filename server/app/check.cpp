@@ -172,6 +172,8 @@ int check(const std::string& file, const config::Config& config) {
     if (config.ports.empty()) {
         std::fprintf(stderr, "%s: warning: there is no [[port]]; a reload rejects such a file\n", file.c_str());
     }
+    for (const std::string& warning : config.warnings)
+        std::fprintf(stderr, "%s: warning: %s\n", file.c_str(), warning.c_str());
     warn_of_listeners_without_role(file, config);
     warn_of_archive(file, config);
     warn_of_files(file, config);

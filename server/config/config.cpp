@@ -208,6 +208,14 @@ void check_line_lengths(std::string_view text, Problems& problems) {
     }
 }
 
+/// A table may be there without the key that gives it an effect.
+void warn_without(const toml::table& root, std::string_view name, std::string_view key, std::string_view effect,
+                  Config& config) {
+    const toml::table* table = root[name].as_table();
+    if (table != nullptr && !table->contains(key))
+        config.warnings.push_back(fmt::format("[{}] has no '{}', so {}", name, key, effect));
+}
+
 }  // namespace
 
 bool has_rules(const Config& config) { return config.access && !config.access->rules.empty(); }
@@ -251,6 +259,8 @@ ParseResult parse(std::string_view text, std::string_view file) {
     config.ports = read_ports(root, config, problems);
     root.finish();
     if (!problems.empty()) return problems.take();
+    warn_without(source, "archive", "directory", "nothing is archived", config);
+    warn_without(source, "web", "listen", "there is no page", config);
     return config;
 }
 

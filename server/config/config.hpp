@@ -124,6 +124,7 @@ struct Config {
     std::optional<FleetEntry> fleet;      ///< unset: this vserd is in no fleet
     std::vector<PortEntry> ports;
     std::optional<access::Settings> access;  ///< unset: everybody may do everything
+    std::vector<std::string> warnings;       ///< tables without effect, for `vserd check`
 
     friend bool operator==(const Config&, const Config&) = default;
 };

@@ -61,6 +61,13 @@ TEST(ArchiveConfig, WithoutADirectoryThereIsNone) {
     }
 }
 
+TEST(ArchiveConfig, ATableThatForgetsItsDirectoryIsAWarning) {
+    EXPECT_EQ(parse("[archive]\nkeep_days = 1\n", "f")->warnings,
+              (std::vector<std::string>{"[archive] has no 'directory', so nothing is archived"}));
+    EXPECT_TRUE(parse("[archive]\ndirectory = \"\"\n", "f")->warnings.empty()) << "said on purpose";
+    EXPECT_TRUE(parse("", "f")->warnings.empty());
+}
+
 TEST(ArchiveConfig, TheDirectoryAloneUsesDefaults) {
     const auto result = archive_with("");
 

@@ -49,6 +49,8 @@ connections_max = 100
 TEST(WebConfig, IsOffUnlessItHasAnAddressAndOnInTheDemo) {
     EXPECT_FALSE(parse("", "f")->web);
     EXPECT_FALSE(parse("[web]\nlisten = []\n", "f")->web);
+    EXPECT_EQ(parse("[web]\n", "f")->warnings,
+              (std::vector<std::string>{"[web] has no 'listen', so there is no page"}));
     ASSERT_TRUE(demo().web);
     EXPECT_EQ(demo().web->listen.front(), "127.0.0.1:8080");
 }
