@@ -76,6 +76,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "etcd_cert, etcd_key, etcd_tls_name, etcd_user, etcd_password_file, etcd_prefix"},
         Mistake{"fleet_entry", "[fleet]\nentry = [\"lab\", \"lab:x\"]",
                 "f:2:9: the server 'lab:x' is not an address: write HOST:PORT, [IPV6]:PORT or unix:/PATH"},
+        Mistake{"misspelt_address", "[server.lab]\nadress = \"x\"",
+                "f:2:1: 'adress' is not a key of [server.lab]: address, ca, cert, key, tls, tls_name, token_file"},
         Mistake{"no_address", "[server.lab]\ntls = true", "f:1:1: [server.lab] needs 'address'"},
         Mistake{"bad_address", "[server.lab]\naddress = \"lab:x\"",
                 "f:2:11: the server 'lab:x' is not an address: write HOST:PORT, [IPV6]:PORT or unix:/PATH"},

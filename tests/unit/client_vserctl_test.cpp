@@ -124,6 +124,7 @@ TEST(CommandLine, ErrorsNameTheArgumentAndTheFix) {
         {{"lease", "p", "--ttl", "48h"}, "--ttl must be from 1s to 24h"},
         {{"lease", "p", "--renew", "--id", "x"}, "--id: 'x' must be a whole number"},
         {{"notice", "p", ""}, "TEXT is empty"},
+        {{"--tls-cert", "/dev/null", "ports"}, "--tls-cert requires --tls-key"},
         {{"config", "list", "lab"}, "list takes no NAME"},
         {{"fleet", "bridges", "p"}, "bridges takes no NAME"},
         {{"fleet", "-o", "file"}, "--output is for vserctl fleet sd"},

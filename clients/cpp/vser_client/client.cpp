@@ -28,12 +28,13 @@ struct Meaning {
     std::string_view part;
     std::string_view text;
 };
-constexpr std::array<Meaning, 5> meanings{{
+constexpr std::array<Meaning, 6> meanings{{
     {"http1.x server", "an HTTP/1 server listens there, not the gRPC of vserd"},
     {"Failed parsing HTTP/2", "the server there does not speak gRPC"},
     {"wrong version number", "the server there does not use TLS"},
     {"certificate verify failed", "TLS: certificate verify failed: no CA that is trusted here has signed it"},
     {"Domain name not found", "no host has that name"},
+    {"empty address list", "TLS: the CA, or the certificate and its key, are not usable PEM files"},
 }};
 
 // gRPC wraps the operating system's message in up to four layers of text.

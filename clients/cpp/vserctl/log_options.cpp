@@ -59,7 +59,7 @@ void add_log_options(CLI::App& app, LogCommand& command) {
     for (const auto& [name, lines, help] :
          {std::tuple{"--before", &command.before, "With --grep: also this many lines before each, at most 100"},
           std::tuple{"--after", &command.after, "With --grep: also this many lines after each, at most 100"}}) {
-        app.add_option(name, *lines, help)->type_name("LINES")->check(whole_number(0, context_lines_max))->needs(grep);
+        app.add_option(name, *lines, help)->type_name("N")->check(whole_number(0, context_lines_max))->needs(grep);
     }
     app.add_flag(
         "--timestamps", command.times_text,

@@ -32,12 +32,14 @@ CLI::Option* add_server_options(CLI::App& app, Options& options) {
     app.add_option("--tls-ca", options.tls_ca_file, "Trust this CA instead of the system's")
         ->type_name("FILE")
         ->check(CLI::ExistingFile.description(""));
-    app.add_option("--tls-cert", options.tls_certificate_file, "Client certificate to present")
-        ->type_name("FILE")
-        ->check(CLI::ExistingFile.description(""));
-    app.add_option("--tls-key", options.tls_key_file, "The key of --tls-cert")
-        ->type_name("FILE")
-        ->check(CLI::ExistingFile.description(""));
+    auto* certificate = app.add_option("--tls-cert", options.tls_certificate_file, "Client certificate to present")
+                            ->type_name("FILE")
+                            ->check(CLI::ExistingFile.description(""));
+    auto* key = app.add_option("--tls-key", options.tls_key_file, "The key of --tls-cert")
+                    ->type_name("FILE")
+                    ->check(CLI::ExistingFile.description(""));
+    certificate->needs(key);
+    key->needs(certificate);
     return server;
 }
 

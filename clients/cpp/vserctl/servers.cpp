@@ -105,7 +105,8 @@ private:
         NamedServer server;
         server.name = name;
         for (const auto& [key, node] : table) read_key(server, key, node);
-        if (!table.contains("address")) problem(table.source(), fmt::format("[server.{}] needs 'address'", name));
+        if (!table.contains("address") && has_server_keys_only(table))  // the address may be misspelt
+            problem(table.source(), fmt::format("[server.{}] needs 'address'", name));
         check_files(server, table, fmt::format("[server.{}]", name));
         servers_.list.push_back(std::move(server));
     }
@@ -183,6 +184,13 @@ private:
         for (const auto& each : *list) texts.push_back(text_of(key, each));
         if (texts.empty()) problem(node.source(), fmt::format("'{}' must not be empty", key));
         return texts;
+    }
+
+    static bool has_server_keys_only(const toml::table& table) {
+        return std::all_of(table.begin(), table.end(), [](const auto& entry) {
+            const std::string_view key = entry.first.str();
+            return key == "address" || key == "tls_name" || is_server_key(key);
+        });
     }
 
     static bool is_server_key(std::string_view key) {
