@@ -86,6 +86,7 @@ std::vector<const CLI::App*> parsed_commands(const CLI::App& app) {
 
 std::string names_of(const std::vector<const CLI::App*>& commands, std::string_view separator) {
     std::vector<std::string> names;
+    names.reserve(commands.size());
     for (const CLI::App* command : commands) names.push_back(command->get_name());
     return base::joined(names, separator);
 }
