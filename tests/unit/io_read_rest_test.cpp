@@ -109,26 +109,25 @@ protected:
 
     ReadRest rest_;
     Time now_{1h};
+    TestPort port_;
 };
 
 TEST_F(ReadRestTest, APortReadsAgainOnceWithinThePeriod) {
-    TestPort port;
-    ASSERT_TRUE(rest_.begin(port.rest, now_));
-    EXPECT_TRUE(port.rest.is_resting());
+    ASSERT_TRUE(rest_.begin(port_.rest, now_));
+    EXPECT_TRUE(port_.rest.is_resting());
 
     ticks_until(now_ + ReadRest::period);
 
-    EXPECT_EQ(port.reads, 1);
-    EXPECT_FALSE(port.rest.is_resting());
+    EXPECT_EQ(port_.reads, 1);
+    EXPECT_FALSE(port_.rest.is_resting());
     EXPECT_FALSE(rest_.is_ticking());
 }
 
 TEST_F(ReadRestTest, APortThatRestsAgainAtItsTickRestsAPeriod) {
-    TestPort port;
-    EXPECT_LE(time_of_rest(port), ReadRest::period);
+    EXPECT_LE(time_of_rest(port_), ReadRest::period);
 
-    EXPECT_EQ(time_of_rest(port), ReadRest::period);
-    EXPECT_EQ(time_of_rest(port), ReadRest::period);
+    EXPECT_EQ(time_of_rest(port_), ReadRest::period);
+    EXPECT_EQ(time_of_rest(port_), ReadRest::period);
 }
 
 TEST_F(ReadRestTest, FewPortsShareATickAndManyAreSpreadOverThePeriod) {
@@ -157,42 +156,38 @@ TEST_F(ReadRestTest, ALateTickServesAllPortsOnce) {
 
     EXPECT_EQ(read_once(ports), all);
     EXPECT_FALSE(rest_.is_ticking());
-    TestPort next;
     now_ += 1h;
-    EXPECT_LE(time_of_rest(next), ReadRest::period);
+    EXPECT_LE(time_of_rest(port_), ReadRest::period);
 }
 
 TEST_F(ReadRestTest, APortThatWasWrittenToStaysAwake) {
-    TestPort port;
-    port.rest.stay_awake(now_);
+    port_.rest.stay_awake(now_);
 
-    EXPECT_FALSE(rest_.begin(port.rest, now_ + ReadRest::awake_time - 1us));
+    EXPECT_FALSE(rest_.begin(port_.rest, now_ + ReadRest::awake_time - 1us));
     EXPECT_FALSE(rest_.is_ticking());
-    EXPECT_TRUE(rest_.begin(port.rest, now_ + ReadRest::awake_time));
+    EXPECT_TRUE(rest_.begin(port_.rest, now_ + ReadRest::awake_time));
 }
 
 TEST_F(ReadRestTest, APortThatEndsItsRestIsNotServedByTheTick) {
-    TestPort port;
-    ASSERT_TRUE(rest_.begin(port.rest, now_));
+    ASSERT_TRUE(rest_.begin(port_.rest, now_));
 
-    EXPECT_TRUE(port.rest.end());
+    EXPECT_TRUE(port_.rest.end());
 
-    EXPECT_FALSE(port.rest.end());
+    EXPECT_FALSE(port_.rest.end());
     EXPECT_FALSE(rest_.is_ticking());
     rest_.end_due(now_ + ReadRest::period);
-    EXPECT_EQ(port.reads, 0);
+    EXPECT_EQ(port_.reads, 0);
 }
 
 TEST_F(ReadRestTest, APortMayBeDestroyedWhileItRests) {
     auto gone = std::make_unique<TestPort>();
-    TestPort other;
     ASSERT_TRUE(rest_.begin(gone->rest, now_));
-    ASSERT_TRUE(rest_.begin(other.rest, now_));
+    ASSERT_TRUE(rest_.begin(port_.rest, now_));
 
     gone.reset();
     ticks_until(now_ + ReadRest::period);
 
-    EXPECT_EQ(other.reads, 1);
+    EXPECT_EQ(port_.reads, 1);
 }
 
 /// Two ports of the same tick, of which the first to read again destroys the other.
@@ -200,13 +195,14 @@ TEST_F(ReadRestTest, APortMayBeDestroyedByAnotherOneOfItsTick) {
     struct Pair {
         std::optional<TestPort> second;
         ReadRest::Port first{this, [](void* owner) noexcept { static_cast<Pair*>(owner)->second.reset(); }};
-    } pair;
-    ASSERT_TRUE(rest_.begin(pair.first, now_));
-    ASSERT_TRUE(rest_.begin(pair.second.emplace().rest, now_));
+    };
+    const auto pair = std::make_unique<Pair>();
+    ASSERT_TRUE(rest_.begin(pair->first, now_));
+    ASSERT_TRUE(rest_.begin(pair->second.emplace().rest, now_));
 
     ticks_until(now_ + ReadRest::period);
 
-    EXPECT_FALSE(pair.second);
+    EXPECT_FALSE(pair->second);
     EXPECT_FALSE(rest_.is_ticking());
 }
 
