@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "io/engine.hpp"
 
@@ -53,7 +54,7 @@ public:
     static constexpr std::size_t ticks_per_period = 10;
     static constexpr std::chrono::milliseconds tick = period / ticks_per_period;
     static constexpr std::size_t ports_per_tick = 64;
-    /// A port does not rest after it was written to: it may answer.
+    /// From the first read after a write: the device answers.
     static constexpr std::chrono::seconds awake_time{1};
     /// Larger reads are not followed by a rest.
     static constexpr std::size_t small_bytes = read_gather_threshold_bytes;
@@ -79,13 +80,14 @@ public:
             unlink();
             return true;
         }
-        /// Bytes were written to the device: no rest begins soon.
-        void stay_awake(Time now) noexcept { awake_until_ = now + awake_time; }
+        /// Bytes were written to the device: the port does not rest until it has answered for awake_time.
+        void stay_awake() noexcept { was_written_to_ = true; }
 
     private:
         friend class ReadRest;
         void* owner_;
         ReadAgain read_again_;
+        bool was_written_to_ = false;
         Time awake_until_{};
         std::size_t turn_ = ticks_per_period;  ///< its tick in each period; none before the first rest
     };
@@ -98,6 +100,7 @@ public:
 
     /// Lets the port rest until its next tick, unless it was written to lately. Returns whether it rests.
     bool begin(Port& port, Time now) noexcept {
+        if (std::exchange(port.was_written_to_, false)) port.awake_until_ = now + awake_time;
         if (now < port.awake_until_) return false;
         if (port.turn_ == ticks_per_period) port.turn_ = ports_++ / ports_per_tick % ticks_per_period;
         if (!is_ticking()) last_tick_ = number_of(now);

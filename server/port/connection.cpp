@@ -256,7 +256,7 @@ void Connection::read_rested() {
 }
 
 void Connection::written() {
-    rest_.stay_awake(std::chrono::steady_clock::now());
+    rest_.stay_awake();
     end_rest();
 }
 

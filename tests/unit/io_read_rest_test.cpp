@@ -160,9 +160,10 @@ TEST_F(ReadRestTest, ALateTickServesAllPortsOnce) {
     EXPECT_LE(time_of_rest(port_), ReadRest::period);
 }
 
-TEST_F(ReadRestTest, APortThatWasWrittenToStaysAwake) {
-    port_.rest.stay_awake(now_);
+TEST_F(ReadRestTest, APortThatWasWrittenToStaysAwakeFromItsAnswerOn) {
+    port_.rest.stay_awake();
 
+    EXPECT_FALSE(rest_.begin(port_.rest, now_ += 1min));
     EXPECT_FALSE(rest_.begin(port_.rest, now_ + ReadRest::awake_time - 1us));
     EXPECT_FALSE(rest_.is_ticking());
     EXPECT_TRUE(rest_.begin(port_.rest, now_ + ReadRest::awake_time));

@@ -53,7 +53,9 @@ class Bridge {
 public:
     Bridge() {
         hub::HubConfig config;
-        config.ports.push_back({"p", "", device_.path, {}, port::tx_queue_bytes_default});
+        // Too fast to rest (io/read_rest.hpp), because the rest ends with a timer.
+        const auto settings = need(line::with_change({}, {.baud = 921'600}));
+        config.ports.push_back({"p", "", device_.path, settings, port::tx_queue_bytes_default});
         hub_.apply(config);
         while (hub_.find("p")->port().state() != port::PortState::online) turn();
         port_ = need(session_.open("p"));
