@@ -29,6 +29,7 @@ ByteLog::ByteLog(LogStoreRef store)
       begin_offset_(store_->found_head()),
       next_offset_(store_->found_head()),
       first_event_(store_->events_before()),
+      next_event_(first_event_),
       clock_(store_->header()),
       marks_(store_->header(), store_->marks(), clock_) {
     if (!store_->recovered()) return;
@@ -43,6 +44,7 @@ ByteLog::ByteLog(LogStoreRef store)
         event.offset = std::min(event.offset, next_offset_);
         events_.push_back(std::move(event));
     }
+    next_event_ = first_event_ + events_.size();
     count_uncounted();
     trim();
 }
@@ -59,10 +61,11 @@ void ByteLog::count_uncounted() {
 }
 
 std::span<std::byte> ByteLog::space() {
-    if (blocks_.empty() || block_bytes - blocks_.back()->used < space_bytes_min) {
-        blocks_.push_back(store_->new_block(next_offset_));
+    Block* last = blocks_.empty() ? nullptr : blocks_.back().get();
+    if (last == nullptr || block_bytes - last->used < space_bytes_min) {
+        last = blocks_.emplace_back(store_->new_block(next_offset_)).get();
     }
-    Block& tail = *blocks_.back();
+    Block& tail = *last;
     const std::size_t end = std::min(block_bytes, tail.used + window_);
     store_->prepare(tail, end);
     // Only where it is needed: touching a page of memory allocates it, even if the device fills only half of the one before.
@@ -76,7 +79,8 @@ void ByteLog::commit(std::size_t size, Moment received) {
     assert(!blocks_.empty() && size <= block_bytes - blocks_.back()->used);
     clock_.note(received);
     window_ = size < window_ ? std::max(space_bytes_min, window_ / 2) : std::min(block_bytes, window_ * 2);
-    store_->fill(*blocks_.back(), blocks_.back()->used + size);
+    Block& tail = *blocks_.back();
+    store_->fill(tail, tail.used + size);
     next_offset_ += size;
     marks_.add(next_offset_, received);
     trim();
@@ -97,7 +101,14 @@ void ByteLog::append_event(port::Event event, Moment at) {
     const std::uint64_t number = next_event() + 1;
     save_event(store_->events(), events_.emplace_back(EventItem{next_offset_, at, std::move(event), number}),
                clock_.saved(at));
+    ++next_event_;
+    if (events_.size() > log_events_max) drop_event();
     trim();
+}
+
+void ByteLog::drop_event() noexcept {
+    events_.pop_front();
+    ++first_event_;
 }
 
 void ByteLog::save_heap_blocks() {
@@ -117,11 +128,9 @@ std::uint64_t ByteLog::oldest_offset() const noexcept {
 
 void ByteLog::trim() {
     const std::uint64_t oldest = oldest_offset();
-    while (blocks_.size() > 1 && blocks_.front()->first_offset + blocks_.front()->used <= oldest) blocks_.pop_front();
-    while (!events_.empty() && (events_.front().offset < oldest || events_.size() > log_events_max)) {
-        events_.pop_front();
-        ++first_event_;
-    }
+    const auto is_over = [oldest](const Block& block) { return block.first_offset + block.used <= oldest; };
+    while (!blocks_.empty() && is_over(*blocks_.front()) && blocks_.size() > 1) blocks_.pop_front();
+    while (!events_.empty() && events_.front().offset < oldest) drop_event();
     marks_.trim(oldest);
 }
 

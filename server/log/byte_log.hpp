@@ -52,7 +52,7 @@ public:
     /// Of what is kept: events before it are gone as well.
     Cursor oldest() const noexcept { return {oldest_offset(), first_event_}; }
     std::uint64_t next_offset() const noexcept { return next_offset_; }
-    std::uint64_t next_event() const noexcept { return first_event_ + events_.size(); }
+    std::uint64_t next_event() const noexcept { return next_event_; }
     std::size_t capacity_bytes() const noexcept { return capacity_bytes_; }
     /// Random. Each new log has a new id; a resumed log keeps its id.
     std::string_view id() const noexcept { return store_->id(); }
@@ -79,6 +79,7 @@ private:
     Cursor at_moment(const Moment& moment) const;
     void count_uncounted();
     bool lose_cut_bytes();
+    void drop_event() noexcept;
     void trim();
     std::optional<Item> read_gap(Cursor& cursor) const;
     DataItem read_data(std::uint64_t offset, std::size_t size) const;
@@ -90,6 +91,7 @@ private:
     base::LazyDeque<BlockRef, 8> blocks_;
     Events events_;
     std::uint64_t first_event_ = 0;
+    std::uint64_t next_event_ = 0;  // first_event_ + events_.size(), which a deque has to divide for
     LogClock clock_;
     TimeMarks marks_;
     std::uint32_t cuts_ = 0;                // truncations of the store's file that were handled
