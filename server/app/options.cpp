@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <iostream>
 
 #include "base/address.hpp"
 #include "base/text.hpp"
@@ -116,8 +116,7 @@ std::string usage_message(const std::vector<const CLI::App*>& commands, const CL
 int print(const CLI::App& app, const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     const auto commands = parsed_commands(app);
-    std::fprintf(stderr, "vserd: %s\nTry: %s --help\n", usage_message(commands, error).c_str(),
-                 names_of(commands, " ").c_str());
+    std::cerr << fmt::format("vserd: {}\nTry: {} --help\n", usage_message(commands, error), names_of(commands, " "));
     return usage_exit_code;
 }
 
