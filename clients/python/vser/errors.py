@@ -19,6 +19,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+_UNUSABLE_FILES = "TLS: the CA, or the certificate and its key, are not usable PEM files"
 # What parts of gRPC's messages for a failed connection mean.
 _MEANINGS = {
     "http1.x server": "an HTTP/1 server listens there, not the gRPC of vserd",
@@ -28,6 +29,7 @@ _MEANINGS = {
     "certificate verify failed": "TLS: certificate verify failed: no CA that is trusted here has signed it",
     "CERTIFICATE_VERIFY_FAILED": "TLS: certificate verify failed: no CA that is trusted here has signed it",
     "Domain name not found": "no host has that name",
+    "create security handshaker": _UNUSABLE_FILES,
 }
 _NOT_CONNECTED = re.compile(r".*last error: [A-Z_]+: (?:ipv4:|ipv6:)?(?P<where>\S+): (?P<why>.*)"
                             r"|DNS resolution failed for (?P<name>\S+): (?P<failure>.*)", re.DOTALL)
@@ -37,7 +39,7 @@ def _plain(message: str) -> str:
     """Without the layers of text in which gRPC wraps the reason why it cannot connect."""
     match = _NOT_CONNECTED.fullmatch(message)
     if message.startswith("empty address list"):
-        return "TLS: the CA, or the certificate and its key, are not usable PEM files"
+        return _UNUSABLE_FILES
     if match is None:
         return message
     where, why = unquote(match["where"] or match["name"]), match["why"] or match["failure"]
